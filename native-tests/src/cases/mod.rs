@@ -1,0 +1,12 @@
+//! The cases, by subject.
+
+use crate::{Case, FileBackend};
+
+mod slice;
+
+/// Every case, in the order in which they are listed.
+#[must_use]
+pub fn all<B: FileBackend>() -> Vec<Case<B>> {
+    let subjects = [slice::cases()];
+    subjects.into_iter().flatten().collect()
+}

@@ -1,0 +1,15 @@
+//! The cases that cannot hold somewhere, each with the property of the platform that is the reason. Drivers print it.
+
+/// A case that does not hold in a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exception {
+    /// The case's name.
+    pub case: &'static str,
+    /// The column's name.
+    pub column: &'static str,
+    /// The property of the platform that makes it impossible.
+    pub reason: &'static str,
+}
+
+/// All of them. One that does not occur any more is a failure too.
+pub const LEDGER: &[Exception] = &[];

@@ -1,0 +1,234 @@
+//! Storages under test: bytes in memory, and a rig around any storage that counts, fails and shortens its calls.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use portable_mmap::{Mode, Storage};
+
+/// Bytes in memory, that several mappings may share.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    mode: Mode,
+}
+
+/// Reading and writing.
+pub const READ_WRITE: Mode = Mode { read: true, write: true, append: false };
+
+impl Memory {
+    /// Memory that may be read and written.
+    #[must_use]
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self::with_mode(bytes, READ_WRITE)
+    }
+
+    /// Memory of another mode.
+    #[must_use]
+    pub fn with_mode(bytes: impl Into<Vec<u8>>, mode: Mode) -> Self {
+        Self { bytes: Arc::new(Mutex::new(bytes.into())), mode }
+    }
+
+    /// The bytes, for another writer.
+    #[must_use]
+    pub fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
+}
+
+impl Storage for Memory {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let bytes = self.bytes();
+        let rest = bytes.get(index(offset)..).unwrap_or_default();
+        let n = rest.len().min(buf.len());
+        buf[..n].copy_from_slice(&rest[..n]);
+        Ok(n)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        let mut bytes = self.bytes();
+        let end = index(offset).saturating_add(buf.len());
+        if end > bytes.len() {
+            // Makes a flush that extends its file visible, as a real file would.
+            bytes.resize(end, 0);
+        }
+        bytes[index(offset)..end].copy_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.bytes().len() as u64)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.bytes().resize(index(len), 0);
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn mode(&self) -> io::Result<Mode> {
+        Ok(self.mode)
+    }
+}
+
+/// The kinds of call that a [`Rig`] tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// `read_at`
+    Read,
+    /// `write_at`
+    Write,
+    /// `len`
+    Len,
+    /// `set_len`
+    SetLen,
+    /// `sync`
+    Sync,
+}
+
+/// A call that a storage has seen: where, and how many bytes were moved (for `SetLen` the length).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Which.
+    pub op: Op,
+    /// From where on.
+    pub offset: u64,
+    /// How many bytes.
+    pub len: u64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: Vec<Call>,
+    /// Fails the calls of this kind from when the first number has been counted down, as many as the second says.
+    failing: Option<(Option<Op>, usize, usize, io::ErrorKind)>,
+    /// The most bytes that one call moves.
+    most: Option<usize>,
+}
+
+/// What a test holds of a rigged storage: it sees the calls, and decides which fail.
+#[derive(Clone, Debug, Default)]
+pub struct Rig(Arc<Mutex<State>>);
+
+impl Rig {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A storage under this rig.
+    pub fn around<S: Storage>(&self, storage: S) -> Rigged<S> {
+        Rigged { storage, rig: self.clone() }
+    }
+
+    /// The calls since the last time, in order; those that failed are not among them.
+    #[must_use]
+    pub fn take(&self) -> Vec<Call> {
+        std::mem::take(&mut self.state().calls)
+    }
+
+    /// The calls of one kind since the last [`take`](Self::take), as offset and length.
+    #[must_use]
+    pub fn calls(&self, op: Op) -> Vec<(u64, u64)> {
+        self.state().calls.iter().filter(|call| call.op == op).map(|call| (call.offset, call.len)).collect()
+    }
+
+    /// How many calls of one kind, and how many bytes they moved, since the last [`take`](Self::take).
+    #[must_use]
+    pub fn count(&self, op: Op) -> (usize, u64) {
+        let calls = self.calls(op);
+        (calls.len(), calls.iter().map(|(_, len)| len).sum())
+    }
+
+    /// Lets `after` more calls of a kind (or of any) succeed, and then fails `times` of them.
+    pub fn fail(&self, op: impl Into<Option<Op>>, after: usize, times: usize, kind: io::ErrorKind) {
+        self.state().failing = Some((op.into(), after, times, kind));
+    }
+
+    /// Lets all calls succeed again.
+    pub fn mend(&self) {
+        self.state().failing = None;
+    }
+
+    /// Moves at most so many bytes a call; `None` for no limit.
+    pub fn shorten(&self, most: impl Into<Option<usize>>) {
+        self.state().most = most.into();
+    }
+
+    /// Whether a call fails now.
+    fn admit(&self, op: Op) -> io::Result<()> {
+        match &mut self.state().failing {
+            Some((only, after, times, kind)) if *times > 0 && only.is_none_or(|only| only == op) => {
+                if *after > 0 {
+                    *after -= 1;
+                    return Ok(());
+                }
+                *times -= 1;
+                Err((*kind).into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn most(&self, len: usize) -> usize {
+        self.state().most.map_or(len, |most| len.min(most))
+    }
+
+    fn note(&self, op: Op, offset: u64, len: u64) {
+        self.state().calls.push(Call { op, offset, len });
+    }
+}
+
+/// A storage whose calls are seen by its [`Rig`].
+#[derive(Debug)]
+pub struct Rigged<S> {
+    storage: S,
+    rig: Rig,
+}
+
+impl<S: Storage> Storage for Rigged<S> {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.rig.admit(Op::Read)?;
+        let most = self.rig.most(buf.len());
+        let n = self.storage.read_at(&mut buf[..most], offset)?;
+        self.rig.note(Op::Read, offset, n as u64);
+        Ok(n)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        self.rig.admit(Op::Write)?;
+        let n = self.storage.write_at(&buf[..self.rig.most(buf.len())], offset)?;
+        self.rig.note(Op::Write, offset, n as u64);
+        Ok(n)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.rig.admit(Op::Len)?;
+        let len = self.storage.len()?;
+        self.rig.note(Op::Len, 0, 0);
+        Ok(len)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.rig.admit(Op::SetLen)?;
+        self.storage.set_len(len)?;
+        self.rig.note(Op::SetLen, 0, len);
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.rig.admit(Op::Sync)?;
+        self.storage.sync()?;
+        self.rig.note(Op::Sync, 0, 0);
+        Ok(())
+    }
+
+    fn mode(&self) -> io::Result<Mode> {
+        self.storage.mode()
+    }
+}

@@ -1,0 +1,133 @@
+//! Either backend in one type: OS mappings where the operating system can, else the emulation.
+
+use std::ops::Range;
+
+use super::{Backend, Buffered, Durability, Face, Fault, OsFile, Platform};
+use crate::plan::Plan;
+use crate::{Advice, Error, Result, UncheckedAdvice};
+
+/// The backend of [`AnyMmap`](crate::AnyMmap): chosen when a file is mapped.
+#[derive(Debug)]
+pub struct AnyBackend(Either);
+
+#[derive(Debug)]
+enum Either {
+    Platform(Platform),
+    Buffered(Buffered<OsFile>),
+}
+
+/// Calls the function of whichever backend it is.
+macro_rules! either {
+    ($either:expr, $backend:ident => $call:expr) => {
+        match $either.0 {
+            Either::Platform($backend) => $call,
+            Either::Buffered($backend) => $call,
+        }
+    };
+    (ref $either:expr, $backend:ident => $call:expr) => {
+        match &$either.0 {
+            Either::Platform($backend) => $call,
+            Either::Buffered($backend) => $call,
+        }
+    };
+    (mut $either:expr, $backend:ident => $call:expr) => {
+        match &mut $either.0 {
+            Either::Platform($backend) => $call,
+            Either::Buffered($backend) => $call,
+        }
+    };
+}
+
+impl Backend for AnyBackend {
+    type Source = OsFile;
+
+    fn name(&self) -> &'static str {
+        either!(ref self, backend => backend.name())
+    }
+
+    fn page_size() -> usize {
+        Platform::page_size()
+    }
+
+    fn allocation_granularity() -> usize {
+        Platform::allocation_granularity()
+    }
+
+    fn supports(advice: Advice) -> bool {
+        Platform::supports(advice)
+    }
+
+    fn admit(plan: &Plan) -> Result<()> {
+        Platform::admit(plan)
+    }
+
+    unsafe fn map(source: OsFile, plan: &Plan) -> Result<Self> {
+        // SAFETY: the caller owes what `Backend::map` asks for.
+        match unsafe { Platform::map(source.clone(), plan) } {
+            Ok(backend) => Ok(Self(Either::Platform(backend))),
+            // Refused by the operating system itself; what a plan asks of OS mappings alone, a buffer refuses too.
+            Err(Error::Io { operation: "map", .. }) if Buffered::<OsFile>::admit(plan).is_ok() => {
+                // SAFETY: as above; a buffer owes nothing.
+                Ok(Self(Either::Buffered(unsafe { Buffered::map(source, plan)? })))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn anonymous(plan: &Plan) -> Result<Self> {
+        Ok(Self(Either::Platform(Platform::anonymous(plan)?)))
+    }
+
+    fn source(&self) -> Option<&OsFile> {
+        either!(ref self, backend => backend.source())
+    }
+
+    fn into_source(self) -> Option<OsFile> {
+        either!(self, backend => backend.into_source())
+    }
+
+    fn len(&self) -> usize {
+        either!(ref self, backend => backend.len())
+    }
+
+    fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]> {
+        either!(ref self, backend => backend.bytes(range, face))
+    }
+
+    fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]> {
+        either!(mut self, backend => backend.bytes_mut(range, face))
+    }
+
+    fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
+        either!(mut self, backend => backend.copy_within(from, to))
+    }
+
+    fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()> {
+        either!(mut self, backend => backend.flush(range, durability))
+    }
+
+    fn advise(&mut self, advice: Advice, range: Range<usize>) {
+        either!(mut self, backend => backend.advise(advice, range));
+    }
+
+    unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, range: Range<usize>) -> Result<()> {
+        // SAFETY: the caller owes what `Backend::advise_unchecked` asks for.
+        either!(mut self, backend => unsafe { backend.advise_unchecked(advice, range) })
+    }
+
+    fn resize(&mut self, len: usize) -> Result<()> {
+        either!(mut self, backend => backend.resize(len))
+    }
+
+    fn refresh(&mut self, range: Range<usize>) -> Result<()> {
+        either!(mut self, backend => backend.refresh(range))
+    }
+
+    fn close(&mut self) -> Result<()> {
+        either!(mut self, backend => backend.close())
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        either!(ref self, backend => backend.fault())
+    }
+}

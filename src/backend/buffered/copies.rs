@@ -1,0 +1,156 @@
+//! Pristine copies: what pages held before this mapping changed them, to tell its own changes from everything else.
+
+use std::ops::Range;
+
+use super::PAGE;
+use super::pages::try_vec;
+use crate::{Error, Result};
+
+/// How many pages share one table of copies.
+const GROUP: usize = 64;
+
+/// What a page held before the first change.
+type Copy = Box<[u8]>;
+
+/// The copies of the pages that were borrowed mutably since they were last written back.
+///
+/// Two levels: a pointer for each group of 64 pages, made at the first change, and a table for each group that has a
+/// copy. So bookkeeping costs 1/32768 of the mapping and one table of a KiB for each 256 KiB that are touched.
+#[derive(Debug, Default)]
+pub(super) struct Copies {
+    groups: Vec<Vec<Option<Copy>>>,
+    count: usize,
+}
+
+impl Copies {
+    /// Keeps a copy of a page, whose bytes are `bytes`, if there is none yet. The mapping has `pages` pages.
+    pub(super) fn keep(&mut self, page: usize, pages: usize, bytes: &[u8]) -> Result<()> {
+        debug_assert_eq!(bytes.len(), PAGE);
+        if self.groups.is_empty() {
+            self.groups = try_vec(pages.div_ceil(GROUP))?;
+        }
+        let group = &mut self.groups[page / GROUP];
+        if group.is_empty() {
+            *group = try_vec(GROUP)?;
+        }
+        let slot = &mut group[page % GROUP];
+        if slot.is_none() {
+            *slot = Some(copied(bytes)?);
+            self.count += 1;
+        }
+        Ok(())
+    }
+
+    /// The copy of a page.
+    pub(super) fn get(&self, page: usize) -> Option<&[u8]> {
+        self.groups.get(page / GROUP)?.get(page % GROUP)?.as_deref()
+    }
+
+    /// The copy of a page, to be changed.
+    pub(super) fn get_mut(&mut self, page: usize) -> Option<&mut [u8]> {
+        self.groups.get_mut(page / GROUP)?.get_mut(page % GROUP)?.as_deref_mut()
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Frees the copy of a page.
+    pub(super) fn drop_page(&mut self, page: usize) {
+        let slot = self.groups.get_mut(page / GROUP).and_then(|group| group.get_mut(page % GROUP));
+        if slot.is_some_and(|slot| slot.take().is_some()) {
+            self.count -= 1;
+        }
+        if self.count == 0 {
+            self.groups = Vec::new();
+        }
+    }
+
+    /// Frees the copies of the pages of a range.
+    pub(super) fn drop_pages(&mut self, range: Range<usize>) {
+        let end = range.end.min(self.groups.len() * GROUP);
+        for page in range.start..end {
+            self.drop_page(page);
+        }
+    }
+
+    /// The pages of a range that have a copy, in order.
+    pub(super) fn pages(&self, range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
+        let groups = range.start / GROUP..range.end.div_ceil(GROUP).min(self.groups.len());
+        groups
+            .filter(|&group| !self.groups[group].is_empty())
+            .flat_map(|group| group * GROUP..(group + 1) * GROUP)
+            .filter(move |page| range.contains(page) && self.get(*page).is_some())
+    }
+
+    /// The first page of a range that has a copy.
+    pub(super) fn first_page(&self, range: Range<usize>) -> Option<usize> {
+        self.pages(range).next()
+    }
+
+    /// Readies the tables for a mapping of `pages` pages: what it returns is for [`resize`](Self::resize), which cannot
+    /// fail then.
+    pub(super) fn prepare_resize(&self, pages: usize) -> Result<Resized> {
+        Ok(Resized(if self.is_empty() { Vec::new() } else { try_vec(pages.div_ceil(GROUP))? }))
+    }
+
+    /// Moves the copies of the first `pages` pages over and frees the others.
+    pub(super) fn resize(&mut self, pages: usize, resized: Resized) {
+        let Resized(mut groups) = resized;
+        self.drop_pages(pages..usize::MAX);
+        for (new, old) in groups.iter_mut().zip(&mut self.groups) {
+            *new = std::mem::take(old);
+        }
+        self.groups = if self.is_empty() { Vec::new() } else { groups };
+    }
+}
+
+/// Tables of another size, still empty.
+#[derive(Debug)]
+pub(super) struct Resized(Vec<Vec<Option<Copy>>>);
+
+/// A copy of some bytes, or an error where there is no memory.
+fn copied(bytes: &[u8]) -> Result<Copy> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| Error::NoMemory { len: bytes.len() as u64 })?;
+    copy.extend_from_slice(bytes);
+    Ok(copy.into_boxed_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_copy_stays_until_it_is_dropped() {
+        let mut copies = Copies::default();
+        copies.keep(70, 200, &[1; PAGE]).unwrap();
+        copies.keep(70, 200, &[2; PAGE]).unwrap();
+        copies.keep(5, 200, &[3; PAGE]).unwrap();
+        assert_eq!(copies.get(70), Some(&[1; PAGE][..]));
+        assert_eq!(copies.pages(0..200).collect::<Vec<_>>(), [5, 70]);
+        assert_eq!(copies.pages(6..70).count(), 0);
+        copies.drop_page(70);
+        copies.drop_page(70);
+        assert!(copies.get(70).is_none() && !copies.is_empty());
+        copies.drop_page(5);
+        assert!(copies.is_empty() && copies.groups.is_empty());
+    }
+
+    #[test]
+    fn resizing_keeps_what_lies_within() {
+        let mut copies = Copies::default();
+        for page in [0, 63, 64, 130] {
+            copies.keep(page, 200, &[9; PAGE]).unwrap();
+        }
+        let resized = copies.prepare_resize(64).unwrap();
+        copies.resize(64, resized);
+        assert_eq!(copies.pages(0..64).collect::<Vec<_>>(), [0, 63]);
+        assert_eq!(copies.count, 2);
+        let resized = copies.prepare_resize(500).unwrap();
+        copies.resize(500, resized);
+        copies.keep(499, 500, &[9; PAGE]).unwrap();
+        assert_eq!(copies.pages(0..500).collect::<Vec<_>>(), [0, 63, 499]);
+    }
+}

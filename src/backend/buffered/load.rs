@@ -1,0 +1,119 @@
+//! Loading: absent pages are read when they are asked for, and a sequential reader's are read ahead.
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::sync::{MutexGuard, PoisonError};
+
+use super::{Buffered, PAGE};
+use crate::backend::storage::{Storage, read_some};
+use crate::backend::{Face, Fault, FaultKind};
+use crate::span;
+use crate::{Advice, Error, Result};
+
+/// How far is read ahead, in pages: hosts give at most 64 KiB a call, so more would not save a call.
+const MAX_WINDOW: usize = (64 << 10) / PAGE;
+/// How far after the advice [`Advice::Sequential`].
+const MAX_SEQUENTIAL_WINDOW: usize = (1 << 20) / PAGE;
+
+/// What loading remembers, under the one lock.
+#[derive(Debug)]
+pub(super) struct Loading {
+    /// The page after the last one that was loaded: who asks for it next is reading sequentially.
+    next: usize,
+    /// How many pages were read ahead last, at least 1.
+    window: usize,
+    pub(super) pattern: Advice,
+    pub(super) fault: Option<Fault>,
+}
+
+impl Loading {
+    pub(super) const fn new(pattern: Advice) -> Self {
+        Self { next: 0, window: 1, pattern, fault: None }
+    }
+
+    /// How many pages to load from `page` on, beyond those asked for.
+    fn window_at(&mut self, page: usize) -> usize {
+        let max = match self.pattern {
+            Advice::Random => 1,
+            Advice::Sequential => MAX_SEQUENTIAL_WINDOW,
+            _ => MAX_WINDOW,
+        };
+        self.window = if page == self.next { (self.window * 2).min(max) } else { 1 };
+        self.window
+    }
+}
+
+impl<S: Storage> Buffered<S> {
+    /// Makes sure that the bytes of a range are initialised.
+    pub(super) fn load(&self, range: &Range<usize>, face: Face) -> Result<()> {
+        let pages = span::pages(range, PAGE);
+        if self.loaded.contains_all(&pages) { Ok(()) } else { self.load_absent(pages, face) }
+    }
+
+    pub(super) fn loading(&self) -> MutexGuard<'_, Loading> {
+        // A panic in a storage leaves nothing half done here: pages are added after their bytes.
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cold]
+    fn load_absent(&self, mut pages: Range<usize>, face: Face) -> Result<()> {
+        let mut loading = self.loading();
+        loop {
+            let absent = self.loaded.first_absent(&pages);
+            if absent.is_empty() {
+                return Ok(());
+            }
+            let ahead = absent.start + loading.window_at(absent.start);
+            let wanted = absent.start..absent.end.max(ahead.min(self.page_count()));
+            let run = self.loaded.first_absent(&wanted);
+            self.load_run(&mut loading, run.clone(), absent.end, face)?;
+            loading.next = run.end;
+            pages.start = run.end.min(pages.end);
+        }
+    }
+
+    /// Loads the pages of `run`, all of them absent, of which those before `needed` are asked for.
+    fn load_run(&self, loading: &mut Loading, run: Range<usize>, needed: usize, face: Face) -> Result<()> {
+        let start = run.start * PAGE;
+        // SAFETY: absent pages are handed out to nobody, and only who holds the lock loads them.
+        let memory = unsafe { self.block.uninit(start..run.end * PAGE) };
+        let end = memory.len().min(self.span.len() - start);
+        let mut filled = 0;
+        let mut result = Ok(());
+        while let (true, Some(storage)) = (filled < end, &self.storage) {
+            let offset = self.span.file_offset(start + filled);
+            match read_some(storage, &mut memory[filled..end], offset) {
+                Ok(0) => result = Err(shortened(storage, offset, end - filled)),
+                Ok(n) => filled += n,
+                Err(e) => result = Err(Error::io("read", offset, (end - filled) as u64, e)),
+            }
+            if result.is_err() {
+                break;
+            }
+        }
+        let mut loaded = run.start + filled / PAGE;
+        if result.is_ok() {
+            // Behind the end of the mapping, and everywhere in anonymous memory.
+            memory[filled..].fill(MaybeUninit::new(0));
+            loaded = run.end;
+        } else if loaded < needed && self.guard && face == Face::Slice {
+            // With a guard what is gone reads as zeros, in the pages that were asked for.
+            memory[filled..(needed - run.start) * PAGE].fill(MaybeUninit::new(0));
+            let kind =
+                if matches!(result, Err(Error::Truncated { .. })) { FaultKind::Shortened } else { FaultKind::Io };
+            loading.fault.get_or_insert(Fault { offset: self.span.file_offset(loaded * PAGE), kind });
+            loaded = needed;
+        }
+        self.loaded.insert(&(run.start..loaded));
+        // What was read ahead in vain is nobody's error.
+        if loaded < needed { result } else { Ok(()) }
+    }
+}
+
+/// The error of a storage that ended at `offset`, `len` bytes before the mapping does.
+fn shortened<S: Storage>(storage: &S, offset: u64, len: usize) -> Error {
+    match storage.len() {
+        Ok(size) => Error::Truncated { offset, len: len as u64, size },
+        Err(e) => Error::io("stat", offset, len as u64, e),
+    }
+}

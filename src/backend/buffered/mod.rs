@@ -1,0 +1,261 @@
+//! The emulation: pages read into memory when they are touched, and changed bytes written back.
+
+use std::ops::Range;
+use std::sync::Mutex;
+
+use self::block::Block;
+use self::copies::Copies;
+use self::load::Loading;
+use self::pages::{LoadedPages, PageSet};
+use super::storage::{OsFile, Storage, with_length};
+use super::{Backend, Durability, Face, Fault};
+use crate::plan::Plan;
+use crate::span::{self, Span};
+use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
+
+mod block;
+mod copies;
+mod load;
+mod pages;
+mod refresh;
+mod resize;
+mod runs;
+mod write_back;
+
+/// The page of a buffer, in bytes, on every target.
+const PAGE: usize = 4096;
+
+/// A mapping without an operating system's help, over a file or any [`Storage`].
+///
+/// Nothing is read when it is made. A page of 4096 bytes is read when it is first touched; a sequential reader's pages
+/// are read ahead, up to 64 KiB a time (1 MiB after [`Advice::Sequential`], not at all after [`Advice::Random`]).
+///
+/// A page that is borrowed mutably is copied first. `flush` and `close` write exactly the runs of bytes that differ from
+/// the copy, adjacent ones joined, at most 1 MiB a call, never past the end of the file. A page with more than 32 runs
+/// is read again, merged and written once; another writer who changes that page between the two loses that change. What
+/// cannot be written stays changed, and the next `flush` or `close` completes the job.
+///
+/// A mapping touched in k pages takes the memory of k pages, that of a copy of those borrowed mutably since they were
+/// last written, and less than 1/256 of its length for bookkeeping.
+#[derive(Debug)]
+pub struct Buffered<S: Storage = OsFile> {
+    /// None: anonymous.
+    storage: Option<S>,
+    span: Span,
+    block: Block,
+    loaded: LoadedPages,
+    loading: Mutex<Loading>,
+    changes: Changes,
+    /// Bytes were written that no sync has followed.
+    unsynced: bool,
+    guard: bool,
+    allocate: bool,
+}
+
+/// What is known of the pages that were borrowed mutably.
+#[derive(Debug)]
+enum Changes {
+    /// There are none.
+    ReadOnly,
+    /// Changes go to the storage: what pages held before them.
+    WrittenBack(Copies),
+    /// Changes stay in memory, in these pages.
+    Private(PageSet),
+    /// All bytes live in memory only.
+    Anonymous,
+}
+
+impl Changes {
+    fn of(plan: &Plan) -> Self {
+        if !plan.access.is_writable() {
+            Self::ReadOnly
+        } else if plan.anonymous {
+            Self::Anonymous
+        } else if plan.reaches_file() {
+            Self::WrittenBack(Copies::default())
+        } else {
+            Self::Private(PageSet::default())
+        }
+    }
+}
+
+impl<S: Storage> Buffered<S> {
+    /// Memory for a plan, without a storage yet.
+    fn new(plan: &Plan) -> Result<Self> {
+        let pages = plan.span.len().div_ceil(PAGE);
+        Ok(Self {
+            storage: None,
+            span: plan.span,
+            block: Block::new(pages)?,
+            loaded: LoadedPages::none(pages)?,
+            loading: Mutex::new(Loading::new(Advice::Normal)),
+            changes: Changes::of(plan),
+            unsynced: false,
+            guard: plan.guard,
+            allocate: plan.allocate,
+        })
+    }
+
+    fn page_count(&self) -> usize {
+        self.block.len() / PAGE
+    }
+
+    /// Forgets the pages of a range that have no changes of their own: they are read again when touched.
+    fn forget_clean(&mut self, pages: Range<usize>) {
+        match &self.changes {
+            Changes::ReadOnly if self.storage.is_some() => self.loaded.remove(&pages),
+            Changes::WrittenBack(copies) if copies.is_empty() => self.loaded.remove(&pages),
+            Changes::ReadOnly | Changes::Anonymous => {}
+            Changes::WrittenBack(copies) => {
+                pages.filter(|&page| copies.get(page).is_none()).for_each(|page| self.loaded.remove(&(page..page + 1)));
+            }
+            Changes::Private(own) => {
+                pages.filter(|&page| !own.contains(page)).for_each(|page| self.loaded.remove(&(page..page + 1)));
+            }
+        }
+    }
+}
+
+impl<S: Storage> Backend for Buffered<S> {
+    type Source = S;
+
+    fn name(&self) -> &'static str {
+        "buffered"
+    }
+
+    fn page_size() -> usize {
+        PAGE
+    }
+
+    fn allocation_granularity() -> usize {
+        PAGE
+    }
+
+    fn supports(advice: Advice) -> bool {
+        matches!(advice, Advice::Normal | Advice::Random | Advice::Sequential | Advice::WillNeed | Advice::DontNeed)
+    }
+
+    fn admit(plan: &Plan) -> Result<()> {
+        let what = if plan.executable {
+            "executable memory in a buffer; OS mappings have it"
+        } else if plan.hints.contains(Flags::HUGETLB) {
+            "huge pages in a buffer; OS mappings may have them"
+        } else if plan.tag_name.is_some() {
+            "tag names in a buffer; OS mappings on Windows have them"
+        } else {
+            return Ok(());
+        };
+        Err(Error::Unsupported { what })
+    }
+
+    unsafe fn map(storage: S, plan: &Plan) -> Result<Self> {
+        let mut buffer = Self::new(plan)?;
+        with_length(&storage, plan.extend_from, plan.span.end(), plan.allocate, || Ok(()))?;
+        buffer.storage = Some(storage);
+        if plan.hints.contains(Flags::POPULATE) {
+            // A hint: what fails here fails again when it is touched.
+            let _ = buffer.load(&(0..plan.span.len()), Face::Calls);
+        }
+        Ok(buffer)
+    }
+
+    fn anonymous(plan: &Plan) -> Result<Self> {
+        Self::new(plan)
+    }
+
+    fn source(&self) -> Option<&S> {
+        self.storage.as_ref()
+    }
+
+    fn into_source(mut self) -> Option<S> {
+        self.storage.take()
+    }
+
+    fn len(&self) -> usize {
+        self.span.len()
+    }
+
+    fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]> {
+        assert!(range.end <= self.span.len());
+        self.load(&range, face)?;
+        // SAFETY: loaded, so initialised; and loaded pages are written to through `&mut self` only.
+        Ok(unsafe { self.block.slice(range) })
+    }
+
+    fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]> {
+        assert!(range.end <= self.span.len());
+        self.load(&range, face)?;
+        let (pages, count) = (span::pages(&range, PAGE), self.page_count());
+        match &mut self.changes {
+            Changes::ReadOnly => return Err(Error::ReadOnly),
+            Changes::Anonymous => {}
+            Changes::Private(own) => own.insert(&pages, count)?,
+            Changes::WrittenBack(copies) => {
+                for page in pages {
+                    // SAFETY: just loaded, and nobody writes while the buffer is borrowed by this call.
+                    copies.keep(page, count, unsafe { self.block.slice(page * PAGE..(page + 1) * PAGE) })?;
+                }
+            }
+        }
+        // SAFETY: loaded, so initialised.
+        Ok(unsafe { self.block.slice_mut(range) })
+    }
+
+    fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
+        self.load(&from, Face::Calls)?;
+        self.bytes_mut(to..to + from.len(), Face::Calls)?;
+        // SAFETY: both ranges are loaded.
+        unsafe { self.block.copy_within(from, to) };
+        Ok(())
+    }
+
+    fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()> {
+        self.write_back(&range)?;
+        if let (Durability::Disk, true, Some(storage)) = (durability, self.unsynced, &self.storage) {
+            storage.sync().map_err(|e| Error::io("sync", self.span.offset(), self.span.len() as u64, e))?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    fn advise(&mut self, advice: Advice, range: Range<usize>) {
+        match advice {
+            Advice::Normal | Advice::Random | Advice::Sequential => self.loading().pattern = advice,
+            Advice::WillNeed => {
+                // A hint: what fails here fails again when it is touched.
+                let _ = self.load(&range, Face::Calls);
+            }
+            Advice::DontNeed if !matches!(self.changes, Changes::Private(_)) => {
+                self.forget_clean(span::pages(&range, PAGE));
+            }
+            _ => {}
+        }
+    }
+
+    unsafe fn advise_unchecked(&mut self, _: UncheckedAdvice, _: Range<usize>) -> Result<()> {
+        Err(Error::Unsupported { what: "advice that changes bytes, in a buffer; some OS mappings have it" })
+    }
+
+    fn resize(&mut self, len: usize) -> Result<()> {
+        self.resize_to(len)
+    }
+
+    fn refresh(&mut self, range: Range<usize>) -> Result<()> {
+        self.refresh_pages(span::pages(&range, PAGE))
+    }
+
+    fn close(&mut self) -> Result<()> {
+        self.write_back(&(0..self.span.len()))
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        if self.guard { self.loading().fault } else { None }
+    }
+}
+
+impl<S: Storage> Drop for Buffered<S> {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error; `close` reports it.
+        let _ = self.close();
+    }
+}

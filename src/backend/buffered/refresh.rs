@@ -1,0 +1,38 @@
+//! Seeing what others wrote: clean pages are forgotten, own changes are laid over what the storage holds now.
+
+use std::ops::Range;
+
+use super::{Buffered, Changes, PAGE};
+use crate::Result;
+use crate::backend::storage::{Storage, read_full};
+
+impl<S: Storage> Buffered<S> {
+    pub(super) fn refresh_pages(&mut self, pages: Range<usize>) -> Result<()> {
+        if let (Changes::WrittenBack(copies), Some(storage)) = (&mut self.changes, &self.storage) {
+            let mut rest = pages.clone();
+            while let Some(page) = copies.first_page(rest) {
+                rest = page + 1..pages.end;
+                let start = page * PAGE;
+                let end = self.span.len().min(start + PAGE);
+                let mut fresh = [0; PAGE];
+                let fresh = &mut fresh[..end - start];
+                let read = read_full(storage, fresh, self.span.file_offset(start))?;
+                // SAFETY: a page with a copy is loaded.
+                let own = unsafe { self.block.slice_mut(start..end) };
+                let copy = copies.get_mut(page).unwrap_or_default();
+                // What the storage no longer holds stays as it is, and the next flush says so.
+                for ((own, copy), &fresh) in own.iter_mut().zip(copy).zip(&fresh[..read]) {
+                    if *own == *copy {
+                        *own = fresh;
+                    }
+                    *copy = fresh;
+                }
+            }
+        }
+        self.forget_clean(pages);
+        if self.guard {
+            self.loading().fault = None;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! Making the mapping and its storage longer or shorter.
+
+use std::ops::Range;
+
+use super::block::Block;
+use super::pages::LoadedPages;
+use super::{Buffered, Changes, PAGE};
+use crate::backend::storage::{Storage, read_full, with_length};
+use crate::span::Span;
+use crate::{Error, Result};
+
+impl<S: Storage> Buffered<S> {
+    /// Everything that can fail is done before the storage changes, and the storage before the mapping does.
+    pub(super) fn resize_to(&mut self, len: usize) -> Result<()> {
+        let span = Span::new(self.span.offset(), len)?;
+        let pages = len.div_ceil(PAGE);
+        let (mut block, loaded) = (Block::new(pages)?, LoadedPages::none(pages)?);
+        let tables = match &self.changes {
+            Changes::WrittenBack(copies) => Some(copies.prepare_resize(pages)?),
+            _ => None,
+        };
+
+        let last = self.last_page(len)?;
+        let kept = pages.min(self.page_count());
+        let mut rest = 0..kept;
+        loop {
+            let run = self.loaded.first_present(&rest);
+            if run.is_empty() {
+                break;
+            }
+            let bytes = run.start * PAGE..run.end * PAGE;
+            // SAFETY: these pages are loaded, and nobody writes while the mapping is borrowed by this call.
+            let old = unsafe { self.block.slice(bytes.clone()) };
+            // SAFETY: nobody else knows the new block.
+            let new = unsafe { block.uninit(bytes) };
+            for (new, &old) in new.iter_mut().zip(old) {
+                new.write(old);
+            }
+            loaded.insert(&run);
+            rest.start = run.end;
+        }
+
+        self.set_storage_len(span)?;
+
+        self.span = span;
+        std::mem::swap(&mut self.block, &mut block);
+        self.loaded = loaded;
+        if let (Changes::WrittenBack(copies), Some(tables)) = (&mut self.changes, tables) {
+            copies.resize(pages, tables);
+        }
+        self.apply_last_page(last);
+        Ok(())
+    }
+
+    /// Makes the storage end where the span ends. On an error it is as long as before.
+    fn set_storage_len(&self, span: Span) -> Result<()> {
+        let Some(storage) = &self.storage else { return Ok(()) };
+        let size = storage.len().map_err(|e| Error::io("stat", span.offset(), span.len() as u64, e))?;
+        let end = span.end();
+        if end >= size {
+            let from = (end > size).then_some(size);
+            return with_length(storage, from, end, self.allocate, || Ok(()));
+        }
+        storage.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))
+    }
+
+    /// What becomes of the bytes between the mapping's end and the end of its page, which nobody has seen.
+    fn last_page(&self, new_len: usize) -> Result<LastPage> {
+        let len = self.span.len().min(new_len);
+        let page = len / PAGE;
+        let hidden = len..(page + 1) * PAGE;
+        if len % PAGE == 0 || !self.loaded.contains_all(&(page..page + 1)) {
+            return Ok(LastPage::Nothing);
+        }
+        let mut tail = [0; PAGE];
+        if new_len > self.span.len() {
+            match (&self.changes, &self.storage) {
+                // Not changed: read again when touched.
+                (Changes::WrittenBack(copies), _) if copies.get(page).is_none() => return Ok(LastPage::Forget(page)),
+                // The file may have gone on behind the mapping.
+                (Changes::WrittenBack(_), Some(storage)) => {
+                    let shown = (hidden.end.min(new_len) - hidden.start).min(PAGE);
+                    read_full(storage, &mut tail[..shown], self.span.file_offset(hidden.start))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(LastPage::Fill { page, hidden, tail })
+    }
+
+    fn apply_last_page(&mut self, last: LastPage) {
+        match last {
+            LastPage::Nothing => {}
+            LastPage::Forget(page) => self.loaded.remove(&(page..page + 1)),
+            LastPage::Fill { page, hidden, tail } => {
+                let tail = &tail[..hidden.len()];
+                // SAFETY: the page is loaded.
+                unsafe { self.block.slice_mut(hidden) }.copy_from_slice(tail);
+                if let Changes::WrittenBack(copies) = &mut self.changes {
+                    if let Some(copy) = copies.get_mut(page) {
+                        copy[PAGE - tail.len()..].copy_from_slice(tail);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// See [`Buffered::last_page`].
+#[expect(clippy::large_enum_variant, reason = "there is one, on the stack, while a call lasts")]
+enum LastPage {
+    Nothing,
+    Forget(usize),
+    Fill { page: usize, hidden: Range<usize>, tail: [u8; PAGE] },
+}

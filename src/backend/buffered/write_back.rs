@@ -1,0 +1,132 @@
+//! Writing changes back: exactly the runs of bytes that differ from the pristine copies.
+
+use std::ops::Range;
+
+use super::block::Block;
+use super::runs::runs;
+use super::{Buffered, Changes, PAGE};
+use crate::backend::storage::{Storage, read_full, write_some};
+use crate::span::{self, Span};
+use crate::{Error, Result};
+
+/// A page with more runs than this is read again, merged and written once.
+///
+/// Bridging the gap between two runs would overwrite what another writer put there, so each run is a write of its own.
+/// Above this number that costs more than it saves: the gaps are written too, as they were read a moment before.
+const MAX_RUNS: usize = 32;
+
+impl<S: Storage> Buffered<S> {
+    /// Writes the changes in the pages of `range`, in order. A page is clean, and its copy freed, once all its changes
+    /// are written; after an error the rest stay changed.
+    pub(super) fn write_back(&mut self, range: &Range<usize>) -> Result<()> {
+        let (Changes::WrittenBack(copies), Some(storage)) = (&mut self.changes, &self.storage) else { return Ok(()) };
+        let pages = span::pages(range, PAGE);
+        let mut writer =
+            Writer { storage, span: self.span, block: &self.block, end: None, pending: 0..0, wrote: false };
+        let result = copies
+            .pages(pages.clone())
+            .try_for_each(|page| writer.add_page(page * PAGE, copies.get(page).unwrap_or_default()))
+            .and_then(|()| writer.write_pending());
+        self.unsynced |= writer.wrote;
+        let clean_end = if result.is_ok() { pages.end } else { writer.pending.start / PAGE };
+        copies.drop_pages(pages.start..clean_end);
+        result
+    }
+}
+
+/// Joins adjacent runs, and writes them in order.
+struct Writer<'a, S> {
+    storage: &'a S,
+    span: Span,
+    block: &'a Block,
+    /// Where the storage ends, in bytes from the start of the mapping, and its length: asked at the first write.
+    end: Option<(usize, u64)>,
+    /// The run that is not written yet. Everything before it is.
+    pending: Range<usize>,
+    wrote: bool,
+}
+
+impl<S: Storage> Writer<'_, S> {
+    /// Takes the changes of the page that starts at byte `start` of the mapping and held `copy` before.
+    fn add_page(&mut self, start: usize, copy: &[u8]) -> Result<()> {
+        // SAFETY: a page with a copy is loaded, and the mapping is borrowed mutably by the write-back: nobody writes.
+        let own = unsafe { self.block.slice(start..start + PAGE) };
+        let mut found = runs(own, copy);
+        let Some(first) = found.next() else { return Ok(()) };
+        let mut list = [const { 0..0 }; MAX_RUNS];
+        let mut count = 0;
+        for run in std::iter::once(first.clone()).chain(found) {
+            if count == MAX_RUNS {
+                return self.write_merged(start, first.start, own, copy);
+            }
+            list[count] = run;
+            count += 1;
+        }
+        list.into_iter().take(count).try_for_each(|run| self.add(start + run.start..start + run.end))
+    }
+
+    /// Takes a run, which lies behind all that came before.
+    fn add(&mut self, run: Range<usize>) -> Result<()> {
+        if self.pending.is_empty() || self.pending.end != run.start {
+            self.write_pending()?;
+            self.pending = run;
+        } else {
+            self.pending.end = run.end;
+        }
+        Ok(())
+    }
+
+    /// Writes the run that is pending.
+    fn write_pending(&mut self) -> Result<()> {
+        // SAFETY: runs lie in changed pages, for which `add_page` gives the reason.
+        let bytes = unsafe { self.block.slice(self.pending.clone()) };
+        self.write(bytes)
+    }
+
+    /// Writes `bytes` over the range that is pending, as far as the storage reaches.
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let base = self.pending.start;
+        while !self.pending.is_empty() {
+            let (end, size) = self.end()?;
+            let Range { start, end: pending_end } = self.pending;
+            let offset = self.span.file_offset(start);
+            if start >= end {
+                return Err(Error::Truncated { offset, len: (pending_end - start) as u64, size });
+            }
+            let bytes = &bytes[start - base..pending_end.min(end) - base];
+            let written = write_some(self.storage, bytes, offset)
+                .map_err(|e| Error::io("write", offset, (pending_end - start) as u64, e))?;
+            self.pending.start += written;
+            self.wrote = true;
+        }
+        Ok(())
+    }
+
+    /// Writes a page of very many runs: reads it again from its first change on, lays the changes over, writes it once.
+    fn write_merged(&mut self, start: usize, first: usize, own: &[u8], copy: &[u8]) -> Result<()> {
+        self.write_pending()?;
+        let last = runs(own, copy).last().map_or(first, |run| run.end);
+        self.pending = start + first..start + last;
+        let offset = self.span.file_offset(self.pending.start);
+        let mut page = [0; PAGE];
+        let page = &mut page[first..last];
+        // What lies past the end of the storage is not written either.
+        read_full(self.storage, page, offset)?;
+        for run in runs(own, copy) {
+            page[run.start - first..run.end - first].copy_from_slice(&own[run]);
+        }
+        self.write(page)
+    }
+
+    /// Where the storage ends.
+    fn end(&mut self) -> Result<(usize, u64)> {
+        if let Some(end) = self.end {
+            return Ok(end);
+        }
+        let size = self.storage.len().map_err(|e| Error::io("stat", self.span.offset(), 0, e))?;
+        let reach = size.saturating_sub(self.span.offset());
+        let end = (usize::try_from(reach).unwrap_or(usize::MAX), size);
+        self.end = Some(end);
+        Ok(end)
+    }
+}

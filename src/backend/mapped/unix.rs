@@ -1,0 +1,234 @@
+//! What memmap2 lacks on unix: anonymous memory that a forked child shares, every `MADV_*`, resizing with a file.
+
+use std::{io, ptr};
+
+use memmap2::MmapRaw;
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+
+use super::{Mapped, Region, map_error};
+use crate::backend::storage::{OsFile, Storage, with_length};
+use crate::plan::Plan;
+use crate::span::Span;
+use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
+
+pub(super) fn page_size() -> usize {
+    rustix::param::page_size()
+}
+
+pub(super) fn allocation_granularity() -> usize {
+    page_size()
+}
+
+pub(super) fn admit(plan: &Plan) -> Result<()> {
+    if plan.tag_name.is_some() {
+        return Err(Error::Unsupported { what: "tag names; Windows has them" });
+    }
+    Ok(())
+}
+
+/// Never asked for: `admit` has refused.
+pub(super) fn tagged(_: Option<&OsFile>, plan: &Plan) -> Result<Region> {
+    admit(plan)?;
+    anonymous(plan)
+}
+
+/// Anonymous memory: memmap2's where it is private and plain, else our own.
+pub(super) fn anonymous(plan: &Plan) -> Result<Region> {
+    if !plan.private || plan.executable || !plan.access.is_writable() {
+        return Ok(Region::Shared(SharedMemory::new(plan)?));
+    }
+    let mut options = memmap2::MmapOptions::new();
+    options.len(plan.span.len());
+    if plan.hints.contains(Flags::POPULATE) {
+        options.populate();
+    }
+    if plan.hints.contains(Flags::NORESERVE) {
+        options.no_reserve_swap();
+    }
+    if plan.hints.contains(Flags::STACK) {
+        options.stack();
+    }
+    if plan.hints.contains(Flags::HUGETLB) {
+        options.huge(Some(HUGE_PAGE_BITS));
+    }
+    Ok(Region::Memmap(MmapRaw::from(options.map_anon().map_err(|e| map_error(plan.span, e))?)))
+}
+
+/// The size of the huge pages that are asked for, in bytes.
+const HUGE_PAGE: usize = 1 << HUGE_PAGE_BITS;
+const HUGE_PAGE_BITS: u8 = 21;
+
+/// Anonymous memory of which a forked child sees every change.
+#[derive(Debug)]
+pub(super) struct SharedMemory {
+    start: *mut u8,
+    /// What is mapped, in bytes, a multiple of `unit`.
+    mapped: usize,
+    /// The page, or the huge page.
+    unit: usize,
+}
+
+// SAFETY: it owns its memory, and access goes through the mapping's own borrows.
+unsafe impl Send for SharedMemory {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for SharedMemory {}
+
+impl SharedMemory {
+    fn new(plan: &Plan) -> Result<Self> {
+        let mut prot = ProtFlags::READ;
+        prot.set(ProtFlags::WRITE, plan.access.is_writable());
+        prot.set(ProtFlags::EXEC, plan.executable);
+        let unit = if plan.hints.contains(Flags::HUGETLB) { HUGE_PAGE } else { page_size() };
+        let no_memory = Error::NoMemory { len: plan.span.len() as u64 };
+        let Some(mapped) = plan.span.len().checked_next_multiple_of(unit) else { return Err(no_memory) };
+        // SAFETY: a new mapping at an address of the system's choice disturbs nothing.
+        let start = unsafe { mmap_anonymous(ptr::null_mut(), mapped, prot, map_flags(plan)) };
+        let start = start.map_err(|e| map_error(plan.span, e.into()))?;
+        Ok(Self { start: start.cast(), mapped, unit })
+    }
+
+    pub(super) fn as_mut_ptr(&self) -> *mut u8 {
+        self.start
+    }
+
+    /// Gives the pages behind the first `len` bytes back.
+    pub(super) fn shrink(&mut self, len: usize) -> Result<()> {
+        let kept = len.next_multiple_of(self.unit);
+        if kept < self.mapped {
+            let tail = self.start.wrapping_add(kept);
+            // SAFETY: whole pages at the end of our own mapping, and the caller borrows it mutably.
+            let unmapped = unsafe { munmap(tail.cast(), self.mapped - kept) };
+            unmapped.map_err(|e| Error::io("unmap", kept as u64, (self.mapped - kept) as u64, e.into()))?;
+            self.mapped = kept;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for SharedMemory {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, and nothing borrows from a mapping that is dropped.
+        let unmapped = unsafe { munmap(self.start.cast(), self.mapped) };
+        debug_assert!(unmapped.is_ok(), "a whole mapping can be unmapped");
+    }
+}
+
+fn map_flags(plan: &Plan) -> MapFlags {
+    let mut flags = if plan.private { MapFlags::PRIVATE } else { MapFlags::SHARED };
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    for (hint, flag) in [
+        (Flags::POPULATE, MapFlags::POPULATE),
+        (Flags::NORESERVE, MapFlags::NORESERVE),
+        (Flags::STACK, MapFlags::STACK),
+        (Flags::HUGETLB, MapFlags::HUGETLB | MapFlags::HUGE_2MB),
+    ] {
+        flags.set(flag, plan.hints.contains(hint));
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = &mut flags;
+    flags
+}
+
+impl Mapped {
+    /// Maps the new span first wherever a failure could otherwise not be undone.
+    pub(super) fn resize_file(&mut self, span: Span) -> Result<()> {
+        let Some(source) = &self.source else { return Err(Error::Untracked { operation: "resize" }) };
+        let end = span.end();
+        let size = source.len().map_err(|e| Error::io("stat", span.offset(), span.len() as u64, e))?;
+        let from = (end > size).then_some(size);
+        let region = with_length(source, from, end, self.plan.allocate, || Region::of_file(source, &self.plan, span))?;
+        if end < size {
+            source.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
+        }
+        self.region = Some(region);
+        Ok(())
+    }
+}
+
+/// The number of a hint on this system.
+fn hint_number(advice: Advice) -> Option<libc::c_int> {
+    Some(match advice {
+        Advice::Normal => libc::MADV_NORMAL,
+        Advice::Random => libc::MADV_RANDOM,
+        Advice::Sequential => libc::MADV_SEQUENTIAL,
+        Advice::WillNeed => libc::MADV_WILLNEED,
+        Advice::DontNeed => libc::MADV_DONTNEED,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Advice::DontFork => libc::MADV_DONTFORK,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Advice::DoFork => libc::MADV_DOFORK,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Advice::Mergeable => libc::MADV_MERGEABLE,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Advice::Unmergeable => libc::MADV_UNMERGEABLE,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Advice::HugePage => libc::MADV_HUGEPAGE,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Advice::NoHugePage => libc::MADV_NOHUGEPAGE,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Advice::DontDump => libc::MADV_DONTDUMP,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        Advice::DoDump => libc::MADV_DODUMP,
+        #[cfg(target_os = "freebsd")]
+        Advice::NoSync => libc::MADV_NOSYNC,
+        #[cfg(target_os = "freebsd")]
+        Advice::AutoSync => libc::MADV_AUTOSYNC,
+        #[cfg(target_os = "freebsd")]
+        Advice::NoCore => libc::MADV_NOCORE,
+        #[cfg(target_os = "freebsd")]
+        Advice::Core => libc::MADV_CORE,
+        #[cfg(target_os = "freebsd")]
+        Advice::Protect => libc::MADV_PROTECT,
+        _ => return None,
+    })
+}
+
+/// The number of an advice that can change bytes on this system.
+fn unchecked_number(advice: UncheckedAdvice) -> Option<libc::c_int> {
+    Some(match advice {
+        #[cfg(any(
+            target_os = "linux",
+            target_os = "android",
+            target_vendor = "apple",
+            target_os = "freebsd",
+            target_os = "netbsd",
+            target_os = "openbsd"
+        ))]
+        UncheckedAdvice::Free => libc::MADV_FREE,
+        #[cfg(target_vendor = "apple")]
+        UncheckedAdvice::FreeReusable => libc::MADV_FREE_REUSABLE,
+        #[cfg(target_vendor = "apple")]
+        UncheckedAdvice::FreeReuse => libc::MADV_FREE_REUSE,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        UncheckedAdvice::Remove => libc::MADV_REMOVE,
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        UncheckedAdvice::HwPoison => libc::MADV_HWPOISON,
+        #[cfg(target_os = "linux")]
+        UncheckedAdvice::SoftOffline => libc::MADV_SOFT_OFFLINE,
+        #[allow(unreachable_patterns, reason = "reachable on every system that lacks one of them")]
+        _ => return None,
+    })
+}
+
+pub(super) fn supports(advice: Advice) -> bool {
+    hint_number(advice).is_some()
+}
+
+/// # Safety
+/// The range is mapped.
+pub(super) unsafe fn advise(start: *mut u8, len: usize, advice: Advice) {
+    if let Some(number) = hint_number(advice) {
+        // SAFETY: the caller says that the range is mapped, and none of these changes a byte.
+        // A hint that this kernel or file system does not take is no error.
+        let _ = unsafe { libc::madvise(start.cast(), len, number) };
+    }
+}
+
+/// # Safety
+/// The range is mapped, and its bytes may change.
+pub(super) unsafe fn advise_unchecked(start: *mut u8, len: usize, advice: UncheckedAdvice) -> Option<io::Result<()>> {
+    let number = unchecked_number(advice)?;
+    // SAFETY: the caller says that the range is mapped and that its bytes may change.
+    let done = unsafe { libc::madvise(start.cast(), len, number) };
+    Some(if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) })
+}

@@ -1,0 +1,179 @@
+//! What memmap2 lacks on Windows: memory by name, and resizing a file that cannot shrink while it is mapped.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::windows::ffi::OsStrExt;
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
+use std::ptr;
+
+use memmap2::MmapRaw;
+use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
+use windows_sys::Win32::System::Memory::{
+    CreateFileMappingW, FILE_MAP_COPY, FILE_MAP_READ, FILE_MAP_WRITE, MEMORY_MAPPED_VIEW_ADDRESS, MapViewOfFile,
+    PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY, UnmapViewOfFile,
+};
+use windows_sys::Win32::System::SystemInformation::{GetSystemInfo, SYSTEM_INFO};
+
+use super::{Mapped, Region, map_error};
+use crate::backend::storage::{OsFile, Storage, with_length};
+use crate::plan::Plan;
+use crate::span::Span;
+use crate::{Advice, Error, Result, UncheckedAdvice};
+
+fn system_info() -> SYSTEM_INFO {
+    let mut info = SYSTEM_INFO::default();
+    // SAFETY: fills the structure that it is given.
+    unsafe { GetSystemInfo(&raw mut info) };
+    info
+}
+
+pub(super) fn page_size() -> usize {
+    system_info().dwPageSize as usize
+}
+
+pub(super) fn allocation_granularity() -> usize {
+    system_info().dwAllocationGranularity as usize
+}
+
+pub(super) fn admit(plan: &Plan) -> Result<()> {
+    if plan.executable && (plan.anonymous || plan.tag_name.is_some()) {
+        return Err(Error::Unsupported { what: "executable memory that is no file's" });
+    }
+    if plan.hints.contains(crate::Flags::HUGETLB) {
+        return Err(Error::Unsupported { what: "huge pages; Linux has them" });
+    }
+    Ok(())
+}
+
+/// Anonymous memory. Nothing forks, so shared and private memory are one.
+pub(super) fn anonymous(plan: &Plan) -> Result<Region> {
+    let map = memmap2::MmapOptions::new().len(plan.span.len()).map_anon();
+    let map = if plan.access.is_writable() {
+        map.map(MmapRaw::from)
+    } else {
+        map.and_then(memmap2::MmapMut::make_read_only).map(MmapRaw::from)
+    };
+    Ok(Region::Memmap(map.map_err(|e| map_error(plan.span, e))?))
+}
+
+/// Memory of a file, or without one, under the plan's tag name.
+pub(super) fn tagged(source: Option<&OsFile>, plan: &Plan) -> Result<Region> {
+    Ok(Region::Shared(SharedMemory::new(source, plan).map_err(|e| map_error(plan.span, e))?))
+}
+
+/// A view of a section that has a name: whoever opens the same name shares its memory.
+#[derive(Debug)]
+pub(super) struct SharedMemory {
+    start: *mut u8,
+    /// Keeps the name alive.
+    _section: OwnedHandle,
+}
+
+// SAFETY: it owns its view, and access goes through the mapping's own borrows.
+unsafe impl Send for SharedMemory {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for SharedMemory {}
+
+impl SharedMemory {
+    fn new(source: Option<&OsFile>, plan: &Plan) -> io::Result<Self> {
+        let name: Vec<u16> =
+            OsStr::new(plan.tag_name.as_deref().unwrap_or_default()).encode_wide().chain([0]).collect();
+        let (protect, access) = if !plan.access.is_writable() {
+            (PAGE_READONLY, FILE_MAP_READ)
+        } else if plan.private {
+            (PAGE_WRITECOPY, FILE_MAP_COPY)
+        } else {
+            (PAGE_READWRITE, FILE_MAP_READ | FILE_MAP_WRITE)
+        };
+        let file = source.and_then(Storage::file);
+        let handle = file.map_or(INVALID_HANDLE_VALUE, |file| file.as_raw_handle());
+        // The section of a file reaches to the file's end, or to the span's if that lies further.
+        let size = if file.is_some() { 0 } else { plan.span.len() as u64 };
+        let (high, low) = halves(size);
+        // SAFETY: the handle is open while `source` is borrowed, and the name ends in 0.
+        let section = unsafe { CreateFileMappingW(handle, ptr::null(), protect, high, low, name.as_ptr()) };
+        if section.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a handle that was just made, and nobody else's.
+        let section = unsafe { OwnedHandle::from_raw_handle(section) };
+        let (high, low) = halves(plan.span.offset());
+        // SAFETY: a view at an address of the system's choice disturbs nothing. A section of that name that is too short
+        // makes it fail.
+        let view = unsafe { MapViewOfFile(section.as_raw_handle(), access, high, low, plan.span.len()) };
+        if view.Value.is_null() {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { start: view.Value.cast(), _section: section })
+    }
+
+    pub(super) fn as_mut_ptr(&self) -> *mut u8 {
+        self.start
+    }
+
+    /// A view cannot be cut; what lies behind its end is not used any more.
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "unix has work to do, which can fail")]
+    pub(super) fn shrink(&mut self, _: usize) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for SharedMemory {
+    fn drop(&mut self) {
+        let view = MEMORY_MAPPED_VIEW_ADDRESS { Value: self.start.cast() };
+        // SAFETY: our own view, and nothing borrows from a mapping that is dropped.
+        let unmapped = unsafe { UnmapViewOfFile(view) };
+        debug_assert!(unmapped != 0, "a view can be unmapped");
+    }
+}
+
+/// The high and the low 32 bits.
+fn halves(n: u64) -> (u32, u32) {
+    let low = n & u64::from(u32::MAX);
+    (u32::try_from(n >> 32).unwrap_or(u32::MAX), u32::try_from(low).unwrap_or(u32::MAX))
+}
+
+impl Mapped {
+    /// A mapped file does not shrink: unmaps, sets the length, maps again. After a failure the old span is mapped again.
+    pub(super) fn resize_file(&mut self, span: Span) -> Result<()> {
+        let Some(source) = &self.source else { return Err(Error::Untracked { operation: "resize" }) };
+        let end = span.end();
+        let size = source.len().map_err(|e| Error::io("stat", span.offset(), span.len() as u64, e))?;
+        let map = |span| Region::of_file(source, &self.plan, span);
+        if end >= size {
+            let from = (end > size).then_some(size);
+            self.region = Some(with_length(source, from, end, self.plan.allocate, || map(span))?);
+            return Ok(());
+        }
+        // The bytes of the view are in the file already: unmapping loses none.
+        self.region = None;
+        let shrunk =
+            source.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e)).and_then(|()| map(span));
+        match shrunk {
+            Ok(region) => {
+                self.region = Some(region);
+                Ok(())
+            }
+            Err(e) => {
+                // What was cut off is gone where only mapping failed; zeros then stand in its place.
+                let _ = source.set_len(size);
+                self.region = map(self.plan.span).ok();
+                Err(e)
+            }
+        }
+    }
+}
+
+pub(super) fn supports(_: Advice) -> bool {
+    false
+}
+
+/// # Safety
+/// None: Windows knows no hints.
+pub(super) unsafe fn advise(_: *mut u8, _: usize, _: Advice) {}
+
+/// # Safety
+/// None: Windows knows no such advice.
+pub(super) unsafe fn advise_unchecked(_: *mut u8, _: usize, _: UncheckedAdvice) -> Option<io::Result<()>> {
+    None
+}

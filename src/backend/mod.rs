@@ -1,0 +1,222 @@
+//! The contract of a backend, and the one place that chooses which backend a platform gets.
+//!
+//! # The contract
+//!
+//! A backend holds the bytes of a span of a source (a file, or any [`Storage`]), or anonymous zeros. It knows bytes,
+//! pages and its source; it knows no position, no Python and no slice notation: what all backends share stands once,
+//! above this folder. Callers have checked every range against [`Backend::len`], every change against the access, and
+//! every offset against [`Backend::allocation_granularity`].
+//!
+//! A backend MUST:
+//!
+//! - **keep its bytes at one address** while its value moves, from making until `resize`, `refresh`, `advise` or `close`,
+//!   all of which take `&mut self`;
+//! - **let shared borrows be alive while other ranges are asked for**, from several threads at once: `bytes` may load,
+//!   but never writes to a byte that it has handed out;
+//! - **write back what was changed, and nothing else**: with [`Access::Write`](crate::Access::Write) or [`Access::Default`](crate::Access::Default) the bytes changed
+//!   through `bytes_mut` reach the source at the latest when `flush` or `close` returns; with [`Access::Copy`](crate::Access::Copy) never.
+//!   When another mapping or a reader of the file sees them before that is the backend's own affair;
+//! - **fill with zeros**: anonymous bytes are zero until written, and so are the bytes of the last page past the end of
+//!   the source;
+//! - **never make the source longer** except in `resize`;
+//! - **leave nothing half done**: after an error the bytes, the length and the source are as before the call, except that
+//!   a write-back keeps what it has written and forgets nothing that it has not;
+//! - **do its best in `Drop`**, silently: write back as `close` does, and give the memory up.
+
+use std::ops::Range;
+
+use crate::plan::Plan;
+use crate::{Advice, Result, UncheckedAdvice};
+
+mod any;
+mod buffered;
+mod storage;
+
+pub use any::AnyBackend;
+pub use buffered::Buffered;
+pub use storage::{Kind, Mode, OsFile, Storage};
+
+// THE selector. A platform that maps files gets `Mapped`; WASI gets the emulation, which is compiled everywhere.
+cfg_if::cfg_if! {
+    if #[cfg(any(unix, windows))] {
+        mod mapped;
+        pub use mapped::Mapped;
+        /// The backend of [`Mmap`](crate::Mmap) on this platform: OS mappings.
+        pub type Platform = Mapped;
+    } else if #[cfg(target_os = "wasi")] {
+        /// The backend of [`Mmap`](crate::Mmap) on this platform, which has no mappings: the emulation.
+        pub type Platform = Buffered<OsFile>;
+    } else {
+        compile_error!(
+            "portable-mmap has no backend for this target. It knows unix, Windows, wasm32-wasip1 and wasm32-wasip2. \
+             For WebAssembly build with `--target wasm32-wasip1`; for another target add a line to the ladder in \
+             src/backend/mod.rs and, if its files are not those of std, to the one in src/backend/storage.rs."
+        );
+    }
+}
+
+/// When [`Backend::flush`] returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Once the bytes are on the disk.
+    Disk,
+    /// Once every reader of the file sees them.
+    Visible,
+}
+
+/// Who asks for bytes: it decides what becomes of those that are gone because the file was shortened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// A call that can fail: [`Error::Truncated`](crate::Error::Truncated).
+    Calls,
+    /// The slice face, which cannot: zeros and a noted [`Fault`] if the mapping has a guard.
+    Slice,
+}
+
+/// Where a guarded mapping was touched past the end of its file, or where the file could not be read.
+///
+/// See [`MmapOptions::guard`](crate::MmapOptions::guard).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fault {
+    /// The first byte that was touched in vain, in bytes from the start of the file, rounded down to its page.
+    pub offset: u64,
+    /// Why.
+    pub kind: FaultKind,
+}
+
+/// Why a guarded mapping could not give its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The file is shorter than the mapping.
+    Shortened,
+    /// The file still reaches as far; reading it failed, or no disk space was left for a hole in it.
+    Io,
+}
+
+/// What holds the bytes of a [`Mapping`](crate::Mapping): [`Platform`], [`Buffered`] or [`AnyBackend`].
+///
+/// Sealed: it names a backend in generic code, and its functions are for this crate. The contract stands at the top of
+/// `src/backend/mod.rs`.
+#[expect(clippy::len_without_is_empty, reason = "a mapping is never empty")]
+pub trait Backend: sealed::Sealed + Send + Sync + Sized {
+    /// What it maps; [`OsFile`] unless a [`Storage`] was given.
+    type Source: Storage;
+
+    /// A name for people: `"mapped"` or `"buffered"`.
+    fn name(&self) -> &'static str;
+
+    /// The unit of `flush` and `advise`, in bytes.
+    fn page_size() -> usize;
+
+    /// What a mapping's offset in the file must be a multiple of, in bytes.
+    fn allocation_granularity() -> usize;
+
+    /// Whether a hint does anything.
+    fn supports(advice: Advice) -> bool;
+
+    /// Refuses what this backend cannot do, before anything is touched.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported).
+    fn admit(plan: &Plan) -> Result<()>;
+
+    /// Maps a span of a source that reaches at least as far.
+    ///
+    /// # Safety
+    /// As for [`MmapOptions::map`](crate::MmapOptions::map).
+    ///
+    /// # Errors
+    /// What the operating system or the allocator says.
+    unsafe fn map(source: Self::Source, plan: &Plan) -> Result<Self>;
+
+    /// Zeros, of the plan's length.
+    ///
+    /// # Errors
+    /// What the operating system or the allocator says.
+    fn anonymous(plan: &Plan) -> Result<Self>;
+
+    /// What is mapped; none for anonymous bytes, and where the source was given up after mapping.
+    fn source(&self) -> Option<&Self::Source>;
+
+    /// Gives everything else up; call `close` first.
+    fn into_source(self) -> Option<Self::Source>;
+
+    /// How many bytes there are; never 0.
+    fn len(&self) -> usize;
+
+    /// The bytes of a range.
+    ///
+    /// # Errors
+    /// That of loading them.
+    fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]>;
+
+    /// The bytes of a range, to be changed.
+    ///
+    /// # Errors
+    /// That of loading them, or [`Error::NoMemory`](crate::Error::NoMemory).
+    fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]>;
+
+    /// Copies the bytes of a range to the bytes from `to` on, which may overlap: a change of those alone.
+    ///
+    /// # Errors
+    /// That of loading them, or [`Error::NoMemory`](crate::Error::NoMemory); nothing is copied.
+    fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()>;
+
+    /// Writes the changes in a range back. It starts at a page and the changes of whole pages are written.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`](crate::Error::Truncated) if changes lie past the end of the source now, [`Error::Io`](crate::Error::Io); what was not written stays
+    /// changed.
+    fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()>;
+
+    /// Makes use of a hint, or not.
+    fn advise(&mut self, advice: Advice, range: Range<usize>);
+
+    /// Does what the advice says.
+    ///
+    /// # Safety
+    /// As for [`Mapping::advise_unchecked`](crate::Mapping::advise_unchecked).
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported), or what the operating system says.
+    unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, range: Range<usize>) -> Result<()>;
+
+    /// Makes the bytes and the source longer or shorter: the source ends where the bytes end.
+    ///
+    /// # Errors
+    /// Whatever went wrong; bytes and source are as before.
+    fn resize(&mut self, len: usize) -> Result<()>;
+
+    /// Lets later calls see what others wrote to the source; own changes stay.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::Error::Io); own changes stay.
+    fn refresh(&mut self, range: Range<usize>) -> Result<()>;
+
+    /// Writes all changes back, without a sync.
+    ///
+    /// # Errors
+    /// As `flush`.
+    fn close(&mut self) -> Result<()>;
+
+    /// The first fault of a guarded mapping since it was made or refreshed.
+    fn fault(&self) -> Option<Fault>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<S: super::Storage> Sealed for super::Buffered<S> {}
+    impl Sealed for super::AnyBackend {}
+    #[cfg(any(unix, windows))]
+    impl Sealed for super::Mapped {}
+}
+
+// A mapping may be sent and shared: asserted for each backend on each target.
+const _: () = {
+    const fn send_and_sync<T: Send + Sync>() {}
+    send_and_sync::<crate::Mapping<Platform>>();
+    send_and_sync::<crate::Mapping<Buffered<OsFile>>>();
+    send_and_sync::<crate::Mapping<AnyBackend>>();
+};

@@ -1,0 +1,63 @@
+//! Files at offsets on Windows. The cursor of the file moves with each call: nothing here depends on it.
+
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::windows::fs::FileExt;
+use std::os::windows::io::AsRawHandle;
+
+use windows_sys::Wdk::Storage::FileSystem::{FileAccessInformation, NtQueryInformationFile};
+use windows_sys::Win32::Foundation::{ERROR_HANDLE_EOF, RtlNtStatusToDosError};
+use windows_sys::Win32::Storage::FileSystem::{FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA};
+use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
+
+use super::Mode;
+
+/// The number of a system error as `io::Error` has it.
+const fn os_error(code: u32) -> i32 {
+    i32::from_ne_bytes(code.to_ne_bytes())
+}
+
+pub(super) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+    match file.seek_read(buf, offset) {
+        // Some file systems report the end as an error and not as 0 bytes.
+        Err(e) if e.raw_os_error() == Some(os_error(ERROR_HANDLE_EOF)) => Ok(0),
+        result => result,
+    }
+}
+
+pub(super) fn read_at_uninit<'b>(file: &File, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
+    buf.fill(MaybeUninit::new(0));
+    // SAFETY: every byte was just initialised, and `MaybeUninit<u8>` has the layout of `u8`.
+    let buf = unsafe { &mut *(std::ptr::from_mut(buf) as *mut [u8]) };
+    let n = read_at(file, buf, offset)?;
+    Ok(&mut buf[..n])
+}
+
+pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize> {
+    file.seek_write(buf, offset)
+}
+
+pub(super) fn mode(file: &File) -> io::Result<Mode> {
+    let mut access: u32 = 0;
+    let mut block = IO_STATUS_BLOCK::default();
+    // SAFETY: the handle is open while `file` is borrowed, and both out-parameters have the size that this kind of
+    // question fills.
+    let status = unsafe {
+        NtQueryInformationFile(
+            file.as_raw_handle(),
+            &raw mut block,
+            (&raw mut access).cast(),
+            u32::BITS / 8,
+            FileAccessInformation,
+        )
+    };
+    if status < 0 {
+        // SAFETY: a call without memory.
+        let code = unsafe { RtlNtStatusToDosError(status) };
+        return Err(io::Error::from_raw_os_error(os_error(code)));
+    }
+    let write = access & FILE_WRITE_DATA != 0;
+    let append = access & FILE_APPEND_DATA != 0;
+    Ok(Mode { read: access & FILE_READ_DATA != 0, write: write || append, append: append && !write })
+}

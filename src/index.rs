@@ -1,0 +1,165 @@
+//! Indexing and iterating as a slice does: what cannot fail, and panics.
+
+use std::borrow::Borrow;
+use std::ops::{
+    Bound, Deref, Index, IndexMut, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive,
+};
+
+use crate::backend::Backend;
+use crate::{Mapping, span};
+
+/// The bytes of a mapping one after the other: see [`Mapping::iter`].
+#[derive(Debug)]
+pub struct Iter<'m, B: Backend> {
+    mapping: &'m Mapping<B>,
+    loaded: std::slice::Iter<'m, u8>,
+    /// The index behind what was loaded.
+    next: usize,
+}
+
+/// How many bytes an iterator borrows at a time.
+const ITER_STEP: usize = 64 << 10;
+
+impl<'m, B: Backend> Iter<'m, B> {
+    pub(crate) fn new(mapping: &'m Mapping<B>) -> Self {
+        Self { mapping, loaded: [].iter(), next: 0 }
+    }
+}
+
+impl<'m, B: Backend> Iterator for Iter<'m, B> {
+    type Item = &'m u8;
+
+    fn next(&mut self) -> Option<&'m u8> {
+        loop {
+            if let Some(byte) = self.loaded.next() {
+                return Some(byte);
+            }
+            let end = self.next.saturating_add(ITER_STEP).min(self.mapping.len());
+            if self.next >= end {
+                return None;
+            }
+            self.loaded = self.mapping.touch(self.next..end).iter();
+            self.next = end;
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.mapping.len() - self.next + self.loaded.len();
+        (left, Some(left))
+    }
+}
+
+impl<B: Backend> ExactSizeIterator for Iter<'_, B> {}
+
+impl<'m, B: Backend> IntoIterator for &'m Mapping<B> {
+    type Item = &'m u8;
+    type IntoIter = Iter<'m, B>;
+
+    fn into_iter(self) -> Iter<'m, B> {
+        self.iter()
+    }
+}
+
+/// All bytes; none once closed. A buffer loads them all.
+///
+/// # Panics
+/// If they cannot be loaded.
+impl<B: Backend> Deref for Mapping<B> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.touch(0..self.len())
+    }
+}
+
+impl<B: Backend> AsRef<[u8]> for Mapping<B> {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl<B: Backend> Borrow<[u8]> for Mapping<B> {
+    fn borrow(&self) -> &[u8] {
+        self
+    }
+}
+
+/// The byte at an index.
+///
+/// # Panics
+/// As a slice does, and if the byte cannot be loaded.
+impl<B: Backend> Index<usize> for Mapping<B> {
+    type Output = u8;
+
+    fn index(&self, index: usize) -> &u8 {
+        check_index(index, self.len());
+        &self.touch(index..index + 1)[0]
+    }
+}
+
+/// # Panics
+/// As a slice does, on a read-only mapping, and if the byte cannot be loaded.
+impl<B: Backend> IndexMut<usize> for Mapping<B> {
+    fn index_mut(&mut self, index: usize) -> &mut u8 {
+        check_index(index, self.len());
+        &mut self.touch_mut(index..index + 1)[0]
+    }
+}
+
+macro_rules! index_by {
+    ($($range:ty),*) => {$(
+        /// The bytes of a range. A buffer loads that range only.
+        ///
+        /// # Panics
+        /// As a slice does, and if the bytes cannot be loaded.
+        impl<B: Backend> Index<$range> for Mapping<B> {
+            type Output = [u8];
+
+            fn index(&self, range: $range) -> &[u8] {
+                self.touch(checked(&range, self.len()))
+            }
+        }
+
+        /// # Panics
+        /// As a slice does, on a read-only mapping, and if the bytes cannot be loaded.
+        impl<B: Backend> IndexMut<$range> for Mapping<B> {
+            fn index_mut(&mut self, range: $range) -> &mut [u8] {
+                self.touch_mut(checked(&range, self.len()))
+            }
+        }
+    )*};
+}
+
+index_by!(Range<usize>, RangeFrom<usize>, RangeFull, RangeInclusive<usize>, RangeTo<usize>, RangeToInclusive<usize>);
+
+#[track_caller]
+fn check_index(index: usize, len: usize) {
+    assert!(index < len, "index out of bounds: the len is {len} but the index is {index}");
+}
+
+/// A range that lies within `len` bytes. Panics as a slice does.
+#[track_caller]
+fn checked(range: &impl RangeBounds<usize>, len: usize) -> Range<usize> {
+    span::resolve_range(range, len).unwrap_or_else(|_| {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        match range.end_bound() {
+            Bound::Included(&usize::MAX) => panic!("attempted to index slice up to maximum usize"),
+            Bound::Included(&last) if last >= len => {
+                panic!("range end index {} out of range for slice of length {len}", last + 1)
+            }
+            Bound::Excluded(&end) if end > len => {
+                panic!("range end index {end} out of range for slice of length {len}")
+            }
+            Bound::Unbounded if start > len => {
+                panic!("range start index {start} out of range for slice of length {len}")
+            }
+            Bound::Included(&last) => panic!("slice index starts at {start} but ends at {}", last + 1),
+            Bound::Excluded(&end) => panic!("slice index starts at {start} but ends at {end}"),
+            Bound::Unbounded => unreachable!("a start within the length and no end make a range"),
+        }
+    })
+}

@@ -1,0 +1,407 @@
+//! The life of a mapping: sizes, flush, advise, resize, refresh, close.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::backend::{Backend, Durability, Face, Fault, FaultKind, Platform, Storage};
+use crate::plan::{Plan, zero_length};
+use crate::span::{self, Span};
+use crate::{Access, Advice, Error, MmapOptions, Result, UncheckedAdvice};
+
+/// A file in memory: a slice of bytes, and a file with a position.
+///
+/// Made by [`MmapOptions`] or [`Mapping::anonymous`]; [`Mmap`](crate::Mmap) is the one over this platform's own
+/// backend. It is written back when it is dropped, without a word if that fails: [`close`](Self::close) tells.
+///
+/// As a slice it is indexed, sliced and iterated; indexing panics where a slice's would, and where bytes cannot be
+/// loaded. Every other call answers an [`Error`], after which everything is as it was before.
+///
+/// A buffer loads what is touched. [`Deref`](std::ops::Deref) touches everything: take a slice of the part that you
+/// need once, then index that.
+pub struct Mapping<B: Backend = Platform> {
+    /// None once closed.
+    backend: Option<B>,
+    /// The position of the file face, in bytes from the start of the mapping; past the end after a shrink.
+    pub(crate) position: usize,
+    plan: Plan,
+}
+
+impl<B: Backend> Mapping<B> {
+    pub(crate) fn over(backend: B, plan: Plan) -> Self {
+        Self { backend: Some(backend), position: 0, plan }
+    }
+
+    /// `len` zeros without a file: shared with forked children on unix, and never written anywhere.
+    ///
+    /// ```
+    /// use portable_mmap::{BufferedMmap, Mmap};
+    ///
+    /// # fn main() -> portable_mmap::Result<()> {
+    /// let mut map = Mmap::anonymous(13)?;
+    /// map[..5].copy_from_slice(b"Hello");
+    /// assert_eq!(map.rfind("l")?, Some(3));
+    ///
+    /// let buffer: BufferedMmap = BufferedMmap::anonymous(1 << 20)?;
+    /// assert_eq!(buffer.backend_name(), "buffered");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`MmapOptions::map_anonymous`].
+    pub fn anonymous(len: usize) -> Result<Self> {
+        MmapOptions::new().len(len).anonymous_with()
+    }
+
+    /// How many bytes are mapped; 0 once closed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.backend.as_ref().map_or(0, B::len)
+    }
+
+    /// Whether no bytes are mapped: only once it is closed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether [`close`](Self::close) has succeeded. (Python's `closed`)
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.backend.is_none()
+    }
+
+    /// Always true. (Python's `seekable`)
+    #[must_use]
+    pub fn seekable(&self) -> bool {
+        true
+    }
+
+    /// What may be done to the bytes: what results from access, flags and prot.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.plan.access
+    }
+
+    /// Where the mapping starts, in bytes from the start of the file.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.plan.span.offset()
+    }
+
+    /// `"mapped"` or `"buffered"`; `"closed"` once closed.
+    #[must_use]
+    pub fn backend_name(&self) -> &'static str {
+        self.backend.as_ref().map_or("closed", B::name)
+    }
+
+    /// Where a [guarded](MmapOptions::guard) mapping was first touched in vain, since it was made or
+    /// [refreshed](Self::refresh).
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        self.backend.as_ref().and_then(B::fault)
+    }
+
+    /// The unit of flush and advice, in bytes: the operating system's page, or 4096 for a buffer.
+    #[must_use]
+    pub fn page_size() -> usize {
+        B::page_size()
+    }
+
+    /// What an offset in a file has to be a multiple of, in bytes. (Python's `ALLOCATIONGRANULARITY`)
+    #[must_use]
+    pub fn allocation_granularity() -> usize {
+        B::allocation_granularity()
+    }
+
+    /// The file that is mapped; none if there is none, if the mapping was made with
+    /// [`track_file(false)`](MmapOptions::track_file), or is closed.
+    #[must_use]
+    pub fn file(&self) -> Option<&Arc<File>> {
+        self.backend.as_ref().filter(|_| self.plan.track_file)?.source()?.file()
+    }
+
+    /// The length of the file now, in bytes, which may be more than is mapped; of anonymous memory its own.
+    ///
+    /// # Errors
+    /// [`Error::Untracked`], [`Error::Closed`], [`Error::Io`].
+    pub fn size(&self) -> Result<u64> {
+        let backend = self.backend()?;
+        if self.plan.anonymous {
+            return Ok(backend.len() as u64);
+        }
+        match backend.source() {
+            Some(source) if self.plan.track_file => source.len().map_err(|e| Error::io("stat", 0, 0, e)),
+            _ => Err(Error::Untracked { operation: "size" }),
+        }
+    }
+
+    /// Writes all changes back and returns once they are on the disk.
+    ///
+    /// Does nothing on [`Access::Read`] and [`Access::Copy`].
+    ///
+    /// # Errors
+    /// [`Error::Truncated`] if a changed page lies past the end of the file now: a flush never makes a file longer.
+    /// [`Error::Io`]. What was not written stays changed, and the next flush or close completes the job.
+    pub fn flush(&mut self) -> Result<()> {
+        self.flush_with(None, Durability::Disk)
+    }
+
+    /// Writes the changes back in the pages that hold `len` bytes from `offset`, counted from the mapping's start, and
+    /// returns once they are on the disk.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] if the range does not lie in the mapping, [`Error::Misaligned`] if the offset is not a
+    /// multiple of [`page_size`](Self::page_size); and as [`flush`](Self::flush).
+    pub fn flush_range(&mut self, offset: usize, len: usize) -> Result<()> {
+        self.flush_with(Some((offset, len)), Durability::Disk)
+    }
+
+    /// Writes all changes back and returns once whoever reads the file sees them.
+    ///
+    /// # Errors
+    /// As for [`flush`](Self::flush).
+    pub fn flush_async(&mut self) -> Result<()> {
+        self.flush_with(None, Durability::Visible)
+    }
+
+    /// Writes the changes in a range back and returns once whoever reads the file sees them.
+    ///
+    /// # Errors
+    /// As for [`flush_range`](Self::flush_range).
+    pub fn flush_async_range(&mut self, offset: usize, len: usize) -> Result<()> {
+        self.flush_with(Some((offset, len)), Durability::Visible)
+    }
+
+    fn flush_with(&mut self, range: Option<(usize, usize)>, durability: Durability) -> Result<()> {
+        let backend = self.backend()?;
+        let (offset, len) = range.unwrap_or((0, backend.len()));
+        let range = span::checked_range("the range to flush", offset, len, backend.len())?;
+        if !self.plan.reaches_file() {
+            return Ok(());
+        }
+        span::check_aligned(range.start as u64, B::page_size())?;
+        self.backend_mut()?.flush(range, durability)
+    }
+
+    /// Says how all bytes will be used.
+    ///
+    /// # Errors
+    /// As for [`advise_range`](Self::advise_range).
+    pub fn advise(&mut self, advice: Advice) -> Result<()> {
+        self.advise_range(advice, 0, usize::MAX)
+    }
+
+    /// Says how `len` bytes from `start` will be used; what lies behind the mapping's end does not count. A hint: it
+    /// never fails where its range is right. On a buffer `Normal`, `Random` and `Sequential` hold for all bytes.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] if the start does not lie in the mapping, [`Error::Misaligned`] if it is not a multiple of
+    /// [`page_size`](Self::page_size).
+    pub fn advise_range(&mut self, advice: Advice, start: usize, len: usize) -> Result<()> {
+        let range = self.advised(start, len)?;
+        self.backend_mut()?.advise(advice, range);
+        Ok(())
+    }
+
+    /// Gives advice that can change bytes.
+    ///
+    /// # Safety
+    /// No slice of the range is used after the advice as if it still held what it held before, by this process or any
+    /// that shares the memory: the bytes may change at once, or with [`UncheckedAdvice::Free`] at any later time until
+    /// they are written to.
+    ///
+    /// # Errors
+    /// As for [`advise_range`](Self::advise_range); [`Error::Unsupported`] where the advice is not to be had;
+    /// [`Error::Io`].
+    pub unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, start: usize, len: usize) -> Result<()> {
+        let range = self.advised(start, len)?;
+        // SAFETY: the range lies in the mapping; the caller answers for what becomes of its bytes.
+        unsafe { self.backend_mut()?.advise_unchecked(advice, range) }
+    }
+
+    fn advised(&self, start: usize, len: usize) -> Result<Range<usize>> {
+        let limit = self.backend()?.len();
+        if start >= limit {
+            return Err(Error::OutOfRange {
+                what: "the start of the advised range",
+                start: start as i128,
+                len: len as u64,
+                limit: limit as u64,
+            });
+        }
+        span::check_aligned(start as u64, B::page_size())?;
+        Ok(start..start.saturating_add(len).min(limit))
+    }
+
+    /// Makes the mapping `len` bytes long, and its file end where the mapping ends, even if it was longer. The position
+    /// stays, past the end if need be. Anonymous memory shrinks; it grows only if it is private.
+    ///
+    /// ```
+    /// # fn main() -> portable_mmap::Result<()> {
+    /// # let path = std::env::temp_dir().join(format!("portable-mmap-resize-{}", std::process::id()));
+    /// # std::fs::write(&path, b"0123456789").unwrap();
+    /// use portable_mmap::MmapOptions;
+    ///
+    /// let mut map = MmapOptions::new().open_buffered(&path)?;
+    /// map.resize(4)?;
+    /// map.resize(6)?;
+    /// assert_eq!(map.as_slice()?, b"0123\0\0");
+    /// assert_eq!(map.size()?, 6);
+    /// # map.close()?;
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`] on [`Access::Read`] and [`Access::Copy`]; [`Error::Untracked`]; [`Error::OutOfRange`] for a
+    /// length of 0 or a file too long; [`Error::Unsupported`] where shared anonymous memory would grow;
+    /// [`Error::NoMemory`]; [`Error::Io`]. The mapping and the file are as before. On Windows it is an error while
+    /// another mapping of the file is alive.
+    pub fn resize(&mut self, len: usize) -> Result<()> {
+        let backend = self.backend()?;
+        if matches!(self.plan.access, Access::Read | Access::Copy) {
+            return Err(Error::ReadOnly);
+        }
+        if !self.plan.anonymous && !self.plan.track_file {
+            return Err(Error::Untracked { operation: "resize" });
+        }
+        if len == 0 {
+            return Err(zero_length("the new length"));
+        }
+        let span = Span::new(self.plan.span.offset(), len)?;
+        if self.plan.anonymous && !self.plan.private && len > backend.len() {
+            return Err(Error::Unsupported { what: "growing shared anonymous memory; PRIVATE memory grows" });
+        }
+        self.backend_mut()?.resize(len)?;
+        self.plan.span = span;
+        Ok(())
+    }
+
+    /// Makes later reads see what others wrote to the file. Own changes stay: a page that has some is read again and
+    /// they are laid over it. OS mappings see the file as it is anyway.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Io`]; own changes stay.
+    pub fn refresh(&mut self) -> Result<()> {
+        self.refresh_range(0, self.len())
+    }
+
+    /// [`refresh`](Self::refresh) for the pages that hold `len` bytes from `offset`.
+    ///
+    /// # Errors
+    /// As for [`refresh`](Self::refresh); [`Error::OutOfRange`] if the range does not lie in the mapping.
+    pub fn refresh_range(&mut self, offset: usize, len: usize) -> Result<()> {
+        // Not `backend_mut`: this is what takes a fault back.
+        let backend = self.backend.as_mut().ok_or(Error::Closed)?;
+        let range = span::checked_range("the range to refresh", offset, len, backend.len())?;
+        backend.refresh(range)
+    }
+
+    /// Writes changes back, without a sync, and gives the memory and the share in the file up. Later calls answer
+    /// [`Error::Closed`]; closing twice is fine. The caller's own `Arc` of the file stays open.
+    ///
+    /// # Errors
+    /// As for [`flush`](Self::flush): the mapping stays open, and `close` can be called again.
+    pub fn close(&mut self) -> Result<()> {
+        if let Some(backend) = &mut self.backend {
+            backend.close()?;
+            self.backend = None;
+        }
+        Ok(())
+    }
+
+    /// Closes the mapping and returns its share in the file, if it has one.
+    ///
+    /// # Errors
+    /// As for [`close`](Self::close); [`Error::Closed`]. After an error the mapping is dropped, which tries once more to
+    /// write its changes.
+    pub fn into_file(mut self) -> Result<Option<Arc<File>>> {
+        let mut backend = self.backend.take().ok_or(Error::Closed)?;
+        backend.close()?;
+        let source = backend.into_source();
+        Ok(source.filter(|_| self.plan.track_file).and_then(Storage::into_file))
+    }
+
+    /// The backend, unless the mapping is closed or a guard has noted a fault.
+    pub(crate) fn backend(&self) -> Result<&B> {
+        let backend = self.backend.as_ref().ok_or(Error::Closed)?;
+        self.check_fault(backend)?;
+        Ok(backend)
+    }
+
+    fn backend_mut(&mut self) -> Result<&mut B> {
+        self.backend()?;
+        self.backend.as_mut().ok_or(Error::Closed)
+    }
+
+    fn check_fault(&self, backend: &B) -> Result<()> {
+        let Some(Fault { offset, kind }) = backend.fault() else { return Ok(()) };
+        let len = self.plan.span.end().saturating_sub(offset);
+        Err(match kind {
+            FaultKind::Shortened => {
+                let size = backend.source().and_then(|source| source.len().ok()).unwrap_or(offset);
+                Error::Truncated { offset, len, size }
+            }
+            FaultKind::Io => {
+                Error::io("read", offset, len, io::Error::other("the file could not be read when touched"))
+            }
+        })
+    }
+
+    /// `value`, unless a guard has noted a fault meanwhile.
+    pub(crate) fn settled<T>(&self, value: T) -> Result<T> {
+        self.backend().map(|_| value)
+    }
+
+    /// The bytes of a range that lies in the mapping, for a call that can fail.
+    pub(crate) fn load(&self, range: Range<usize>) -> Result<&[u8]> {
+        self.backend()?.bytes(range, Face::Calls)
+    }
+
+    /// The bytes of a range that lies in the mapping, to be changed, for a call that can fail.
+    pub(crate) fn load_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
+        self.backend_mut()?.bytes_mut(range, Face::Calls)
+    }
+
+    /// Copies a range that lies in the mapping to where it lies in the mapping too.
+    pub(crate) fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
+        self.backend_mut()?.copy_within(from, to)
+    }
+
+    /// The bytes of a range that lies in the mapping, for the slice face, which cannot fail.
+    pub(crate) fn touch(&self, range: Range<usize>) -> &[u8] {
+        let Some(backend) = &self.backend else { return &[] };
+        backend.bytes(range, Face::Slice).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// The bytes of a range that lies in the mapping, to be changed, for the slice face, which cannot fail.
+    pub(crate) fn touch_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        assert!(self.plan.access.is_writable(), "{}", Error::ReadOnly);
+        let Some(backend) = &mut self.backend else { return &mut [] };
+        backend.bytes_mut(range, Face::Slice).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// Refuses to change a mapping that is read-only: reported before any range is looked at.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        self.backend()?;
+        if self.plan.access.is_writable() { Ok(()) } else { Err(Error::ReadOnly) }
+    }
+}
+
+/// The state, never the bytes.
+impl<B: Backend> fmt::Debug for Mapping<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mapping")
+            .field("access", &self.access())
+            .field("len", &self.len())
+            .field("position", &self.position)
+            .field("offset", &self.offset())
+            .field("backend", &self.backend_name())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,177 @@
+//! What a program's options come to, once checked against each other and against the file.
+
+use std::io;
+
+use crate::backend::{Backend, Kind, Mode, Storage};
+use crate::span::{self, Span};
+use crate::{Access, Error, Flags, MmapOptions, Prot, Result};
+
+/// A mapping that may be made: what a [`Backend`] is told.
+///
+/// The access is the one that results from access, flags and prot, and the span lies within the source.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
+pub struct Plan {
+    pub(crate) span: Span,
+    /// Zeros, without a source.
+    pub(crate) anonymous: bool,
+    /// The source's length, if the source has to become longer before it is mapped.
+    pub(crate) extend_from: Option<u64>,
+    pub(crate) access: Access,
+    /// Changes are seen by nobody else.
+    pub(crate) private: bool,
+    pub(crate) executable: bool,
+    /// `POPULATE`, `NORESERVE`, `STACK` and `HUGETLB`.
+    pub(crate) hints: Flags,
+    pub(crate) track_file: bool,
+    pub(crate) tag_name: Option<String>,
+    pub(crate) guard: bool,
+    pub(crate) allocate: bool,
+}
+
+impl Plan {
+    /// Whether changes have to be written to the source.
+    pub(crate) fn reaches_file(&self) -> bool {
+        self.access.is_writable() && !self.private
+    }
+
+    /// The plan of an anonymous mapping.
+    pub(crate) fn anonymous<B: Backend>(options: &MmapOptions) -> Result<Self> {
+        if options.offset != 0 {
+            return Err(Error::Conflict { what: "an anonymous mapping has no offset" });
+        }
+        if options.tag_name.is_some() {
+            return Err(Error::Unsupported {
+                what: "a tag name on map_anonymous, which is safe: tagged memory is shared, see map_tagged",
+            });
+        }
+        let plan = Self { anonymous: true, ..Self::combine(options)? };
+        if plan.span.len() == 0 {
+            return Err(zero_length("the length of an anonymous mapping"));
+        }
+        B::admit(&plan)?;
+        Ok(plan)
+    }
+
+    /// The plan of a mapping of `source`, whose kind, mode and length are asked here and only here.
+    pub(crate) fn of_source<B: Backend>(options: &MmapOptions, source: &B::Source) -> Result<Self> {
+        let mut plan = Self::combine(options)?;
+        let kind = source.kind().map_err(|e| Error::io("stat", 0, 0, e))?;
+        if kind == Kind::Directory {
+            return Err(Error::io(
+                "map",
+                plan.span.offset(),
+                plan.span.len() as u64,
+                io::ErrorKind::IsADirectory.into(),
+            ));
+        }
+        let mode = source.mode().map_err(|e| Error::io("ask for the mode of the file", 0, 0, e))?;
+        plan.check_mode(mode)?;
+        plan.fit(options, kind, source)?;
+        span::check_aligned(plan.span.offset(), B::allocation_granularity())?;
+        B::admit(&plan)?;
+        if plan.extend_from.is_some() && !mode.write {
+            return Err(denied("extend the file, which is not open for writing", plan.span));
+        }
+        Ok(plan)
+    }
+
+    /// What access, flags and prot say together.
+    pub(crate) fn combine(options: &MmapOptions) -> Result<Self> {
+        let MmapOptions { access, flags, prot, .. } = *options;
+        if flags.contains(Flags::SHARED | Flags::PRIVATE) {
+            return Err(Error::Conflict { what: "SHARED and PRIVATE" });
+        }
+        if access != Access::Default && !((flags - Flags::SHARED).is_empty() && prot == Prot::default()) {
+            return Err(Error::Conflict { what: "access, and flags or prot other than the defaults" });
+        }
+        let executable = prot.contains(Prot::EXEC);
+        if executable && prot.contains(Prot::WRITE) {
+            return Err(Error::Unsupported { what: "memory that is both writable and executable" });
+        }
+        let access = if prot == Prot::READ | Prot::WRITE {
+            access
+        } else if prot == Prot::WRITE {
+            Access::Write
+        } else {
+            Access::Read
+        };
+        let private = flags.contains(Flags::PRIVATE) || access == Access::Copy;
+        Ok(Self {
+            span: Span::new(options.offset, options.len)?,
+            anonymous: false,
+            extend_from: None,
+            access,
+            private,
+            executable,
+            hints: flags - Flags::SHARED - Flags::PRIVATE,
+            track_file: options.track_file,
+            tag_name: options.tag_name.clone(),
+            guard: options.guard,
+            allocate: options.allocate,
+        })
+    }
+
+    /// Refuses a file that could not be read, or to which changes could not be written, before they are made.
+    fn check_mode(&mut self, mode: Mode) -> Result<()> {
+        if self.private && self.access.is_writable() {
+            // A private mapping of a file is a copy throughout.
+            self.access = Access::Copy;
+        }
+        if !mode.read {
+            return Err(denied("map a file that is not open for reading", self.span));
+        }
+        if self.reaches_file() {
+            if !mode.write {
+                return Err(denied("map for writing a file that is not open for writing", self.span));
+            }
+            if mode.append {
+                return Err(denied("map for writing a file that is open for append", self.span));
+            }
+        }
+        Ok(())
+    }
+
+    /// Fits the span to the source's length, and finds out whether the source must become longer first.
+    fn fit<S: Storage>(&mut self, options: &MmapOptions, kind: Kind, source: &S) -> Result<()> {
+        if kind != Kind::Regular && options.len > 0 {
+            return Ok(());
+        }
+        let size = source.len().map_err(|e| Error::io("stat", 0, 0, e))?;
+        let offset = self.span.offset();
+        if options.len > 0 {
+            if self.span.end() <= size {
+                return Ok(());
+            }
+            if !options.extend {
+                return Err(Error::LengthPastEnd { offset, len: options.len as u64, size });
+            }
+            self.extend_from = Some(size);
+            return Ok(());
+        }
+        if size == 0 {
+            return Err(Error::EmptyFile);
+        }
+        if offset >= size {
+            return Err(Error::OffsetPastEnd { offset, size });
+        }
+        let rest = size - offset;
+        let len = usize::try_from(rest).map_err(|_| Error::OutOfRange {
+            what: "the mapping's length",
+            start: i128::from(offset),
+            len: rest,
+            limit: isize::MAX as u64,
+        })?;
+        self.span = Span::new(offset, len)?;
+        Ok(())
+    }
+}
+
+/// The error of a length that must not be 0.
+pub(crate) fn zero_length(what: &'static str) -> Error {
+    Error::OutOfRange { what, start: 0, len: 0, limit: isize::MAX as u64 }
+}
+
+fn denied(operation: &'static str, span: Span) -> Error {
+    Error::io(operation, span.offset(), span.len() as u64, io::ErrorKind::PermissionDenied.into())
+}
