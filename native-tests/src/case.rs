@@ -60,7 +60,7 @@ macro_rules! cases {
     ($subject:literal: $($case:ident),* $(; panicking $panicking:ident $text:literal)* $(; large $large:ident)* $(;)?) => {
         /// The cases of this subject.
         #[must_use]
-        pub fn cases<B: $crate::FileBackend>() -> Vec<$crate::Case<B>> {
+        pub(super) fn cases<B: $crate::FileBackend>() -> Vec<$crate::Case<B>> {
             vec![
                 $($crate::Case::finishing(concat!($subject, "/", stringify!($case)), $case::<B>),)*
                 $($crate::Case::panicking(concat!($subject, "/", stringify!($panicking)), $text, $panicking::<B>),)*
@@ -178,6 +178,7 @@ impl<B: FileBackend> Scene<B> {
 
     /// Observes a value, and demands that it is the one expected.
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "so that a literal can be given")]
     pub fn eq<T: Debug + PartialEq<W>, W: Debug>(&mut self, label: &str, got: T, want: W) {
         self.note(label, &got);
         assert!(got == want, "{label}: got {got:?}, want {want:?}");

@@ -29,7 +29,6 @@ impl Memory {
     }
 
     /// The bytes, for another writer.
-    #[must_use]
     pub fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
