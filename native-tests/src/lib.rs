@@ -12,6 +12,8 @@
 mod case;
 pub mod cases;
 pub mod ledger;
+pub mod model;
+pub mod random;
 pub mod storages;
 
 pub use case::{Case, Ends, FileBackend, Scene, describe};

@@ -2,11 +2,12 @@
 
 use crate::{Case, FileBackend};
 
+mod scripts;
 mod slice;
 
 /// Every case, in the order in which they are listed.
 #[must_use]
 pub fn all<B: FileBackend>() -> Vec<Case<B>> {
-    let subjects = [slice::cases()];
+    let subjects = [slice::cases(), scripts::cases()];
     subjects.into_iter().flatten().collect()
 }
