@@ -1,0 +1,85 @@
+//! Bytes that a program moved with read and write calls, as the operating system counts them.
+//!
+//! Linux counts them for each process; elsewhere there is nothing to ask, and the answers here are `None`. Bytes of a file
+//! that is mapped are moved by no call and are not counted.
+
+/// Bytes moved by read and write calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Bytes read.
+    pub read: u64,
+    /// Bytes written.
+    pub written: u64,
+}
+
+impl Counted {
+    /// What was moved between `earlier` and `self`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            read: self.read.saturating_sub(earlier.read),
+            written: self.written.saturating_sub(earlier.written),
+        }
+    }
+}
+
+/// What this process, all of its threads, has moved so far.
+#[must_use]
+pub fn of_this_process() -> Option<Counted> {
+    imp::read("self")
+}
+
+/// Waits until a child has ended, and tells what it had moved. The child is not reaped: its parent must still wait for it.
+#[must_use]
+pub fn of_ended_child(pid: u32) -> Option<Counted> {
+    imp::of_ended_child(pid)
+}
+
+#[cfg(target_os = "linux")]
+mod imp {
+    use super::Counted;
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+    pub(super) fn read(process: &str) -> Option<Counted> {
+        parse(&std::fs::read_to_string(format!("/proc/{process}/io")).ok()?)
+    }
+
+    pub(super) fn of_ended_child(pid: u32) -> Option<Counted> {
+        let child = Pid::from_raw(pid.try_into().ok()?)?;
+        // NOWAIT leaves the child as it is: what /proc shows of it goes away when it is reaped.
+        while waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+            .is_err_and(|error| error == rustix::io::Errno::INTR)
+        {}
+        read(&pid.to_string())
+    }
+
+    fn parse(text: &str) -> Option<Counted> {
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        Some(Counted { read: field("rchar:")?, written: field("wchar:")? })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::{Counted, parse};
+
+        #[test]
+        fn the_two_counts_are_found_by_name() {
+            let text = "rchar: 3980\nwchar: 17\nsyscr: 9\nsyscw: 0\nread_bytes: 1\nwrite_bytes: 2\n";
+            assert_eq!(parse(text), Some(Counted { read: 3980, written: 17 }));
+            assert_eq!(parse("rchar: 1\n"), None);
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod imp {
+    use super::Counted;
+
+    pub(super) fn read(_process: &str) -> Option<Counted> {
+        None
+    }
+
+    pub(super) fn of_ended_child(_pid: u32) -> Option<Counted> {
+        None
+    }
+}
