@@ -77,7 +77,9 @@ fn run(mut parser: Parser) -> Result<runner::Options, Error> {
     while let Some(arg) = parser.next()? {
         match arg {
             Long("dir") => grants.push(runner::grant(&parser.value()?.string()?, FsPerms::ReadWrite)),
-            Long("read-only-dir") => grants.push(runner::grant(&parser.value()?.string()?, FsPerms::ReadOnly)),
+            Long("read-only-dir") => {
+                grants.push(runner::grant(&parser.value()?.string()?, FsPerms::ReadOnly));
+            }
             Long("env") => env.push(variable(parser.value()?)?),
             Long("memory") => memory = Some(mebibytes(&mut parser)?),
             Long("time") => time = Some(seconds(&mut parser)?),

@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc::channel;
-use std::thread;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use shared_child::SharedChild;
@@ -28,10 +28,10 @@ pub fn run(
     // A backtrace differs from machine to machine and says nothing that the panic's message does not.
     command.env("RUST_BACKTRACE", "0");
     let start = Instant::now();
-    let child = SharedChild::spawn(&mut command)
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display())))?;
-    let stdout = child.take_stdout().expect("standard output is piped");
-    let stderr = child.take_stderr().expect("standard error is piped");
+    let child = SharedChild::spawn(&mut command).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display()))
+    })?;
+    let (stdout, stderr) = (child.take_stdout(), child.take_stderr());
 
     thread::scope(|scope| {
         let stdout = scope.spawn(|| capture(stdout));
@@ -41,7 +41,7 @@ pub fn run(
             let Some(time) = time else { return Ok(false) };
             // Moved in, so that nothing but the drop of `ended` or the time ends the wait.
             let over = over;
-            if over.recv_timeout(time) != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            if over.recv_timeout(time) != Err(RecvTimeoutError::Timeout) {
                 return Ok(false);
             }
             child.kill().map(|()| true)
@@ -50,17 +50,22 @@ pub fn run(
         let status = child.wait();
         let time = start.elapsed();
         drop(ended);
-        let timed_out = watchdog.join().expect("the watchdog does not panic")?;
+        let timed_out = joined(watchdog)?;
         let end = if timed_out { End::TimedOut } else { end_of(status?) };
-        let stdout = stdout.join().expect("capturing does not panic")?;
-        let stderr = stderr.join().expect("capturing does not panic")?;
+        let stdout = joined(stdout)?;
+        let stderr = joined(stderr)?;
         Ok((Report { end, stdout, stderr, time, memory: 0, memory_refused: None }, counted))
     })
 }
 
+fn joined<T>(thread: ScopedJoinHandle<T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// Reads to the end, or to the limit: the pipe is closed then, and the child's next write fails.
-fn capture(pipe: impl Read) -> io::Result<Vec<u8>> {
+fn capture(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    let pipe = pipe.expect("the command has this stream piped");
     pipe.take(OUTPUT_LIMIT as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

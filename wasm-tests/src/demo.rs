@@ -10,12 +10,11 @@ use std::hash::Hasher as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use comfy_table::CellAlignment;
 use memchr::memmem;
 use wasmtime::error::Context as _;
 
 use crate::counters::{self, Counted};
-use crate::report::new_table;
+use crate::report::{align_right, new_table};
 use crate::sandbox::{End, Report, Run, Sandbox};
 use crate::{child, files};
 
@@ -174,7 +173,8 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
             make_writable(&copy)?;
             let ran = column.run(program, &task, dir.path())?;
             let left = files::describe(dir.path())?;
-            let (first_output, first_left) = first.get_or_insert_with(|| (ran.report.stdout.clone(), left.clone()));
+            let (first_output, first_left) =
+                first.get_or_insert_with(|| (ran.report.stdout.clone(), left.clone()));
             rows.push(Row {
                 program,
                 column: column.name(),
@@ -316,9 +316,7 @@ impl Results {
                 written,
             ]);
         }
-        for index in 4..7 {
-            table.column_mut(index).expect("there are seven").set_cell_alignment(CellAlignment::Right);
-        }
+        align_right(&mut table, 4);
         _ = writeln!(text, "{table}");
         text.push_str(
             "Read and written: bytes moved by system calls. A native mapping moves its pages without any, and a native\n\

@@ -1,5 +1,6 @@
 //! What a case has left in its directory, read by the host: the lines that end its transcript.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::hash::Hasher as _;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -53,7 +54,7 @@ fn describe_file(path: &Path) -> io::Result<String> {
         file.rewind()?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        line.push_str(&format!(", \"{}\"", bytes.escape_ascii()));
+        _ = write!(line, ", \"{}\"", bytes.escape_ascii());
     }
     Ok(line)
 }
@@ -163,7 +164,8 @@ mod tests {
             })
         };
         let base = file(300_000, 299_999);
-        for other in [file(300_000, 299_998), file(300_000, 0), file(300_001, 299_999), file(300_000, 65_536)] {
+        for other in [file(300_000, 299_998), file(300_000, 0), file(300_001, 299_999), file(300_000, 65_536)]
+        {
             assert_ne!(base, other);
         }
         assert_eq!(base, file(300_000, 299_999));

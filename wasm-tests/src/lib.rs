@@ -2,7 +2,7 @@
 //!
 //! - [`sandbox`] runs a WASI program, a Preview 1 module or a Preview 2 component, with a directory, limits and captured
 //!   output.
-//! - [`column`] is one way to run the suite's program: a child process, or the sandbox.
+//! - [`mod@column`] is one way to run the suite's program: a child process, or the sandbox.
 //! - [`suite`] runs every case on every column, reads what the case left behind, and compares.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.

@@ -61,10 +61,13 @@ fn columns(results: &Results) -> Table {
         row.push(Cell::new(format!("{:.1} s", time.as_secs_f64())));
         table.add_row(row);
     }
-    for index in 1..6 {
-        table.column_mut(index).expect("there are six").set_cell_alignment(CellAlignment::Right);
-    }
+    align_right(&mut table, 1);
     table
+}
+
+/// Aligns the columns from `first` on as numbers are.
+pub(crate) fn align_right(table: &mut Table, first: usize) {
+    table.column_iter_mut().skip(first).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
 }
 
 /// A table as all of the harness's are.

@@ -43,6 +43,9 @@ impl Options {
     }
 }
 
+/// Keeps libtest from holding back what a test prints: a test that fails ends the whole guest, and its message with it.
+const NO_CAPTURE: &str = "RUST_TEST_NOCAPTURE";
+
 /// Runs a guest with the standard streams of this process, and answers its exit code.
 ///
 /// It gets the current directory, which cargo makes that of the package, as `.` and under its own absolute name, and
@@ -69,6 +72,9 @@ pub fn run(options: &Options) -> wasmtime::Result<i32> {
     run = run.dir(&here, ".");
     for grant in &options.grants {
         run = run.grant(grant.clone());
+    }
+    if std::env::var_os(NO_CAPTURE).is_none() {
+        run = run.env(NO_CAPTURE, "1");
     }
     for (name, value) in passed_env().into_iter().chain(options.env.clone()) {
         run = run.env(name, value);

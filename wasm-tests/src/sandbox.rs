@@ -205,7 +205,12 @@ struct Meter {
 }
 
 impl ResourceLimiter for Meter {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let wanted = self.held - current as u64 + desired as u64;
         if wanted > self.limit || maximum.is_some_and(|maximum| desired > maximum) {
             self.refused = Some(wanted);
@@ -313,13 +318,14 @@ impl Sandbox {
         let memory = Meter { limit: run.memory, held: 0, most: 0, refused: None };
         let mut store = Store::new(&self.engine, Guest { wasi: run.context(&stdout, &stderr)?, memory });
         store.limiter(|guest| &mut guest.memory);
-        // Half of all there are: adding them to the current epoch must not overflow.
-        let ticks = run.time.map_or(u64::MAX / 2, |limit| limit.div_duration_f64(TICK).ceil() as u64 + 1);
+        let ticks = run.time.map(|limit| limit.as_millis() / TICK.as_millis() + 1);
+        // Half of all that there are: added to the current epoch they must not overflow.
+        let ticks = ticks.and_then(|ticks| u64::try_from(ticks).ok()).unwrap_or(u64::MAX / 2);
         store.set_epoch_deadline(ticks);
 
         // On a thread of its own, which is left behind if the guest never comes back from a call into the host.
         let program = Arc::clone(&self.program);
-        let (sender, receiver) = channel();
+        let (done, ended) = channel();
         let start = Instant::now();
         let guest = thread::Builder::new().name("guest".into()).spawn(move || {
             let result = program.start(&mut store);
@@ -328,13 +334,13 @@ impl Sandbox {
             // Memory and files are given back before the report is out.
             drop(store);
             // Nobody listens any more if the guest had been given up.
-            let _ = sender.send((result, time, memory));
+            let _ = done.send((result, time, memory));
         })?;
-        let received = match run.time {
-            Some(limit) => receiver.recv_timeout(limit + GRACE),
-            None => receiver.recv().map_err(RecvTimeoutError::from),
+        let answer = match run.time {
+            Some(limit) => ended.recv_timeout(limit + GRACE),
+            None => ended.recv().map_err(RecvTimeoutError::from),
         };
-        let (end, time, (memory, memory_refused)) = match received {
+        let (end, time, (memory, memory_refused)) = match answer {
             Ok((result, time, memory)) => (end_of(result), time, memory),
             Err(RecvTimeoutError::Timeout) => (End::TimedOut, start.elapsed(), (0, None)),
             Err(RecvTimeoutError::Disconnected) => match guest.join() {

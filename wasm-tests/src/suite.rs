@@ -30,9 +30,9 @@ pub struct Plan {
 /// What became of the whole suite.
 #[derive(Debug)]
 pub struct Results {
-    /// The names of the columns. The first is the reference.
+    /// The names of the columns. A case is measured by the first of them that can hold it.
     pub columns: Vec<String>,
-    /// Every case, in the order of the reference's list, then those that only other columns have.
+    /// Every case, in the order of the first column's list, then those that only others have.
     pub cases: Vec<CaseResults>,
     /// What is wrong beside the cases: a list that cannot be had, an exception that does not occur.
     pub problems: Vec<String>,
@@ -114,7 +114,10 @@ pub fn run(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
     let mut cells = cells.into_iter();
     let cases = cases
         .iter()
-        .map(|case| CaseResults { name: case.name.clone(), cells: cells.by_ref().take(columns.len()).collect() })
+        .map(|case| CaseResults {
+            name: case.name.clone(),
+            cells: cells.by_ref().take(columns.len()).collect(),
+        })
         .collect();
     let columns = columns.iter().map(|column| column.name().to_owned()).collect();
     let mut results = Results { columns, cases, problems, left_out };
@@ -203,18 +206,18 @@ fn settle(results: &mut Results, ledger: &[Exception], lists: &[Vec<Case>]) {
         let exceptions: Vec<Option<&'static str>> = results
             .columns
             .iter()
-            .map(|column| {
-                ledger.iter().find(|e| e.case == case.name && e.column == column).map(|e| e.reason)
-            })
+            .map(|column| ledger.iter().find(|e| e.case == case.name && e.column == column).map(|e| e.reason))
             .collect();
-        // The first column is the measure, unless it is known to differ itself.
-        let reference = exceptions.iter().position(Option::is_none).unwrap_or(0);
-        let (name, theirs) = (&results.columns[reference], case.cells[reference].transcript.clone());
+        // The measure is the first column that ended as it should and is not known to differ.
+        let reference =
+            case.cells.iter().zip(&exceptions).position(|(cell, e)| cell.failure.is_none() && e.is_none());
+        let reference =
+            reference.map(|index| (&results.columns[index], case.cells[index].transcript.clone()));
         for (index, (cell, excepted)) in case.cells.iter_mut().zip(exceptions).enumerate() {
-            if cell.failure.is_none() && index != reference {
-                cell.failure = compare(name, &theirs, &cell.transcript).map(Failure::Differs);
-            }
             cell.excepted = excepted;
+            if let (None, Some((name, theirs))) = (&cell.failure, &reference) {
+                cell.failure = compare(name, theirs, &cell.transcript).map(Failure::Differs);
+            }
             if let (None, Some(reason)) = (&cell.failure, excepted) {
                 results.problems.push(format!(
                     "the ledger excepts {} on {}, which passes: {reason}",

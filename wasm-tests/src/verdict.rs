@@ -1,6 +1,6 @@
 //! What became of a case on a column, and whether that is what it should be.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::case::{Case, Expects};
@@ -110,7 +110,7 @@ pub fn judge(case: &Case, report: &Report, time_limit: Duration) -> Result<(), F
     let stdout = String::from_utf8_lossy(&report.stdout);
     let mut stderr = String::from_utf8_lossy(&report.stderr).into_owned();
     if let Some(bytes) = report.memory_refused {
-        stderr.push_str(&format!("\n(it wanted {bytes} bytes of memory, which is more than its limit)"));
+        _ = write!(stderr, "\n(it wanted {bytes} bytes of memory, which is more than its limit)");
     }
     let finished = stdout.lines().next_back() == Some(&case.end_line());
     match &case.expects {
@@ -296,7 +296,12 @@ mod tests {
         assert_eq!(difference.theirs, ["d", "e", "f"]);
         assert_eq!(difference.ours, ["D", "e", "F"]);
         let text = Failure::Differs(difference).to_string();
-        assert!(text.starts_with("transcript differs from that of first (-) at line 4:\n      b\n      c\n    - d"), "{text}");
+        assert!(
+            text.starts_with(
+                "transcript differs from that of first (-) at line 4:\n      b\n      c\n    - d"
+            ),
+            "{text}"
+        );
 
         let shorter = compare("first", &theirs, &theirs[..2]).unwrap();
         assert_eq!((shorter.line, shorter.ours.len()), (2, 0));
