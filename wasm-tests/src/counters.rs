@@ -23,10 +23,14 @@ impl Counted {
     }
 }
 
-/// What this process, all of its threads, has moved so far.
-#[must_use]
-pub fn of_this_process() -> Option<Counted> {
-    imp::read("self")
+/// Does something, and tells what this process, all of its threads, moved meanwhile. Nothing else should be going on in it.
+pub fn during<T>(work: impl FnOnce() -> T) -> (T, Option<Counted>) {
+    let read = || imp::read("self");
+    // Reading the counts is counted too: what two readings in a row differ by is the price of one.
+    let (first, before) = (read(), read());
+    let result = work();
+    let moved = (|| Some(read()?.since(before?).since(before?.since(first?))))();
+    (result, moved)
 }
 
 /// Waits until a child has ended, and tells what it had moved. The child is not reaped: its parent must still wait for it.

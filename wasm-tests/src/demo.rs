@@ -140,10 +140,8 @@ impl Column {
                 let sandbox = Sandbox::load(&programs.join(program.name()).with_extension("wasm"))?;
                 let run = Run::new(program.name()).args(program.args(task, "/")).dir(dir, "/").time(TIME);
                 // Nothing else happens in this process meanwhile, and a guest's output goes to memory.
-                let before = counters::of_this_process();
-                let report = sandbox.run(&run)?;
-                let after = counters::of_this_process();
-                Ok(Ran { report, moved: after.zip(before).map(|(after, before)| after.since(before)) })
+                let (report, moved) = counters::during(|| sandbox.run(&run));
+                Ok(Ran { report: report?, moved })
             }
         }
     }
@@ -355,4 +353,98 @@ fn said(part: &Result<(), String>) -> String {
 
 fn size(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::{COPY, Plan, Program, Task, check_bytes, check_output};
+    use crate::files;
+    use crate::sandbox::{End, Report};
+
+    fn task(dir: &tempfile::TempDir, content: &[u8], pattern: Option<&str>) -> wasmtime::Result<Task> {
+        let file = dir.path().join(COPY);
+        fs::write(&file, content).unwrap();
+        let nowhere = PathBuf::new();
+        Task::new(&Plan {
+            file,
+            native_dir: nowhere.clone(),
+            wasip1_dir: nowhere.clone(),
+            wasip2_dir: nowhere,
+            pattern: pattern.map(str::to_owned),
+        })
+    }
+
+    fn printed(end: End, stdout: &str) -> Report {
+        let time = Duration::ZERO;
+        Report { end, stdout: stdout.into(), stderr: Vec::new(), time, memory: 0, memory_refused: None }
+    }
+
+    #[test]
+    fn there_is_always_something_to_look_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = |content: &[u8], pattern| -> wasmtime::Result<_> {
+            let task = task(&dir, content, pattern)?;
+            Ok((task.from, task.to, task.matches))
+        };
+        let is = |from: &str, to: &str, matches| (from.to_owned(), to.to_owned(), matches);
+        assert_eq!(found(b"an error, the Error, errorerror", None).unwrap(), is("error", "ERROR", 3));
+        assert_eq!(found(b"\0\xff12XYZ34 XYZ", None).unwrap(), is("XYZ", "xyz", 2));
+        assert_eq!(found(b"x1x1 X1", Some("x1")).unwrap(), is("x1", "X1", 2));
+        for (content, pattern) in
+            [(&b""[..], None), (b"123", None), (b"error", Some("b")), (b"1", Some("1")), (b"(a", Some("(a"))]
+        {
+            assert!(found(content, pattern).is_err(), "{content:?} {pattern:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_output_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let task = task(&dir, b"error error", None).unwrap();
+        let check = |program, end, stdout, first: &str| {
+            check_output(program, &task, &printed(end, stdout), first.as_bytes()).is_ok()
+        };
+        let found = "0 error\n2 matches\n";
+        assert!(check(Program::Grep, End::Exited(0), found, found));
+        assert!(!check(Program::Grep, End::Exited(1), found, found));
+        assert!(!check(Program::Grep, End::Exited(0), found, "2 matches\n"));
+        for wrong in ["", "2\nmatches\n", "12 matches\n", "22\n"] {
+            assert!(!check(Program::Grep, End::Exited(0), wrong, wrong), "{wrong:?}");
+        }
+        assert!(check(Program::Hello, End::Exited(0), "Hello\n", "Hello\n"));
+        assert!(!check(Program::Hello, End::Exited(0), "", ""));
+    }
+
+    #[test]
+    fn wrong_bytes_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let task = task(&dir, b"an error", None).unwrap();
+        let copy = dir.path().join(COPY);
+        let check = |program, content: &str| {
+            fs::write(&copy, content).unwrap();
+            let left = files::describe(dir.path()).unwrap();
+            check_bytes(program, &task, &copy, &left, &left)
+        };
+        assert_eq!(check(Program::Grep, "an error"), Ok(()));
+        assert_eq!(check(Program::Replace, "an ERROR"), Ok(()));
+        for (program, content, why) in [
+            (Program::Grep, "an ERROR", "changed"),
+            (Program::Hello, "an erroR", "changed"),
+            (Program::Replace, "an error", "as it was"),
+            (Program::Replace, "AN ERROR", "not what replacing"),
+            (Program::Replace, "an ERROR\0", "9"),
+            (Program::Hello, "an error", "no file"),
+        ] {
+            assert!(check(program, content).unwrap_err().contains(why), "{program:?} {content}");
+        }
+        let other = vec!["file a".to_owned(), "file b".to_owned()];
+        fs::write(&copy, "an error").unwrap();
+        assert!(
+            check_bytes(Program::Grep, &task, &copy, &files::describe(dir.path()).unwrap(), &other).is_err()
+        );
+    }
 }

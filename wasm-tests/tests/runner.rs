@@ -114,16 +114,16 @@ fn wrong_use_is_told() {
     fails(&["suite", "--native", "x"], "--wasip1 is missing");
 }
 
-/// A crate of somebody else: a unit test, an integration test with files, and a doctest, which cargo does not run for
-/// other targets unless asked to.
+/// A crate of somebody else: a unit test, an integration test with files, and a doctest.
 fn somebodys_crate(dir: &Path, addition: &str) {
     for folder in ["src", "tests"] {
         fs::create_dir_all(dir.join(folder)).unwrap();
     }
     let manifest = "[package]\nname = \"somebodys\"\nedition = \"2024\"\n[workspace]\n";
     fs::write(dir.join("Cargo.toml"), manifest).unwrap();
+    let doctest = "//! ```\n//! assert!(cfg!(target_os = \"wasi\"));\n//! ```\n";
     let unit = "#[test] fn adds_up() { assert_eq!(std::hint::black_box(1) + 1, ";
-    fs::write(dir.join("src/lib.rs"), format!("{unit}{addition}); }}\n")).unwrap();
+    fs::write(dir.join("src/lib.rs"), format!("{doctest}{unit}{addition}); }}\n")).unwrap();
     fs::write(
         dir.join("tests/files.rs"),
         r#"use std::{fs, path::Path};
@@ -163,9 +163,12 @@ fn cargo_test_works_for_somebodys_crate() {
         somebodys_crate(dir.path(), "2");
         let (success, output) = cargo_test(dir.path(), target);
         assert!(success, "{output}");
-        for line in
-            ["test adds_up ... ok", "test reads_its_package ... ok", "test writes_temporary_files ... ok"]
-        {
+        for line in [
+            "test adds_up ... ok",
+            "test reads_its_package ... ok",
+            "test writes_temporary_files ... ok",
+            "test src/lib.rs - (line 1) ... ok",
+        ] {
             assert!(output.contains(line), "{line:?} is not in:\n{output}");
         }
         somebodys_crate(dir.path(), "3");
