@@ -5,8 +5,9 @@
 //! then what replacing in memory makes of it.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::hash::Hasher as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -166,9 +167,8 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
         for column in &columns {
             let dir = tempfile::tempdir()?;
             let copy = dir.path().join(COPY);
-            fs::copy(&plan.file, &copy).with_context(|| format!("cannot copy {}", plan.file.display()))?;
-            // The copy has the permissions of the original, which may well be read-only.
-            make_writable(&copy)?;
+            copy_content(&plan.file, &copy)
+                .with_context(|| format!("cannot copy {}", plan.file.display()))?;
             let ran = column.run(program, &task, dir.path())?;
             let left = files::describe(dir.path())?;
             let (first_output, first_left) =
@@ -230,11 +230,9 @@ fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-fn make_writable(path: &Path) -> std::io::Result<()> {
-    // Replaced rather than changed: a read-only file cannot be opened to write, but its directory can be written.
-    let content = fs::read(path)?;
-    fs::remove_file(path)?;
-    fs::write(path, content)
+/// Copies what is in a file, but not its permissions: it may be read-only, and the copy must not be.
+fn copy_content(from: &Path, to: &Path) -> io::Result<()> {
+    io::copy(&mut File::open(from)?, &mut File::create(to)?).map(drop)
 }
 
 fn check_output(program: Program, task: &Task, report: &Report, first: &[u8]) -> Result<(), String> {

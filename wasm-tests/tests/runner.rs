@@ -146,10 +146,10 @@ fn writes_temporary_files() {
     .unwrap();
 }
 
-fn cargo_test(dir: &Path, target: &str) -> (bool, String) {
+fn cargo_test(dir: &Path, built: &Path, target: &str) -> (bool, String) {
     let mut command = Command::new(env!("CARGO"));
     command.args(["test", "--offline", "--target", target]).current_dir(dir);
-    command.env("CARGO_TARGET_DIR", dir.join("built"));
+    command.env("CARGO_TARGET_DIR", built);
     let runner = format!("CARGO_TARGET_{}_RUNNER", target.to_uppercase().replace('-', "_"));
     command.env(runner, format!("{RUNNER} run")).env_remove("RUSTFLAGS");
     let output = command.output().unwrap();
@@ -159,9 +159,10 @@ fn cargo_test(dir: &Path, target: &str) -> (bool, String) {
 #[test]
 fn cargo_test_works_for_somebodys_crate() {
     for target in ["wasm32-wasip1", "wasm32-wasip2"] {
-        let dir = tempfile::tempdir().unwrap();
+        // Apart, so that what cargo keeps for tests does not lie in the package's directory.
+        let (dir, built) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         somebodys_crate(dir.path(), "2");
-        let (success, output) = cargo_test(dir.path(), target);
+        let (success, output) = cargo_test(dir.path(), built.path(), target);
         assert!(success, "{output}");
         for line in [
             "test adds_up ... ok",
@@ -172,7 +173,7 @@ fn cargo_test_works_for_somebodys_crate() {
             assert!(output.contains(line), "{line:?} is not in:\n{output}");
         }
         somebodys_crate(dir.path(), "3");
-        let (success, output) = cargo_test(dir.path(), target);
+        let (success, output) = cargo_test(dir.path(), built.path(), target);
         assert!(!success && output.contains("assertion `left == right` failed"), "{output}");
     }
 }
