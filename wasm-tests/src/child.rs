@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use shared_child::SharedChild;
 
-use crate::counters::Counted;
+use crate::counters::{Counted, OfChild};
 use crate::sandbox::{End, OUTPUT_LIMIT, Report};
 
 /// Runs a command without standard input, captures its output, and kills it when its time is over. What it had read and
@@ -31,6 +31,7 @@ pub fn run(
     let child = SharedChild::spawn(&mut command).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display()))
     })?;
+    let counts = OfChild::new(child.id());
     let (stdout, stderr) = (child.take_stdout(), child.take_stderr());
 
     thread::scope(|scope| {
@@ -46,7 +47,7 @@ pub fn run(
             }
             child.kill().map(|()| true)
         });
-        let counted = crate::counters::of_ended_child(child.id());
+        let counted = counts.when_ended();
         let status = child.wait();
         let time = start.elapsed();
         drop(ended);

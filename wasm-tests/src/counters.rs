@@ -33,14 +33,30 @@ pub fn during<T>(work: impl FnOnce() -> T) -> (T, Option<Counted>) {
     (result, moved)
 }
 
-/// Waits until a child has ended, and tells what it had moved. The child is not reaped: its parent must still wait for it.
-#[must_use]
-pub fn of_ended_child(pid: u32) -> Option<Counted> {
-    imp::of_ended_child(pid)
+/// The counts of a child process, to be had once it has ended.
+#[derive(Debug)]
+pub struct OfChild(imp::OfChild);
+
+impl OfChild {
+    /// Of the child with this number, which is to be running.
+    #[must_use]
+    pub fn new(pid: u32) -> Self {
+        Self(imp::OfChild::new(pid))
+    }
+
+    /// Waits until the child has ended, and tells what it had moved. The child is not reaped: its parent has still to wait
+    /// for it.
+    #[must_use]
+    pub fn when_ended(self) -> Option<Counted> {
+        self.0.when_ended()
+    }
 }
 
 #[cfg(target_os = "linux")]
 mod imp {
+    use std::fs::File;
+    use std::io;
+
     use super::Counted;
     use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
@@ -48,13 +64,25 @@ mod imp {
         parse(&std::fs::read_to_string(format!("/proc/{process}/io")).ok()?)
     }
 
-    pub(super) fn of_ended_child(pid: u32) -> Option<Counted> {
-        let child = Pid::from_raw(pid.try_into().ok()?)?;
-        // NOWAIT leaves the child as it is: what /proc shows of it goes away when it is reaped.
-        while waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-            .is_err_and(|error| error == rustix::io::Errno::INTR)
-        {}
-        read(&pid.to_string())
+    /// The file is opened while the child runs: of one that has ended, only root may open it. To read it is allowed even
+    /// then.
+    #[derive(Debug)]
+    pub(super) struct OfChild(Option<(Pid, File)>);
+
+    impl OfChild {
+        pub(super) fn new(pid: u32) -> Self {
+            let pid = pid.try_into().ok().and_then(Pid::from_raw);
+            Self(pid.and_then(|pid| Some((pid, File::open(format!("/proc/{pid}/io")).ok()?))))
+        }
+
+        pub(super) fn when_ended(self) -> Option<Counted> {
+            let (child, counts) = self.0?;
+            // NOWAIT leaves the child as it is: what the system knows of it goes away when it is reaped.
+            while waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+                .is_err_and(|error| error == rustix::io::Errno::INTR)
+            {}
+            parse(&io::read_to_string(counts).ok()?)
+        }
     }
 
     fn parse(text: &str) -> Option<Counted> {
@@ -83,7 +111,17 @@ mod imp {
         None
     }
 
-    pub(super) fn of_ended_child(_pid: u32) -> Option<Counted> {
-        None
+    #[derive(Debug)]
+    pub(super) struct OfChild;
+
+    impl OfChild {
+        pub(super) fn new(_pid: u32) -> Self {
+            Self
+        }
+
+        #[expect(clippy::unused_self, reason = "one signature on every system")]
+        pub(super) fn when_ended(self) -> Option<Counted> {
+            None
+        }
     }
 }
