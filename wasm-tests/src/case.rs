@@ -76,9 +76,7 @@ mod tests {
 
     #[test]
     fn a_list_that_is_not_one_is_refused() {
-        for text in
-            ["", "one", "one\t", "one\tpanics: ", "one\tpanics", "\tfinishes", "a\tfinishes\na\tfinishes"]
-        {
+        for text in ["", "one", "one\t", "one\tpanics: ", "one\tpanics", "\tfinishes", "a\tfinishes\na\tfinishes"] {
             assert!(parse_list(text).is_err(), "{text:?}");
         }
     }

@@ -28,9 +28,8 @@ pub fn run(
     // A backtrace differs from machine to machine and says nothing that the panic's message does not.
     command.env("RUST_BACKTRACE", "0");
     let start = Instant::now();
-    let child = SharedChild::spawn(&mut command).map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display()))
-    })?;
+    let child = SharedChild::spawn(&mut command)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display())))?;
     let counts = OfChild::new(child.id());
     let (stdout, stderr) = (child.take_stdout(), child.take_stderr());
 

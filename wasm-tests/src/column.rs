@@ -69,9 +69,7 @@ impl Column {
     /// A program that cannot be run, or does not print a list; the text says which.
     pub fn list(&self, limits: Limits) -> Result<Vec<Case>, String> {
         let report = match &self.way {
-            Way::Child { command, .. } => {
-                start(command, &["list".into()], limits).map_err(|e| e.to_string())?
-            }
+            Way::Child { command, .. } => start(command, &["list".into()], limits).map_err(|e| e.to_string())?,
             Way::Sandbox(sandbox) => sandbox
                 .run(&Run::new(GUEST.0).args(["list"]).time(limits.time).memory(limits.memory))
                 .map_err(|error| format!("{error:#}"))?,

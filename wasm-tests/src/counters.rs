@@ -16,10 +16,7 @@ impl Counted {
     /// What was moved between `earlier` and `self`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
-        Self {
-            read: self.read.saturating_sub(earlier.read),
-            written: self.written.saturating_sub(earlier.written),
-        }
+        Self { read: self.read.saturating_sub(earlier.read), written: self.written.saturating_sub(earlier.written) }
     }
 }
 

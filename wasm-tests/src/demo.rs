@@ -167,12 +167,10 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
         for column in &columns {
             let dir = tempfile::tempdir()?;
             let copy = dir.path().join(COPY);
-            copy_content(&plan.file, &copy)
-                .with_context(|| format!("cannot copy {}", plan.file.display()))?;
+            copy_content(&plan.file, &copy).with_context(|| format!("cannot copy {}", plan.file.display()))?;
             let ran = column.run(program, &task, dir.path())?;
             let left = files::describe(dir.path())?;
-            let (first_output, first_left) =
-                first.get_or_insert_with(|| (ran.report.stdout.clone(), left.clone()));
+            let (first_output, first_left) = first.get_or_insert_with(|| (ran.report.stdout.clone(), left.clone()));
             rows.push(Row {
                 program,
                 column: column.name(),
@@ -255,13 +253,7 @@ fn check_output(program: Program, task: &Task, report: &Report, first: &[u8]) ->
     Ok(())
 }
 
-fn check_bytes(
-    program: Program,
-    task: &Task,
-    copy: &Path,
-    left: &[String],
-    first: &[String],
-) -> Result<(), String> {
+fn check_bytes(program: Program, task: &Task, copy: &Path, left: &[String], first: &[String]) -> Result<(), String> {
     let content = fs::read(copy).map_err(|error| format!("the file cannot be read again: {error}"))?;
     let expected = if program == Program::Replace { task.replaced } else { task.original };
     if content.len() != task.len {
@@ -441,8 +433,6 @@ mod tests {
         }
         let other = vec!["file a".to_owned(), "file b".to_owned()];
         fs::write(&copy, "an error").unwrap();
-        assert!(
-            check_bytes(Program::Grep, &task, &copy, &files::describe(dir.path()).unwrap(), &other).is_err()
-        );
+        assert!(check_bytes(Program::Grep, &task, &copy, &files::describe(dir.path()).unwrap(), &other).is_err());
     }
 }

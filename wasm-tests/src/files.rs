@@ -163,8 +163,7 @@ mod tests {
             })
         };
         let base = file(300_000, 299_999);
-        for other in [file(300_000, 299_998), file(300_000, 0), file(300_001, 299_999), file(300_000, 65_536)]
-        {
+        for other in [file(300_000, 299_998), file(300_000, 0), file(300_001, 299_999), file(300_000, 65_536)] {
             assert_ne!(base, other);
         }
         assert_eq!(base, file(300_000, 299_999));

@@ -205,12 +205,7 @@ struct Meter {
 }
 
 impl ResourceLimiter for Meter {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let wanted = self.held - current as u64 + desired as u64;
         if wanted > self.limit || maximum.is_some_and(|maximum| desired > maximum) {
             self.refused = Some(wanted);

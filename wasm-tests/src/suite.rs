@@ -114,10 +114,7 @@ pub fn run(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
     let mut cells = cells.into_iter();
     let cases = cases
         .iter()
-        .map(|case| CaseResults {
-            name: case.name.clone(),
-            cells: cells.by_ref().take(columns.len()).collect(),
-        })
+        .map(|case| CaseResults { name: case.name.clone(), cells: cells.by_ref().take(columns.len()).collect() })
         .collect();
     let columns = columns.iter().map(|column| column.name().to_owned()).collect();
     let mut results = Results { columns, cases, problems, left_out };
@@ -189,8 +186,7 @@ fn run_cell(column: &Column, list: &[Case], case: &Case, plan: &Plan) -> Cell {
         Err(error) => return Cell::did_not_run(Failure::NotRun(error)),
     };
     let mut failure = judge(case, &report, plan.limits.time).err();
-    let mut transcript: Vec<String> =
-        String::from_utf8_lossy(&report.stdout).lines().map(str::to_owned).collect();
+    let mut transcript: Vec<String> = String::from_utf8_lossy(&report.stdout).lines().map(str::to_owned).collect();
     match files::describe(dir.path()) {
         Ok(lines) => transcript.extend(lines),
         Err(error) => {
@@ -209,10 +205,8 @@ fn settle(results: &mut Results, ledger: &[Exception], lists: &[Vec<Case>]) {
             .map(|column| ledger.iter().find(|e| e.case == case.name && e.column == column).map(|e| e.reason))
             .collect();
         // The measure is the first column that ended as it should and is not known to differ.
-        let reference =
-            case.cells.iter().zip(&exceptions).position(|(cell, e)| cell.failure.is_none() && e.is_none());
-        let reference =
-            reference.map(|index| (&results.columns[index], case.cells[index].transcript.clone()));
+        let reference = case.cells.iter().zip(&exceptions).position(|(cell, e)| cell.failure.is_none() && e.is_none());
+        let reference = reference.map(|index| (&results.columns[index], case.cells[index].transcript.clone()));
         for (index, (cell, excepted)) in case.cells.iter_mut().zip(exceptions).enumerate() {
             cell.excepted = excepted;
             if let (None, Some((name, theirs))) = (&cell.failure, &reference) {

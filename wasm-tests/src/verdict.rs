@@ -297,9 +297,7 @@ mod tests {
         assert_eq!(difference.ours, ["D", "e", "F"]);
         let text = Failure::Differs(difference).to_string();
         assert!(
-            text.starts_with(
-                "transcript differs from that of first (-) at line 4:\n      b\n      c\n    - d"
-            ),
+            text.starts_with("transcript differs from that of first (-) at line 4:\n      b\n      c\n    - d"),
             "{text}"
         );
 

@@ -30,8 +30,7 @@ fn a_program_that_does_not_end_is_killed() {
     for forever in ["spin", "sleep"] {
         let start = Instant::now();
         let limit = Some(Duration::from_millis(300));
-        let (report, _) =
-            child::run(guest(Target::Native, "hostile").as_os_str(), &[forever], limit).unwrap();
+        let (report, _) = child::run(guest(Target::Native, "hostile").as_os_str(), &[forever], limit).unwrap();
         assert_eq!(report.end, End::TimedOut);
         assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     }

@@ -102,7 +102,7 @@ fn the_same_ways_lead_somewhere_without_a_sandbox(_: Target, _: &Sandbox) {
     let outside_dir = root.path().join("outside");
     let program = guest(Target::Native, "confined");
     let args = ["escape".as_ref(), inside.as_os_str(), outside_dir.as_os_str()];
-    let (report, _) = child::run(program.as_os_str(), &args, Some(Duration::from_secs(60))).unwrap();
+    let (report, _) = child::run(program.as_os_str(), &args, Some(Duration::from_mins(1))).unwrap();
     let (succeeded, all) = attempts(&report);
     assert_eq!((succeeded.len(), all), (ATTEMPTS, ATTEMPTS), "{succeeded:?}");
     let after = outside(&root);

@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::Duration;
 
 use common::{Target, guest};
@@ -77,9 +78,7 @@ fn each_misbehaviour_is_told() {
     ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
-    assert!(
-        text.lines().filter(|line| line.starts_with(['┌', '│', '└'])).all(|line| line.chars().count() <= 100)
-    );
+    assert!(text.lines().filter(|line| line.starts_with(['┌', '│', '└'])).all(|line| line.chars().count() <= 100));
     assert!(!text.contains("FAILED excepted"));
 }
 
@@ -109,4 +108,23 @@ fn a_program_without_a_list_is_a_failure() {
         "{:?}",
         results.problems
     );
+}
+
+/// The program itself: what it says last, and how it exits.
+#[test]
+fn the_exit_code_tells_too() {
+    let run = |filter: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wasm-tests"));
+        command.arg("suite");
+        let programs = [("native", Target::Native), ("wasip1", Target::Wasip1), ("wasip2", Target::Wasip2)];
+        for (option, target) in programs {
+            command.arg(format!("--{option}")).arg(guest(target, "hostile"));
+        }
+        let output = command.args(["--filter", filter]).output().unwrap();
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), stdout.lines().next_back().unwrap_or_default().to_owned())
+    };
+    assert_eq!(run("good"), (Some(0), "4 passed, 0 failed".to_owned()));
+    assert_eq!(run("exits"), (Some(1), "3 passed, 1 failed".to_owned()));
+    assert_eq!(run("no such case"), (Some(1), "0 passed, 1 failed".to_owned()));
 }

@@ -67,9 +67,7 @@ fn the_environment_of_cargo_is_passed_and_no_other() {
     for target in BOTH {
         let output = run(target, &["--env", "GIVEN=1"], &["env"]);
         let env: Vec<&str> = stdout(&output).lines().collect();
-        for wanted in
-            ["RUST_LOG=passed", "GIVEN=1", concat!("CARGO_MANIFEST_DIR=", env!("CARGO_MANIFEST_DIR"))]
-        {
+        for wanted in ["RUST_LOG=passed", "GIVEN=1", concat!("CARGO_MANIFEST_DIR=", env!("CARGO_MANIFEST_DIR"))] {
             assert!(env.contains(&wanted), "{wanted} is not in {env:?}");
         }
         assert!(!env.iter().any(|line| line.starts_with("SECRET=") || line.starts_with("PATH=")), "{env:?}");
