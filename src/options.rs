@@ -321,7 +321,7 @@ impl MmapOptions {
         unsafe { self.map_source(storage) }
     }
 
-    /// Maps a file with [`Mapped`](crate::backend) where the operating system can, else with the emulation, as one type;
+    /// Maps a file with `Mapped` where the operating system can, else with the emulation, as one type;
     /// [`backend_name`](Mapping::backend_name) says which it became. Some network file systems and special files cannot
     /// be mapped.
     ///
