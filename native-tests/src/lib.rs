@@ -15,5 +15,6 @@ pub mod ledger;
 pub mod model;
 pub mod random;
 pub mod storages;
+pub mod workloads;
 
 pub use case::{Case, Ends, FileBackend, Scene, describe};
