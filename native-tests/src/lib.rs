@@ -14,6 +14,7 @@ pub mod cases;
 pub mod ledger;
 pub mod model;
 pub mod random;
+pub mod others;
 pub mod storages;
 pub mod workloads;
 

@@ -2,12 +2,31 @@
 
 use crate::{Case, FileBackend};
 
+mod advise;
+mod close;
+mod flush;
+mod loading;
+mod refresh;
+mod resize;
 mod scripts;
+mod shrunken;
 mod slice;
+mod write_back;
 
 /// Every case, in the order in which they are listed.
 #[must_use]
 pub fn all<B: FileBackend>() -> Vec<Case<B>> {
-    let subjects = [slice::cases(), scripts::cases()];
+    let subjects = [
+        slice::cases(),
+        scripts::cases(),
+        flush::cases(),
+        advise::cases(),
+        resize::cases(),
+        refresh::cases(),
+        close::cases(),
+        shrunken::cases(),
+        write_back::cases(),
+        loading::cases(),
+    ];
     subjects.into_iter().flatten().collect()
 }
