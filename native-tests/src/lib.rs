@@ -13,8 +13,8 @@ mod case;
 pub mod cases;
 pub mod ledger;
 pub mod model;
-pub mod random;
 pub mod others;
+pub mod random;
 pub mod storages;
 pub mod workloads;
 

@@ -5,6 +5,7 @@ use crate::{Case, FileBackend};
 mod advise;
 mod close;
 mod flush;
+mod guard;
 mod loading;
 mod refresh;
 mod resize;
@@ -24,6 +25,7 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         resize::cases(),
         refresh::cases(),
         close::cases(),
+        guard::cases(),
         shrunken::cases(),
         write_back::cases(),
         loading::cases(),
