@@ -4,6 +4,8 @@ use crate::{Case, FileBackend};
 
 mod advise;
 mod close;
+mod differences;
+mod faults;
 mod flush;
 mod guard;
 mod loading;
@@ -12,6 +14,7 @@ mod resize;
 mod scripts;
 mod shrunken;
 mod slice;
+mod storage;
 mod write_back;
 
 /// Every case, in the order in which they are listed.
@@ -29,6 +32,9 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         shrunken::cases(),
         write_back::cases(),
         loading::cases(),
+        storage::cases(),
+        faults::cases(),
+        differences::cases(),
     ];
     subjects.into_iter().flatten().collect()
 }
