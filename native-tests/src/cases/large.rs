@@ -15,7 +15,8 @@ cases!("large":;
     large a_file_is_made_longer_by_128_mib;
     large a_window_above_4_gib_is_read_and_written;
     large a_window_across_4_gib_is_read_and_written;
-    large a_file_longer_than_memory_can_be_is_an_error
+    large a_file_longer_than_memory_can_be_is_an_error;
+    large memory_that_runs_out_is_an_error_and_not_an_abort
 );
 
 const MIB: usize = 1 << 20;
@@ -153,7 +154,7 @@ fn window<B: FileBackend>(scene: &mut Scene<B>, offset: u64, len: usize) {
     scene.bytes("through the file", read_through(&file, offset, len), &want);
     scene.bytes("before it", read_through(&file, offset - 6, 6), b"before");
     scene.bytes("behind it", read_through(&file, offset + len as u64, 6), b"behind");
-    scene.bytes("4 GiB below", read_through(&file, low, 65_536), [0; 65_536]);
+    scene.bytes("4 GiB below", read_through(&file, low, 65_536), vec![0; 65_536]);
     map.close().unwrap();
     let again = scene.map(MmapOptions::new().access(Access::Read).offset(offset).len(len), &file).unwrap();
     scene.bytes("mapped again", &again, &want);
@@ -184,4 +185,21 @@ fn a_file_longer_than_memory_can_be_is_an_error<B: FileBackend>(scene: &mut Scen
     let map = scene.map(MmapOptions::new().offset(FOUR_GIB), &file).unwrap();
     scene.eq("its last half MiB", map.len(), 512 * 1024);
     scene.bytes("bytes", map.range(..6).unwrap(), b"beyond");
+}
+
+fn memory_that_runs_out_is_an_error_and_not_an_abort<B: FileBackend>(scene: &mut Scene<B>) {
+    // Three are more than 32 bits can address; elsewhere it is the machine's affair how many it gives.
+    let maps: Vec<_> = (0..3).map(|_| Mapping::<B>::anonymous(3 << 29)).collect();
+    for map in &maps {
+        let as_it_should = match map {
+            Ok(map) => map.len() == 3 << 29 && map.get(map.len() - 1).unwrap() == Some(0),
+            Err(Error::NoMemory { len }) => *len == 3 << 29,
+            // Windows has several words for it.
+            Err(error) => cfg!(windows) && matches!(error, Error::Io { .. }),
+        };
+        scene.eq("memory, or an error", as_it_should, true);
+    }
+    scene.eq("all three", usize::BITS == 32 && maps.iter().all(Result::is_ok), false);
+    drop(maps);
+    scene.bytes("and life goes on", scene.anonymous(5), [0; 5]);
 }

@@ -2,7 +2,7 @@
 
 use portable_mmap::{Access, Error, Flags, Mapping, MmapOptions, Prot};
 
-use super::refused;
+use super::{refused, tag_name};
 use crate::{FileBackend, Scene, cases};
 
 cases!("anonymous":
@@ -47,21 +47,22 @@ fn lengths_that_no_memory_has_are_errors<B: FileBackend>(scene: &mut Scene<B>) {
         assert_eq!((asked, limit), (len as u64, most as u64));
         refused(scene, "by options", MmapOptions::new().len(len).map_anonymous(), "OutOfRange");
     }
-    for len in [most, most - 65_535] {
-        for flags in [Flags::SHARED, Flags::PRIVATE] {
-            let error = MmapOptions::new().len(len).flags(flags).map_anonymous().unwrap_err();
-            // Windows has several words for it.
-            let said = matches!(error, Error::NoMemory { len: asked } if asked == len as u64)
-                || cfg!(windows) && matches!(error, Error::Io { .. });
-            scene.eq("isize::MAX and a little less", said, true);
-        }
-        let error = Mapping::<B>::anonymous(len).unwrap_err();
-        let said = matches!(error, Error::NoMemory { len: asked } if asked == len as u64)
-            || cfg!(windows) && matches!(error, Error::Io { .. });
-        scene.eq("of the backend under test", said, true);
+    for flags in [Flags::SHARED, Flags::PRIVATE] {
+        let error = MmapOptions::new().len(most).flags(flags).map_anonymous().unwrap_err();
+        scene.eq("isize::MAX", says_no_memory(&error, most), true);
     }
+    let error = Mapping::<B>::anonymous(most).unwrap_err();
+    scene.eq("isize::MAX of the backend under test", says_no_memory(&error, most), true);
     let map = scene.anonymous(5);
     scene.bytes("and life goes on", &map, [0; 5]);
+}
+
+fn says_no_memory(error: &Error, len: usize) -> bool {
+    match error {
+        Error::NoMemory { len: asked } => *asked == len as u64,
+        // Windows has several words for it.
+        error => cfg!(windows) && matches!(error, Error::Io { .. }),
+    }
 }
 
 fn an_offset_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
@@ -174,7 +175,7 @@ fn a_tag_name_makes_shared_memory_on_windows_alone<B: FileBackend>(scene: &mut S
     options.len(5);
     // SAFETY: there is no tag.
     scene.err("without a tag", unsafe { options.map_tagged() }, "Conflict");
-    options.tag_name(format!("portable-mmap-memory-{}", std::process::id()));
+    options.tag_name(tag_name(scene));
     // SAFETY: nobody else knows the tag.
     let as_it_should = match unsafe { options.map_tagged() } {
         Ok(mut map) => {

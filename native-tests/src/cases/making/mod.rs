@@ -50,6 +50,11 @@ pub(super) fn pattern_at(offset: u64) -> u8 {
     offset.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0]
 }
 
+/// A tag that no other run of a case uses: its directory is its own.
+fn tag_name<B: FileBackend>(scene: &Scene<B>) -> String {
+    format!("portable-mmap-{}", scene.dir().file_name().unwrap_or_default().display())
+}
+
 /// Observes the variant of an error alone, where its numbers are those of the target, and gives it for a look at them.
 #[track_caller]
 pub(super) fn refused<B: FileBackend, T: Debug>(

@@ -2,7 +2,7 @@
 
 use portable_mmap::{Access, Error, Flags, MmapOptions, Prot};
 
-use super::pattern;
+use super::{pattern, tag_name};
 use crate::{FileBackend, Scene, cases};
 
 cases!("options":
@@ -250,7 +250,7 @@ fn a_tag_name_is_for_os_mappings_on_windows<B: FileBackend>(scene: &mut Scene<B>
     let file = scene.file("f", b"hello");
     let tags = cfg!(windows) && scene.anonymous(1).backend_name() == "mapped";
     let mut options = MmapOptions::new();
-    options.tag_name(format!("portable-mmap-case-{}", std::process::id()));
+    options.tag_name(tag_name(scene));
     let as_it_should = match scene.map(&options, &file) {
         Ok(mut map) => {
             let same = scene.map(&options, &file).unwrap();

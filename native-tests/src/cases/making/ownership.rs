@@ -20,6 +20,7 @@ cases!("ownership":
     into_file_gives_the_file_back_with_all_changes,
     into_file_of_a_closed_mapping_is_an_error,
     the_file_s_own_position_does_not_matter,
+    a_file_that_is_given_away_keeps_its_position,
     a_mapping_that_is_dropped_writes_back,
     bytes_stay_at_their_address_when_a_mapping_moves
 );
@@ -132,6 +133,20 @@ fn the_file_s_own_position_does_not_matter<B: FileBackend>(scene: &mut Scene<B>)
     (&*file).read_exact(&mut next).unwrap();
     // Windows moves a file's position with every call that names an offset.
     scene.eq("nor is it moved", next == *b"7" || cfg!(windows), true);
+}
+
+fn a_file_that_is_given_away_keeps_its_position<B: FileBackend>(scene: &mut Scene<B>) {
+    let content = pattern(1 << 20);
+    let file = scene.file("f", &content);
+    (&*file).seek(SeekFrom::Start(777)).unwrap();
+    let alone = Arc::into_inner(file).unwrap();
+    // SAFETY: nobody else uses the file.
+    let map = unsafe { MmapOptions::new().map_with::<B>(alone) }.unwrap();
+    scene.bytes("all at once", map.as_slice().unwrap(), &content);
+    let back = map.into_file().unwrap().unwrap();
+    let mut next = [0; 10];
+    (&*back).read_exact(&mut next).unwrap();
+    scene.eq("read where it stood", next[..] == content[777..787] || cfg!(windows), true);
 }
 
 fn a_mapping_that_is_dropped_writes_back<B: FileBackend>(scene: &mut Scene<B>) {
