@@ -6,8 +6,8 @@ use std::ops::{
 };
 use std::slice::SliceIndex;
 
-use crate::backend::Backend;
 use crate::Mapping;
+use crate::backend::Backend;
 
 /// The bytes of a mapping one after the other: see [`Mapping::iter`].
 #[derive(Debug)]

@@ -12,6 +12,7 @@
 mod case;
 pub mod cases;
 pub mod ledger;
+pub mod random;
 pub mod storages;
 
 pub use case::{Case, Ends, FileBackend, Scene, describe};

@@ -2,11 +2,13 @@
 
 use crate::{Case, FileBackend};
 
+mod notation;
+mod panics;
 mod slice;
 
 /// Every case, in the order in which they are listed.
 #[must_use]
 pub fn all<B: FileBackend>() -> Vec<Case<B>> {
-    let subjects = [slice::cases()];
+    let subjects = [slice::cases(), panics::cases(), notation::cases()];
     subjects.into_iter().flatten().collect()
 }
