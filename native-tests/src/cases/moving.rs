@@ -91,8 +91,8 @@ fn what_lies_outside_is_refused_and_nothing_moves<B: FileBackend>(scene: &mut Sc
         scene.refused(&label, &mut map, "OutOfRange", |map| map.move_within(dest, src, count));
     }
     // Of the greatest numbers only the variant is shown: they are not the same on every target.
-    const MAX: usize = usize::MAX;
-    for (dest, src, count) in [(0, 0, MAX), (MAX, 0, 1), (0, MAX, 1), (1, 2, MAX), (MAX, MAX, MAX), (MAX, MAX, 0)] {
+    let max = usize::MAX;
+    for (dest, src, count) in [(0, 0, max), (max, 0, 1), (0, max, 1), (1, 2, max), (max, max, max), (max, max, 0)] {
         let refused = map.move_within(dest, src, count).map_err(|e| e.name());
         scene.eq("the greatest numbers", refused, Err("OutOfRange"));
     }

@@ -2,7 +2,7 @@
 
 use std::io::SeekFrom;
 
-use portable_mmap::{Access, MmapOptions};
+use portable_mmap::{Access, Mapping, MmapOptions};
 
 use crate::random::patternless;
 use crate::{FileBackend, Scene, cases};
@@ -112,7 +112,7 @@ fn a_shrink_leaves_the_position_past_the_end<B: FileBackend>(scene: &mut Scene<B
     scene.bytes("read_bytes 3", map.read_bytes(3).unwrap(), b"");
     scene.bytes("readline", map.readline().unwrap(), b"");
     scene.eq("tell", map.tell(), 8);
-    scene.refused("read_byte", &mut map, "OutOfRange", |map| map.read_byte());
+    scene.refused("read_byte", &mut map, "OutOfRange", Mapping::read_byte);
     scene.refused("write_byte", &mut map, "OutOfRange", |map| map.write_byte(b'x'));
     scene.refused("write_bytes", &mut map, "OutOfRange", |map| map.write_bytes(b"x"));
     scene.refused("write_bytes of nothing", &mut map, "OutOfRange", |map| map.write_bytes(b""));
@@ -124,8 +124,10 @@ fn a_position_past_the_end_comes_back_by_seeking<B: FileBackend>(scene: &mut Sce
     let mut map = scene.mapped("f", b"0123456789");
     map.seek(SeekFrom::Start(8)).unwrap();
     map.resize(4).unwrap();
-    scene.refused("by nothing", &mut map, "OutOfRange", |map| map.seek(SeekFrom::Current(0)));
-    scene.refused("by too little", &mut map, "OutOfRange", |map| map.seek(SeekFrom::Current(-3)));
+    for distance in [0, 1, -3] {
+        let label = format!("by {distance}");
+        scene.refused(&label, &mut map, "OutOfRange", |map| map.seek(SeekFrom::Current(distance)));
+    }
     scene.eq("to the end", map.seek(SeekFrom::Current(-4)).unwrap(), 4);
     scene.eq("further back", map.seek(SeekFrom::Current(-1)).unwrap(), 3);
     scene.eq("read_byte", map.read_byte().unwrap(), b'3');

@@ -207,7 +207,7 @@ fn nothing_is_found_from_a_position_past_the_end<B: FileBackend>(scene: &mut Sce
 
 fn a_needle_longer_than_the_mapping_is_not_found<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
-    let long = [b"hello".as_slice(), &[0; 70_000]].concat();
+    let long = [b"hello".as_slice(), &vec![0; 70_000]].concat();
     scene.eq("by one", both(&map, "hello!"), (None, None));
     // The last page is filled with zeros.
     scene.eq("by one zero", both(&map, "hello\0"), (None, None));
