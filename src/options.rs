@@ -351,8 +351,11 @@ impl MmapOptions {
         unsafe { self.map_source(file.into().into()) }
     }
 
-    /// Anonymous memory of the backend `B`.
-    pub(crate) fn anonymous_with<B: Backend>(&self) -> Result<Mapping<B>> {
+    /// [`map_anonymous`](Self::map_anonymous) with the backend `B`, for generic code.
+    ///
+    /// # Errors
+    /// As for [`map_anonymous`](Self::map_anonymous).
+    pub fn anonymous_with<B: Backend>(&self) -> Result<Mapping<B>> {
         let plan = Plan::anonymous::<B>(self)?;
         Ok(Mapping::over(B::anonymous(&plan)?, plan))
     }

@@ -13,6 +13,7 @@ mod case;
 pub mod cases;
 pub mod ledger;
 pub mod model;
+pub mod others;
 pub mod random;
 pub mod storages;
 pub mod workloads;

@@ -28,7 +28,8 @@ pub(super) struct Loading {
 
 impl Loading {
     pub(super) const fn new(pattern: Advice) -> Self {
-        Self { next: 0, window: 1, pattern, fault: None }
+        // No page is next: the first touch reads what it asks for, wherever it is.
+        Self { next: usize::MAX, window: 1, pattern, fault: None }
     }
 
     /// How many pages to load from `page` on, beyond those asked for.
