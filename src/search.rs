@@ -23,8 +23,8 @@ pub(crate) fn find<'b>(
     let finder = Finder::new(needle);
     let mut step = FIRST_STEP;
     while end - start >= needle.len() {
-        // No byte more than a step, unless the needle is longer than that.
-        let piece_end = start.saturating_add(step.max(needle.len())).min(end);
+        // No byte more than a step, unless the needle is so long that a step would hardly get on.
+        let piece_end = start.saturating_add(step.max(needle.len().saturating_mul(2))).min(end);
         if let Some(index) = finder.find(piece(start..piece_end)?) {
             return Ok(Some(start + index));
         }
@@ -50,7 +50,7 @@ pub(crate) fn rfind<'b>(
     let finder = FinderRev::new(needle);
     let mut step = FIRST_STEP;
     while end - start >= needle.len() {
-        let piece_start = end.saturating_sub(step.max(needle.len())).max(start);
+        let piece_start = end.saturating_sub(step.max(needle.len().saturating_mul(2))).max(start);
         if let Some(index) = finder.rfind(piece(piece_start..end)?) {
             return Ok(Some(piece_start + index));
         }
