@@ -130,6 +130,18 @@ deny: rust
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --workspace check bans licenses sources; \
 	else echo 'NOT CHECKED: `cargo install --locked cargo-deny` makes this check possible'; fi
 
+# Every case that is not large over the emulation, under both models of what a reference may be used for: each finds what
+# the other lets pass.
+.PHONY: miri
+miri: rust ## looks for undefined behaviour in the emulation, with the interpreter of nightly Rust
+	$(call ensure,rustup run nightly cargo miri --version,toolchain install nightly --profile minimal --component miri --component rust-src)
+	@for model in stacked tree; do \
+		echo "== Miri, $$model borrows"; \
+		flags=-Zmiri-disable-isolation; \
+		if [ $$model = tree ]; then flags="$$flags -Zmiri-tree-borrows"; fi; \
+		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p portable-mmap --lib && \
+		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p native-tests --test miri || exit 1; done
+
 .PHONY: clean
 clean: ## removes everything that was built
 	@$(CARGO) clean
