@@ -134,7 +134,7 @@ deny: rust
 # the other lets pass.
 .PHONY: miri
 miri: rust ## looks for undefined behaviour in the emulation, with the interpreter of nightly Rust
-	$(call ensure,rustup run nightly cargo miri --version,toolchain install nightly --profile minimal --component miri --component rust-src)
+	$(call ensure,rustup run nightly cargo miri --version && test -d "$$(rustup run nightly rustc --print sysroot)/lib/rustlib/src/rust",toolchain install nightly --profile minimal --component miri --component rust-src)
 	@for model in stacked tree; do \
 		echo "== Miri, $$model borrows"; \
 		flags=-Zmiri-disable-isolation; \
