@@ -1,4 +1,70 @@
-//! x
+//! Python's `mmap` object for Rust: a file in memory, as a slice and as a file, on every target.
+//!
+//! Natively the bytes are the file's own: an OS mapping. On WASI, which has no mappings, they are an emulation: pages
+//! are read into memory when they are touched, and the bytes that were changed are written back. The API is one, and
+//! so is the suite that shows the two to be the same, line by line.
+//!
+//! # In two minutes
+//!
+//! ```
+//! use portable_mmap::{Mmap, MmapOptions};
+//! use std::io::SeekFrom;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = std::env::temp_dir().join(format!("portable-mmap-tour-{}", std::process::id()));
+//! # std::fs::create_dir_all(&dir)?;
+//! # let path = dir.join("hello.txt");
+//! std::fs::write(&path, b"Hello Python!\n")?;
+//!
+//! // SAFETY: nobody else changes the file while it is mapped.
+//! let mut map: Mmap = unsafe { MmapOptions::new().open(&path)? };
+//! assert_eq!(map.readline()?, b"Hello Python!\n"); // as a file
+//! assert_eq!(&map[..5], b"Hello"); // as a slice
+//! map.set_slice(6.., b" world!\n")?; // in Python's notation
+//! map.seek(SeekFrom::Start(0))?;
+//! assert_eq!(map.readline()?, b"Hello  world!\n");
+//! assert_eq!(map.rfind("o")?, None); // from the position on
+//! map.flush()?; // on the disk
+//! map.close()?; // what a drop cannot do: report errors
+//! assert_eq!(std::fs::read(&path)?, b"Hello  world!\n");
+//! # std::fs::remove_dir_all(dir)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Every call is documented with its errors; [`MmapOptions::map`] has the one safety text. Calls answer an [`Error`] and
+//! leave everything as it was; only the slice face (`m[i]`, `m[a..b]`, [`Deref`](std::ops::Deref), iteration) panics,
+//! where a slice would and where a buffer's bytes cannot be loaded.
+//!
+//! # Backends
+//!
+//! | target | [`Mmap`] is | [`BufferedMmap`] is |
+//! |---|---|---|
+//! | unix, Windows | [`Mapped`](Platform): an OS mapping | [`Buffered`]: the emulation |
+//! | `wasm32-wasip1`, `wasm32-wasip2` | [`Buffered`]: the emulation | the same |
+//!
+//! Both are in every native program: choose at run time with [`MmapOptions::map`], [`MmapOptions::map_buffered`], or
+//! [`MmapOptions::map_any`], which falls back to a buffer where the operating system cannot map a file.
+//! [`MmapOptions::map_storage`] maps anything that reads and writes at offsets.
+//!
+//! # Where a buffer cannot be a mapping
+//!
+//! | what | OS mapping | buffer |
+//! |---|---|---|
+//! | a page that was touched | shows the file as it is | holds what the file held when it was first loaded |
+//! | another mapping or a writer of the same file | sees every change at once | sees it after [`flush`](Mapping::flush) here; what it writes is seen here after [`refresh`](Mapping::refresh) |
+//! | changes not flushed when the process traps or is killed | are in the file | are lost |
+//! | storing an equal value | is a write | is no write |
+//! | memory | shared with the system's cache | that of the pages touched, and a copy of each page borrowed mutably since it was last written |
+//! | a file that shrinks while mapped | `SIGBUS`, unless there is a [`guard`](MmapOptions::guard) | [`Error::Truncated`], a panic of the slice face |
+//! | changed bytes past the new end of the file | are gone with the end, and [`flush`](Mapping::flush) answers [`Error::Truncated`] | are kept, and [`flush`](Mapping::flush) answers [`Error::Truncated`] until the file is long enough again |
+//! | fork | anonymous memory is shared with the child | the child has a copy |
+//! | executable memory, huge pages, tag names | where the operating system has them | [`Error::Unsupported`] |
+//!
+//! # Left out on purpose
+//!
+//! Python's `set_name`, `MS_INVALIDATE`, and what acts on the whole process. `in`, `==`, `+`, `*` and iteration are
+//! slices' own. Python's PRIVATE flag with default access resizes the real file; here it is [`Access::Copy`] throughout.
 
 mod advice;
 mod backend;
@@ -23,9 +89,17 @@ pub use mapping::Mapping;
 pub use notation::Slice;
 pub use options::{Access, Flags, MmapOptions, Prot};
 
-/// x
+/// A mapping over this platform's own backend: an OS mapping on unix and Windows, a buffer on WASI.
 pub type Mmap = Mapping<Platform>;
-/// x
+
+/// A mapping over the emulation, of a file or of any [`Storage`], on every target. Made by safe functions:
+/// [`MmapOptions::map_buffered`], [`MmapOptions::open_buffered`], [`MmapOptions::map_storage`].
 pub type BufferedMmap<S = OsFile> = Mapping<Buffered<S>>;
-/// x
+
+/// A mapping over whichever backend can map the file: see [`MmapOptions::map_any`].
 pub type AnyMmap = Mapping<AnyBackend>;
+
+/// The README's code is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -360,16 +360,21 @@ impl<B: Backend> Mapping<B> {
 
     /// The bytes of a range that lies in the mapping, for a call that can fail.
     pub(crate) fn load(&self, range: Range<usize>) -> Result<&[u8]> {
-        self.backend()?.bytes(range, Face::Calls)
+        let backend = self.backend()?;
+        // A fault that this very call has met is told as later calls tell it.
+        backend.bytes(range, Face::Calls).map_err(|e| self.check_fault(backend).err().unwrap_or(e))
     }
 
     /// The bytes of a range that lies in the mapping, to be changed, for a call that can fail.
     pub(crate) fn load_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
+        self.load(range.clone())?;
         self.backend_mut()?.bytes_mut(range, Face::Calls)
     }
 
     /// Copies a range that lies in the mapping to where it lies in the mapping too.
     pub(crate) fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
+        self.load(from.clone())?;
+        self.load(to..to + from.len())?;
         self.backend_mut()?.copy_within(from, to)
     }
 

@@ -1,6 +1,7 @@
 //! How a mapping is made: [`MmapOptions`], [`Access`], [`Flags`], [`Prot`].
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -321,7 +322,7 @@ impl MmapOptions {
         unsafe { self.map_source(storage) }
     }
 
-    /// Maps a file with [`Mapped`](crate::backend) where the operating system can, else with the emulation, as one type;
+    /// Maps a file with `Mapped` where the operating system can, else with the emulation, as one type;
     /// [`backend_name`](Mapping::backend_name) says which it became. Some network file systems and special files cannot
     /// be mapped.
     ///
@@ -350,8 +351,11 @@ impl MmapOptions {
         unsafe { self.map_source(file.into().into()) }
     }
 
-    /// Anonymous memory of the backend `B`.
-    pub(crate) fn anonymous_with<B: Backend>(&self) -> Result<Mapping<B>> {
+    /// [`map_anonymous`](Self::map_anonymous) with the backend `B`, for generic code.
+    ///
+    /// # Errors
+    /// As for [`map_anonymous`](Self::map_anonymous).
+    pub fn anonymous_with<B: Backend>(&self) -> Result<Mapping<B>> {
         let plan = Plan::anonymous::<B>(self)?;
         Ok(Mapping::over(B::anonymous(&plan)?, plan))
     }
@@ -369,6 +373,10 @@ impl MmapOptions {
     fn open_file(&self, path: &Path) -> Result<File> {
         let write = Plan::combine(self)?.reaches_file() || self.extend;
         let file = OpenOptions::new().read(true).write(write).open(path);
-        file.map_err(|e| Error::io("open", self.offset, self.len as u64, e))
+        file.map_err(|e| {
+            // Windows opens no directory, and says that permission is denied.
+            let e = if path.is_dir() { io::ErrorKind::IsADirectory.into() } else { e };
+            Error::io("open", self.offset, self.len as u64, e)
+        })
     }
 }

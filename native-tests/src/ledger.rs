@@ -12,4 +12,8 @@ pub struct Exception {
 }
 
 /// All of them. One that does not occur any more is a failure too.
-pub const LEDGER: &[Exception] = &[];
+pub const LEDGER: &[Exception] = &[Exception {
+    case: "flush/cut_off_changes_reach_the_file_once_it_has_grown_again",
+    column: "mapped",
+    reason: "an operating system takes mapped pages away when their file is cut: changes there are lost, not kept",
+}];

@@ -12,7 +12,10 @@
 mod case;
 pub mod cases;
 pub mod ledger;
+pub mod model;
+pub mod others;
 pub mod random;
 pub mod storages;
+pub mod workloads;
 
 pub use case::{Case, Ends, FileBackend, Scene, describe};

@@ -1,18 +1,18 @@
-//! Numbers and bytes without a pattern that a case could lean on, the same on every target.
+//! Numbers and bytes that look random and are the same for one seed on every target.
 
-/// A generator that gives the same numbers for the same seed. (xorshift64*)
+/// A generator: xorshift64*.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// A generator with a seed of its own: print it where a case fails.
+    /// The numbers of a seed: print it where a case fails.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
-        // It would never leave zero.
-        Self(seed.max(1))
+    pub const fn new(seed: u64) -> Self {
+        // Never 0, which it would not leave.
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    /// Any number.
+    /// The next 64 bits.
     pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -22,7 +22,18 @@ impl Random {
 
     /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.number() % end as u64).expect("it is below a usize")
+        usize::try_from((self.number() >> 32) % end as u64).expect("it is below a usize")
+    }
+
+    /// A number from `-limit` to `limit`.
+    pub fn around_zero(&mut self, limit: usize) -> isize {
+        let magnitude = isize::try_from(self.below(limit + 1)).expect("a limit within a mapping's length");
+        if self.chance(2) { -magnitude } else { magnitude }
+    }
+
+    /// True once in `times`.
+    pub fn chance(&mut self, times: usize) -> bool {
+        self.below(times) == 0
     }
 
     /// One of several.
@@ -33,6 +44,11 @@ impl Random {
     /// Bytes out of an alphabet.
     pub fn bytes(&mut self, len: usize, alphabet: &[u8]) -> Vec<u8> {
         (0..len).map(|_| self.pick(alphabet)).collect()
+    }
+
+    /// Bytes of few different values, newlines among them, so that something can be found in them.
+    pub fn text(&mut self, len: usize) -> Vec<u8> {
+        self.bytes(len, b"abc\n")
     }
 }
 

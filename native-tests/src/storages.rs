@@ -3,13 +3,14 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use portable_mmap::{Mode, Storage};
+use portable_mmap::{BufferedMmap, Kind, MmapOptions, Mode, Storage};
 
 /// Bytes in memory, that several mappings may share.
 #[derive(Clone, Debug)]
 pub struct Memory {
     bytes: Arc<Mutex<Vec<u8>>>,
     mode: Mode,
+    kind: Kind,
 }
 
 /// Reading and writing.
@@ -25,7 +26,29 @@ impl Memory {
     /// Memory of another mode.
     #[must_use]
     pub fn with_mode(bytes: impl Into<Vec<u8>>, mode: Mode) -> Self {
-        Self { bytes: Arc::new(Mutex::new(bytes.into())), mode }
+        Self { bytes: Arc::new(Mutex::new(bytes.into())), mode, kind: Kind::Regular }
+    }
+
+    /// The same memory, said to be of another kind.
+    #[must_use]
+    pub fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// A copy of the bytes as they are now: what a process that died here would leave.
+    #[must_use]
+    pub fn content(&self) -> Vec<u8> {
+        self.bytes().clone()
+    }
+
+    /// What another writer does: puts bytes at an offset.
+    pub fn overwrite(&self, offset: usize, bytes: &[u8]) {
+        self.bytes()[offset..][..bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// What another writer does: makes it longer, with zeros, or shorter.
+    pub fn set_size(&self, len: usize) {
+        self.bytes().resize(len, 0);
     }
 
     /// The bytes, for another writer.
@@ -74,6 +97,10 @@ impl Storage for Memory {
     fn mode(&self) -> io::Result<Mode> {
         Ok(self.mode)
     }
+
+    fn kind(&self) -> io::Result<Kind> {
+        Ok(self.kind)
+    }
 }
 
 /// The kinds of call that a [`Rig`] tells apart.
@@ -89,6 +116,8 @@ pub enum Op {
     SetLen,
     /// `sync`
     Sync,
+    /// `mode` and `kind`, which are asked when mapping.
+    Ask,
 }
 
 /// A call that a storage has seen: where, and how many bytes were moved (for `SetLen` the length).
@@ -157,6 +186,12 @@ impl Rig {
     /// Moves at most so many bytes a call; `None` for no limit.
     pub fn shorten(&self, most: impl Into<Option<usize>>) {
         self.state().most = most.into();
+    }
+
+    /// Whether every failure that was asked for has happened.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        matches!(self.state().failing, Some((_, _, 0, _)))
     }
 
     /// Whether a call fails now.
@@ -228,6 +263,44 @@ impl<S: Storage> Storage for Rigged<S> {
     }
 
     fn mode(&self) -> io::Result<Mode> {
-        self.storage.mode()
+        self.rig.admit(Op::Ask)?;
+        let mode = self.storage.mode()?;
+        self.rig.note(Op::Ask, 0, 0);
+        Ok(mode)
+    }
+
+    fn kind(&self) -> io::Result<Kind> {
+        self.rig.admit(Op::Ask)?;
+        let kind = self.storage.kind()?;
+        self.rig.note(Op::Ask, 0, 0);
+        Ok(kind)
+    }
+}
+
+/// A buffer over rigged memory: the emulation itself, the same whatever backend a case is generic over.
+#[derive(Debug)]
+pub struct Emulated {
+    /// What is mapped.
+    pub memory: Memory,
+    /// What sees and fails its calls.
+    pub rig: Rig,
+    /// The mapping.
+    pub map: BufferedMmap<Rigged<Memory>>,
+}
+
+impl Emulated {
+    /// Maps the whole of `content` for reading and writing.
+    #[must_use]
+    pub fn new(content: impl Into<Vec<u8>>) -> Self {
+        Self::with(&MmapOptions::new(), content)
+    }
+
+    /// Maps `content` as the options say. The calls of mapping are not among those that the rig has seen.
+    #[must_use]
+    pub fn with(options: &MmapOptions, content: impl Into<Vec<u8>>) -> Self {
+        let (memory, rig) = (Memory::new(content), Rig::default());
+        let map = options.map_storage(rig.around(memory.clone())).expect("memory can be mapped");
+        let _ = rig.take();
+        Self { memory, rig, map }
     }
 }

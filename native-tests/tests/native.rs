@@ -6,6 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use native_tests::ledger::LEDGER;
 use native_tests::{Case, Ends, FileBackend, Scene, cases};
 use portable_mmap::{Buffered, Mapped, OsFile};
 
@@ -14,7 +15,18 @@ fn main() {
     let buffered = cases::all::<Buffered<OsFile>>();
     let trials = mapped.into_iter().zip(buffered).map(|(mapped, buffered)| {
         assert_eq!(mapped.name, buffered.name, "every backend has the same cases");
+        let excepted = LEDGER.iter().find(|exception| exception.case == mapped.name && exception.column == "mapped");
         Trial::test(mapped.name, move || {
+            if let Some(exception) = excepted {
+                let transcript = play(&buffered).map_err(|e| format!("buffered: {e}"))?;
+                return match play(&mapped) {
+                    Ok(reference) if reference == transcript => Err("the ledger excepts what holds".into()),
+                    _ => {
+                        println!("{} does not hold on mapped: {}", exception.case, exception.reason);
+                        Ok(())
+                    }
+                };
+            }
             let reference = play(&mapped).map_err(|e| format!("mapped: {e}"))?;
             let transcript = play(&buffered).map_err(|e| format!("buffered: {e}"))?;
             same(&reference, &transcript)

@@ -12,6 +12,12 @@ const USAGE: &str = "usage: suite list
 DIR is an empty directory. The transcript goes to standard output and ends in `end of CASE`.";
 
 fn main() -> ExitCode {
+    // As in a sandbox: nothing is unwound, and nothing written back by it.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        std::process::abort();
+    }));
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {

@@ -2,22 +2,37 @@
 
 use crate::{Case, FileBackend};
 
+mod advise;
+mod close;
 mod closed;
+mod errors;
+mod flush;
+mod guard;
+mod large;
+mod loading;
+mod making;
 mod moving;
 mod notation;
 mod oracle;
 mod panics;
 mod position;
 mod reading;
+mod reference;
+mod refresh;
+mod resize;
+mod scripts;
 mod search;
+mod shrunken;
 mod slice;
 mod traits;
+mod write_back;
 mod writing;
 
 /// Every case, in the order in which they are listed.
 #[must_use]
 pub fn all<B: FileBackend>() -> Vec<Case<B>> {
     let subjects = [
+        making::cases(),
         slice::cases(),
         panics::cases(),
         notation::cases(),
@@ -27,8 +42,21 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         reading::cases(),
         writing::cases(),
         traits::cases(),
+        flush::cases(),
+        advise::cases(),
+        resize::cases(),
+        refresh::cases(),
+        close::cases(),
         closed::cases(),
+        guard::cases(),
+        shrunken::cases(),
+        errors::cases(),
+        loading::cases(),
+        write_back::cases(),
+        reference::cases(),
         oracle::cases(),
+        scripts::cases(),
+        large::cases(),
     ];
     subjects.into_iter().flatten().collect()
 }

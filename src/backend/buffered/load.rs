@@ -28,7 +28,8 @@ pub(super) struct Loading {
 
 impl Loading {
     pub(super) const fn new(pattern: Advice) -> Self {
-        Self { next: 0, window: 1, pattern, fault: None }
+        // No page is next: the first touch reads what it asks for, wherever it is.
+        Self { next: usize::MAX, window: 1, pattern, fault: None }
     }
 
     /// How many pages to load from `page` on, beyond those asked for.
@@ -80,15 +81,20 @@ impl<S: Storage> Buffered<S> {
         let end = memory.len().min(self.span.len() - start);
         let mut filled = 0;
         let mut result = Ok(());
-        while let (true, Some(storage)) = (filled < end, &self.storage) {
+        while let (true, Some(storage)) = (filled < end && result.is_ok(), &self.storage) {
             let offset = self.span.file_offset(start + filled);
             match read_some(storage, &mut memory[filled..end], offset) {
-                Ok(0) => result = Err(shortened(storage, offset, end - filled)),
+                Ok(0) => {
+                    // As in an OS mapping the last page of a file goes on with zeros; pages behind it are gone.
+                    let page_end = filled.next_multiple_of(PAGE);
+                    memory[filled..page_end].fill(MaybeUninit::new(0));
+                    filled = page_end;
+                    if filled < end {
+                        result = Err(shortened(storage, self.span.file_offset(start + filled), end - filled));
+                    }
+                }
                 Ok(n) => filled += n,
                 Err(e) => result = Err(Error::io("read", offset, (end - filled) as u64, e)),
-            }
-            if result.is_err() {
-                break;
             }
         }
         let mut loaded = run.start + filled / PAGE;
@@ -96,13 +102,15 @@ impl<S: Storage> Buffered<S> {
             // Behind the end of the mapping, and everywhere in anonymous memory.
             memory[filled..].fill(MaybeUninit::new(0));
             loaded = run.end;
-        } else if loaded < needed && self.guard && face == Face::Slice {
-            // With a guard what is gone reads as zeros, in the pages that were asked for.
-            memory[filled..(needed - run.start) * PAGE].fill(MaybeUninit::new(0));
+        } else if loaded < needed && self.guard {
             let kind =
                 if matches!(result, Err(Error::Truncated { .. })) { FaultKind::Shortened } else { FaultKind::Io };
             loading.fault.get_or_insert(Fault { offset: self.span.file_offset(loaded * PAGE), kind });
-            loaded = needed;
+            if face == Face::Slice {
+                // What is gone reads as zeros, in the pages that were asked for.
+                memory[(loaded - run.start) * PAGE..(needed - run.start) * PAGE].fill(MaybeUninit::new(0));
+                loaded = needed;
+            }
         }
         self.loaded.insert(&(run.start..loaded));
         // What was read ahead in vain is nobody's error.
@@ -112,8 +120,9 @@ impl<S: Storage> Buffered<S> {
 
 /// The error of a storage that ended at `offset`, `len` bytes before the mapping does.
 fn shortened<S: Storage>(storage: &S, offset: u64, len: usize) -> Error {
+    let len = len as u64;
     match storage.len() {
-        Ok(size) => Error::Truncated { offset, len: len as u64, size },
-        Err(e) => Error::io("stat", offset, len as u64, e),
+        Ok(size) => Error::Truncated { offset, len, size },
+        Err(e) => Error::io("stat", offset, len, e),
     }
 }

@@ -17,7 +17,7 @@ const MAX_RUNS: usize = 32;
 
 impl<S: Storage> Buffered<S> {
     /// Writes the changes in the pages of `range`, in order. A page is clean, and its copy freed, once all its changes
-    /// are written; after an error the rest stay changed.
+    /// are written; after an error exactly the bytes that were not written stay changed.
     pub(super) fn write_back(&mut self, range: &Range<usize>) -> Result<()> {
         let (Changes::WrittenBack(copies), Some(storage)) = (&mut self.changes, &self.storage) else { return Ok(()) };
         let pages = span::pages(range, PAGE);
@@ -28,8 +28,19 @@ impl<S: Storage> Buffered<S> {
             .try_for_each(|page| writer.add_page(page * PAGE, copies.get(page).unwrap_or_default()))
             .and_then(|()| writer.write_pending());
         self.unsynced |= writer.wrote;
-        let clean_end = if result.is_ok() { pages.end } else { writer.pending.start / PAGE };
-        copies.drop_pages(pages.start..clean_end);
+        let reached = writer.pending.start;
+        if result.is_ok() {
+            copies.drop_pages(pages);
+        } else {
+            copies.drop_pages(pages.start..reached / PAGE);
+            // What was written of the page is no change any more: another writer may have it from now on.
+            if let Some(copy) = copies.get_mut(reached / PAGE) {
+                let start = reached - reached % PAGE;
+                // SAFETY: a page with a copy is loaded, and the mapping is borrowed mutably: nobody writes.
+                let written = unsafe { self.block.slice(start..reached) };
+                copy[..written.len()].copy_from_slice(written);
+            }
+        }
         result
     }
 }

@@ -9,9 +9,11 @@ use memmap2::MmapRaw;
 use super::storage::{OsFile, Storage, with_length};
 use super::{Backend, Durability, Face, Fault};
 use crate::plan::Plan;
-use crate::span::Span;
+use crate::span::{self, Span};
 use crate::{Access, Advice, Error, Flags, Result, UncheckedAdvice};
 
+#[cfg(unix)]
+mod guard;
 #[cfg(unix)]
 #[path = "unix.rs"]
 mod os;
@@ -22,6 +24,8 @@ mod os;
 /// A mapping that the operating system makes: the bytes are the file's own.
 #[derive(Debug)]
 pub struct Mapped {
+    /// Before the region: it looks away before the memory goes.
+    guard: Option<os::Guard>,
     /// Always there, but while Windows resizes, and after it could not map again what it had unmapped.
     region: Option<Region>,
     /// None: anonymous, or given up after mapping.
@@ -87,8 +91,13 @@ fn map_error(span: Span, error: io::Error) -> Error {
 }
 
 impl Mapped {
-    fn new(region: Region, source: Option<OsFile>, plan: &Plan) -> Self {
-        Self { region: Some(region), source, plan: plan.clone(), changed: 0..0 }
+    fn new(region: Region, guard: Option<os::Guard>, source: Option<OsFile>, plan: &Plan) -> Self {
+        Self { guard, region: Some(region), source, plan: plan.clone(), changed: 0..0 }
+    }
+
+    /// Watches over a new region, if the plan says so.
+    fn guard(region: &Region, source: &OsFile, plan: &Plan) -> Result<Option<os::Guard>> {
+        if plan.guard { os::Guard::new(region.as_mut_ptr(), source, plan).map(Some) } else { Ok(None) }
     }
 
     /// The mapped bytes, `len` of them.
@@ -153,19 +162,23 @@ impl Backend for Mapped {
     }
 
     unsafe fn map(source: OsFile, plan: &Plan) -> Result<Self> {
-        let region = with_length(&source, plan.extend_from, plan.span.end(), plan.allocate, || {
-            if plan.tag_name.is_some() {
-                os::tagged(Some(&source), plan)
+        let (region, guard) = with_length(&source, plan.extend_from, plan.span.end(), plan.allocate, || {
+            let region = if plan.tag_name.is_some() {
+                os::tagged(Some(&source), plan)?
             } else {
-                Region::of_file(&source, plan, plan.span)
-            }
+                Region::of_file(&source, plan, plan.span)?
+            };
+            let guard = Self::guard(&region, &source, plan)?;
+            Ok((region, guard))
         })?;
-        Ok(Self::new(region, Some(source).filter(|_| plan.track_file), plan))
+        // A guard needs the file to map again what it had replaced.
+        let source = Some(source).filter(|_| plan.track_file || plan.guard);
+        Ok(Self::new(region, guard, source, plan))
     }
 
     fn anonymous(plan: &Plan) -> Result<Self> {
         let region = if plan.tag_name.is_some() { os::tagged(None, plan)? } else { os::anonymous(plan)? };
-        Ok(Self::new(region, None, plan))
+        Ok(Self::new(region, None, None, plan))
     }
 
     fn source(&self) -> Option<&OsFile> {
@@ -264,8 +277,11 @@ impl Backend for Mapped {
         Ok(())
     }
 
-    fn refresh(&mut self, _: Range<usize>) -> Result<()> {
-        Ok(())
+    fn refresh(&mut self, range: Range<usize>) -> Result<()> {
+        match (&mut self.guard, &self.source) {
+            (Some(guard), Some(source)) => guard.map_again(span::pages(&range, os::page_size()), source, &self.plan),
+            _ => Ok(()),
+        }
     }
 
     fn close(&mut self) -> Result<()> {
@@ -273,6 +289,6 @@ impl Backend for Mapped {
     }
 
     fn fault(&self) -> Option<Fault> {
-        None
+        self.guard.as_ref().and_then(os::Guard::fault)
     }
 }

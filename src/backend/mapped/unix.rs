@@ -5,6 +5,7 @@ use std::{io, ptr};
 use memmap2::MmapRaw;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
+pub(super) use super::guard::Guard;
 use super::{Mapped, Region, map_error};
 use crate::backend::storage::{OsFile, Storage, with_length};
 use crate::plan::Plan;
@@ -136,10 +137,16 @@ impl Mapped {
         let end = span.end();
         let size = source.len().map_err(|e| Error::io("stat", span.offset(), span.len() as u64, e))?;
         let from = (end > size).then_some(size);
-        let region = with_length(source, from, end, self.plan.allocate, || Region::of_file(source, &self.plan, span))?;
+        let plan = Plan { span, ..self.plan.clone() };
+        let (region, guard) = with_length(source, from, end, plan.allocate, || {
+            let region = Region::of_file(source, &plan, span)?;
+            let guard = Self::guard(&region, source, &plan)?;
+            Ok((region, guard))
+        })?;
         if end < size {
             source.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
         }
+        self.guard = guard;
         self.region = Some(region);
         Ok(())
     }

@@ -177,3 +177,24 @@ pub(super) unsafe fn advise(_: *mut u8, _: usize, _: Advice) {}
 pub(super) unsafe fn advise_unchecked(_: *mut u8, _: usize, _: UncheckedAdvice) -> Option<io::Result<()>> {
     None
 }
+
+/// Windows shortens no file that is mapped: there is nothing to guard against.
+#[derive(Debug)]
+pub(super) struct Guard;
+
+impl Guard {
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail on unix")]
+    pub(super) fn new(_: *mut u8, _: &OsFile, _: &Plan) -> Result<Self> {
+        Ok(Self)
+    }
+
+    #[expect(clippy::unused_self, reason = "unix has work to do")]
+    pub(super) fn fault(&self) -> Option<crate::Fault> {
+        None
+    }
+
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "unix has work to do, which can fail")]
+    pub(super) fn map_again(&mut self, _: std::ops::Range<usize>, _: &OsFile, _: &Plan) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,217 @@
+//! A guarded mapping whose file is cut under it: zeros and a noted fault, not a death.
+//!
+//! All touches lie on pages wholly behind the cut: within the page that it divides, page sizes show.
+
+use std::io::SeekFrom;
+
+use portable_mmap::{Access, Advice, FaultKind, Mapping, MmapOptions};
+
+use crate::others::{UNIT, pattern};
+use crate::{FileBackend, Scene, cases};
+
+cases!("guard":
+    a_guard_changes_nothing_while_the_file_is_whole,
+    the_slice_face_reads_zeros_and_the_fault_is_noted,
+    the_first_fault_is_the_one_that_is_told,
+    after_a_fault_every_fallible_call_is_truncated,
+    a_fallible_call_is_truncated_without_a_slice_before,
+    what_the_cut_left_is_read_without_a_fault,
+    a_refresh_takes_a_fault_back,
+    a_refresh_shows_what_the_file_holds_again,
+    changes_before_the_cut_are_not_lost,
+    a_copy_is_guarded_too,
+    a_reader_is_guarded_too,
+    a_window_at_an_offset_counts_from_the_start_of_the_file,
+    closing_and_dropping_after_a_fault_is_fine
+);
+
+/// A guarded mapping of two units whose file has been cut to one.
+fn cut<B: FileBackend>(scene: &Scene<B>, access: Access) -> Mapping<B> {
+    let file = scene.file("f", &pattern(2 * UNIT));
+    let map = scene.map(MmapOptions::new().guard(true).access(access), &file).expect("a file can be mapped");
+    scene.set_file_len("f", UNIT);
+    map
+}
+
+fn note_fault<B: FileBackend>(scene: &mut Scene<B>, map: &Mapping<B>, offset: usize) {
+    let fault = map.fault().map(|fault| (fault.offset, fault.kind));
+    scene.eq("fault", fault, Some((offset as u64, FaultKind::Shortened)));
+}
+
+fn a_guard_changes_nothing_while_the_file_is_whole<B: FileBackend>(scene: &mut Scene<B>) {
+    let file = scene.file("f", &pattern(2 * UNIT));
+    let mut map = scene.map(MmapOptions::new().guard(true), &file).unwrap();
+    let mut want = pattern(2 * UNIT);
+    scene.bytes("map", &map, &want);
+    map[UNIT] = 0;
+    want[UNIT] = 0;
+    map.flush().unwrap();
+    map.refresh().unwrap();
+    map.resize(UNIT + 1).unwrap();
+    scene.bytes("map", &map, &want[..=UNIT]);
+    scene.eq("fault", map.fault(), None);
+    map.close().unwrap();
+    scene.file_is("f", &want[..=UNIT]);
+}
+
+fn the_slice_face_reads_zeros_and_the_fault_is_noted<B: FileBackend>(scene: &mut Scene<B>) {
+    let map = cut(scene, Access::Write);
+    scene.eq("before", map.fault(), None);
+    scene.bytes("index", [map[UNIT]], [0]);
+    note_fault(scene, &map, UNIT);
+    scene.bytes("range", &map[UNIT..UNIT + 10], [0; 10]);
+    scene.bytes("to the end", &map[UNIT..], vec![0; UNIT]);
+    scene.eq("length", map.len(), 2 * UNIT);
+}
+
+fn the_first_fault_is_the_one_that_is_told<B: FileBackend>(scene: &mut Scene<B>) {
+    let file = scene.file("f", &pattern(4 * UNIT));
+    let map = scene.map(MmapOptions::new().guard(true), &file).unwrap();
+    scene.set_file_len("f", UNIT);
+    scene.bytes("the last unit", [map[3 * UNIT]], [0]);
+    scene.bytes("one before it", [map[2 * UNIT]], [0]);
+    note_fault(scene, &map, 3 * UNIT);
+}
+
+fn after_a_fault_every_fallible_call_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = cut(scene, Access::Write);
+    scene.bytes("zeros", [map[UNIT]], [0]);
+    let m = &mut map;
+    // Those that touch what is left too: a program cannot know what it has read since.
+    let answers = vec![
+        ("get", m.get(0).map(drop)),
+        ("get_item", m.get_item(0).map(drop)),
+        ("set_item", m.set_item(0, 0)),
+        ("get_slice", m.get_slice(0..5).map(drop)),
+        ("set_slice", m.set_slice(0..1, b"x")),
+        ("find", m.find(b"\x02").map(drop)),
+        ("rfind_in", m.rfind_in(b"\x02", ..5).map(drop)),
+        ("move_within", m.move_within(0, 1, 1)),
+        ("readline", m.readline().map(|_| ())),
+        ("read_byte", m.read_byte().map(drop)),
+        ("write_bytes", m.write_bytes(b"x").map(drop)),
+        ("seek", m.seek(SeekFrom::Start(0)).map(drop)),
+        ("size", m.size().map(drop)),
+        ("flush", m.flush()),
+        ("flush_async_range", m.flush_async_range(0, 1)),
+        ("advise", m.advise(Advice::Normal)),
+        ("resize", m.resize(5)),
+    ];
+    for (call, answer) in answers {
+        scene.variant(call, answer, "Truncated");
+    }
+    scene.eq("position", map.tell(), 0);
+    scene.file_is("f", pattern(UNIT));
+}
+
+fn a_fallible_call_is_truncated_without_a_slice_before<B: FileBackend>(scene: &mut Scene<B>) {
+    for call in ["get", "get_item", "get_slice", "find", "read_byte", "starts_with"] {
+        let mut map = cut(scene, Access::Write);
+        let answer = match call {
+            "get" => map.get(UNIT).map(drop),
+            "get_item" => map.get_item(-1).map(drop),
+            "get_slice" => map.get_slice(UNIT.cast_signed()..UNIT.cast_signed() + 5).map(drop),
+            "find" => map.find_in(b"no such bytes", UNIT.cast_signed()..).map(drop),
+            "read_byte" => map.seek(SeekFrom::Start(UNIT as u64)).and_then(|_| map.read_byte().map(drop)),
+            _ => map.starts_with(pattern(UNIT + 1)).map(drop),
+        };
+        scene.variant(call, answer, "Truncated");
+    }
+}
+
+fn what_the_cut_left_is_read_without_a_fault<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = cut(scene, Access::Write);
+    scene.bytes("slice", &map[..UNIT], pattern(UNIT));
+    let read = map.read_bytes(UNIT).unwrap().to_vec();
+    scene.bytes("read", read, pattern(UNIT));
+    scene.eq("found", map.find_in([251], ..).unwrap(), Some(250));
+    map[9] = 0;
+    map.flush().unwrap();
+    scene.eq("fault", map.fault(), None);
+    let mut want = pattern(UNIT);
+    want[9] = 0;
+    scene.file_is("f", want);
+}
+
+fn a_refresh_takes_a_fault_back<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = cut(scene, Access::Write);
+    for _ in 0..2 {
+        scene.bytes("gone", [map[UNIT + 5]], [0]);
+        let answer = map.get_item(0);
+        scene.variant("get_item", answer, "Truncated");
+        map.refresh().unwrap();
+        scene.eq("fault", map.fault(), None);
+        scene.eq("get_item", map.get_item(0).unwrap(), 1);
+    }
+}
+
+fn a_refresh_shows_what_the_file_holds_again<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = cut(scene, Access::Write);
+    scene.bytes("gone", &map[UNIT..UNIT + 5], [0; 5]);
+    scene.set_file_len("f", 2 * UNIT);
+    scene.overwrite("f", UNIT as u64, b"hello");
+    map.refresh().unwrap();
+    scene.bytes("there", &map[UNIT..UNIT + 6], b"hello\0");
+    scene.eq("fault", map.fault(), None);
+    map[UNIT] = b'j';
+    map.close().unwrap();
+    let mut want = pattern(UNIT);
+    want.resize(2 * UNIT, 0);
+    want[UNIT..UNIT + 5].copy_from_slice(b"jello");
+    scene.file_is("f", want);
+}
+
+fn changes_before_the_cut_are_not_lost<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = cut(scene, Access::Write);
+    map[9] = 0;
+    scene.bytes("gone", [map[UNIT]], [0]);
+    map.refresh().unwrap();
+    scene.eq("own change", map[9], 0);
+    map.flush().unwrap();
+    let mut want = pattern(UNIT);
+    want[9] = 0;
+    scene.file_is("f", want);
+}
+
+fn a_copy_is_guarded_too<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = cut(scene, Access::Copy);
+    map[9] = 0;
+    scene.bytes("gone", [map[UNIT]], [0]);
+    note_fault(scene, &map, UNIT);
+    map.refresh().unwrap();
+    scene.eq("own change", map.get_item(9).unwrap(), 0);
+    scene.file_is("f", pattern(UNIT));
+}
+
+fn a_reader_is_guarded_too<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = cut(scene, Access::Read);
+    scene.bytes("gone", [map[UNIT]], [0]);
+    note_fault(scene, &map, UNIT);
+    let answer = map.set_item(0, 0);
+    scene.variant("truncated before read-only", answer, "Truncated");
+    map.refresh().unwrap();
+    let answer = map.set_item(0, 0);
+    scene.variant("read-only again", answer, "ReadOnly");
+}
+
+fn a_window_at_an_offset_counts_from_the_start_of_the_file<B: FileBackend>(scene: &mut Scene<B>) {
+    let file = scene.file("f", &pattern(4 * UNIT));
+    let map = scene.map(MmapOptions::new().guard(true).offset(UNIT as u64).len(2 * UNIT), &file).unwrap();
+    scene.set_file_len("f", 2 * UNIT);
+    scene.bytes("there", [map[UNIT - 1]], [pattern(2 * UNIT)[2 * UNIT - 1]]);
+    scene.bytes("gone", [map[UNIT + 4097]], [0]);
+    // Rounded down to a page, whatever its size: so only the unit is told here.
+    let fault = map.fault().map(|fault| fault.offset / UNIT as u64);
+    scene.eq("fault", fault, Some(2));
+}
+
+fn closing_and_dropping_after_a_fault_is_fine<B: FileBackend>(scene: &mut Scene<B>) {
+    let map = cut(scene, Access::Write);
+    scene.bytes("gone", [map[UNIT]], [0]);
+    drop(map);
+    let mut map = cut(scene, Access::Write);
+    scene.bytes("gone", [map[UNIT]], [0]);
+    map.close().unwrap();
+    scene.eq("fault", map.fault(), None);
+    scene.file_is("f", pattern(UNIT));
+}

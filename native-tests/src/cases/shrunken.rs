@@ -1,0 +1,171 @@
+//! A storage that is cut while a buffer without a guard maps it: errors, and a panic of the slice face alone.
+
+use std::io::SeekFrom;
+
+use portable_mmap::{Advice, Error};
+
+use crate::others::{PAGE, pattern};
+use crate::storages::{Emulated, Op};
+use crate::{FileBackend, Scene, cases};
+
+cases!("shrunken":
+    fallible_calls_are_truncated,
+    nothing_is_changed_or_moved_by_a_truncated_call,
+    what_was_loaded_stays,
+    what_is_left_is_read,
+    reading_ahead_in_vain_is_nobodys_error,
+    what_comes_back_is_read,
+    hints_do_not_fail,
+    a_storage_that_ends_before_it_says_is_truncated;
+    panicking the_slice_face_panics_with_offset_and_cause
+        "4096 mapped bytes from file offset 8192 are gone: the file was shortened and has 8192 bytes now";
+    panicking deref_panics_too "are gone: the file was shortened and has 8192 bytes now";
+    panicking indexing_mutably_panics_too "mapped bytes from file offset 8192 are gone";
+    panicking iterating_panics_too "are gone: the file was shortened";
+    panicking a_failed_read_panics_with_offset_and_cause "read of 4096 bytes at file offset 8192 failed: timed out"
+);
+
+/// A mapping of four pages whose storage has been cut to two.
+fn cut() -> Emulated {
+    let emulated = Emulated::new(pattern(4 * PAGE));
+    emulated.memory.set_size(2 * PAGE);
+    emulated
+}
+
+fn fallible_calls_are_truncated<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut m = cut().map;
+    let gone = 2 * PAGE;
+    let answers: Vec<(&str, Result<(), Error>)> = vec![
+        ("as_slice", m.as_slice().map(|_| ())),
+        ("range", m.range(gone..gone + 1).map(|_| ())),
+        ("get", m.get(gone).map(drop)),
+        ("last", m.last().map(drop)),
+        ("starts_with", m.starts_with(pattern(gone + 1)).map(drop)),
+        ("ends_with", m.ends_with(b"x").map(drop)),
+        ("contains", m.contains(&0).map(drop)),
+        ("as_mut_slice", m.as_mut_slice().map(|_| ())),
+        ("range_mut", m.range_mut(gone..gone + 1).map(|_| ())),
+        ("get_item", m.get_item(-1).map(drop)),
+        ("set_item", m.set_item(-1, 0)),
+        ("get_slice", m.get_slice(8192..).map(drop)),
+        ("set_slice", m.set_slice(8192..=8192, b"x")),
+        ("find", m.find(b"no such bytes").map(drop)),
+        ("rfind", m.rfind(b"no such bytes").map(drop)),
+        ("move_within, its source", m.move_within(0, gone, 1)),
+        ("move_within, its target", m.move_within(gone, 0, 1)),
+        ("read_bytes", m.read_bytes(None).map(|_| ())),
+        ("readline", m.seek(SeekFrom::Start(gone as u64)).and_then(|_| m.readline().map(|_| ()))),
+        ("read_byte", m.read_byte().map(drop)),
+        ("write_bytes", m.write_bytes(b"x").map(drop)),
+    ];
+    for (call, answer) in answers {
+        scene.err(call, answer, "Truncated");
+    }
+}
+
+fn nothing_is_changed_or_moved_by_a_truncated_call<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { memory, mut map, .. } = cut();
+    map.seek(SeekFrom::Start(2 * PAGE as u64 - 2)).unwrap();
+    let answer = map.write_bytes(b"across").map(drop);
+    scene.err("write_bytes", answer, "Truncated");
+    let answer = map.read_bytes(10).map(<[u8]>::len);
+    scene.err("read_bytes", answer, "Truncated");
+    let answer = map.move_within(2 * PAGE - 2, 0, 10);
+    scene.err("move_within", answer, "Truncated");
+    scene.eq("position", map.tell(), 2 * PAGE as u64 - 2);
+    scene.bytes("what is left", map.range(..2 * PAGE).unwrap(), pattern(2 * PAGE));
+    map.close().unwrap();
+    scene.bytes("storage", memory.content(), pattern(2 * PAGE));
+}
+
+fn what_was_loaded_stays<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { memory, mut map, .. } = Emulated::new(pattern(4 * PAGE));
+    map.range(3 * PAGE..).unwrap();
+    memory.set_size(2 * PAGE);
+    scene.bytes("loaded", &map[3 * PAGE..], &pattern(4 * PAGE)[3 * PAGE..]);
+    map.refresh().unwrap();
+    let answer = map.get(3 * PAGE);
+    scene.err("refreshed", answer, "Truncated");
+}
+
+fn what_is_left_is_read<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { map, .. } = cut();
+    scene.bytes("slice", &map[..2 * PAGE], pattern(2 * PAGE));
+    scene.eq("found", map.find_in([251], ..8192).unwrap(), Some(250));
+    scene.eq("fault", map.fault(), None);
+}
+
+fn reading_ahead_in_vain_is_nobodys_error<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { map, .. } = cut();
+    for page in 0..2 {
+        scene.eq("byte", map[page * PAGE], pattern(2 * PAGE)[page * PAGE]);
+    }
+    // The same where reading on fails after the page that was asked for.
+    let Emulated { map, rig, .. } = Emulated::new(pattern(4 * PAGE));
+    scene.eq("first page", map[0], 1);
+    rig.shorten(PAGE);
+    rig.fail(Op::Read, 1, usize::MAX, std::io::ErrorKind::TimedOut);
+    scene.bytes("second page", map.range(PAGE..2 * PAGE).unwrap(), &pattern(2 * PAGE)[PAGE..]);
+    scene.eq("reading on has failed", rig.calls(Op::Read), [(0, PAGE as u64), (PAGE as u64, PAGE as u64)]);
+    let answer = map.get(2 * PAGE);
+    scene.err("third page", answer, "Io(TimedOut)");
+}
+
+fn what_comes_back_is_read<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { memory, map, .. } = cut();
+    let answer = map.get(2 * PAGE);
+    scene.err("gone", answer, "Truncated");
+    memory.set_size(4 * PAGE);
+    memory.overwrite(2 * PAGE, b"back");
+    scene.bytes("back", &map[2 * PAGE..2 * PAGE + 5], b"back\0");
+}
+
+fn hints_do_not_fail<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { mut map, .. } = cut();
+    for &advice in Advice::ALL {
+        scene.eq("advice", map.advise(advice).is_ok(), true);
+    }
+    let answer = map.get(2 * PAGE);
+    scene.err("but a touch does", answer, "Truncated");
+}
+
+fn a_storage_that_ends_before_it_says_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { rig, map, .. } = cut();
+    // The length is asked to tell the error, and that may fail as well.
+    rig.fail(Op::Len, 0, 1, std::io::ErrorKind::TimedOut);
+    let answer = map.get(2 * PAGE);
+    scene.err("length not known", answer, "Io(TimedOut)");
+    let answer = map.get(2 * PAGE);
+    scene.err("length known", answer, "Truncated");
+}
+
+fn the_slice_face_panics_with_offset_and_cause<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { map, .. } = cut();
+    scene.eq("length", map.len(), 4 * PAGE);
+    let _ = map[2 * PAGE + 7];
+}
+
+fn deref_panics_too<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { map, .. } = cut();
+    scene.eq("length", map.len(), 4 * PAGE);
+    let _ = map.to_vec();
+}
+
+fn indexing_mutably_panics_too<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { mut map, .. } = cut();
+    scene.eq("length", map.len(), 4 * PAGE);
+    map[2 * PAGE] = 0;
+}
+
+fn iterating_panics_too<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { map, .. } = cut();
+    scene.eq("length", map.iter().len(), 4 * PAGE);
+    let _ = map.iter().count();
+}
+
+fn a_failed_read_panics_with_offset_and_cause<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { rig, map, .. } = Emulated::new(pattern(4 * PAGE));
+    rig.fail(Op::Read, 0, 1, std::io::ErrorKind::TimedOut);
+    scene.eq("length", map.len(), 4 * PAGE);
+    let _ = map[2 * PAGE];
+}

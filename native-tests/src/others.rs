@@ -1,0 +1,51 @@
+//! What a case needs beside the mapping under test: another writer of its files, and bytes to fill them with.
+
+use std::fmt::Debug;
+use std::fs::OpenOptions;
+use std::io::{Seek, SeekFrom, Write};
+
+use portable_mmap::Error;
+
+use crate::{FileBackend, Scene, describe};
+
+/// A multiple of the page size and of the granularity of every target, in bytes.
+pub const UNIT: usize = 64 << 10;
+
+/// The page of a buffer, in bytes.
+pub const PAGE: usize = 4096;
+
+/// `len` bytes, none of them zero, that differ from page to page.
+#[must_use]
+pub fn pattern(len: usize) -> Vec<u8> {
+    // Copied piece by piece, not made byte by byte: interpreters are slow at that.
+    let mut bytes = (1..=251).collect::<Vec<u8>>().repeat(len / 251 + 1);
+    bytes.truncate(len);
+    bytes
+}
+
+impl<B: FileBackend> Scene<B> {
+    /// Puts bytes into a file of the directory as another program would: through a descriptor of its own.
+    pub fn overwrite(&self, name: &str, offset: u64, bytes: &[u8]) {
+        let mut file = &*self.open(name, OpenOptions::new().write(true));
+        file.seek(SeekFrom::Start(offset)).expect("a file can be sought");
+        file.write_all(bytes).expect("a file of the scene can be written");
+    }
+
+    /// Makes a file of the directory longer or shorter, through a descriptor of its own.
+    pub fn set_file_len(&self, name: &str, len: usize) {
+        let file = self.open(name, OpenOptions::new().write(true));
+        file.set_len(len as u64).expect("a file of the scene can be cut and grown");
+    }
+
+    /// Observes an error by its variant alone, where its numbers are those of a target or of a backend.
+    #[track_caller]
+    pub fn variant<T: Debug>(&mut self, label: &str, result: Result<T, Error>, variant: &str) {
+        match result {
+            Ok(value) => panic!("{label}: got {value:?}, want the error {variant}"),
+            Err(error) => {
+                self.note(label, error.name());
+                assert!(error.name() == variant, "{label}: got {}, want the error {variant}", describe(&error));
+            }
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+use lexopt::{Error, Parser};
+use wasm_tests::column::Limits;
+use wasm_tests::sandbox::MEMORY_LIMIT;
+use wasm_tests::{demo, runner, suite};
+use wasmtime_wasi::FsPerms;
+
+/// Long enough for a case that moves half a gigabyte on a slow machine.
+const CASE_TIME: Duration = Duration::from_mins(3);
+
+/// More than this many cases at once would want more memory than they save time.
+const MOST_JOBS: usize = 4;
+
+pub(crate) enum Command {
+    Help,
+    Suite(SuiteArgs),
+    Run(runner::Options),
+    Demo(demo::Plan),
+}
+
+pub(crate) struct SuiteArgs {
+    pub(crate) native: PathBuf,
+    pub(crate) wasip1: PathBuf,
+    pub(crate) wasip2: PathBuf,
+    pub(crate) show: bool,
+    pub(crate) plan: suite::Plan,
+}
+
+pub(crate) fn parse() -> Result<Command, Error> {
+    let mut parser = Parser::from_env();
+    match parser.next()? {
+        Some(Long("help") | Short('h')) => Ok(Command::Help),
+        Some(Value(command)) if command == "suite" => suite(parser).map(Command::Suite),
+        Some(Value(command)) if command == "run" => run(parser).map(Command::Run),
+        Some(Value(command)) if command == "demo" => demo(parser).map(Command::Demo),
+        Some(other) => Err(other.unexpected()),
+        None => Err("a command is missing: suite, run or demo".into()),
+    }
+}
+
+fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
+    let (mut native, mut wasip1, mut wasip2, mut show) = (None, None, None, false);
+    let jobs = std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_JOBS));
+    let limits = Limits { time: CASE_TIME, memory: MEMORY_LIMIT };
+    let mut plan = suite::Plan { filter: None, limits, jobs, scratch: None };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("native") => native = Some(parser.value()?.into()),
+            Long("wasip1") => wasip1 = Some(parser.value()?.into()),
+            Long("wasip2") => wasip2 = Some(parser.value()?.into()),
+            Long("filter") => plan.filter = Some(parser.value()?.string()?),
+            Long("show") => show = true,
+            Long("jobs") => plan.jobs = parser.value()?.parse()?,
+            Long("time") => plan.limits.time = seconds(&mut parser)?,
+            Long("memory") => plan.limits.memory = mebibytes(&mut parser)?,
+            Long("scratch") => plan.scratch = Some(parser.value()?.into()),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(SuiteArgs {
+        native: required(native, "--native")?,
+        wasip1: required(wasip1, "--wasip1")?,
+        wasip2: required(wasip2, "--wasip2")?,
+        show,
+        plan,
+    })
+}
+
+fn run(mut parser: Parser) -> Result<runner::Options, Error> {
+    let (mut grants, mut env, mut memory, mut time) = (Vec::new(), Vec::new(), None, None);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("dir") => grants.push(runner::grant(&parser.value()?.string()?, FsPerms::ReadWrite)),
+            Long("read-only-dir") => {
+                grants.push(runner::grant(&parser.value()?.string()?, FsPerms::ReadOnly));
+            }
+            Long("env") => env.push(variable(parser.value()?)?),
+            Long("memory") => memory = Some(mebibytes(&mut parser)?),
+            Long("time") => time = Some(seconds(&mut parser)?),
+            Value(program) => {
+                // Whatever follows is the guest's, options too.
+                let args = parser.raw_args()?.map(OsString::into_string).collect::<Result<_, _>>()?;
+                let mut options = runner::Options::new(program.into(), args);
+                (options.grants, options.env, options.time) = (grants, env, time);
+                options.memory = memory.unwrap_or(options.memory);
+                return Ok(options);
+            }
+            other => return Err(other.unexpected()),
+        }
+    }
+    Err("a WebAssembly file to run is missing".into())
+}
+
+fn demo(mut parser: Parser) -> Result<demo::Plan, Error> {
+    let (mut file, mut native, mut wasip1, mut wasip2, mut pattern) = (None, None, None, None, None);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("file") => file = Some(parser.value()?.into()),
+            Long("native-dir") => native = Some(parser.value()?.into()),
+            Long("wasip1-dir") => wasip1 = Some(parser.value()?.into()),
+            Long("wasip2-dir") => wasip2 = Some(parser.value()?.into()),
+            Long("pattern") => pattern = Some(parser.value()?.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(demo::Plan {
+        file: required(file, "--file")?,
+        native_dir: required(native, "--native-dir")?,
+        wasip1_dir: required(wasip1, "--wasip1-dir")?,
+        wasip2_dir: required(wasip2, "--wasip2-dir")?,
+        pattern,
+    })
+}
+
+fn required(value: Option<PathBuf>, option: &str) -> Result<PathBuf, Error> {
+    value.ok_or_else(|| format!("{option} is missing").into())
+}
+
+fn seconds(parser: &mut Parser) -> Result<Duration, Error> {
+    Ok(Duration::from_secs(parser.value()?.parse()?))
+}
+
+fn mebibytes(parser: &mut Parser) -> Result<u64, Error> {
+    Ok(parser.value()?.parse::<u32>().map(u64::from)? << 20)
+}
+
+/// `NAME=VALUE`, or `NAME` for the value that it has here.
+fn variable(text: OsString) -> Result<(String, String), Error> {
+    let text = text.string()?;
+    match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => match std::env::var(&text) {
+            Ok(value) => Ok((text, value)),
+            Err(error) => Err(format!("the variable {text} cannot be passed: {error}").into()),
+        },
+    }
+}

@@ -1,0 +1,79 @@
+//! A native program as a child process, with the limits and the report that the [sandbox](crate::sandbox) has.
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use shared_child::SharedChild;
+
+use crate::counters::{Counted, OfChild};
+use crate::sandbox::{End, OUTPUT_LIMIT, Report};
+
+/// Runs a command without standard input, captures its output, and kills it when its time is over. What it had read and
+/// written comes with the report, where the system counts that.
+///
+/// # Errors
+///
+/// A program that cannot be started.
+pub fn run(
+    program: &OsStr,
+    args: &[impl AsRef<OsStr>],
+    time: Option<Duration>,
+) -> io::Result<(Report, Option<Counted>)> {
+    let mut command = Command::new(program);
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A backtrace differs from machine to machine and says nothing that the panic's message does not.
+    command.env("RUST_BACKTRACE", "0");
+    let start = Instant::now();
+    let child = SharedChild::spawn(&mut command)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display())))?;
+    let counts = OfChild::new(child.id());
+    let (stdout, stderr) = (child.take_stdout(), child.take_stderr());
+
+    thread::scope(|scope| {
+        let stdout = scope.spawn(|| capture(stdout));
+        let stderr = scope.spawn(|| capture(stderr));
+        let (ended, over) = channel::<()>();
+        let watchdog = scope.spawn(|| {
+            let Some(time) = time else { return Ok(false) };
+            // Moved in, so that nothing but the drop of `ended` or the time ends the wait.
+            let over = over;
+            if over.recv_timeout(time) != Err(RecvTimeoutError::Timeout) {
+                return Ok(false);
+            }
+            child.kill().map(|()| true)
+        });
+        let counted = counts.when_ended();
+        let status = child.wait();
+        let time = start.elapsed();
+        drop(ended);
+        let timed_out = joined(watchdog)?;
+        let end = if timed_out { End::TimedOut } else { end_of(status?) };
+        let stdout = joined(stdout)?;
+        let stderr = joined(stderr)?;
+        Ok((Report { end, stdout, stderr, time, memory: 0, memory_refused: None }, counted))
+    })
+}
+
+fn joined<T>(thread: ScopedJoinHandle<T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Reads to the end, or to the limit: the pipe is closed then, and the child's next write fails.
+fn capture(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let pipe = pipe.expect("the command has this stream piped");
+    pipe.take(OUTPUT_LIMIT as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn end_of(status: ExitStatus) -> End {
+    if let Some(code) = status.code() {
+        return End::Exited(code);
+    }
+    // Its text names the signal.
+    End::Trapped(status.to_string())
+}

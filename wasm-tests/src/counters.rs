@@ -1,0 +1,124 @@
+//! Bytes that a program moved with read and write calls, as the operating system counts them.
+//!
+//! Linux counts them for each process; elsewhere there is nothing to ask, and the answers here are `None`. Bytes of a file
+//! that is mapped are moved by no call and are not counted.
+
+/// Bytes moved by read and write calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Bytes read.
+    pub read: u64,
+    /// Bytes written.
+    pub written: u64,
+}
+
+impl Counted {
+    /// What was moved between `earlier` and `self`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self { read: self.read.saturating_sub(earlier.read), written: self.written.saturating_sub(earlier.written) }
+    }
+}
+
+/// Does something, and tells what this process, all of its threads, moved meanwhile. Nothing else should be going on in it.
+pub fn during<T>(work: impl FnOnce() -> T) -> (T, Option<Counted>) {
+    let read = || imp::read("self");
+    // Reading the counts is counted too: what two readings in a row differ by is the price of one.
+    let (first, before) = (read(), read());
+    let result = work();
+    let moved = (|| Some(read()?.since(before?).since(before?.since(first?))))();
+    (result, moved)
+}
+
+/// The counts of a child process, to be had once it has ended.
+#[derive(Debug)]
+pub struct OfChild(imp::OfChild);
+
+impl OfChild {
+    /// Of the child with this number, which is to be running.
+    #[must_use]
+    pub fn new(pid: u32) -> Self {
+        Self(imp::OfChild::new(pid))
+    }
+
+    /// Waits until the child has ended, and tells what it had moved. The child is not reaped: its parent has still to wait
+    /// for it.
+    #[must_use]
+    pub fn when_ended(self) -> Option<Counted> {
+        self.0.when_ended()
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod imp {
+    use std::fs::File;
+    use std::io;
+
+    use super::Counted;
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+    pub(super) fn read(process: &str) -> Option<Counted> {
+        parse(&std::fs::read_to_string(format!("/proc/{process}/io")).ok()?)
+    }
+
+    /// The file is opened while the child runs: of one that has ended, only root may open it. To read it is allowed even
+    /// then.
+    #[derive(Debug)]
+    pub(super) struct OfChild(Option<(Pid, File)>);
+
+    impl OfChild {
+        pub(super) fn new(pid: u32) -> Self {
+            let pid = pid.try_into().ok().and_then(Pid::from_raw);
+            Self(pid.and_then(|pid| Some((pid, File::open(format!("/proc/{pid}/io")).ok()?))))
+        }
+
+        pub(super) fn when_ended(self) -> Option<Counted> {
+            let (child, counts) = self.0?;
+            // NOWAIT leaves the child as it is: what the system knows of it goes away when it is reaped.
+            while waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+                .is_err_and(|error| error == rustix::io::Errno::INTR)
+            {}
+            parse(&io::read_to_string(counts).ok()?)
+        }
+    }
+
+    fn parse(text: &str) -> Option<Counted> {
+        let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        Some(Counted { read: field("rchar:")?, written: field("wchar:")? })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::{Counted, parse};
+
+        #[test]
+        fn the_two_counts_are_found_by_name() {
+            let text = "rchar: 3980\nwchar: 17\nsyscr: 9\nsyscw: 0\nread_bytes: 1\nwrite_bytes: 2\n";
+            assert_eq!(parse(text), Some(Counted { read: 3980, written: 17 }));
+            assert_eq!(parse("rchar: 1\n"), None);
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod imp {
+    use super::Counted;
+
+    pub(super) fn read(_process: &str) -> Option<Counted> {
+        None
+    }
+
+    #[derive(Debug)]
+    pub(super) struct OfChild;
+
+    impl OfChild {
+        pub(super) fn new(_pid: u32) -> Self {
+            Self
+        }
+
+        #[expect(clippy::unused_self, reason = "one signature on every system")]
+        pub(super) fn when_ended(self) -> Option<Counted> {
+            None
+        }
+    }
+}

@@ -1,0 +1,438 @@
+//! The example programs on a real file, natively and in wasmtime, each held to what the harness computes by itself.
+//!
+//! Three programs run in three columns. What they must do is known beforehand: `hello` prints the same everywhere and leaves
+//! the same file; `grep` finds as many matches as [`memchr`] does; `replace` makes as many replacements, and the file is
+//! then what replacing in memory makes of it.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::hash::Hasher as _;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use memchr::memmem;
+use wasmtime::error::Context as _;
+
+use crate::counters::{self, Counted};
+use crate::report::{align_right, new_table};
+use crate::sandbox::{End, Report, Run, Sandbox};
+use crate::{child, files};
+
+/// Words that a pattern is taken from, the first that the file has.
+const WORDS: [&str; 6] = ["error", "memory", "length", "the", "and", "a"];
+
+/// The name of the copy that the programs work on.
+const COPY: &str = "file";
+
+/// Long enough for a file of gigabytes.
+const TIME: Duration = Duration::from_mins(10);
+
+/// What to run on what.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The file, of which each program gets a copy.
+    pub file: PathBuf,
+    /// Where the native programs are.
+    pub native_dir: PathBuf,
+    /// Where the Preview 1 modules are.
+    pub wasip1_dir: PathBuf,
+    /// Where the Preview 2 components are.
+    pub wasip2_dir: PathBuf,
+    /// What to look for; without it, a word that the file has.
+    pub pattern: Option<String>,
+}
+
+/// What the programs did.
+#[derive(Debug)]
+pub struct Results {
+    /// What was looked for, what it was replaced by, and how often it is there.
+    task: Task,
+    file: PathBuf,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug)]
+struct Task {
+    from: String,
+    to: String,
+    matches: usize,
+    len: usize,
+    /// What `replace` must make of the file.
+    replaced: u64,
+    /// What the other programs must leave it.
+    original: u64,
+}
+
+/// One program in one column.
+#[derive(Debug)]
+struct Row {
+    program: Program,
+    column: &'static str,
+    /// What is wrong with what it printed.
+    output: Result<(), String>,
+    /// What is wrong with what it left behind.
+    bytes: Result<(), String>,
+    time: Duration,
+    moved: Option<Counted>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Program {
+    Hello,
+    Grep,
+    Replace,
+}
+
+impl Program {
+    const ALL: [Self; 3] = [Self::Hello, Self::Grep, Self::Replace];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hello => "hello",
+            Self::Grep => "grep",
+            Self::Replace => "replace",
+        }
+    }
+
+    /// Its arguments, where `dir` is the directory that it works in.
+    fn args(self, task: &Task, dir: &str) -> Vec<String> {
+        let file = format!("{}/{COPY}", dir.trim_end_matches('/'));
+        match self {
+            Self::Hello => vec![dir.to_owned()],
+            Self::Grep => vec![task.from.clone(), file],
+            Self::Replace => vec![task.from.clone(), task.to.clone(), file],
+        }
+    }
+}
+
+/// One way to run the three programs.
+enum Column {
+    Native(PathBuf),
+    Sandbox(&'static str, PathBuf),
+}
+
+/// What one run of a program gave.
+struct Ran {
+    report: Report,
+    moved: Option<Counted>,
+}
+
+impl Column {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Native(_) => "native",
+            Self::Sandbox(name, _) => name,
+        }
+    }
+
+    fn run(&self, program: Program, task: &Task, dir: &Path) -> wasmtime::Result<Ran> {
+        match self {
+            Self::Native(programs) => {
+                let path = programs.join(program.name()).with_extension(std::env::consts::EXE_EXTENSION);
+                let dir = dir.to_str().context("the temporary directory has no name in Unicode")?;
+                let (report, moved) = child::run(path.as_os_str(), &program.args(task, dir), Some(TIME))?;
+                // What it printed went through a pipe, and was counted too.
+                let printed = (report.stdout.len() + report.stderr.len()) as u64;
+                let moved = moved.map(|moved| moved.since(Counted { read: 0, written: printed }));
+                Ok(Ran { report, moved })
+            }
+            Self::Sandbox(_, programs) => {
+                let sandbox = Sandbox::load(&programs.join(program.name()).with_extension("wasm"))?;
+                let run = Run::new(program.name()).args(program.args(task, "/")).dir(dir, "/").time(TIME);
+                // Nothing else happens in this process meanwhile, and a guest's output goes to memory.
+                let (report, moved) = counters::during(|| sandbox.run(&run));
+                Ok(Ran { report: report?, moved })
+            }
+        }
+    }
+}
+
+/// Runs the programs.
+///
+/// # Errors
+///
+/// A file or a program that is not there, or a pattern that the file does not have.
+pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
+    let task = Task::new(plan)?;
+    let columns = [
+        Column::Native(plan.native_dir.clone()),
+        Column::Sandbox("wasip1", plan.wasip1_dir.clone()),
+        Column::Sandbox("wasip2", plan.wasip2_dir.clone()),
+    ];
+    let mut rows = Vec::new();
+    for program in Program::ALL {
+        // Output and files of the first column, which the others' must equal.
+        let mut first: Option<(Vec<u8>, Vec<String>)> = None;
+        for column in &columns {
+            let dir = tempfile::tempdir()?;
+            let copy = dir.path().join(COPY);
+            copy_content(&plan.file, &copy).with_context(|| format!("cannot copy {}", plan.file.display()))?;
+            let ran = column.run(program, &task, dir.path())?;
+            let left = files::describe(dir.path())?;
+            let (first_output, first_left) = first.get_or_insert_with(|| (ran.report.stdout.clone(), left.clone()));
+            rows.push(Row {
+                program,
+                column: column.name(),
+                output: check_output(program, &task, &ran.report, first_output),
+                bytes: check_bytes(program, &task, &copy, &left, first_left),
+                time: ran.report.time,
+                moved: ran.moved,
+            });
+        }
+    }
+    Ok(Results { task, file: plan.file.clone(), rows })
+}
+
+impl Task {
+    fn new(plan: &Plan) -> wasmtime::Result<Self> {
+        let content = fs::read(&plan.file).with_context(|| format!("cannot read {}", plan.file.display()))?;
+        let from = match &plan.pattern {
+            Some(pattern) => pattern.clone(),
+            None => pattern_for(&content).context("the file has no letters to look for: say --pattern")?,
+        };
+        let to: String = from.chars().map(swap_case).collect();
+        wasmtime::ensure!(
+            from.bytes().all(|byte| byte.is_ascii_alphanumeric()) && to != from,
+            "the pattern {from:?} has to be ASCII letters and digits, one letter at least"
+        );
+        let mut replaced = content.clone();
+        let mut matches = 0;
+        for at in memmem::find_iter(&content, &from) {
+            replaced[at..at + to.len()].copy_from_slice(to.as_bytes());
+            matches += 1;
+        }
+        wasmtime::ensure!(matches > 0, "the file does not contain {from:?}: there would be nothing to do");
+        let (original, replaced) = (hash(&content), hash(&replaced));
+        wasmtime::ensure!(original != replaced, "replacing changes nothing");
+        Ok(Self { from, to, matches, len: content.len(), replaced, original })
+    }
+}
+
+/// The first of the known words that the file has, or else the first letters that it has.
+fn pattern_for(content: &[u8]) -> Option<String> {
+    let known = WORDS.iter().find(|word| memmem::find(content, word.as_bytes()).is_some());
+    known.map(|word| (*word).to_owned()).or_else(|| {
+        let letters = content.split(|byte| !byte.is_ascii_alphabetic()).find(|run| !run.is_empty())?;
+        String::from_utf8(letters[..letters.len().min(8)].to_vec()).ok()
+    })
+}
+
+fn swap_case(letter: char) -> char {
+    if letter.is_ascii_lowercase() { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// Copies what is in a file, but not its permissions: it may be read-only, and the copy must not be.
+fn copy_content(from: &Path, to: &Path) -> io::Result<()> {
+    io::copy(&mut File::open(from)?, &mut File::create(to)?).map(drop)
+}
+
+fn check_output(program: Program, task: &Task, report: &Report, first: &[u8]) -> Result<(), String> {
+    let stderr = String::from_utf8_lossy(&report.stderr);
+    if report.end != End::Exited(0) {
+        return Err(format!("it ended with {:?}: {}", report.end, stderr.trim_end()));
+    }
+    if report.stdout.is_empty() {
+        return Err("it printed nothing".to_owned());
+    }
+    if report.stdout != first {
+        return Err("it printed something else than the native program".to_owned());
+    }
+    let last = String::from_utf8_lossy(&report.stdout).lines().next_back().unwrap_or_default().to_owned();
+    let count = task.matches.to_string();
+    let counted = last.split(|c: char| !c.is_ascii_digit()).any(|number| number == count);
+    if program != Program::Hello && !counted {
+        return Err(format!("its last line should tell of {count} matches, and is {last:?}"));
+    }
+    Ok(())
+}
+
+fn check_bytes(program: Program, task: &Task, copy: &Path, left: &[String], first: &[String]) -> Result<(), String> {
+    let content = fs::read(copy).map_err(|error| format!("the file cannot be read again: {error}"))?;
+    let expected = if program == Program::Replace { task.replaced } else { task.original };
+    if content.len() != task.len {
+        return Err(format!("the file had {} bytes and has {}", task.len, content.len()));
+    }
+    if hash(&content) != expected {
+        return Err(match (program, hash(&content) == task.original) {
+            (Program::Replace, true) => "the file is as it was".to_owned(),
+            (Program::Replace, false) => "the file is not what replacing in memory makes of it".to_owned(),
+            _ => "the file has changed".to_owned(),
+        });
+    }
+    if left != first {
+        return Err(format!("it left {left:?}, and the native program {first:?}"));
+    }
+    if program == Program::Hello && left.len() < 2 {
+        return Err("it left no file".to_owned());
+    }
+    Ok(())
+}
+
+impl Results {
+    /// How many programs did something wrong.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.rows.iter().filter(|row| row.output.is_err() || row.bytes.is_err()).count()
+    }
+
+    /// What was done, the table, and what is wrong.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let Task { from, to, matches, len, .. } = &self.task;
+        let mut text = format!(
+            "{}: {}, {matches} times {from:?}, to be replaced by {to:?}\n",
+            self.file.display(),
+            size(*len as u64)
+        );
+        let mut table = new_table(&["Program", "Column", "Output", "Final bytes", "Time", "Read", "Written"]);
+        for row in &self.rows {
+            let (read, written) = row.moved();
+            table.add_row([
+                row.program.name().to_owned(),
+                row.column.to_owned(),
+                said(&row.output),
+                said(&row.bytes),
+                format!("{:.1} ms", row.time.as_secs_f64() * 1000.0),
+                read,
+                written,
+            ]);
+        }
+        align_right(&mut table, 4);
+        _ = writeln!(text, "{table}");
+        text.push_str(
+            "Read and written: bytes moved by system calls. A native mapping moves its pages without any, and a native\n\
+             program's reads include its own start; \"-\" where the system does not count.\n",
+        );
+        for row in &self.rows {
+            for why in [&row.output, &row.bytes].into_iter().filter_map(|part| part.as_ref().err()) {
+                _ = writeln!(text, "FAILED {}, {}: {why}", row.program.name(), row.column);
+            }
+        }
+        _ = writeln!(text, "{} passed, {} failed", self.rows.len() - self.failed(), self.failed());
+        text
+    }
+}
+
+impl Row {
+    /// Its counts of bytes read and written, as text.
+    fn moved(&self) -> (String, String) {
+        let native = self.column == "native";
+        match self.moved {
+            None => ("-".to_owned(), "-".to_owned()),
+            Some(Counted { read, written }) if native => (mapped(read), mapped(written)),
+            Some(Counted { read, written }) => (size(read), size(written)),
+        }
+    }
+}
+
+/// A count beside which the pages of a mapping were read or written too.
+fn mapped(bytes: u64) -> String {
+    if bytes == 0 { "mapped".to_owned() } else { format!("mapped + {}", size(bytes)) }
+}
+
+fn said(part: &Result<(), String>) -> String {
+    if part.is_ok() { "equal" } else { "WRONG" }.to_owned()
+}
+
+fn size(bytes: u64) -> String {
+    indicatif::HumanBytes(bytes).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::{COPY, Plan, Program, Task, check_bytes, check_output};
+    use crate::files;
+    use crate::sandbox::{End, Report};
+
+    fn task(dir: &tempfile::TempDir, content: &[u8], pattern: Option<&str>) -> wasmtime::Result<Task> {
+        let file = dir.path().join(COPY);
+        fs::write(&file, content).unwrap();
+        let nowhere = PathBuf::new();
+        Task::new(&Plan {
+            file,
+            native_dir: nowhere.clone(),
+            wasip1_dir: nowhere.clone(),
+            wasip2_dir: nowhere,
+            pattern: pattern.map(str::to_owned),
+        })
+    }
+
+    fn printed(end: End, stdout: &str) -> Report {
+        let time = Duration::ZERO;
+        Report { end, stdout: stdout.into(), stderr: Vec::new(), time, memory: 0, memory_refused: None }
+    }
+
+    #[test]
+    fn there_is_always_something_to_look_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = |content: &[u8], pattern| -> wasmtime::Result<_> {
+            let task = task(&dir, content, pattern)?;
+            Ok((task.from, task.to, task.matches))
+        };
+        let is = |from: &str, to: &str, matches| (from.to_owned(), to.to_owned(), matches);
+        assert_eq!(found(b"an error, the Error, errorerror", None).unwrap(), is("error", "ERROR", 3));
+        assert_eq!(found(b"\0\xff12XYZ34 XYZ", None).unwrap(), is("XYZ", "xyz", 2));
+        assert_eq!(found(b"x1x1 X1", Some("x1")).unwrap(), is("x1", "X1", 2));
+        for (content, pattern) in
+            [(&b""[..], None), (b"123", None), (b"error", Some("b")), (b"1", Some("1")), (b"(a", Some("(a"))]
+        {
+            assert!(found(content, pattern).is_err(), "{content:?} {pattern:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_output_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let task = task(&dir, b"error error", None).unwrap();
+        let check = |program, end, stdout, first: &str| {
+            check_output(program, &task, &printed(end, stdout), first.as_bytes()).is_ok()
+        };
+        let found = "0 error\n2 matches\n";
+        assert!(check(Program::Grep, End::Exited(0), found, found));
+        assert!(!check(Program::Grep, End::Exited(1), found, found));
+        assert!(!check(Program::Grep, End::Exited(0), found, "2 matches\n"));
+        for wrong in ["", "2\nmatches\n", "12 matches\n", "22\n"] {
+            assert!(!check(Program::Grep, End::Exited(0), wrong, wrong), "{wrong:?}");
+        }
+        assert!(check(Program::Hello, End::Exited(0), "Hello\n", "Hello\n"));
+        assert!(!check(Program::Hello, End::Exited(0), "", ""));
+    }
+
+    #[test]
+    fn wrong_bytes_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let task = task(&dir, b"an error", None).unwrap();
+        let copy = dir.path().join(COPY);
+        let check = |program, content: &str| {
+            fs::write(&copy, content).unwrap();
+            let left = files::describe(dir.path()).unwrap();
+            check_bytes(program, &task, &copy, &left, &left)
+        };
+        assert_eq!(check(Program::Grep, "an error"), Ok(()));
+        assert_eq!(check(Program::Replace, "an ERROR"), Ok(()));
+        for (program, content, why) in [
+            (Program::Grep, "an ERROR", "changed"),
+            (Program::Hello, "an erroR", "changed"),
+            (Program::Replace, "an error", "as it was"),
+            (Program::Replace, "AN ERROR", "not what replacing"),
+            (Program::Replace, "an ERROR\0", "9"),
+            (Program::Hello, "an error", "no file"),
+        ] {
+            assert!(check(program, content).unwrap_err().contains(why), "{program:?} {content}");
+        }
+        let other = vec!["file a".to_owned(), "file b".to_owned()];
+        fs::write(&copy, "an error").unwrap();
+        assert!(check_bytes(Program::Grep, &task, &copy, &files::describe(dir.path()).unwrap(), &other).is_err());
+    }
+}

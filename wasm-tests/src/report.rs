@@ -1,0 +1,94 @@
+//! The results of the suite as text: what failed and how, the ledger, and the table.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use comfy_table::presets::UTF8_BORDERS_ONLY;
+use comfy_table::{Cell, CellAlignment, Table};
+use native_tests::ledger::Exception;
+
+use crate::suite::Results;
+
+/// Everything there is to say, for a terminal: failures first, the table and the count last, where they are seen.
+#[must_use]
+pub fn render(results: &Results, ledger: &[Exception]) -> String {
+    let mut text = String::new();
+    for case in &results.cases {
+        for (cell, column) in case.cells.iter().zip(&results.columns) {
+            if let Some(failure) = cell.failure.as_ref().filter(|_| cell.failed()) {
+                _ = writeln!(text, "FAILED {}, {column}: {failure}\n", case.name);
+            }
+        }
+    }
+    for problem in &results.problems {
+        _ = writeln!(text, "FAILED {problem}\n");
+    }
+    text.push_str(&exceptions(ledger));
+    _ = writeln!(text, "{}", columns(results));
+    if results.left_out > 0 {
+        _ = writeln!(text, "The filter left out {} cases.", results.left_out);
+    }
+    _ = writeln!(text, "{} passed, {} failed", results.passed(), results.failed());
+    text
+}
+
+fn exceptions(ledger: &[Exception]) -> String {
+    let mut text = String::new();
+    if ledger.is_empty() {
+        text.push_str("The ledger of exceptions is empty.\n");
+    } else {
+        text.push_str("Exceptions, each a property of the platform:\n");
+    }
+    for Exception { case, column, reason } in ledger {
+        _ = writeln!(text, "  {case}, {column}: {reason}");
+    }
+    text
+}
+
+fn columns(results: &Results) -> Table {
+    let mut table = new_table(&["Column", "Cases", "Passed", "Failed", "Excepted", "Time"]);
+    for (index, name) in results.columns.iter().enumerate() {
+        let cells = || results.cases.iter().map(|case| &case.cells[index]);
+        let time: Duration = cells().map(|cell| cell.time).sum();
+        let numbers = [
+            cells().count(),
+            cells().filter(|cell| cell.failure.is_none()).count(),
+            cells().filter(|cell| cell.failed()).count(),
+            cells().filter(|cell| cell.failure.is_some() && cell.excepted.is_some()).count(),
+        ];
+        let mut row = vec![Cell::new(name)];
+        row.extend(numbers.map(Cell::new));
+        row.push(Cell::new(format!("{:.1} s", time.as_secs_f64())));
+        table.add_row(row);
+    }
+    align_right(&mut table, 1);
+    table
+}
+
+/// Aligns the columns from `first` on as numbers are.
+pub(crate) fn align_right(table: &mut Table, first: usize) {
+    table.column_iter_mut().skip(first).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+}
+
+/// A table as all of the harness's are.
+pub(crate) fn new_table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_BORDERS_ONLY);
+    table.set_header(header);
+    table
+}
+
+/// Every transcript, whatever became of the case.
+#[must_use]
+pub fn transcripts(results: &Results) -> String {
+    let mut text = String::new();
+    for case in &results.cases {
+        for (cell, column) in case.cells.iter().zip(&results.columns) {
+            _ = writeln!(text, "TRANSCRIPT {}, {column}:", case.name);
+            for line in &cell.transcript {
+                _ = writeln!(text, "    {line}");
+            }
+        }
+    }
+    text
+}

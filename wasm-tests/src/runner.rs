@@ -1,0 +1,117 @@
+//! The cargo runner: one WASI program with the surroundings that cargo gives to a native test.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wasmtime::error::Context as _;
+
+use crate::sandbox::{End, Grant, Output, Run, Sandbox};
+use wasmtime_wasi::FsPerms;
+
+/// Names of environment variables that begin like this are passed to the guest: what cargo sets for tests, and what Rust's
+/// own test program and property tests are steered by.
+const PASSED: [&str; 3] = ["CARGO", "PROPTEST_", "RUST"];
+
+/// The exit code of a guest that trapped: that of a native program that aborts, as a shell sees it.
+const TRAPPED: i32 = 134;
+
+/// The exit code of a guest whose time was over, as `timeout` has it.
+const TIMED_OUT: i32 = 124;
+
+/// What a guest is run with, beside the surroundings that every guest gets.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// More directories.
+    pub grants: Vec<Grant>,
+    /// More environment variables.
+    pub env: Vec<(String, String)>,
+    /// Bytes of linear memory. A guest of 32 bits cannot use more than 4 GiB, which is the default here.
+    pub memory: u64,
+    /// How long it may run.
+    pub time: Option<Duration>,
+}
+
+impl Options {
+    /// Runs this program with these arguments.
+    #[must_use]
+    pub fn new(program: PathBuf, args: Vec<String>) -> Self {
+        Self { program, args, grants: Vec::new(), env: Vec::new(), memory: 4 << 30, time: None }
+    }
+}
+
+/// Keeps libtest from holding back what a test prints: a test that fails ends the whole guest, and its message with it.
+const NO_CAPTURE: &str = "RUST_TEST_NOCAPTURE";
+
+/// Runs a guest with the standard streams of this process, and answers its exit code.
+///
+/// It gets the current directory, which cargo makes that of the package, as `.` and under its own absolute name, and
+/// cargo's directory for the files of integration tests, `CARGO_TARGET_TMPDIR`, under its absolute name.
+///
+/// # Errors
+///
+/// A program that cannot be loaded, or a directory that is not there.
+pub fn run(options: &Options) -> wasmtime::Result<i32> {
+    let sandbox = Sandbox::load(&options.program)?;
+    let here = std::env::current_dir().context("the current directory is gone")?;
+    let name = options.program.display().to_string();
+    let mut run = Run::new(name).args(&options.args).memory(options.memory).output(Output::Inherited);
+    if let Some(limit) = options.time {
+        run = run.time(limit);
+    }
+    let temporary = target_dir(&options.program).map(|target| target.join("tmp")).filter(|dir| dir.is_dir());
+    for dir in [Some(&here), temporary.as_ref()].into_iter().flatten() {
+        // A guest's names are text.
+        if let Some(name) = dir.to_str() {
+            run = run.dir(dir, name);
+        }
+    }
+    run = run.dir(&here, ".");
+    for grant in &options.grants {
+        run = run.grant(grant.clone());
+    }
+    if std::env::var_os(NO_CAPTURE).is_none() {
+        run = run.env(NO_CAPTURE, "1");
+    }
+    for (name, value) in passed_env().into_iter().chain(options.env.clone()) {
+        run = run.env(name, value);
+    }
+    let report = sandbox.run(&run)?;
+    if let Some(bytes) = report.memory_refused {
+        eprintln!("wasm-tests: the guest wanted {bytes} bytes of memory, and may have {}", options.memory);
+    }
+    Ok(match report.end {
+        End::Exited(code) => code,
+        End::Trapped(what) => {
+            eprintln!("wasm-tests: the guest trapped: {what}");
+            TRAPPED
+        }
+        End::TimedOut => {
+            eprintln!("wasm-tests: the guest's time is over");
+            TIMED_OUT
+        }
+    })
+}
+
+/// Reads `HOST` or `HOST::GUEST` as a directory to give to the guest, by default under the name that it has here.
+#[must_use]
+pub fn grant(text: &str, perms: FsPerms) -> Grant {
+    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    Grant { host: host.into(), guest: guest.to_owned(), perms }
+}
+
+fn passed_env() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| PASSED.iter().any(|start| name.starts_with(start)))
+        .collect()
+}
+
+/// The target directory that a program was built in: cargo tags it.
+fn target_dir(program: &Path) -> Option<PathBuf> {
+    let program = std::path::absolute(program).ok()?;
+    program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file()).map(Path::to_path_buf)
+}

@@ -1,0 +1,380 @@
+//! A WASI program in wasmtime: loaded once, run any number of times, each run with a store of its own.
+//!
+//! A run sees what its [`Run`] grants and nothing else: the directories, arguments and environment given there, a clock,
+//! random numbers, no network and an empty standard input. It ends by itself, or at its limits of memory, time and output.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::Component;
+use wasmtime::error::Context as _;
+use wasmtime::{Config, Engine, InstancePre, Linker, Module, ResourceLimiter, Store, Trap};
+use wasmtime_wasi::p1::{self, WasiP1Ctx};
+use wasmtime_wasi::p2::bindings::sync::CommandPre;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxView, WasiView};
+
+/// Bytes of standard output, and of standard error, that are kept. A program that prints more is told that its output is
+/// closed.
+pub const OUTPUT_LIMIT: usize = 64 << 20;
+
+/// Bytes of linear memory that a guest gets unless its [`Run`] says otherwise.
+pub const MEMORY_LIMIT: u64 = 2 << 30;
+
+/// How often the clock that ends overdue guests ticks.
+const TICK: Duration = Duration::from_millis(10);
+
+/// How much longer than its time a guest may take before it is given up: an epoch ends a guest's own code but not a call
+/// into the host, such as a sleep.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What a core module has where a component has [`COMPONENT_LAYER`]: bytes 4 to 8, after the magic number.
+const MODULE_LAYER: [u8; 4] = [1, 0, 0, 0];
+
+/// Version 13 of the component model's layer.
+const COMPONENT_LAYER: [u8; 4] = [0x0d, 0, 1, 0];
+
+/// How a program ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It returned or called `exit`.
+    Exited(i32),
+    /// It trapped (an abort or a panic, in a guest), or was killed by a signal. The text says which.
+    Trapped(String),
+    /// It was still running when its time was over.
+    TimedOut,
+}
+
+/// What a program did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// How it ended.
+    pub end: End,
+    /// Its standard output, at most [`OUTPUT_LIMIT`] bytes; empty where it was inherited.
+    pub stdout: Vec<u8>,
+    /// Its standard error, likewise.
+    pub stderr: Vec<u8>,
+    /// From its start to its end, without loading and compiling.
+    pub time: Duration,
+    /// The most linear memory that it held, in bytes; 0 for a native program.
+    pub memory: u64,
+    /// The size it wanted, if it once asked for more memory than it was allowed.
+    pub memory_refused: Option<u64>,
+}
+
+/// A directory of the host that a guest may use.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// Where it is on the host.
+    pub host: PathBuf,
+    /// What the guest calls it. Relative paths in a guest start at `/`, so `.` and `/` are one place.
+    pub guest: String,
+    /// Whether the guest may write there.
+    pub perms: FsPerms,
+}
+
+/// Where a guest's output goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Into the [`Report`].
+    Captured,
+    /// To the standard streams of this process, as it is written. Standard input is inherited too.
+    Inherited,
+}
+
+/// What a guest is given: the builder of one run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    grants: Vec<Grant>,
+    memory: u64,
+    time: Option<Duration>,
+    output: Output,
+}
+
+impl Run {
+    /// A run of a program that is told that its name is `name`, with [`MEMORY_LIMIT`], no limit of time, captured output,
+    /// and nothing else.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            args: vec![name.into()],
+            env: Vec::new(),
+            grants: Vec::new(),
+            memory: MEMORY_LIMIT,
+            time: None,
+            output: Output::Captured,
+        }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<S: Into<String>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Gives the guest a directory that it may read and write, under the name `guest`.
+    #[must_use]
+    pub fn dir(self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
+        self.grant(Grant { host: host.into(), guest: guest.into(), perms: FsPerms::ReadWrite })
+    }
+
+    /// Gives the guest a directory that it may read, under the name `guest`.
+    #[must_use]
+    pub fn read_only_dir(self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
+        self.grant(Grant { host: host.into(), guest: guest.into(), perms: FsPerms::ReadOnly })
+    }
+
+    /// Gives the guest a directory.
+    #[must_use]
+    pub fn grant(mut self, grant: Grant) -> Self {
+        self.grants.push(grant);
+        self
+    }
+
+    /// Limits linear memory, all memories of the guest together, to this many bytes. Growing beyond it fails, as it does
+    /// where the host has no memory left.
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Ends the guest when it has run this long.
+    #[must_use]
+    pub fn time(mut self, limit: Duration) -> Self {
+        self.time = Some(limit);
+        self
+    }
+
+    /// Says where output goes.
+    #[must_use]
+    pub fn output(mut self, output: Output) -> Self {
+        self.output = output;
+        self
+    }
+
+    fn context(&self, stdout: &MemoryOutputPipe, stderr: &MemoryOutputPipe) -> wasmtime::Result<WasiP1Ctx> {
+        let mut builder = WasiCtx::builder();
+        // Before any directory, which copies it. Without it each call changes threads and costs five times as much.
+        builder.allow_blocking_current_thread(true);
+        builder.args(&self.args).envs(&self.env);
+        match self.output {
+            Output::Captured => builder.stdout(stdout.clone()).stderr(stderr.clone()),
+            Output::Inherited => builder.inherit_stdio(),
+        };
+        for Grant { host, guest, perms } in &self.grants {
+            builder
+                .preopened_dir(host, guest, *perms)
+                .with_context(|| format!("cannot give the guest {}", host.display()))?;
+        }
+        Ok(builder.build_p1())
+    }
+}
+
+/// What belongs to one run of a guest: the store's data.
+struct Guest {
+    wasi: WasiP1Ctx,
+    memory: Meter,
+}
+
+impl WasiView for Guest {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.wasi.ctx()
+    }
+}
+
+/// Counts a guest's linear memory, and refuses more than its limit. `StoreLimits` would limit each memory by itself, and
+/// could not tell afterwards that it had refused anything.
+struct Meter {
+    limit: u64,
+    held: u64,
+    most: u64,
+    refused: Option<u64>,
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.held - current as u64 + desired as u64;
+        if wanted > self.limit || maximum.is_some_and(|maximum| desired > maximum) {
+            self.refused = Some(wanted);
+            return Ok(false);
+        }
+        self.held = wanted;
+        self.most = self.most.max(wanted);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // A table element takes a few words; no program needs a million functions.
+        Ok(desired <= 1 << 20 && maximum.is_none_or(|maximum| desired <= maximum))
+    }
+}
+
+enum Program {
+    Module(InstancePre<Guest>),
+    Component(CommandPre<Guest>),
+}
+
+impl Program {
+    fn start(&self, store: &mut Store<Guest>) -> wasmtime::Result<()> {
+        match self {
+            Self::Module(module) => {
+                let instance = module.instantiate(&mut *store)?;
+                instance.get_typed_func::<(), ()>(&mut *store, "_start")?.call(&mut *store, ())
+            }
+            Self::Component(component) => {
+                let command = component.instantiate(&mut *store)?;
+                // `Err(())` is how a component says that it failed; there is no number with it.
+                match command.wasi_cli_run().call_run(&mut *store)? {
+                    Ok(()) => Ok(()),
+                    Err(()) => Err(I32Exit(1).into()),
+                }
+            }
+        }
+    }
+}
+
+/// A loaded program, ready to run.
+#[derive(Clone)]
+pub struct Sandbox {
+    engine: Engine,
+    program: Arc<Program>,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match &*self.program {
+            Program::Module(_) => "module",
+            Program::Component(_) => "component",
+        };
+        f.debug_struct("Sandbox").field("kind", &kind).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Reads and compiles a program: a Preview 1 core module or a Preview 2 component.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, is neither of the two, does not compile, or asks for something that is not WASI.
+    pub fn load(path: &Path) -> wasmtime::Result<Self> {
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::from_bytes(&bytes).with_context(|| format!("cannot load {}", path.display()))
+    }
+
+    /// As [`load`](Self::load), from bytes in memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load).
+    pub fn from_bytes(bytes: &[u8]) -> wasmtime::Result<Self> {
+        let mut config = Config::new();
+        config.epoch_interruption(true);
+        // Initial memory is small, and copied in microseconds. Mapped from a file, it would be written to that file first, in
+        // the middle of the first run: the counts of bytes would show it.
+        config.memory_init_cow(false);
+        let engine = Engine::new(&config)?;
+        let layer = bytes.strip_prefix(b"\0asm").and_then(|rest| rest.first_chunk());
+        let program = match layer {
+            Some(&MODULE_LAYER) => {
+                let module = Module::from_binary(&engine, bytes)?;
+                let mut linker = Linker::<Guest>::new(&engine);
+                p1::add_to_linker_sync(&mut linker, |guest| &mut guest.wasi)?;
+                Program::Module(linker.instantiate_pre(&module)?)
+            }
+            Some(&COMPONENT_LAYER) => {
+                let component = Component::from_binary(&engine, bytes)?;
+                let mut linker = wasmtime::component::Linker::<Guest>::new(&engine);
+                wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+                Program::Component(CommandPre::new(linker.instantiate_pre(&component)?)?)
+            }
+            _ => wasmtime::bail!("neither a WebAssembly module nor a component"),
+        };
+        tick(&engine);
+        // Starts wasmtime-wasi's threads now, and not in the middle of the first run.
+        wasmtime_wasi::runtime::in_tokio(async {});
+        Ok(Self { engine, program: Arc::new(program) })
+    }
+
+    /// Runs the program once, in a store of its own.
+    ///
+    /// # Errors
+    ///
+    /// Only where the run could not begin: a directory that is not there, say. Whatever the guest does is in the report.
+    pub fn run(&self, run: &Run) -> wasmtime::Result<Report> {
+        let (stdout, stderr) = (MemoryOutputPipe::new(OUTPUT_LIMIT), MemoryOutputPipe::new(OUTPUT_LIMIT));
+        let memory = Meter { limit: run.memory, held: 0, most: 0, refused: None };
+        let mut store = Store::new(&self.engine, Guest { wasi: run.context(&stdout, &stderr)?, memory });
+        store.limiter(|guest| &mut guest.memory);
+        let ticks = run.time.map(|limit| limit.as_millis() / TICK.as_millis() + 1);
+        // Half of all that there are: added to the current epoch they must not overflow.
+        let ticks = ticks.and_then(|ticks| u64::try_from(ticks).ok()).unwrap_or(u64::MAX / 2);
+        store.set_epoch_deadline(ticks);
+
+        // On a thread of its own, which is left behind if the guest never comes back from a call into the host.
+        let program = Arc::clone(&self.program);
+        let (done, ended) = channel();
+        let start = Instant::now();
+        let guest = thread::Builder::new().name("guest".into()).spawn(move || {
+            let result = program.start(&mut store);
+            let time = start.elapsed();
+            let memory = (store.data().memory.most, store.data().memory.refused);
+            // Memory and files are given back before the report is out.
+            drop(store);
+            // Nobody listens any more if the guest had been given up.
+            let _ = done.send((result, time, memory));
+        })?;
+        let answer = match run.time {
+            Some(limit) => ended.recv_timeout(limit + GRACE),
+            None => ended.recv().map_err(RecvTimeoutError::from),
+        };
+        let (end, time, (memory, memory_refused)) = match answer {
+            Ok((result, time, memory)) => (end_of(result), time, memory),
+            Err(RecvTimeoutError::Timeout) => (End::TimedOut, start.elapsed(), (0, None)),
+            Err(RecvTimeoutError::Disconnected) => match guest.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(()) => unreachable!("the thread sends before it ends"),
+            },
+        };
+        let (stdout, stderr) = (stdout.contents().into(), stderr.contents().into());
+        Ok(Report { end, stdout, stderr, time, memory, memory_refused })
+    }
+}
+
+fn end_of(result: wasmtime::Result<()>) -> End {
+    let Err(error) = result else { return End::Exited(0) };
+    if let Some(I32Exit(code)) = error.downcast_ref() {
+        return End::Exited(*code);
+    }
+    match error.downcast_ref() {
+        Some(Trap::Interrupt) => End::TimedOut,
+        Some(trap) => End::Trapped(trap.to_string()),
+        None => End::Trapped(format!("{error:#}")),
+    }
+}
+
+/// Advances the engine's epoch every [`TICK`], for as long as the engine lives.
+fn tick(engine: &Engine) {
+    let engine = engine.weak();
+    thread::spawn(move || {
+        loop {
+            thread::sleep(TICK);
+            match engine.upgrade() {
+                Some(engine) => engine.increment_epoch(),
+                None => break,
+            }
+        }
+    });
+}

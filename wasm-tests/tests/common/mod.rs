@@ -1,0 +1,57 @@
+//! Where the guests are, and one list of tests for all of them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use wasm_tests::sandbox::Sandbox;
+
+/// What a guest is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "each test program uses what it needs")]
+pub(crate) enum Target {
+    Native,
+    Wasip1,
+    Wasip2,
+}
+
+/// The program `name` of `native-tests`, compiled for a target.
+///
+/// The environment says in which directories the programs are. Without them there is nothing to test, and a test that says
+/// nothing about that would be worth nothing.
+pub(crate) fn guest(target: Target, name: &str) -> PathBuf {
+    let (variable, extension) = match target {
+        Target::Native => ("GUESTS_NATIVE", std::env::consts::EXE_EXTENSION),
+        Target::Wasip1 => ("GUESTS_WASIP1", "wasm"),
+        Target::Wasip2 => ("GUESTS_WASIP2", "wasm"),
+    };
+    let dir = std::env::var_os(variable)
+        .unwrap_or_else(|| panic!("{variable} does not say where the guest programs are: run `make test`"));
+    let path = PathBuf::from(dir).join(name).with_extension(extension);
+    assert!(path.is_file(), "there is no guest program {}: run `make test`", path.display());
+    path
+}
+
+/// A test of a guest: its name and what it does.
+#[allow(dead_code, reason = "each test program uses what it needs")]
+pub(crate) type Test = (&'static str, fn(Target, &Sandbox));
+
+/// Runs each of the tests on the guest program `name`, as a module and as a component.
+#[allow(dead_code, reason = "each test program uses what it needs")]
+pub(crate) fn run_on_both(name: &str, tests: &[Test]) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for (target, column) in [(Target::Wasip1, "wasip1"), (Target::Wasip2, "wasip2")] {
+        let path = guest(target, name);
+        let sandbox = Sandbox::load(&path).unwrap_or_else(|error| panic!("{error:#}"));
+        for &(test, body) in tests {
+            let sandbox = sandbox.clone();
+            trials.push(Trial::test(format!("{column}::{test}"), move || {
+                // A panic in it is a failure: libtest-mimic catches it.
+                body(target, &sandbox);
+                Ok(())
+            }));
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}

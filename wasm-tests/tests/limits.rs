@@ -1,0 +1,113 @@
+//! Guests that end badly or not at all: each is reported as what it did, and the sandbox can be used again.
+
+mod common;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use common::Target;
+use wasm_tests::sandbox::{End, OUTPUT_LIMIT, Report, Run, Sandbox};
+
+fn main() -> ExitCode {
+    common::run_on_both(
+        "hostile",
+        &[
+            ("an_exit_code_is_reported", an_exit_code_is_reported),
+            ("a_trap_is_told_from_an_exit", a_trap_is_told_from_an_exit),
+            ("a_panic_is_a_trap_with_its_message", a_panic_is_a_trap_with_its_message),
+            ("a_loop_is_ended", a_loop_is_ended),
+            ("a_sleep_in_the_host_is_given_up", a_sleep_in_the_host_is_given_up),
+            ("memory_ends_at_the_limit", memory_ends_at_the_limit),
+            ("megabytes_of_output_are_captured", megabytes_of_output_are_captured),
+            ("output_ends_at_the_limit", output_ends_at_the_limit),
+            ("arguments_and_environment_are_those_given", arguments_and_environment_are_those_given),
+        ],
+    )
+}
+
+fn run(sandbox: &Sandbox, args: &[&str]) -> Report {
+    sandbox.run(&Run::new("hostile").args(args.iter().copied())).unwrap()
+}
+
+/// After whatever has happened, the next run is as good as the first.
+fn still_works(sandbox: &Sandbox) {
+    let report = run(sandbox, &["args"]);
+    assert_eq!(report.end, End::Exited(0), "{}", report.stderr.escape_ascii());
+    assert_eq!(report.stdout, b"[\"args\"]\n");
+}
+
+fn an_exit_code_is_reported(target: Target, sandbox: &Sandbox) {
+    // A component says only that it failed.
+    let expected = if target == Target::Wasip1 { 3 } else { 1 };
+    assert_eq!(run(sandbox, &["exit", "3"]).end, End::Exited(expected));
+    assert_eq!(run(sandbox, &["exit", "0"]).end, End::Exited(0));
+    still_works(sandbox);
+}
+
+fn a_trap_is_told_from_an_exit(_: Target, sandbox: &Sandbox) {
+    let report = run(sandbox, &["trap"]);
+    assert!(matches!(&report.end, End::Trapped(what) if what.contains("unreachable")), "{:?}", report.end);
+    still_works(sandbox);
+}
+
+fn a_panic_is_a_trap_with_its_message(_: Target, sandbox: &Sandbox) {
+    let report = run(sandbox, &["panic", "index out of range"]);
+    assert!(matches!(report.end, End::Trapped(_)), "{:?}", report.end);
+    let stderr = String::from_utf8(report.stderr).unwrap();
+    assert!(stderr.contains("panicked at") && stderr.contains("index out of range"), "{stderr}");
+    still_works(sandbox);
+}
+
+fn a_loop_is_ended(_: Target, sandbox: &Sandbox) {
+    let start = Instant::now();
+    let report = sandbox.run(&Run::new("hostile").args(["spin"]).time(Duration::from_millis(300))).unwrap();
+    assert_eq!(report.end, End::TimedOut);
+    assert!(report.time >= Duration::from_millis(300), "{:?}", report.time);
+    // Far below the grace that a call into the host is given.
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    still_works(sandbox);
+}
+
+fn a_sleep_in_the_host_is_given_up(_: Target, sandbox: &Sandbox) {
+    let start = Instant::now();
+    let report = sandbox.run(&Run::new("hostile").args(["sleep"]).time(Duration::from_millis(300))).unwrap();
+    assert_eq!(report.end, End::TimedOut);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    still_works(sandbox);
+}
+
+fn memory_ends_at_the_limit(_: Target, sandbox: &Sandbox) {
+    let limit = 200 << 20;
+    let report = sandbox.run(&Run::new("hostile").args(["allocate"]).memory(limit)).unwrap();
+    assert!(matches!(report.end, End::Trapped(_)), "{:?}", report.end);
+    assert!(report.memory <= limit && report.memory > limit / 2, "{}", report.memory);
+    assert!(report.memory_refused.is_some_and(|wanted| wanted > limit), "{:?}", report.memory_refused);
+    // Pieces of 16 MiB, and the guest has a little more than those.
+    let pieces = String::from_utf8(report.stdout).unwrap();
+    assert!(["refused after 11 pieces\n", "refused after 12 pieces\n"].contains(&&*pieces), "{pieces}");
+    still_works(sandbox);
+}
+
+fn megabytes_of_output_are_captured(_: Target, sandbox: &Sandbox) {
+    let report = run(sandbox, &["print", "8"]);
+    assert_eq!(report.end, End::Exited(0));
+    assert_eq!(report.stdout.len(), 8 << 20);
+    assert!(report.stdout.chunks(1024).all(|line| line.ends_with(b".\n")));
+}
+
+fn output_ends_at_the_limit(_: Target, sandbox: &Sandbox) {
+    let report = run(sandbox, &["print", "80"]);
+    assert_ne!(report.end, End::Exited(0));
+    assert_eq!(report.stdout.len(), OUTPUT_LIMIT);
+    still_works(sandbox);
+}
+
+fn arguments_and_environment_are_those_given(_: Target, sandbox: &Sandbox) {
+    assert_eq!(
+        run(sandbox, &["args", "", "a b", "ü"]).stdout,
+        r#"["args", "", "a b", "ü"]"#.to_owned().into_bytes().into_iter().chain(*b"\n").collect::<Vec<_>>()
+    );
+    assert!(run(sandbox, &["env"]).stdout.is_empty());
+    let report = sandbox.run(&Run::new("hostile").args(["env"]).env("A", "1").env("B", "")).unwrap();
+    assert_eq!(report.stdout, b"A=1\nB=\n");
+}
