@@ -6,6 +6,7 @@ use portable_mmap::{Access, MmapOptions};
 
 use crate::{FileBackend, Scene, cases};
 
+// Where releases of Rust differ in their words, the text is what they share.
 cases!("panics":
     ;
     panicking reading_an_index_past_the_end "index out of bounds: the len is 5 but the index is 5";
@@ -14,18 +15,18 @@ cases!("panics":
     panicking reading_a_range_that_starts_past_the_end "index 6 out of range for slice of length 5";
     panicking reading_a_range_that_ends_before_it_starts "slice index starts at 3 but ends at 2";
     panicking reading_from_past_the_end "range start index 6 out of range for slice of length 5";
-    panicking reading_an_inclusive_range_that_ends_past_the_end "range end index";
+    panicking reading_an_inclusive_range_that_ends_past_the_end "out of range for slice of length 5";
     panicking reading_an_inclusive_range_that_ends_before_it_starts "slice index starts at 3 but ends at 2";
     panicking reading_to_past_the_end "range end index 6 out of range for slice of length 5";
-    panicking reading_to_past_the_end_inclusively "range end index";
+    panicking reading_to_past_the_end_inclusively "out of range for slice of length 5";
     panicking reading_to_the_greatest_index "slice";
     panicking writing_an_index_past_the_end "index out of bounds: the len is 5 but the index is 5";
     panicking writing_a_range_that_ends_past_the_end "range end index 6 out of range for slice of length 5";
     panicking writing_a_range_that_ends_before_it_starts "slice index starts at 3 but ends at 2";
     panicking writing_from_past_the_end "range start index 6 out of range for slice of length 5";
-    panicking writing_an_inclusive_range_that_ends_past_the_end "range end index";
+    panicking writing_an_inclusive_range_that_ends_past_the_end "out of range for slice of length 5";
     panicking writing_to_past_the_end "range end index 6 out of range for slice of length 5";
-    panicking writing_to_past_the_end_inclusively "range end index";
+    panicking writing_to_past_the_end_inclusively "out of range for slice of length 5";
     panicking writing_an_index_of_a_read_only_mapping "the mapping is read-only";
     panicking writing_all_of_a_read_only_mapping "the mapping is read-only";
     panicking writing_a_range_of_a_read_only_mapping "the mapping is read-only";
@@ -38,7 +39,7 @@ cases!("panics":
     panicking writing_the_first_byte_of_a_closed_mapping "index out of bounds: the len is 0 but the index is 0";
     panicking reading_a_range_of_a_closed_mapping "range end index 5 out of range for slice of length 0";
     panicking reading_from_an_index_of_a_closed_mapping "range start index 1 out of range for slice of length 0";
-    panicking reading_an_inclusive_range_of_a_closed_mapping "range end index";
+    panicking reading_an_inclusive_range_of_a_closed_mapping "out of range for slice of length 0";
     panicking reading_to_an_index_of_a_closed_mapping "range end index 1 out of range for slice of length 0";
     panicking writing_a_range_of_a_closed_mapping "range end index 5 out of range for slice of length 0";
     panicking reading_past_a_shrunk_end "index out of bounds: the len is 3 but the index is 3"
