@@ -23,13 +23,36 @@ pub(super) struct Loading {
     /// How many pages were read ahead last, at least 1.
     window: usize,
     pub(super) pattern: Advice,
-    pub(super) fault: Option<Fault>,
+    pub(super) faults: Faults,
+}
+
+/// What a guard has noted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Faults {
+    pub(super) first: Option<Fault>,
+    /// All pages that were asked for in vain since then lie in here.
+    pages: Range<usize>,
+}
+
+impl Faults {
+    fn note(&mut self, pages: Range<usize>, fault: Fault) {
+        let Range { start, end } = self.pages;
+        self.pages = if start < end { start.min(pages.start)..end.max(pages.end) } else { pages };
+        self.first.get_or_insert(fault);
+    }
+
+    /// Forgets the faults if all their pages are in `pages`: while zeros stand in place of what is gone they stay.
+    pub(super) fn forget(&mut self, pages: &Range<usize>) {
+        if pages.start <= self.pages.start && self.pages.end <= pages.end {
+            *self = Self::default();
+        }
+    }
 }
 
 impl Loading {
-    pub(super) const fn new(pattern: Advice) -> Self {
+    pub(super) fn new(pattern: Advice) -> Self {
         // No page is next: the first touch reads what it asks for, wherever it is.
-        Self { next: usize::MAX, window: 1, pattern, fault: None }
+        Self { next: usize::MAX, window: 1, pattern, faults: Faults::default() }
     }
 
     /// How many pages to load from `page` on, beyond those asked for.
@@ -105,7 +128,8 @@ impl<S: Storage> Buffered<S> {
         } else if loaded < needed && self.guard {
             let kind =
                 if matches!(result, Err(Error::Truncated { .. })) { FaultKind::Shortened } else { FaultKind::Io };
-            loading.fault.get_or_insert(Fault { offset: self.span.file_offset(loaded * PAGE), kind });
+            let offset = self.span.file_offset(loaded * PAGE);
+            loading.faults.note(loaded..needed, Fault { offset, kind });
             if face == Face::Slice {
                 // What is gone reads as zeros, in the pages that were asked for.
                 memory[(loaded - run.start) * PAGE..(needed - run.start) * PAGE].fill(MaybeUninit::new(0));

@@ -229,8 +229,10 @@ impl<S: Storage> Backend for Buffered<S> {
         match advice {
             Advice::Normal | Advice::Random | Advice::Sequential => self.loading().pattern = advice,
             Advice::WillNeed => {
-                // A hint: what fails here fails again when it is touched.
+                // A hint: what fails here fails again when it is touched, and is no fault before.
+                let before = self.loading().faults.clone();
                 let _ = self.load(&range, Face::Calls);
+                self.loading().faults = before;
             }
             Advice::DontNeed if !matches!(self.changes, Changes::Private(_)) => {
                 self.forget_clean(span::pages(&range, PAGE));
@@ -256,7 +258,7 @@ impl<S: Storage> Backend for Buffered<S> {
     }
 
     fn fault(&self) -> Option<Fault> {
-        if self.guard { self.loading().fault } else { None }
+        if self.guard { self.loading().faults.first } else { None }
     }
 }
 

@@ -29,10 +29,8 @@ impl<S: Storage> Buffered<S> {
                 }
             }
         }
-        self.forget_clean(pages);
-        if self.guard {
-            self.loading().fault = None;
-        }
+        self.forget_clean(pages.clone());
+        self.loading().faults.forget(&pages);
         Ok(())
     }
 }

@@ -175,7 +175,7 @@ impl Guard {
         Some(Fault { offset, kind: if in_file { FaultKind::Io } else { FaultKind::Shortened } })
     }
 
-    /// Maps the file again wherever zeros stand in its place in `pages`, and forgets the fault.
+    /// Maps the file again wherever zeros stand in its place in `pages`, and forgets the fault if none do any more.
     pub(super) fn map_again(&mut self, pages: Range<usize>, source: &OsFile, plan: &Plan) -> Result<()> {
         let file = source.file().ok_or(Error::Closed)?;
         let mut prot = ProtFlags::READ;
@@ -194,7 +194,9 @@ impl Guard {
             mapped.map_err(|e| Error::io("map", offset, self.page as u64, e.into()))?;
             *word &= !bit;
         }
-        self.node.first.store(0, Ordering::Release);
+        if self.replaced.iter_mut().all(|word| *word.get_mut() == 0) {
+            self.node.first.store(0, Ordering::Release);
+        }
         Ok(())
     }
 }
