@@ -4,9 +4,10 @@ use std::borrow::Borrow;
 use std::ops::{
     Bound, Deref, Index, IndexMut, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive,
 };
+use std::slice::SliceIndex;
 
+use crate::Mapping;
 use crate::backend::Backend;
-use crate::{Mapping, span};
 
 /// The bytes of a mapping one after the other: see [`Mapping::iter`].
 #[derive(Debug)]
@@ -67,6 +68,7 @@ impl<'m, B: Backend> IntoIterator for &'m Mapping<B> {
 impl<B: Backend> Deref for Mapping<B> {
     type Target = [u8];
 
+    #[track_caller]
     fn deref(&self) -> &[u8] {
         self.touch(0..self.len())
     }
@@ -91,6 +93,7 @@ impl<B: Backend> Borrow<[u8]> for Mapping<B> {
 impl<B: Backend> Index<usize> for Mapping<B> {
     type Output = u8;
 
+    #[track_caller]
     fn index(&self, index: usize) -> &u8 {
         check_index(index, self.len());
         &self.touch(index..index + 1)[0]
@@ -100,6 +103,7 @@ impl<B: Backend> Index<usize> for Mapping<B> {
 /// # Panics
 /// As a slice does, on a read-only mapping, and if the byte cannot be loaded.
 impl<B: Backend> IndexMut<usize> for Mapping<B> {
+    #[track_caller]
     fn index_mut(&mut self, index: usize) -> &mut u8 {
         check_index(index, self.len());
         &mut self.touch_mut(index..index + 1)[0]
@@ -115,16 +119,18 @@ macro_rules! index_by {
         impl<B: Backend> Index<$range> for Mapping<B> {
             type Output = [u8];
 
+            #[track_caller]
             fn index(&self, range: $range) -> &[u8] {
-                self.touch(checked(&range, self.len()))
+                self.touch(checked(range, self.len()))
             }
         }
 
         /// # Panics
         /// As a slice does, on a read-only mapping, and if the bytes cannot be loaded.
         impl<B: Backend> IndexMut<$range> for Mapping<B> {
+            #[track_caller]
             fn index_mut(&mut self, range: $range) -> &mut [u8] {
-                self.touch_mut(checked(&range, self.len()))
+                self.touch_mut(checked(range, self.len()))
             }
         }
     )*};
@@ -132,34 +138,26 @@ macro_rules! index_by {
 
 index_by!(Range<usize>, RangeFrom<usize>, RangeFull, RangeInclusive<usize>, RangeTo<usize>, RangeToInclusive<usize>);
 
+/// As many as any slice can have, in no memory at all.
+static UNITS: [(); usize::MAX] = [(); usize::MAX];
+
+/// Panics unless a slice of `len` bytes has the index: with a slice's own words, in the caller's name.
 #[track_caller]
 fn check_index(index: usize, len: usize) {
-    assert!(index < len, "index out of bounds: the len is {len} but the index is {index}");
+    let () = UNITS[..len][index];
 }
 
-/// A range that lies within `len` bytes. Panics as a slice does.
+/// A range that lies within `len` bytes. Panics where a slice does, with a slice's own words, in the caller's name.
 #[track_caller]
-fn checked(range: &impl RangeBounds<usize>, len: usize) -> Range<usize> {
-    span::resolve_range(range, len).unwrap_or_else(|_| {
-        let start = match range.start_bound() {
-            Bound::Included(&start) => start,
-            Bound::Excluded(&before) => before.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        match range.end_bound() {
-            Bound::Included(&usize::MAX) => panic!("attempted to index slice up to maximum usize"),
-            Bound::Included(&last) if last >= len => {
-                panic!("range end index {} out of range for slice of length {len}", last + 1)
-            }
-            Bound::Excluded(&end) if end > len => {
-                panic!("range end index {end} out of range for slice of length {len}")
-            }
-            Bound::Unbounded if start > len => {
-                panic!("range start index {start} out of range for slice of length {len}")
-            }
-            Bound::Included(&last) => panic!("slice index starts at {start} but ends at {}", last + 1),
-            Bound::Excluded(&end) => panic!("slice index starts at {start} but ends at {end}"),
-            Bound::Unbounded => unreachable!("a start within the length and no end make a range"),
-        }
-    })
+fn checked<R>(range: R, len: usize) -> Range<usize>
+where
+    R: RangeBounds<usize> + Clone + SliceIndex<[()], Output = [()]>,
+{
+    let count = UNITS[..len][range.clone()].len();
+    let start = match range.start_bound() {
+        Bound::Included(&start) => start,
+        Bound::Excluded(&before) => before + 1,
+        Bound::Unbounded => 0,
+    };
+    start..start + count
 }

@@ -379,16 +379,24 @@ impl<B: Backend> Mapping<B> {
     }
 
     /// The bytes of a range that lies in the mapping, for the slice face, which cannot fail.
+    #[track_caller]
     pub(crate) fn touch(&self, range: Range<usize>) -> &[u8] {
         let Some(backend) = &self.backend else { return &[] };
-        backend.bytes(range, Face::Slice).unwrap_or_else(|e| panic!("{e}"))
+        match backend.bytes(range, Face::Slice) {
+            Ok(bytes) => bytes,
+            Err(e) => panic!("{e}"),
+        }
     }
 
     /// The bytes of a range that lies in the mapping, to be changed, for the slice face, which cannot fail.
+    #[track_caller]
     pub(crate) fn touch_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         assert!(self.plan.access.is_writable(), "{}", Error::ReadOnly);
         let Some(backend) = &mut self.backend else { return &mut [] };
-        backend.bytes_mut(range, Face::Slice).unwrap_or_else(|e| panic!("{e}"))
+        match backend.bytes_mut(range, Face::Slice) {
+            Ok(bytes) => bytes,
+            Err(e) => panic!("{e}"),
+        }
     }
 
     /// Refuses to change a mapping that is read-only: reported before any range is looked at.

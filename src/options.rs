@@ -1,6 +1,7 @@
 //! How a mapping is made: [`MmapOptions`], [`Access`], [`Flags`], [`Prot`].
 
 use std::fs::{File, OpenOptions};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -372,6 +373,10 @@ impl MmapOptions {
     fn open_file(&self, path: &Path) -> Result<File> {
         let write = Plan::combine(self)?.reaches_file() || self.extend;
         let file = OpenOptions::new().read(true).write(write).open(path);
-        file.map_err(|e| Error::io("open", self.offset, self.len as u64, e))
+        file.map_err(|e| {
+            // Windows opens no directory, and says that permission is denied.
+            let e = if path.is_dir() { io::ErrorKind::IsADirectory.into() } else { e };
+            Error::io("open", self.offset, self.len as u64, e)
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! The slice face: bytes by index and by Python's slice notation, searching, moving. (Python: "behaves like a bytearray")
 
-use std::ops::{Range, RangeBounds};
+use std::ops::{Bound, Range, RangeBounds};
 
 use crate::backend::Backend;
 use crate::index::Iter;
@@ -267,8 +267,13 @@ impl<B: Backend> Mapping<B> {
     fn search_range(&self, range: &impl RangeBounds<isize>) -> Result<(usize, usize)> {
         let len = self.backend()?.len();
         let Slice { start, stop, .. } = Slice::of(range);
-        let start = start.unwrap_or(0);
-        let start = if start < 0 { len.saturating_sub(start.unsigned_abs()) } else { start.unsigned_abs() };
+        let start = match start {
+            // Behind the last byte, which the next higher number does not say.
+            _ if range.start_bound() == Bound::Excluded(&-1) => len,
+            None => 0,
+            Some(start) if start < 0 => len.saturating_sub(start.unsigned_abs()),
+            Some(start) => start.unsigned_abs(),
+        };
         let end = match stop {
             None => len,
             Some(end) if end < 0 => len.saturating_sub(end.unsigned_abs()),

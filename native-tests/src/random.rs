@@ -1,32 +1,33 @@
-//! Numbers that look random and are the same for one seed on every target.
+//! Numbers and bytes that look random and are the same for one seed on every target.
 
 /// A generator: xorshift64*.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The numbers of a seed.
+    /// The numbers of a seed: print it where a case fails.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
+        // Never 0, which it would not leave.
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// The next 64 bits.
-    pub fn bits(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// A number below `limit`, which is not 0.
-    pub fn below(&mut self, limit: usize) -> usize {
-        usize::try_from((self.bits() >> 32) % limit as u64).unwrap_or(0)
+    /// A number below `end`, which is not 0.
+    pub fn below(&mut self, end: usize) -> usize {
+        usize::try_from((self.number() >> 32) % end as u64).expect("it is below a usize")
     }
 
     /// A number from `-limit` to `limit`.
     pub fn around_zero(&mut self, limit: usize) -> isize {
-        let magnitude = isize::try_from(self.below(limit + 1)).unwrap_or(0);
+        let magnitude = isize::try_from(self.below(limit + 1)).expect("a limit within a mapping's length");
         if self.chance(2) { -magnitude } else { magnitude }
     }
 
@@ -35,8 +36,25 @@ impl Random {
         self.below(times) == 0
     }
 
-    /// Bytes, of few different values, so that something can be found in them.
-    pub fn text(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| b"abc\n"[self.below(4)]).collect()
+    /// One of several.
+    pub fn pick<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
     }
+
+    /// Bytes out of an alphabet.
+    pub fn bytes(&mut self, len: usize, alphabet: &[u8]) -> Vec<u8> {
+        (0..len).map(|_| self.pick(alphabet)).collect()
+    }
+
+    /// Bytes of few different values, newlines among them, so that something can be found in them.
+    pub fn text(&mut self, len: usize) -> Vec<u8> {
+        self.bytes(len, b"abc\n")
+    }
+}
+
+/// Bytes of which every few are unlike those elsewhere: a byte at the wrong place shows.
+#[must_use]
+pub fn patternless(len: usize) -> Vec<u8> {
+    let mut random = Random::new(len as u64);
+    (0..len).map(|_| random.number().to_le_bytes()[7]).collect()
 }

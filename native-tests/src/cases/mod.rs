@@ -4,37 +4,65 @@ use crate::{Case, FileBackend};
 
 mod advise;
 mod close;
+mod closed;
 mod differences;
+mod errors;
 mod faults;
 mod flush;
 mod guard;
+mod large;
 mod loading;
+mod making;
+mod moving;
+mod notation;
+mod oracle;
+mod panics;
+mod position;
+mod reading;
+mod reference;
 mod refresh;
 mod resize;
 mod scripts;
+mod search;
 mod shrunken;
 mod slice;
 mod storage;
+mod traits;
 mod write_back;
+mod writing;
 
 /// Every case, in the order in which they are listed.
 #[must_use]
 pub fn all<B: FileBackend>() -> Vec<Case<B>> {
     let subjects = [
+        making::cases(),
         slice::cases(),
-        scripts::cases(),
+        panics::cases(),
+        notation::cases(),
+        search::cases(),
+        moving::cases(),
+        position::cases(),
+        reading::cases(),
+        writing::cases(),
+        traits::cases(),
         flush::cases(),
         advise::cases(),
         resize::cases(),
         refresh::cases(),
         close::cases(),
+        closed::cases(),
         guard::cases(),
         shrunken::cases(),
-        write_back::cases(),
+        errors::cases(),
         loading::cases(),
         storage::cases(),
         faults::cases(),
         differences::cases(),
+        write_back::cases(),
+        reference::cases(),
+        oracle::cases(),
+        scripts::cases(),
+        large::cases(),
     ];
     subjects.into_iter().flatten().collect()
 }

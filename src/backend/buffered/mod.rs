@@ -79,15 +79,22 @@ impl Changes {
     }
 }
 
+/// Memory for `len` bytes, none of them loaded. An error speaks of the bytes asked for, as every backend's does.
+fn memory(len: usize) -> Result<(Block, LoadedPages)> {
+    let pages = len.div_ceil(PAGE);
+    let made = Block::new(pages).and_then(|block| Ok((block, LoadedPages::none(pages)?)));
+    made.map_err(|_| Error::NoMemory { len: len as u64 })
+}
+
 impl<S: Storage> Buffered<S> {
     /// Memory for a plan, without a storage yet.
     fn new(plan: &Plan) -> Result<Self> {
-        let pages = plan.span.len().div_ceil(PAGE);
+        let (block, loaded) = memory(plan.span.len())?;
         Ok(Self {
             storage: None,
             span: plan.span,
-            block: Block::new(pages)?,
-            loaded: LoadedPages::none(pages)?,
+            block,
+            loaded,
             loading: Mutex::new(Loading::new(Advice::Normal)),
             changes: Changes::of(plan),
             unsynced: false,

@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-use super::block::Block;
-use super::pages::LoadedPages;
-use super::{Buffered, Changes, PAGE};
+use super::{Buffered, Changes, PAGE, memory};
 use crate::backend::storage::{Storage, read_full, with_length};
 use crate::span::Span;
 use crate::{Error, Result};
@@ -14,7 +12,7 @@ impl<S: Storage> Buffered<S> {
     pub(super) fn resize_to(&mut self, len: usize) -> Result<()> {
         let span = Span::new(self.span.offset(), len)?;
         let pages = len.div_ceil(PAGE);
-        let (mut block, loaded) = (Block::new(pages)?, LoadedPages::none(pages)?);
+        let (mut block, loaded) = memory(len)?;
         let tables = match &self.changes {
             Changes::WrittenBack(copies) => Some(copies.prepare_resize(pages)?),
             _ => None,

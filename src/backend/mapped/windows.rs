@@ -58,7 +58,20 @@ pub(super) fn anonymous(plan: &Plan) -> Result<Region> {
 
 /// Memory of a file, or without one, under the plan's tag name.
 pub(super) fn tagged(source: Option<&OsFile>, plan: &Plan) -> Result<Region> {
-    Ok(Region::Shared(SharedMemory::new(source, plan).map_err(|e| map_error(plan.span, e))?))
+    tagged_span(source, plan, plan.span, Tag::Any)
+}
+
+/// What a tag may name so far.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    /// Nothing.
+    New,
+    /// Whatever it names, which is then shared.
+    Any,
+}
+
+fn tagged_span(source: Option<&OsFile>, plan: &Plan, span: Span, tag: Tag) -> Result<Region> {
+    Ok(Region::Shared(SharedMemory::new(source, plan, span, tag).map_err(|e| map_error(span, e))?))
 }
 
 /// A view of a section that has a name: whoever opens the same name shares its memory.
@@ -75,9 +88,12 @@ unsafe impl Send for SharedMemory {}
 unsafe impl Sync for SharedMemory {}
 
 impl SharedMemory {
-    fn new(source: Option<&OsFile>, plan: &Plan) -> io::Result<Self> {
-        let name: Vec<u16> =
-            OsStr::new(plan.tag_name.as_deref().unwrap_or_default()).encode_wide().chain([0]).collect();
+    fn new(source: Option<&OsFile>, plan: &Plan, span: Span, tag: Tag) -> io::Result<Self> {
+        let name = plan.tag_name.as_deref().unwrap_or_default();
+        if name.is_empty() || name.contains('\0') {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a tag name is neither empty nor contains a 0"));
+        }
+        let name: Vec<u16> = OsStr::new(name).encode_wide().chain([0]).collect();
         let (protect, access) = if !plan.access.is_writable() {
             (PAGE_READONLY, FILE_MAP_READ)
         } else if plan.private {
@@ -88,19 +104,24 @@ impl SharedMemory {
         let file = source.and_then(Storage::file);
         let handle = file.map_or(INVALID_HANDLE_VALUE, |file| file.as_raw_handle());
         // The section of a file reaches to the file's end, or to the span's if that lies further.
-        let size = if file.is_some() { 0 } else { plan.span.len() as u64 };
+        let size = if file.is_some() { 0 } else { span.len() as u64 };
         let (high, low) = halves(size);
         // SAFETY: the handle is open while `source` is borrowed, and the name ends in 0.
         let section = unsafe { CreateFileMappingW(handle, ptr::null(), protect, high, low, name.as_ptr()) };
+        // Of a section that was there before, too, it tells by the last error.
+        let said = io::Error::last_os_error();
         if section.is_null() {
-            return Err(io::Error::last_os_error());
+            return Err(said);
         }
         // SAFETY: a handle that was just made, and nobody else's.
         let section = unsafe { OwnedHandle::from_raw_handle(section) };
-        let (high, low) = halves(plan.span.offset());
+        if tag == Tag::New && said.kind() == io::ErrorKind::AlreadyExists {
+            return Err(said);
+        }
+        let (high, low) = halves(span.offset());
         // SAFETY: a view at an address of the system's choice disturbs nothing. A section of that name that is too short
         // makes it fail.
-        let view = unsafe { MapViewOfFile(section.as_raw_handle(), access, high, low, plan.span.len()) };
+        let view = unsafe { MapViewOfFile(section.as_raw_handle(), access, high, low, span.len()) };
         if view.Value.is_null() {
             return Err(io::Error::last_os_error());
         }
@@ -134,33 +155,39 @@ fn halves(n: u64) -> (u32, u32) {
 }
 
 impl Mapped {
-    /// A mapped file does not shrink: unmaps, sets the length, maps again. After a failure the old span is mapped again.
+    /// A mapped file does not shrink, and memory by name has one length: where either is the matter, unmaps, sets the
+    /// length, and maps again. After a failure the old span is mapped again.
     pub(super) fn resize_file(&mut self, span: Span) -> Result<()> {
         let Some(source) = &self.source else { return Err(Error::Untracked { operation: "resize" }) };
+        let plan = &self.plan;
         let end = span.end();
         let size = source.len().map_err(|e| Error::io("stat", span.offset(), span.len() as u64, e))?;
-        let map = |span| Region::of_file(source, &self.plan, span);
-        if end >= size {
-            let from = (end > size).then_some(size);
-            self.region = Some(with_length(source, from, end, self.plan.allocate, || map(span))?);
-            return Ok(());
+        let map = |span, tag| match plan.tag_name {
+            Some(_) => tagged_span(Some(source), plan, span, tag),
+            None => Region::of_file(source, plan, span),
+        };
+        if end < size || plan.tag_name.is_some() {
+            // The bytes of the view are in the file already: unmapping loses none.
+            self.region = None;
         }
-        // The bytes of the view are in the file already: unmapping loses none.
-        self.region = None;
-        let shrunk =
-            source.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e)).and_then(|()| map(span));
-        match shrunk {
-            Ok(region) => {
-                self.region = Some(region);
-                Ok(())
+        // Before anything changes: whoever else holds the tag keeps its memory, and that memory the file.
+        let free = if plan.tag_name.is_some() { map(plan.span, Tag::New).map(drop) } else { Ok(()) };
+        let resized = free.and_then(|()| {
+            if end >= size {
+                let from = (end > size).then_some(size);
+                return with_length(source, from, end, plan.allocate, || map(span, Tag::New));
             }
-            Err(e) => {
-                // What was cut off is gone where only mapping failed; zeros then stand in its place.
+            source.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
+            map(span, Tag::New).inspect_err(|_| {
+                // What was cut off is gone; zeros stand in its place. But what maps less than a moment ago has room.
                 let _ = source.set_len(size);
-                self.region = map(self.plan.span).ok();
-                Err(e)
-            }
+            })
+        });
+        let done = resized.map(|region| self.region = Some(region));
+        if self.region.is_none() {
+            self.region = map(plan.span, Tag::Any).ok();
         }
+        done
     }
 }
 

@@ -1,10 +1,11 @@
-//! Files at offsets on Windows. The cursor of the file moves with each call: nothing here depends on it.
+//! Files at offsets on Windows, where each call moves the cursor of the file: it is put back.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek, SeekFrom};
 use std::mem::MaybeUninit;
 use std::os::windows::fs::FileExt;
 use std::os::windows::io::AsRawHandle;
+use std::sync::{Mutex, PoisonError};
 
 use windows_sys::Wdk::Storage::FileSystem::{FileAccessInformation, NtQueryInformationFile};
 use windows_sys::Win32::Foundation::{ERROR_HANDLE_EOF, RtlNtStatusToDosError};
@@ -18,8 +19,20 @@ const fn os_error(code: u32) -> i32 {
     i32::from_ne_bytes(code.to_ne_bytes())
 }
 
+/// Leaves the cursor where it stands. Only a thread of the program's own that uses the cursor at this very moment sees it
+/// elsewhere: handles of std's kind have no call that reads at an offset and nothing else.
+fn keeping_cursor<T>(mut file: &File, act: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+    // So that two mappings of one file do not put back each other's place.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let cursor = file.stream_position()?;
+    let done = act(file);
+    file.seek(SeekFrom::Start(cursor))?;
+    done
+}
+
 pub(super) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-    match file.seek_read(buf, offset) {
+    match keeping_cursor(file, |file| file.seek_read(buf, offset)) {
         // Some file systems report the end as an error and not as 0 bytes.
         Err(e) if e.raw_os_error() == Some(os_error(ERROR_HANDLE_EOF)) => Ok(0),
         result => result,
@@ -35,7 +48,7 @@ pub(super) fn read_at_uninit<'b>(file: &File, buf: &'b mut [MaybeUninit<u8>], of
 }
 
 pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize> {
-    file.seek_write(buf, offset)
+    keeping_cursor(file, |file| file.seek_write(buf, offset))
 }
 
 pub(super) fn mode(file: &File) -> io::Result<Mode> {

@@ -1,0 +1,86 @@
+//! Making a mapping: every option, every way, and everything that is refused.
+
+use std::fmt::Debug;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use portable_mmap::Error;
+
+use crate::{Case, FileBackend, Scene};
+
+mod anonymous;
+mod extend;
+mod lengths;
+mod modes;
+mod options;
+mod ownership;
+mod state;
+mod storage;
+mod ways;
+mod windows;
+
+/// The cases of this subject.
+#[must_use]
+pub(super) fn cases<B: FileBackend>() -> Vec<Case<B>> {
+    let subjects = [
+        lengths::cases(),
+        extend::cases(),
+        options::cases(),
+        modes::cases(),
+        ways::cases(),
+        windows::cases(),
+        ownership::cases(),
+        anonymous::cases(),
+        storage::cases(),
+        state::cases(),
+    ];
+    subjects.into_iter().flatten().collect()
+}
+
+/// An offset that is right on every system.
+const STEP: u64 = 64 << 10;
+
+/// `len` bytes that tell where they stand: no two stretches of them are equal.
+pub(super) fn pattern(len: usize) -> Vec<u8> {
+    (0..len as u64).map(pattern_at).collect()
+}
+
+/// The byte of [`pattern`] at an offset.
+pub(super) fn pattern_at(offset: u64) -> u8 {
+    offset.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0]
+}
+
+/// A tag that no other run of a case uses: its directory is its own.
+fn tag_name<B: FileBackend>(scene: &Scene<B>) -> String {
+    format!("portable-mmap-{}", scene.dir().file_name().unwrap_or_default().display())
+}
+
+/// Observes the variant of an error alone, where its numbers are those of the target, and gives it for a look at them.
+#[track_caller]
+pub(super) fn refused<B: FileBackend, T: Debug>(
+    scene: &mut Scene<B>,
+    label: &str,
+    result: Result<T, Error>,
+    variant: &str,
+) -> Error {
+    let error = match result {
+        Ok(value) => panic!("{label}: got {value:?}, want the error {variant}"),
+        Err(error) => error,
+    };
+    scene.eq(label, error.name(), variant);
+    error
+}
+
+/// Reads through a file, at an offset.
+pub(super) fn read_through(mut file: &File, offset: u64, len: usize) -> Vec<u8> {
+    file.seek(SeekFrom::Start(offset)).expect("a file can be sought in");
+    let mut bytes = vec![0; len];
+    file.read_exact(&mut bytes).expect("the file has these bytes");
+    bytes
+}
+
+/// Writes through a file, at an offset.
+pub(super) fn write_through(mut file: &File, offset: u64, bytes: &[u8]) {
+    file.seek(SeekFrom::Start(offset)).expect("a file can be sought in");
+    file.write_all(bytes).expect("the file can be written");
+}

@@ -1,0 +1,126 @@
+//! `map_storage`: anything that reads and writes at offsets. It is a buffer on every backend's column.
+
+use std::io;
+
+use portable_mmap::{Access, Error, MmapOptions, Mode};
+
+use super::{pattern, refused};
+use crate::storages::{Memory, Op, Rig};
+use crate::{FileBackend, Scene, cases};
+
+cases!("storage":
+    what_reads_and_writes_at_offsets_can_be_mapped,
+    a_window_of_a_storage_leaves_the_rest,
+    a_storage_is_refused_as_a_file_is,
+    a_storage_says_what_may_be_done_with_it,
+    a_storage_can_be_made_longer,
+    a_storage_that_cannot_be_made_longer_keeps_its_length,
+    there_is_no_file_behind_a_storage,
+    nothing_is_read_when_a_storage_is_mapped,
+    a_storage_that_does_not_know_its_length_cannot_be_mapped
+);
+
+fn what_reads_and_writes_at_offsets_can_be_mapped<B: FileBackend>(scene: &mut Scene<B>) {
+    let memory = Memory::new(*b"hello");
+    let mut map = MmapOptions::new().map_storage(memory.clone()).unwrap();
+    scene.bytes("bytes", &map, b"hello");
+    scene.eq("backend", map.backend_name(), "buffered");
+    map[0] = b'J';
+    map.flush().unwrap();
+    scene.bytes("storage", &*memory.bytes(), b"Jello");
+    map.resize(7).unwrap();
+    map.set_slice(-2.., b"!!").unwrap();
+    map.close().unwrap();
+    scene.bytes("storage", &*memory.bytes(), b"Jello!!");
+}
+
+fn a_window_of_a_storage_leaves_the_rest<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut want = pattern(20_000);
+    let memory = Memory::new(want.clone());
+    // A buffer's granularity is the same everywhere.
+    let mut map = MmapOptions::new().offset(4096).len(5000).map_storage(memory.clone()).unwrap();
+    scene.bytes("bytes", &map, &want[4096..9096]);
+    map[..].fill(b'w');
+    want[4096..9096].fill(b'w');
+    map.close().unwrap();
+    scene.bytes("storage", &*memory.bytes(), want);
+}
+
+fn a_storage_is_refused_as_a_file_is<B: FileBackend>(scene: &mut Scene<B>) {
+    let new = MmapOptions::new;
+    let memory = Memory::new(*b"hello");
+    scene.err("empty", new().map_storage(Memory::new([])), "EmptyFile");
+    scene.err("offset", new().offset(4096).map_storage(memory.clone()), "OffsetPastEnd");
+    scene.err("length", new().len(6).map_storage(memory.clone()), "LengthPastEnd");
+    scene.err("both", new().offset(1).len(5).map_storage(memory.clone()), "LengthPastEnd");
+    scene.err("misaligned", new().offset(1).map_storage(memory.clone()), "Misaligned");
+    scene.err("tag", new().tag_name("case").map_storage(memory.clone()), "Unsupported");
+    let error = new().len(usize::MAX).map_storage(memory.clone());
+    refused(scene, "huge", error, "OutOfRange");
+    scene.bytes("storage", &*memory.bytes(), b"hello");
+}
+
+fn a_storage_says_what_may_be_done_with_it<B: FileBackend>(scene: &mut Scene<B>) {
+    for (read, write, append) in [(true, false, false), (false, true, false), (true, true, true), (true, true, false)] {
+        for access in [Access::Read, Access::Write, Access::Copy] {
+            let memory = Memory::with_mode(*b"hello", Mode { read, write, append });
+            let result = MmapOptions::new().access(access).map_storage(memory.clone());
+            if read && (write && !append || access != Access::Write) {
+                scene.bytes("mapped", result.unwrap(), b"hello");
+            } else {
+                scene.err("refused", result, "Io(PermissionDenied)");
+            }
+            scene.bytes("storage", &*memory.bytes(), b"hello");
+        }
+    }
+}
+
+fn a_storage_can_be_made_longer<B: FileBackend>(scene: &mut Scene<B>) {
+    for allocate in [false, true] {
+        let memory = Memory::new(*b"hello");
+        let map = MmapOptions::new().len(7).extend(true).allocate(allocate).map_storage(memory.clone()).unwrap();
+        scene.bytes("bytes", &map, b"hello\0\0");
+        scene.bytes("storage", &*memory.bytes(), b"hello\0\0");
+    }
+}
+
+fn a_storage_that_cannot_be_made_longer_keeps_its_length<B: FileBackend>(scene: &mut Scene<B>) {
+    for (allocate, failing) in [(false, Op::SetLen), (true, Op::Write)] {
+        let (memory, rig) = (Memory::new(*b"hello"), Rig::default());
+        // For an allocation the second write fails, when the storage is longer already.
+        rig.fail(failing, usize::from(allocate), 1, io::ErrorKind::StorageFull);
+        let options = MmapOptions::new().len(20_000).extend(true).allocate(allocate).clone();
+        scene.err("extend", options.map_storage(rig.around(memory.clone())), "Io(StorageFull)");
+        scene.bytes("storage", &*memory.bytes(), b"hello");
+    }
+}
+
+fn there_is_no_file_behind_a_storage<B: FileBackend>(scene: &mut Scene<B>) {
+    let memory = Memory::new(*b"hello");
+    let map = MmapOptions::new().len(3).map_storage(memory.clone()).unwrap();
+    scene.eq("file", map.file().is_none(), true);
+    scene.eq("size", map.size().unwrap(), 5);
+    scene.eq("into_file", map.into_file().unwrap().is_none(), true);
+    let mut map = MmapOptions::new().track_file(false).map_storage(memory.clone()).unwrap();
+    scene.err("size", map.size(), "Untracked");
+    map[0] = b'J';
+    map.close().unwrap();
+    scene.bytes("storage", &*memory.bytes(), b"Jello");
+}
+
+fn nothing_is_read_when_a_storage_is_mapped<B: FileBackend>(scene: &mut Scene<B>) {
+    let rig = Rig::default();
+    let map = MmapOptions::new().map_storage(rig.around(Memory::new(pattern(100_000)))).unwrap();
+    scene.eq("reads", rig.count(Op::Read), (0, 0));
+    scene.eq("writes", rig.count(Op::Write), (0, 0));
+    scene.eq("a byte", map[50_000] == pattern(50_001)[50_000], true);
+    scene.eq("reads", rig.count(Op::Read), (1, 4096));
+}
+
+fn a_storage_that_does_not_know_its_length_cannot_be_mapped<B: FileBackend>(scene: &mut Scene<B>) {
+    let rig = Rig::default();
+    rig.fail(Op::Len, 0, 1, io::ErrorKind::TimedOut);
+    let error = MmapOptions::new().map_storage(rig.around(Memory::new(*b"hello"))).unwrap_err();
+    scene.eq("operation", matches!(error, Error::Io { operation: "stat", .. }), true);
+    scene.eq("kind", error.kind(), io::ErrorKind::TimedOut);
+}

@@ -1,0 +1,193 @@
+//! Mappings of a part of a file, and several of one file.
+
+use portable_mmap::{Access, Mapping, MmapOptions};
+
+use super::{STEP, pattern, read_through, write_through};
+use crate::{FileBackend, Scene, cases};
+
+cases!("windows":
+    the_bytes_around_a_window_stay,
+    a_window_that_ends_inside_a_page_leaves_the_rest_of_it,
+    indices_and_positions_count_from_the_start_of_the_window,
+    the_size_is_the_file_s_and_not_the_window_s,
+    windows_that_tile_a_file_write_all_of_it,
+    what_others_write_beside_a_window_survives_it,
+    an_untouched_window_writes_nothing,
+    two_mappings_of_one_file_see_each_other_s_changes,
+    changes_of_two_mappings_in_one_page_both_survive,
+    mappings_of_two_descriptors_of_one_file_agree,
+    mappings_of_two_files_have_nothing_in_common,
+    closing_one_mapping_leaves_the_others
+);
+
+fn window<B: FileBackend>(scene: &Scene<B>, name: &str, offset: u64, len: usize) -> Mapping<B> {
+    let file = scene.open(name, std::fs::OpenOptions::new().read(true).write(true));
+    scene.map(MmapOptions::new().offset(offset).len(len), &file).unwrap()
+}
+
+fn the_bytes_around_a_window_stay<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut content = pattern(4 * 65_536);
+    drop(scene.file("f", &content));
+    let mut map = window(scene, "f", STEP, 2 * 65_536);
+    scene.bytes("bytes", &map, &content[65_536..3 * 65_536]);
+    map[..].fill(b'w');
+    content[65_536..3 * 65_536].fill(b'w');
+    map.flush().unwrap();
+    scene.file_is("f", &content);
+    map.close().unwrap();
+    scene.file_is("f", content);
+}
+
+fn a_window_that_ends_inside_a_page_leaves_the_rest_of_it<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut content = pattern(3 * 65_536);
+    drop(scene.file("f", &content));
+    for len in [1, 100, 4095, 4097, 65_535] {
+        let mut map = window(scene, "f", STEP, len);
+        map[..].fill(b'w');
+        map.close().unwrap();
+        content[65_536..65_536 + len].fill(b'w');
+        scene.file_is("f", &content);
+    }
+}
+
+fn indices_and_positions_count_from_the_start_of_the_window<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut content = vec![b'.'; 65_536];
+    content.extend(b"one\ntwo\nthree");
+    drop(scene.file("f", &content));
+    let mut map = window(scene, "f", STEP, 8);
+    scene.eq("offset", map.offset(), STEP);
+    scene.eq("first", map[0], b'o');
+    scene.eq("find", map.find("two").unwrap(), Some(4));
+    scene.eq("nothing behind the window", map.find("three").unwrap(), None);
+    scene.bytes("line", map.readline().unwrap(), b"one\n");
+    scene.eq("tell", map.tell(), 4);
+    scene.eq("seek to the end", map.seek(std::io::SeekFrom::End(0)).unwrap(), 8);
+    map.set_item(-1, b'!').unwrap();
+    map.close().unwrap();
+    scene.bytes("file", &scene.content("f")[65_536..], b"one\ntwo!three");
+}
+
+fn the_size_is_the_file_s_and_not_the_window_s<B: FileBackend>(scene: &mut Scene<B>) {
+    let file = scene.file("f", &pattern(200_000));
+    let map = scene.map(MmapOptions::new().offset(STEP).len(10), &file).unwrap();
+    scene.eq("size", map.size().unwrap(), 200_000);
+    scene.eq("length", map.len(), 10);
+    file.set_len(300_000).unwrap();
+    scene.eq("size now", map.size().unwrap(), 300_000);
+    scene.eq("length still", map.len(), 10);
+}
+
+fn windows_that_tile_a_file_write_all_of_it<B: FileBackend>(scene: &mut Scene<B>) {
+    let content = pattern(5 * 65_536 + 77);
+    drop(scene.file("f", &content));
+    let mut maps: Vec<_> = (0..6)
+        .map(|i| window(scene, "f", i * STEP, (content.len() - usize::try_from(i).unwrap() * 65_536).min(65_536)))
+        .collect();
+    // The last first: each is its own.
+    for map in maps.iter_mut().rev() {
+        map[..].iter_mut().for_each(|byte| *byte = !*byte);
+    }
+    for map in &mut maps {
+        map.close().unwrap();
+    }
+    let want: Vec<u8> = content.iter().map(|byte| !byte).collect();
+    scene.file_is("f", want);
+}
+
+fn what_others_write_beside_a_window_survives_it<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut content = pattern(3 * 65_536);
+    let file = scene.file("f", &content);
+    let mut map = scene.map(MmapOptions::new().offset(STEP).len(100), &file).unwrap();
+    map[99] = b'w';
+    // Behind the window in its page, and before it.
+    write_through(&file, STEP + 100, b"behind");
+    write_through(&file, STEP - 6, b"before");
+    map[0] = b'w';
+    map.close().unwrap();
+    content[65_536] = b'w';
+    content[65_636 - 1..65_642].copy_from_slice(b"wbehind");
+    content[65_530..65_536].copy_from_slice(b"before");
+    scene.file_is("f", content);
+}
+
+fn an_untouched_window_writes_nothing<B: FileBackend>(scene: &mut Scene<B>) {
+    let content = pattern(2 * 65_536);
+    let file = scene.file("f", &content);
+    let mut map = scene.map(MmapOptions::new().offset(STEP), &file).unwrap();
+    assert!(map[..] == content[65_536..]);
+    write_through(&file, STEP + 5, b"of another");
+    map.flush().unwrap();
+    map.close().unwrap();
+    scene.bytes("what another wrote", read_through(&file, STEP + 5, 10), b"of another");
+    scene.eq("length", scene.file_len("f"), 131_072);
+}
+
+fn two_mappings_of_one_file_see_each_other_s_changes<B: FileBackend>(scene: &mut Scene<B>) {
+    let content = pattern(100_000);
+    let file = scene.file("f", &content);
+    let mut whole = scene.map(&MmapOptions::new(), &file).unwrap();
+    let mut part = scene.map(MmapOptions::new().offset(STEP), &file).unwrap();
+    scene.bytes("both", &whole[65_536..], &part);
+    // A buffer shows what it was told to write to whoever then reads again.
+    whole[70_000] = b'w';
+    whole.flush_async().unwrap();
+    part.refresh().unwrap();
+    scene.eq("seen in the part", part[70_000 - 65_536], b'w');
+    part[1] = b'p';
+    part.flush_async().unwrap();
+    whole.refresh().unwrap();
+    scene.eq("seen in the whole", whole[65_537], b'p');
+    whole.close().unwrap();
+    part.close().unwrap();
+    let mut want = content;
+    want[70_000] = b'w';
+    want[65_537] = b'p';
+    scene.file_is("f", want);
+}
+
+fn changes_of_two_mappings_in_one_page_both_survive<B: FileBackend>(scene: &mut Scene<B>) {
+    let file = scene.file("f", b"0123456789");
+    let mut one = scene.map(&MmapOptions::new(), &file).unwrap();
+    let mut two = scene.map(&MmapOptions::new(), &file).unwrap();
+    one[0] = b'a';
+    two[1] = b'b';
+    one[2] = b'c';
+    two[9] = b'd';
+    one.close().unwrap();
+    two.close().unwrap();
+    scene.file_is("f", b"abc345678d");
+}
+
+fn mappings_of_two_descriptors_of_one_file_agree<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut writer = scene.mapped("f", b"hello");
+    let mut reader = scene.map(MmapOptions::new().access(Access::Read), &scene.open_read("f")).unwrap();
+    scene.bytes("before", &reader, b"hello");
+    writer[..].copy_from_slice(b"JELLY");
+    writer.flush().unwrap();
+    reader.refresh().unwrap();
+    scene.bytes("after", &reader, b"JELLY");
+}
+
+fn mappings_of_two_files_have_nothing_in_common<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut first = scene.mapped("first", b"hello");
+    let mut second = scene.mapped("second", b"hello");
+    first[0] = b'1';
+    second[4] = b'2';
+    first.flush().unwrap();
+    scene.file_is("first", b"1ello");
+    second.close().unwrap();
+    scene.file_is("second", b"hell2");
+    scene.bytes("first", &first, b"1ello");
+}
+
+fn closing_one_mapping_leaves_the_others<B: FileBackend>(scene: &mut Scene<B>) {
+    let file = scene.file("f", b"hello");
+    let mut maps: Vec<_> = (0..3).map(|_| scene.map(&MmapOptions::new(), &file).unwrap()).collect();
+    maps[1].close().unwrap();
+    drop(maps.remove(0));
+    scene.eq("closed", maps[0].is_closed(), true);
+    scene.bytes("the last", &maps[1], b"hello");
+    maps[1][0] = b'J';
+    maps[1].close().unwrap();
+    scene.file_is("f", b"Jello");
+}

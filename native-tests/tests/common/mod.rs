@@ -1,0 +1,50 @@
+//! Plays a case in this process.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::rc::Rc;
+
+use native_tests::{Case, Ends, FileBackend, Scene};
+
+/// Plays a case in a directory of its own. Gives its transcript, with the files that it leaves.
+pub(crate) fn play<B: FileBackend>(case: &Case<B>) -> Result<Vec<String>, String> {
+    let dir = tempfile::tempdir().map_err(|e| format!("no directory for the case: {e}"))?;
+    let transcript = Rc::new(RefCell::new(Vec::new()));
+    let lines = transcript.clone();
+    let mut scene = Scene::new(dir.path(), move |line| lines.borrow_mut().push(line.to_owned()));
+    let ended = catch_unwind(AssertUnwindSafe(|| (case.run)(&mut scene)));
+    let message = ended.map_err(|panic| match panic.downcast::<String>() {
+        Ok(message) => *message,
+        Err(panic) => panic.downcast::<&str>().map_or_else(|_| "a panic without words".into(), |text| text.to_string()),
+    });
+    match (case.ends, message) {
+        (Ends::Finishing, Ok(())) => {}
+        (Ends::Finishing, Err(message)) => return Err(message),
+        (Ends::Panicking(text), Ok(())) => return Err(format!("did not panic with {text:?}")),
+        (Ends::Panicking(text), Err(message)) if message.contains(text) => {}
+        (Ends::Panicking(text), Err(message)) => return Err(format!("panicked with {message:?}, not {text:?}")),
+    }
+    let mut lines = transcript.take();
+    if lines.is_empty() {
+        return Err("the case observed nothing".into());
+    }
+    lines.extend(files(dir.path())?);
+    Ok(lines)
+}
+
+/// A line for each file that a case has left.
+fn files(dir: &Path) -> Result<Vec<String>, String> {
+    let mut lines = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|e| e.to_string())? {
+        let path = entry.map_err(|e| e.to_string())?.path();
+        let len = path.metadata().map_err(|e| e.to_string())?.len();
+        // Sparse giants are the cases' own to look at.
+        let small = path.is_file() && len <= 1 << 30;
+        let content = if small { std::fs::read(&path).map_err(|e| e.to_string())? } else { Vec::new() };
+        let hash = content.iter().fold(0_u64, |hash, &byte| hash.rotate_left(5).wrapping_mul(31) ^ u64::from(byte));
+        lines.push(format!("{}: {len} bytes, {hash:016x}", path.file_name().unwrap_or_default().display()));
+    }
+    lines.sort();
+    Ok(lines)
+}

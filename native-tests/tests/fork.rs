@@ -1,0 +1,146 @@
+//! Python's example of a parent and its child: anonymous memory that both see. Nothing but unix forks.
+
+#![cfg(unix)]
+
+use std::io::{Read, SeekFrom, Write};
+use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use portable_mmap::{Access, BufferedMmap, Flags, Mmap, MmapOptions};
+
+/// Runs `child` in a forked child process, and gives its exit status: 0 where it returned true, 1 where it returned false.
+///
+/// The test program has threads, of which the child has only its own: what it does must wait for no other and should
+/// allocate nothing.
+fn in_a_child(child: impl FnOnce() -> bool) -> i32 {
+    while_a_child_runs(child, || ())
+}
+
+/// As above; the parent does its own part meanwhile.
+fn while_a_child_runs(child: impl FnOnce() -> bool, parent: impl FnOnce()) -> i32 {
+    // SAFETY: what the child does until `_exit` is in its own memory and the shared mapping; it takes no lock that another
+    // thread may hold, but for the message of a panic, and then the alarm ends it.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
+    if pid == 0 {
+        // SAFETY: arms a timer of this process.
+        unsafe { libc::alarm(20) };
+        let code = match catch_unwind(AssertUnwindSafe(child)) {
+            Ok(right) => i32::from(!right),
+            Err(_) => 101,
+        };
+        // SAFETY: ends the child without the parent's destructors and buffers.
+        unsafe { libc::_exit(code) };
+    }
+    parent();
+    let mut status = 0;
+    // SAFETY: waits for the child that was just made, and writes to a number of ours.
+    let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    assert_eq!(waited, pid, "waitpid: {}", std::io::Error::last_os_error());
+    assert!(libc::WIFEXITED(status), "the child ended by signal {}", libc::WTERMSIG(status));
+    libc::WEXITSTATUS(status)
+}
+
+#[test]
+fn a_child_s_verdict_reaches_the_test() {
+    assert_eq!(in_a_child(|| true), 0);
+    assert_eq!(in_a_child(|| false), 1);
+}
+
+#[test]
+fn a_child_reads_what_its_parent_wrote_and_the_parent_what_the_child_wrote() {
+    // mm = mmap.mmap(-1, 13)
+    let mut mm = Mmap::anonymous(13).unwrap();
+    // mm.write(b"Hello world!")
+    mm.write_bytes(b"Hello world!").unwrap();
+
+    // pid = os.fork()
+    // if pid == 0:  # In a child process
+    let status = in_a_child(|| {
+        //     mm.seek(0)
+        let sought = mm.seek(SeekFrom::Start(0)).is_ok();
+        //     print(mm.readline())
+        let read = mm.readline().is_ok_and(|line| line == b"Hello world!\0");
+        let written = mm.set_slice(..5, b"Adieu").is_ok();
+        //     mm.close()
+        sought && read && written && mm.close().is_ok()
+    });
+    assert_eq!(status, 0);
+    // The position is the child's own, and so is its close.
+    assert_eq!(mm.tell(), 12);
+    assert_eq!(mm.as_slice().unwrap(), b"Adieu world!\0");
+    mm.close().unwrap();
+}
+
+#[test]
+fn a_child_sees_what_its_parent_writes_after_the_fork() {
+    let mut mm = Mmap::anonymous(13).unwrap();
+    let (mut told, mut tell) = UnixStream::pair().unwrap();
+    // The child's view of the memory that the parent goes on to change.
+    let view = mm.as_slice().unwrap().as_ptr();
+    let status = while_a_child_runs(
+        || {
+            let mut word = [0];
+            let heard = told.read_exact(&mut word).is_ok();
+            // SAFETY: thirteen bytes that are mapped here too, and that the parent no longer changes.
+            heard && unsafe { std::slice::from_raw_parts(view, 13) } == b"Hello child!\0"
+        },
+        || {
+            mm.write_bytes(b"Hello child!").unwrap();
+            tell.write_all(b"!").unwrap();
+        },
+    );
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn memory_that_was_made_shorter_is_still_shared() {
+    let page = Mmap::page_size();
+    let mut mm = Mmap::anonymous(5 * page).unwrap();
+    mm.resize(page + 5).unwrap();
+    let status = in_a_child(|| mm.set_item(-1, b'!').is_ok() && mm.len() == page + 5);
+    assert_eq!(status, 0);
+    assert_eq!(mm.get_item(-1).unwrap(), b'!');
+}
+
+#[test]
+fn private_memory_is_each_one_s_own() {
+    for options in [MmapOptions::new().flags(Flags::PRIVATE), MmapOptions::new().access(Access::Copy)] {
+        let mut mm = options.len(13).map_anonymous().unwrap();
+        mm.write_bytes(b"Hello world!").unwrap();
+        let status = in_a_child(|| {
+            let read = mm.as_slice().is_ok_and(|bytes| bytes == b"Hello world!\0");
+            read && mm.set_slice(..5, b"Adieu").is_ok() && &mm[..5] == b"Adieu"
+        });
+        assert_eq!(status, 0);
+        assert_eq!(mm.as_slice().unwrap(), b"Hello world!\0");
+    }
+}
+
+#[test]
+fn a_mapping_of_a_file_is_shared_too_and_a_copy_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f");
+    for (access, parent_sees) in [(Access::Write, b"Adieu world!"), (Access::Copy, b"Hello world!")] {
+        std::fs::write(&path, b"Hello world!").unwrap();
+        // SAFETY: no slice is alive while the child changes the bytes.
+        let mut mm = unsafe { MmapOptions::new().access(access).open(&path) }.unwrap();
+        let status = in_a_child(|| mm.set_slice(..5, b"Adieu").is_ok() && mm.close().is_ok());
+        assert_eq!(status, 0);
+        assert_eq!(mm.as_slice().unwrap(), parent_sees);
+        assert_eq!(std::fs::read(&path).unwrap(), parent_sees);
+    }
+}
+
+/// Where a buffer cannot be a mapping: a fork copies it.
+#[test]
+fn a_buffer_is_each_one_s_own() {
+    let mut mm: BufferedMmap = BufferedMmap::anonymous(13).unwrap();
+    mm.write_bytes(b"Hello world!").unwrap();
+    let status = in_a_child(|| {
+        let read = mm.as_slice().is_ok_and(|bytes| bytes == b"Hello world!\0");
+        read && mm.set_slice(..5, b"Adieu").is_ok() && &mm[..5] == b"Adieu"
+    });
+    assert_eq!(status, 0);
+    assert_eq!(mm.as_slice().unwrap(), b"Hello world!\0");
+}
