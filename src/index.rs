@@ -93,6 +93,7 @@ impl<B: Backend> Borrow<[u8]> for Mapping<B> {
 impl<B: Backend> Index<usize> for Mapping<B> {
     type Output = u8;
 
+    #[inline]
     #[track_caller]
     fn index(&self, index: usize) -> &u8 {
         check_index(index, self.len());
@@ -103,6 +104,7 @@ impl<B: Backend> Index<usize> for Mapping<B> {
 /// # Panics
 /// As a slice does, on a read-only mapping, and if the byte cannot be loaded.
 impl<B: Backend> IndexMut<usize> for Mapping<B> {
+    #[inline]
     #[track_caller]
     fn index_mut(&mut self, index: usize) -> &mut u8 {
         check_index(index, self.len());
@@ -119,6 +121,7 @@ macro_rules! index_by {
         impl<B: Backend> Index<$range> for Mapping<B> {
             type Output = [u8];
 
+            #[inline]
             #[track_caller]
             fn index(&self, range: $range) -> &[u8] {
                 self.touch(checked(range, self.len()))
@@ -128,6 +131,7 @@ macro_rules! index_by {
         /// # Panics
         /// As a slice does, on a read-only mapping, and if the bytes cannot be loaded.
         impl<B: Backend> IndexMut<$range> for Mapping<B> {
+            #[inline]
             #[track_caller]
             fn index_mut(&mut self, range: $range) -> &mut [u8] {
                 self.touch_mut(checked(range, self.len()))

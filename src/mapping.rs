@@ -384,7 +384,7 @@ impl<B: Backend> Mapping<B> {
         let Some(backend) = &self.backend else { return &[] };
         match backend.bytes(range, Face::Slice) {
             Ok(bytes) => bytes,
-            Err(e) => panic!("{e}"),
+            Err(e) => unreachable_bytes(e),
         }
     }
 
@@ -395,7 +395,7 @@ impl<B: Backend> Mapping<B> {
         let Some(backend) = &mut self.backend else { return &mut [] };
         match backend.bytes_mut(range, Face::Slice) {
             Ok(bytes) => bytes,
-            Err(e) => panic!("{e}"),
+            Err(e) => unreachable_bytes(e),
         }
     }
 
@@ -404,6 +404,15 @@ impl<B: Backend> Mapping<B> {
         self.backend()?;
         if self.plan.access.is_writable() { Ok(()) } else { Err(Error::ReadOnly) }
     }
+}
+
+/// What the slice face does about bytes that cannot be had. Not in line: or indexing would not be.
+#[cold]
+#[inline(never)]
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "so that the caller need not drop it")]
+fn unreachable_bytes(error: Error) -> ! {
+    panic!("{error}")
 }
 
 /// The state, never the bytes.
