@@ -140,7 +140,9 @@ miri: rust ## looks for undefined behaviour in the emulation, with the interpret
 		flags=-Zmiri-disable-isolation; \
 		if [ $$model = tree ]; then flags="$$flags -Zmiri-tree-borrows"; fi; \
 		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p portable-mmap --lib && \
-		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p native-tests --test miri || exit 1; done
+		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p native-tests --test miri && \
+		MIRIFLAGS="$$flags -Zmiri-many-seeds=0..16" rustup run nightly cargo miri test -p native-tests --test threads || \
+			exit 1; done
 
 # Times vary from run to run; the two of a ratio are taken in turns. The table is no test.
 .PHONY: bench
