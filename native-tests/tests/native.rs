@@ -5,12 +5,13 @@ mod common;
 use common::play;
 use libtest_mimic::{Arguments, Failed, Trial};
 use native_tests::cases;
+use native_tests::counted::CountedFile;
 use native_tests::ledger::LEDGER;
-use portable_mmap::{Buffered, Mapped, OsFile};
+use portable_mmap::{Buffered, Mapped};
 
 fn main() {
     let mapped = cases::all::<Mapped>();
-    let buffered = cases::all::<Buffered<OsFile>>();
+    let buffered = cases::all::<Buffered<CountedFile>>();
     for exception in LEDGER {
         let is_there = mapped.iter().any(|case| case.name == exception.case);
         assert!(is_there, "the ledger excepts {}, which is no case", exception.case);

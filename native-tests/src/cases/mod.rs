@@ -5,6 +5,7 @@ use crate::{Case, FileBackend};
 mod advise;
 mod close;
 mod closed;
+mod counting;
 mod differences;
 mod errors;
 mod faults;
@@ -63,6 +64,7 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         oracle::cases(),
         scripts::cases(),
         large::cases(),
+        counting::cases(),
     ];
     subjects.into_iter().flatten().collect()
 }
