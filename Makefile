@@ -20,7 +20,7 @@ FILE ?= $(HARNESS)
 
 # $(call ensure,TEST,COMMAND): `rustup COMMAND`, unless the test succeeds as it is.
 define ensure
-@$(1) >/dev/null 2>&1 || { \
+@( $(1) ) >/dev/null 2>&1 || { \
 	command -v rustup >/dev/null || \
 		{ echo 'This needs `rustup $(2)`, and there is no rustup here: see https://rustup.rs' >&2; exit 1; }; \
 	echo '== rustup $(2)'; rustup $(2); }
