@@ -9,9 +9,12 @@ use std::sync::Arc;
 
 use portable_mmap::{Backend, Error, Mapping, MmapOptions};
 
+use crate::counted::Source;
+use crate::counts::{Bounds, Tally};
+
 /// A backend that maps files: what cases are generic over.
-pub trait FileBackend: Backend<Source: From<Arc<File>>> {}
-impl<B: Backend<Source: From<Arc<File>>>> FileBackend for B {}
+pub trait FileBackend: Backend<Source: Source> {}
+impl<B: Backend<Source: Source>> FileBackend for B {}
 
 /// One case, over the backend `B`.
 #[derive(Debug)]
@@ -201,6 +204,27 @@ impl<B: FileBackend> Scene<B> {
     pub fn file_is(&mut self, name: &str, want: impl AsRef<[u8]>) {
         let content = self.content(name);
         self.bytes(&format!("file {name}"), content, want);
+    }
+
+    /// Does something that may cost no more and no less than `bounds`, between the lines `counting WHAT` and
+    /// `counted WHAT: BOUNDS` of the transcript. They say what is allowed and not what it was: that differs from target to
+    /// target.
+    ///
+    /// Where the files are [`CountedFile`](crate::counted::CountedFile)s the bounds are asserted here, of the calls for
+    /// files that are mapped. In a sandbox the host counts every call for any file, and asserts them between those lines.
+    /// Nobody counts what an OS mapping costs. Memory is known in a sandbox only.
+    #[track_caller]
+    pub fn counted<T>(&mut self, what: &str, bounds: impl Into<Bounds>, act: impl FnOnce(&mut Self) -> T) -> T {
+        let bounds = bounds.into();
+        self.lines += 2;
+        (self.transcript)(&format!("counting {what}"));
+        let before = B::Source::tally();
+        let value = act(self);
+        let tally = before.zip(B::Source::tally()).map(|(before, after)| after.since(&before));
+        (self.transcript)(&format!("counted {what}: {bounds}"));
+        let broken = bounds.broken(|kind| tally.as_ref()?.count(kind));
+        assert!(broken.is_empty(), "counted {what}: {} ({})", broken.join("; "), tally.unwrap_or(Tally::new()));
+        value
     }
 
     /// Observes an error, and demands that it is this variant, or for [`Error::Io`] this kind: `"Io(PermissionDenied)"`.

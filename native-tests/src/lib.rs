@@ -11,6 +11,8 @@
 
 mod case;
 pub mod cases;
+pub mod counted;
+pub mod counts;
 pub mod ledger;
 pub mod model;
 pub mod others;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use common::play;
 use libtest_mimic::{Arguments, Trial};
 use native_tests::cases;
+use native_tests::counted::Source;
 use portable_mmap::{Buffered, Kind, Mode, OsFile, Storage};
 
 #[cfg(not(unix))]
@@ -35,6 +36,8 @@ impl From<Arc<File>> for Probed {
         Self(file.into())
     }
 }
+
+impl Source for Probed {}
 
 impl Storage for Probed {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {

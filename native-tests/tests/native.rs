@@ -5,12 +5,13 @@ mod common;
 use common::play;
 use libtest_mimic::{Arguments, Failed, Trial};
 use native_tests::cases;
+use native_tests::counted::CountedFile;
 use native_tests::ledger::LEDGER;
-use portable_mmap::{Buffered, Mapped, OsFile};
+use portable_mmap::{Buffered, Mapped};
 
 fn main() {
     let mapped = cases::all::<Mapped>();
-    let buffered = cases::all::<Buffered<OsFile>>();
+    let buffered = cases::all::<Buffered<CountedFile>>();
     let trials = mapped.into_iter().zip(buffered).map(|(mapped, buffered)| {
         assert_eq!(mapped.name, buffered.name, "every backend has the same cases");
         let excepted =

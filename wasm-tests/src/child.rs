@@ -54,7 +54,7 @@ pub fn run(
         let end = if timed_out { End::TimedOut } else { end_of(status?) };
         let stdout = joined(stdout)?;
         let stderr = joined(stderr)?;
-        Ok((Report { end, stdout, stderr, time, memory: 0, memory_refused: None }, counted))
+        Ok((Report { end, stdout, stderr, time, memory: 0, memory_refused: None, calls: None }, counted))
     })
 }
 

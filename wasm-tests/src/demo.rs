@@ -370,7 +370,7 @@ mod tests {
 
     fn printed(end: End, stdout: &str) -> Report {
         let time = Duration::ZERO;
-        Report { end, stdout: stdout.into(), stderr: Vec::new(), time, memory: 0, memory_refused: None }
+        Report { end, stdout: stdout.into(), stderr: Vec::new(), time, memory: 0, memory_refused: None, calls: None }
     }
 
     #[test]

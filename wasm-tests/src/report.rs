@@ -7,6 +7,7 @@ use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Cell, CellAlignment, Table};
 use native_tests::ledger::Exception;
 
+use crate::calls::{HostCalls, Stretch};
 use crate::suite::Results;
 
 /// Everything there is to say, for a terminal: failures first, the table and the count last, where they are seen.
@@ -25,6 +26,7 @@ pub fn render(results: &Results, ledger: &[Exception]) -> String {
     }
     text.push_str(&exceptions(ledger));
     _ = writeln!(text, "{}", columns(results));
+    text.push_str(&uncounted(results));
     if results.left_out > 0 {
         _ = writeln!(text, "The filter left out {} cases.", results.left_out);
     }
@@ -41,6 +43,20 @@ fn exceptions(ledger: &[Exception]) -> String {
     }
     for Exception { case, column, reason } in ledger {
         _ = writeln!(text, "  {case}, {column}: {reason}");
+    }
+    text
+}
+
+/// What should have been counted in a sandbox and could not be.
+fn uncounted(results: &Results) -> String {
+    let mut text = String::new();
+    for (index, name) in results.columns.iter().enumerate() {
+        let calls = results.cases.iter().filter_map(|case| case.cells[index].calls.as_ref());
+        let unknown = calls.flat_map(|calls| &calls.stretches).filter(|stretch| !stretch.unknown.is_empty());
+        let count = unknown.count();
+        if count > 0 {
+            _ = writeln!(text, "{name}: the memory of {count} stretches is not bounded; this system does not tell it.");
+        }
     }
     text
 }
@@ -78,7 +94,7 @@ pub(crate) fn new_table(header: &[&str]) -> Table {
     table
 }
 
-/// Every transcript, whatever became of the case.
+/// Every transcript, whatever became of the case, and what was counted.
 #[must_use]
 pub fn transcripts(results: &Results) -> String {
     let mut text = String::new();
@@ -88,7 +104,23 @@ pub fn transcripts(results: &Results) -> String {
             for line in &cell.transcript {
                 _ = writeln!(text, "    {line}");
             }
+            if let Some(calls) = &cell.calls {
+                text.push_str(&counted(calls));
+            }
         }
+    }
+    text
+}
+
+/// What a case has cost, in all and in each stretch that it had counted.
+fn counted(calls: &HostCalls) -> String {
+    let mut text = format!("  in all: {}\n", calls.total);
+    for Stretch { what, calls, resident, .. } in &calls.stretches {
+        _ = write!(text, "  {what}: {calls}");
+        _ = match resident {
+            Some(bytes) => writeln!(text, ", {bytes} bytes resident"),
+            None => writeln!(text),
+        };
     }
     text
 }

@@ -17,6 +17,10 @@ use wasmtime_wasi::p2::bindings::sync::CommandPre;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxView, WasiView};
 
+use crate::calls::marks::Marks;
+use crate::calls::{self, Counter, HostCalls};
+use crate::memory;
+
 /// Bytes of standard output, and of standard error, that are kept. A program that prints more is told that its output is
 /// closed.
 pub const OUTPUT_LIMIT: usize = 64 << 20;
@@ -63,6 +67,8 @@ pub struct Report {
     pub memory: u64,
     /// The size it wanted, if it once asked for more memory than it was allowed.
     pub memory_refused: Option<u64>,
+    /// Its calls for files; nothing where they are not counted, which is everywhere but in a sandbox.
+    pub calls: Option<HostCalls>,
 }
 
 /// A directory of the host that a guest may use.
@@ -165,13 +171,13 @@ impl Run {
         self
     }
 
-    fn context(&self, stdout: &MemoryOutputPipe, stderr: &MemoryOutputPipe) -> wasmtime::Result<WasiP1Ctx> {
+    fn context(&self, stdout: Marks, stderr: MemoryOutputPipe) -> wasmtime::Result<WasiP1Ctx> {
         let mut builder = WasiCtx::builder();
         // Before any directory, which copies it. Without it each call changes threads and costs five times as much.
         builder.allow_blocking_current_thread(true);
         builder.args(&self.args).envs(&self.env);
         match self.output {
-            Output::Captured => builder.stdout(stdout.clone()).stderr(stderr.clone()),
+            Output::Captured => builder.stdout(stdout).stderr(stderr),
             Output::Inherited => builder.inherit_stdio(),
         };
         for Grant { host, guest, perms } in &self.grants {
@@ -184,8 +190,9 @@ impl Run {
 }
 
 /// What belongs to one run of a guest: the store's data.
-struct Guest {
-    wasi: WasiP1Ctx,
+pub(crate) struct Guest {
+    pub(crate) wasi: WasiP1Ctx,
+    pub(crate) calls: Counter,
     memory: Meter,
 }
 
@@ -285,6 +292,7 @@ impl Sandbox {
         // Initial memory is small, and copied in microseconds. Mapped from a file, it would be written to that file first, in
         // the middle of the first run: the counts of bytes would show it.
         config.memory_init_cow(false);
+        memory::configure(&mut config);
         let engine = Engine::new(&config)?;
         let layer = bytes.strip_prefix(b"\0asm").and_then(|rest| rest.first_chunk());
         let program = match layer {
@@ -292,12 +300,14 @@ impl Sandbox {
                 let module = Module::from_binary(&engine, bytes)?;
                 let mut linker = Linker::<Guest>::new(&engine);
                 p1::add_to_linker_sync(&mut linker, |guest| &mut guest.wasi)?;
+                calls::p1::shadow(&mut linker)?;
                 Program::Module(linker.instantiate_pre(&module)?)
             }
             Some(&COMPONENT_LAYER) => {
                 let component = Component::from_binary(&engine, bytes)?;
                 let mut linker = wasmtime::component::Linker::<Guest>::new(&engine);
                 wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+                calls::p2::shadow(&mut linker)?;
                 Program::Component(CommandPre::new(linker.instantiate_pre(&component)?)?)
             }
             _ => wasmtime::bail!("neither a WebAssembly module nor a component"),
@@ -316,7 +326,9 @@ impl Sandbox {
     pub fn run(&self, run: &Run) -> wasmtime::Result<Report> {
         let (stdout, stderr) = (MemoryOutputPipe::new(OUTPUT_LIMIT), MemoryOutputPipe::new(OUTPUT_LIMIT));
         let memory = Meter { limit: run.memory, held: 0, most: 0, refused: None };
-        let mut store = Store::new(&self.engine, Guest { wasi: run.context(&stdout, &stderr)?, memory });
+        let calls = Counter::default();
+        let wasi = run.context(Marks::new(stdout.clone(), calls.clone()), stderr.clone())?;
+        let mut store = Store::new(&self.engine, Guest { wasi, calls: calls.clone(), memory });
         store.limiter(|guest| &mut guest.memory);
         let ticks = run.time.map(|limit| limit.as_millis() / TICK.as_millis() + 1);
         // Half of all that there are: added to the current epoch they must not overflow.
@@ -349,7 +361,7 @@ impl Sandbox {
             },
         };
         let (stdout, stderr) = (stdout.contents().into(), stderr.contents().into());
-        Ok(Report { end, stdout, stderr, time, memory, memory_refused })
+        Ok(Report { end, stdout, stderr, time, memory, memory_refused, calls: Some(calls.take()) })
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use native_tests::ledger::Exception;
 
+use crate::calls::HostCalls;
 use crate::case::Case;
 use crate::column::{Column, Limits};
 use crate::files;
@@ -60,6 +61,8 @@ pub struct Cell {
     pub transcript: Vec<String>,
     /// How long it ran.
     pub time: Duration,
+    /// What it asked of files, where that is counted.
+    pub calls: Option<HostCalls>,
 }
 
 impl Cell {
@@ -70,7 +73,7 @@ impl Cell {
     }
 
     fn did_not_run(failure: Failure) -> Self {
-        Self { failure: Some(failure), excepted: None, transcript: Vec::new(), time: Duration::ZERO }
+        Self { failure: Some(failure), excepted: None, transcript: Vec::new(), time: Duration::ZERO, calls: None }
     }
 }
 
@@ -193,7 +196,7 @@ fn run_cell(column: &Column, list: &[Case], case: &Case, plan: &Plan) -> Cell {
             failure.get_or_insert(Failure::NotRun(format!("its files cannot be read: {error}")));
         }
     }
-    Cell { failure, excepted: None, transcript, time: report.time }
+    Cell { failure, excepted: None, transcript, time: report.time, calls: report.calls }
 }
 
 /// Compares the transcripts of each case, and applies the ledger.

@@ -38,6 +38,8 @@ pub enum Failure {
     NoPanic(String),
     /// It should have panicked with the first text, and ended otherwise, with the second on its standard error.
     OtherPanic(String, String),
+    /// A stretch of it cost more, or less, than it may. The text says what and where.
+    OutOfBounds(String),
     /// Its transcript is not that of the reference.
     Differs(Difference),
 }
@@ -57,6 +59,7 @@ impl Failure {
             Self::TooMuchOutput => "too much output",
             Self::NoPanic(_) => "did not panic",
             Self::OtherPanic(..) => "wrong panic",
+            Self::OutOfBounds(_) => "out of bounds",
             Self::Differs(_) => "transcript differs",
         }
     }
@@ -76,6 +79,7 @@ impl fmt::Display for Failure {
             Self::TooMuchOutput => write!(f, ": more than {OUTPUT_LIMIT} bytes"),
             Self::NoPanic(text) => write!(f, ": no panic that says {text:?}"),
             Self::OtherPanic(text, stderr) => write!(f, ": none that says {text:?}{}", Stderr(stderr)),
+            Self::OutOfBounds(text) => write!(f, ": {text}"),
             Self::Differs(difference) => write!(f, " {difference}"),
         }
     }
@@ -95,7 +99,7 @@ impl fmt::Display for Stderr<'_> {
     }
 }
 
-/// Says whether a case ended as it should, by itself: what it observed is not looked at.
+/// Says whether a case ended as it should and cost what it may, by itself: what it observed is not looked at.
 ///
 /// # Errors
 ///
@@ -115,7 +119,7 @@ pub fn judge(case: &Case, report: &Report, time_limit: Duration) -> Result<(), F
     let finished = stdout.lines().next_back() == Some(&case.end_line());
     match &case.expects {
         Expects::Finishes => match &report.end {
-            End::Exited(0) if finished => Ok(()),
+            End::Exited(0) if finished => within_bounds(report),
             End::Exited(0) => Err(Failure::NotFinished),
             End::Exited(code) => Err(Failure::Exited(*code, stderr)),
             End::Trapped(what) => Err(Failure::Trapped(what.clone(), stderr)),
@@ -128,12 +132,26 @@ pub fn judge(case: &Case, report: &Report, time_limit: Duration) -> Result<(), F
             if finished || report.end == End::Exited(0) {
                 Err(Failure::NoPanic(text.clone()))
             } else if ended_so && message.is_some_and(|message| message.contains(text)) {
-                Ok(())
+                within_bounds(report)
             } else {
                 Err(Failure::OtherPanic(text.clone(), stderr))
             }
         }
     }
+}
+
+/// Holds what was counted against its bounds.
+fn within_bounds(report: &Report) -> Result<(), Failure> {
+    let Some(calls) = &report.calls else { return Ok(()) };
+    let broken = calls.stretches.iter().filter(|stretch| !stretch.broken.is_empty());
+    let mut lines: Vec<String> = broken
+        .map(|stretch| format!("counted {}: {} ({})", stretch.what, stretch.broken.join("; "), stretch.calls))
+        .collect();
+    // A panic may end a stretch.
+    if let (Some(what), End::Exited(0)) = (&calls.unended, &report.end) {
+        lines.push(format!("counting {what}: no line says its end and its bounds"));
+    }
+    if lines.is_empty() { Ok(()) } else { Err(Failure::OutOfBounds(lines.join("\n    "))) }
 }
 
 /// The first place where two transcripts part.
@@ -230,6 +248,7 @@ mod tests {
             time: Duration::ZERO,
             memory: 0,
             memory_refused: None,
+            calls: None,
         }
     }
 

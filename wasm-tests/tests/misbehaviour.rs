@@ -56,6 +56,8 @@ fn each_misbehaviour_is_told() {
         ("exits", ["", "", "failed"]),
         ("loops", ["", "timed out", ""]),
         ("wants_memory", ["", "trapped", "trapped"]),
+        ("reads_twice", ["", "out of bounds", "out of bounds"]),
+        ("stops_counting", ["", "", "out of bounds"]),
         ("excepted", ["", "", "transcript differs"]),
     ];
     assert_eq!(kinds(&results), expected.map(|(case, kinds)| (case, kinds.to_vec())).into());
@@ -65,8 +67,8 @@ fn each_misbehaviour_is_told() {
     assert!(results.problems[1].contains("excepts renamed, which no column has"));
 
     let text = report::render(&results, &ledger);
-    // 15 cases on 3 columns; 16 of those cells fail, one of them excepted; two exceptions are no longer true.
-    assert!(text.ends_with("\n29 passed, 17 failed\n"), "{text}");
+    // 17 cases on 3 columns; 19 of those cells fail, one of them excepted; two exceptions are no longer true.
+    assert!(text.ends_with("\n32 passed, 20 failed\n"), "{text}");
     for part in [
         "FAILED loops, wasip1: timed out: still running after 5s\n",
         "FAILED panics_unasked, wasip2: trapped: wasm trap: wasm `unreachable` instruction executed\n",
@@ -74,6 +76,9 @@ fn each_misbehaviour_is_told() {
         "FAILED observes_otherwise, wasip1: transcript differs from that of native (-) at line 2:\n      begins\n    - elsewhere\n",
         "\n    + on wasip1\n",
         "(it wanted 1",
+        "FAILED reads_twice, wasip1: out of bounds: counted one read: 2 reads, not 1; 8 bytes read, not 4 (fd_read 2 calls 8 bytes)\n",
+        "FAILED reads_twice, wasip2: out of bounds: counted one read: 2 reads, not 1; 8 bytes read, not 4 (",
+        "FAILED stops_counting, wasip2: out of bounds: counting nothing: no line says its end and its bounds\n",
         "  excepted, wasip2: the platform is like that\n",
     ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
@@ -86,8 +91,8 @@ fn each_misbehaviour_is_told() {
 fn a_filter_leaves_out_the_rest_and_says_so() {
     let results = suite::run(&columns(), &plan(Some("goo")), &[]);
     assert_eq!(kinds(&results), [("good", vec!["", "", ""])].into());
-    assert_eq!((results.passed(), results.failed(), results.left_out), (3, 0, 14));
-    assert!(report::render(&results, &[]).contains("The filter left out 14 cases."));
+    assert_eq!((results.passed(), results.failed(), results.left_out), (3, 0, 16));
+    assert!(report::render(&results, &[]).contains("The filter left out 16 cases."));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! With `list` and `run` it is a suite whose cases go wrong differently on each target.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{ExitCode, abort, exit};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::{env, fs, hint, thread};
 const PIECE: usize = 16 << 20;
 
 /// Name, expected end, and the targets that list it.
-const CASES: [(&str, &str, &[&str]); 15] = [
+const CASES: [(&str, &str, &[&str]); 17] = [
     ("good", "finishes", &["native", "wasip1", "wasip2"]),
     ("panics_rightly", "panics: index out of range", &["native", "wasip1", "wasip2"]),
     ("panics_wrongly", "panics: index out of range", &["native", "wasip1", "wasip2"]),
@@ -27,6 +27,8 @@ const CASES: [(&str, &str, &[&str]); 15] = [
     ("exits", "finishes", &["native", "wasip1", "wasip2"]),
     ("loops", "finishes", &["native", "wasip1", "wasip2"]),
     ("wants_memory", "finishes", &["native", "wasip1", "wasip2"]),
+    ("reads_twice", "finishes", &["native", "wasip1", "wasip2"]),
+    ("stops_counting", "finishes", &["native", "wasip1", "wasip2"]),
     ("excepted", "finishes", &["native", "wasip1", "wasip2"]),
 ];
 
@@ -103,6 +105,17 @@ fn list() {
     }
 }
 
+/// Reads from a file, and says that it does so once.
+fn read(path: &Path, times: usize) {
+    fs::write(path, "0123456789").expect("the directory can be written");
+    let mut file = fs::File::open(path).expect("the file can be opened");
+    println!("counting one read");
+    for _ in 0..times {
+        file.read_exact(&mut [0; 4]).expect("the file has eight bytes and more");
+    }
+    println!("counted one read: reads 1..=1, bytes read 4..=4, syncs 0..=0");
+}
+
 fn run(case: &str, dir: &Path) {
     println!("begins");
     let on = |name: &str| target() == name;
@@ -120,6 +133,13 @@ fn run(case: &str, dir: &Path) {
         "exits" if on("wasip2") => exit(1),
         "loops" if on("wasip1") => spin(),
         "wants_memory" if !on("native") => allocate(),
+        "reads_twice" => read(&dir.join("read"), if on("native") { 1 } else { 2 }),
+        "stops_counting" => {
+            println!("counting nothing");
+            if !on("wasip2") {
+                println!("counted nothing: reads 0..=0, writes 0..=0");
+            }
+        }
         _ => {}
     }
     fs::write(dir.join("left"), content).expect("the directory can be written");

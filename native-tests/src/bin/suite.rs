@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use native_tests::counted::CountedFile;
 use native_tests::{Case, Ends, FileBackend, Scene, cases};
-use portable_mmap::{Buffered, OsFile, Platform};
+use portable_mmap::{Buffered, Platform};
 
 const USAGE: &str = "usage: suite list
        suite run CASE --dir DIR [--backend mapped|buffered]
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
     match args[..] {
         ["list"] => list(),
         ["run", case, "--dir", dir] => run::<Platform>(case, dir),
-        ["run", case, "--dir", dir, "--backend", "buffered"] => run::<Buffered<OsFile>>(case, dir),
+        ["run", case, "--dir", dir, "--backend", "buffered"] => run::<Buffered<CountedFile>>(case, dir),
         #[cfg(any(unix, windows))]
         ["run", case, "--dir", dir, "--backend", "mapped"] => run::<portable_mmap::Mapped>(case, dir),
         _ => fail(USAGE),

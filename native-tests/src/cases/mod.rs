@@ -5,6 +5,7 @@ use crate::{Case, FileBackend};
 mod advise;
 mod close;
 mod closed;
+mod counting;
 mod errors;
 mod flush;
 mod guard;
@@ -57,6 +58,7 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         oracle::cases(),
         scripts::cases(),
         large::cases(),
+        counting::cases(),
     ];
     subjects.into_iter().flatten().collect()
 }

@@ -1,0 +1,99 @@
+//! The counting file layer: a file whose calls are counted, where no host counts them.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+
+use portable_mmap::{Kind, Mode, OsFile, Storage};
+
+use crate::counts::{Group, Tally};
+
+thread_local! {
+    static TALLY: RefCell<Tally> = const { RefCell::new(Tally::new()) };
+}
+
+/// What a backend that maps files maps.
+pub trait Source: Storage + From<Arc<File>> {
+    /// The calls of this thread so far; nothing if nobody counts them.
+    #[must_use]
+    fn tally() -> Option<Tally> {
+        None
+    }
+}
+
+impl Source for OsFile {}
+
+/// A file of the operating system whose calls are counted, per thread: cases run side by side.
+#[derive(Clone, Debug)]
+pub struct CountedFile(OsFile);
+
+impl From<Arc<File>> for CountedFile {
+    fn from(file: Arc<File>) -> Self {
+        Self(file.into())
+    }
+}
+
+impl Source for CountedFile {
+    fn tally() -> Option<Tally> {
+        Some(TALLY.with_borrow(Tally::clone))
+    }
+}
+
+fn note(group: Group, name: &'static str, bytes: usize) {
+    TALLY.with_borrow_mut(|tally| tally.add(group, name, bytes as u64));
+}
+
+/// Notes a call, and how many bytes it moved if it succeeded.
+fn moved<T>(group: Group, name: &'static str, result: io::Result<T>, bytes: impl Fn(&T) -> usize) -> io::Result<T> {
+    note(group, name, result.as_ref().map_or(0, bytes));
+    result
+}
+
+impl Storage for CountedFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        moved(Group::Read, "read_at", self.0.read_at(buf, offset), |&n| n)
+    }
+
+    fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
+        moved(Group::Read, "read_at_uninit", self.0.read_at_uninit(buf, offset), |read| read.len())
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        moved(Group::Write, "write_at", self.0.write_at(buf, offset), |&n| n)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        note(Group::Stat, "len", 0);
+        self.0.len()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        note(Group::Other, "set_len", 0);
+        self.0.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        note(Group::Sync, "sync", 0);
+        self.0.sync()
+    }
+
+    fn mode(&self) -> io::Result<Mode> {
+        note(Group::Other, "mode", 0);
+        self.0.mode()
+    }
+
+    fn kind(&self) -> io::Result<Kind> {
+        note(Group::Stat, "kind", 0);
+        self.0.kind()
+    }
+
+    fn file(&self) -> Option<&Arc<File>> {
+        self.0.file()
+    }
+
+    fn into_file(self) -> Option<Arc<File>> {
+        self.0.into_file()
+    }
+}

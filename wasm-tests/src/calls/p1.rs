@@ -1,0 +1,97 @@
+//! Preview 1: each counted function does what wasmtime-wasi's own does, by the function that its linker calls too.
+//!
+//! That function is public and not meant for others: the version of wasmtime-wasi is to be what it was tried with.
+
+use native_tests::counts::Group;
+use wasmtime::{AsContextMut as _, Caller, Extern, Linker, Result, bail};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as abi, WasiSnapshotPreview1 as _};
+use wasmtime_wasi::runtime::in_tokio;
+use wiggle::GuestMemory;
+
+use crate::sandbox::Guest;
+
+/// A guest's number for a file or directory, or where something is in its memory.
+type Word = i32;
+
+/// Standard input, output and error.
+const STDIO: std::ops::RangeInclusive<Word> = 0..=2;
+
+/// What a call is.
+struct Call {
+    name: &'static str,
+    group: Group,
+    /// The file.
+    fd: Word,
+    /// Where the guest wants to be told how many bytes were moved.
+    moved: Option<Word>,
+}
+
+/// Every counted call goes through here.
+fn call(
+    mut caller: Caller<'_, Guest>,
+    Call { name, group, fd, moved }: Call,
+    function: impl AsyncFnOnce(&mut WasiP1Ctx, &mut GuestMemory<'_>) -> Result<i32>,
+) -> Result<i32> {
+    let Some(Extern::Memory(memory)) = caller.get_export("memory") else { bail!("the guest exports no memory") };
+    let fuel = caller.as_context_mut().hostcall_fuel();
+    let (memory, guest) = memory.data_and_store_mut(&mut caller);
+    guest.wasi.set_hostcall_fuel(fuel);
+    let errno = in_tokio(function(&mut guest.wasi, &mut GuestMemory::Unshared(&mut *memory)))?;
+    if !STDIO.contains(&fd) {
+        let moved = moved.filter(|_| errno == 0).and_then(|at| word(memory, at)).unwrap_or(0);
+        guest.calls.add(group, name, moved.into());
+    }
+    Ok(errno)
+}
+
+/// The number at an address of the guest.
+fn word(memory: &[u8], at: Word) -> Option<u32> {
+    // Addresses are unsigned.
+    let at = usize::try_from(at.cast_unsigned()).ok()?;
+    memory.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
+}
+
+/// Shadows functions: group and name, as in the witx, then parameters; `moved` is where the count of bytes goes. The first
+/// parameter is the file.
+macro_rules! shadow {
+    ($linker:ident: $(
+        $group:ident $name:ident($fd:ident $(, $arg:ident: $type:ty)*) $(moves $moved:ident)? $(, $await:ident)?;
+    )*) => {$(
+        $linker.func_wrap(
+            "wasi_snapshot_preview1",
+            stringify!($name),
+            |caller: Caller<'_, Guest>, $fd: Word $(, $arg: $type)*| {
+                let moved = None$(.or(Some($moved)))?;
+                let this = Call { name: stringify!($name), group: Group::$group, fd: $fd, moved };
+                call(caller, this, async |wasi, memory| abi::$name(wasi, memory, $fd $(, $arg)*)$(.$await)?)
+            },
+        )?;
+    )*};
+}
+
+/// Puts functions that count in the place of those that the linker has.
+pub(crate) fn shadow(linker: &mut Linker<Guest>) -> Result<()> {
+    linker.allow_shadowing(true);
+    shadow! { linker:
+        Read fd_read(fd, vectors: Word, count: Word, moved: Word) moves moved, await;
+        Read fd_pread(fd, vectors: Word, count: Word, offset: i64, moved: Word) moves moved, await;
+        Write fd_write(fd, vectors: Word, count: Word, moved: Word) moves moved, await;
+        Write fd_pwrite(fd, vectors: Word, count: Word, offset: i64, moved: Word) moves moved, await;
+        Sync fd_sync(fd), await;
+        Sync fd_datasync(fd), await;
+        Stat fd_filestat_get(fd, stat: Word), await;
+        Stat path_filestat_get(dir, flags: Word, path: Word, len: Word, stat: Word), await;
+        Other fd_filestat_set_size(fd, size: i64), await;
+        Other fd_allocate(fd, offset: i64, len: i64);
+        Other fd_advise(fd, offset: i64, len: i64, advice: Word), await;
+        Other fd_seek(fd, offset: i64, whence: Word, new: Word), await;
+        Other fd_tell(fd, offset: Word);
+        Other fd_fdstat_get(fd, stat: Word), await;
+        Other fd_close(fd), await;
+        Other path_open(dir, flags: Word, path: Word, len: Word, open_flags: Word, rights: i64, inheriting: i64,
+                        fd_flags: Word, fd: Word), await;
+    }
+    linker.allow_shadowing(false);
+    Ok(())
+}
