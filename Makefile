@@ -140,7 +140,18 @@ miri: rust ## looks for undefined behaviour in the emulation, with the interpret
 		flags=-Zmiri-disable-isolation; \
 		if [ $$model = tree ]; then flags="$$flags -Zmiri-tree-borrows"; fi; \
 		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p portable-mmap --lib && \
-		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p native-tests --test miri || exit 1; done
+		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p native-tests --test miri && \
+		MIRIFLAGS="$$flags -Zmiri-many-seeds=0..16" rustup run nightly cargo miri test -p native-tests --test threads || \
+			exit 1; done
+
+# Times vary from run to run; the two of a ratio are taken in turns. The table is no test.
+.PHONY: bench
+bench: wasi harness ## measures the workloads natively and in wasmtime: target/bench/report.json
+	@$(CARGO) build --release -p native-tests --bin bench
+	@for target in $(WASI); do $(CARGO) build --release -p native-tests --bin bench --target $$target || exit 1; done
+	@echo '== the workloads, natively and in wasmtime'
+	@"$(HARNESS)" bench --native "$(TARGET)/release/bench$(EXE)" --report "$(TARGET)/bench/report.json" \
+		--wasip1 "$(TARGET)/wasm32-wasip1/release/bench.wasm" --wasip2 "$(TARGET)/wasm32-wasip2/release/bench.wasm"
 
 .PHONY: clean
 clean: ## removes everything that was built

@@ -18,6 +18,7 @@ pub mod model;
 pub mod others;
 pub mod random;
 pub mod storages;
+pub mod sweep;
 pub mod workloads;
 
 pub use case::{Case, Ends, FileBackend, Scene, describe};

@@ -20,10 +20,28 @@ use portable_mmap::{Buffered, Kind, Mode, OsFile, Storage};
 #[cfg(not(unix))]
 fn main() {}
 
+/// What Miri does not interpret, by the start of a case's name, with the reason. Natively nothing is left out.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("ways/", "the platform's own backend and files"),
+    ("anonymous/", "memory that the platform maps"),
+    ("modes/", "files opened by the crate, whose mode only the system knows"),
+    ("extend/open_makes_the_file_longer", "files opened by the crate"),
+    ("errors/every_variant", "files opened by the crate"),
+    ("errors/an_io_error_keeps", "files opened by the crate"),
+];
+
 #[cfg(unix)]
 fn main() {
     let arguments = Arguments::from_args();
-    let cases = cases::all::<Buffered<Probed>>().into_iter().filter(|case| !case.large);
+    let cases: Vec<_> = cases::all::<Buffered<Probed>>().into_iter().filter(|case| !case.large).collect();
+    for (start, reason) in LEFT_OUT {
+        assert!(cases.iter().any(|case| case.name.starts_with(start)), "{start} leaves no case out");
+        if cfg!(miri) {
+            println!("left out: {start}: {reason}");
+        }
+    }
+    let is_left_out = |name: &str| cfg!(miri) && LEFT_OUT.iter().any(|(start, _)| name.starts_with(start));
+    let cases = cases.into_iter().filter(|case| !is_left_out(case.name));
     let trials = cases.map(|case| Trial::test(case.name, move || Ok(play(&case).map(drop)?)));
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }

@@ -12,6 +12,10 @@ use portable_mmap::{Buffered, Mapped};
 fn main() {
     let mapped = cases::all::<Mapped>();
     let buffered = cases::all::<Buffered<CountedFile>>();
+    for exception in LEDGER {
+        let is_there = mapped.iter().any(|case| case.name == exception.case);
+        assert!(is_there, "the ledger excepts {}, which is no case", exception.case);
+    }
     let trials = mapped.into_iter().zip(buffered).map(|(mapped, buffered)| {
         assert_eq!(mapped.name, buffered.name, "every backend has the same cases");
         let excepted =

@@ -85,9 +85,7 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// As for [`read_at`](Self::read_at).
     fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
-        buf.fill(MaybeUninit::new(0));
-        // SAFETY: every byte was just initialised, and `MaybeUninit<u8>` has the layout of `u8`.
-        let buf = unsafe { &mut *(std::ptr::from_mut(buf) as *mut [u8]) };
+        let buf = zeroed(buf);
         let n = self.read_at(buf, offset)?;
         buf.get_mut(..n).ok_or_else(overrun)
     }
@@ -256,6 +254,14 @@ impl Storage for OsFile {
     fn into_file(self) -> Option<Arc<File>> {
         Some(self.0)
     }
+}
+
+/// Fills memory with zeros: in one step, where a loop over its bytes keeps an interpreter busy for long.
+pub(crate) fn zeroed(buf: &mut [MaybeUninit<u8>]) -> &mut [u8] {
+    // SAFETY: as long as the slice is, and zero is a byte.
+    unsafe { buf.as_mut_ptr().write_bytes(0, buf.len()) };
+    // SAFETY: every byte was just initialised, and `MaybeUninit<u8>` has the layout of `u8`.
+    unsafe { &mut *(std::ptr::from_mut(buf) as *mut [u8]) }
 }
 
 /// One [`Storage::write_at`] of at most [`MAX_MOVE`] bytes that moves at least one, tried again when interrupted.

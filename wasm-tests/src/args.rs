@@ -8,7 +8,7 @@ use lexopt::prelude::*;
 use lexopt::{Error, Parser};
 use wasm_tests::column::Limits;
 use wasm_tests::sandbox::MEMORY_LIMIT;
-use wasm_tests::{demo, runner, suite};
+use wasm_tests::{bench, demo, runner, suite};
 use wasmtime_wasi::FsPerms;
 
 /// Long enough for a case that moves half a gigabyte on a slow machine.
@@ -22,6 +22,7 @@ pub(crate) enum Command {
     Suite(SuiteArgs),
     Run(runner::Options),
     Demo(demo::Plan),
+    Bench(bench::Plan),
 }
 
 pub(crate) struct SuiteArgs {
@@ -39,8 +40,9 @@ pub(crate) fn parse() -> Result<Command, Error> {
         Some(Value(command)) if command == "suite" => suite(parser).map(Command::Suite),
         Some(Value(command)) if command == "run" => run(parser).map(Command::Run),
         Some(Value(command)) if command == "demo" => demo(parser).map(Command::Demo),
+        Some(Value(command)) if command == "bench" => bench(parser).map(Command::Bench),
         Some(other) => Err(other.unexpected()),
-        None => Err("a command is missing: suite, run or demo".into()),
+        None => Err("a command is missing: suite, run, demo or bench".into()),
     }
 }
 
@@ -115,6 +117,27 @@ fn demo(mut parser: Parser) -> Result<demo::Plan, Error> {
         wasip1_dir: required(wasip1, "--wasip1-dir")?,
         wasip2_dir: required(wasip2, "--wasip2-dir")?,
         pattern,
+    })
+}
+
+fn bench(mut parser: Parser) -> Result<bench::Plan, Error> {
+    let (mut native, mut wasip1, mut wasip2, mut report, mut filter) = (None, None, None, None, None);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("native") => native = Some(parser.value()?.into()),
+            Long("wasip1") => wasip1 = Some(parser.value()?.into()),
+            Long("wasip2") => wasip2 = Some(parser.value()?.into()),
+            Long("report") => report = Some(parser.value()?.into()),
+            Long("filter") => filter = Some(parser.value()?.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(bench::Plan {
+        native: required(native, "--native")?,
+        wasip1: required(wasip1, "--wasip1")?,
+        wasip2: required(wasip2, "--wasip2")?,
+        report: required(report, "--report")?,
+        filter,
     })
 }
 

@@ -8,6 +8,7 @@
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.
 
+pub mod bench;
 pub mod calls;
 pub mod case;
 pub mod child;

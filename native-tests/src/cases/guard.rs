@@ -62,7 +62,7 @@ fn the_slice_face_reads_zeros_and_the_fault_is_noted<B: FileBackend>(scene: &mut
     scene.bytes("index", [map[UNIT]], [0]);
     note_fault(scene, &map, UNIT);
     scene.bytes("range", &map[UNIT..UNIT + 10], [0; 10]);
-    scene.bytes("to the end", &map[UNIT..], [0; UNIT]);
+    scene.bytes("to the end", &map[UNIT..], vec![0; UNIT]);
     scene.eq("length", map.len(), 2 * UNIT);
 }
 

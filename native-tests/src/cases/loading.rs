@@ -79,9 +79,10 @@ fn a_page_is_read_once<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("reads", reads(&e), [(0, page(4))]);
 }
 
+type Act = fn(&mut Emulated);
+
 fn each_call_reads_what_it_needs<B: FileBackend>(scene: &mut Scene<B>) {
     let content = pattern(40 * PAGE);
-    type Act = fn(&mut Emulated);
     let acts: [(&str, Act); 12] = [
         ("get", |e| {
             let _ = e.map.get(9 * PAGE).unwrap();

@@ -6,7 +6,9 @@ mod advise;
 mod close;
 mod closed;
 mod counting;
+mod differences;
 mod errors;
+mod faults;
 mod flush;
 mod guard;
 mod large;
@@ -25,6 +27,7 @@ mod scripts;
 mod search;
 mod shrunken;
 mod slice;
+mod storage;
 mod traits;
 mod write_back;
 mod writing;
@@ -53,6 +56,9 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         shrunken::cases(),
         errors::cases(),
         loading::cases(),
+        storage::cases(),
+        faults::cases(),
+        differences::cases(),
         write_back::cases(),
         reference::cases(),
         oracle::cases(),

@@ -4,7 +4,7 @@
 
 use std::io::SeekFrom;
 
-use portable_mmap::{Access, Flags, MmapOptions};
+use portable_mmap::{Access, Flags, Mapping, MmapOptions};
 
 use crate::others::{PAGE, UNIT, pattern};
 use crate::storages::{Emulated, Op};
@@ -282,10 +282,10 @@ fn a_position_past_the_end_reads_nothing_and_writes_nothing<B: FileBackend>(scen
     scene.eq("position", map.tell(), 8);
     scene.bytes("read_bytes", map.read_bytes(3).unwrap(), b"");
     scene.bytes("readline", map.readline().unwrap(), b"");
-    scene.refused("read_byte", &mut map, "OutOfRange", |map| map.read_byte());
+    scene.refused("read_byte", &mut map, "OutOfRange", Mapping::read_byte);
     scene.refused("write_bytes", &mut map, "OutOfRange", |map| map.write_bytes(b"x"));
     scene.refused("no bytes", &mut map, "OutOfRange", |map| map.write_bytes(b""));
-    scene.refused("seek", &mut map, "OutOfRange", |map| map.seek(SeekFrom::Current(0)));
+    scene.refused("seek", &mut map, "OutOfRange", |map| map.seek(SeekFrom::Current(-1)));
     scene.eq("find", (map.find(b"0").unwrap(), map.find(b"").unwrap()), (None, None));
     scene.eq("rfind", (map.rfind(b"0").unwrap(), map.rfind(b"").unwrap()), (None, None));
     map.resize(10).unwrap();

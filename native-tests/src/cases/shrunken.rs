@@ -37,14 +37,14 @@ fn fallible_calls_are_truncated<B: FileBackend>(scene: &mut Scene<B>) {
     let gone = 2 * PAGE;
     let answers: Vec<(&str, Result<(), Error>)> = vec![
         ("as_slice", m.as_slice().map(|_| ())),
-        ("range", m.range(gone..gone + 1).map(|_| ())),
+        ("range", m.range(gone..=gone).map(|_| ())),
         ("get", m.get(gone).map(drop)),
         ("last", m.last().map(drop)),
         ("starts_with", m.starts_with(pattern(gone + 1)).map(drop)),
         ("ends_with", m.ends_with(b"x").map(drop)),
         ("contains", m.contains(&0).map(drop)),
         ("as_mut_slice", m.as_mut_slice().map(|_| ())),
-        ("range_mut", m.range_mut(gone..gone + 1).map(|_| ())),
+        ("range_mut", m.range_mut(gone..=gone).map(|_| ())),
         ("get_item", m.get_item(-1).map(drop)),
         ("set_item", m.set_item(-1, 0)),
         ("get_slice", m.get_slice(8192..).map(drop)),

@@ -63,7 +63,7 @@ fn adjacent_changes_are_one_write_across_pages_too<B: FileBackend>(scene: &mut S
     for at in [PAGE, PAGE - 1, PAGE - 2, PAGE + 1] {
         e.map[at] = 0;
     }
-    e.map[2 * PAGE - 1..3 * PAGE + 1].fill(0);
+    e.map[2 * PAGE - 1..=3 * PAGE].fill(0);
     let page = PAGE as u64;
     scene.eq("writes", writes(&mut e), [(page - 2, 4), (2 * page - 1, page + 2)]);
 }

@@ -88,6 +88,16 @@ impl Block {
         unsafe { std::ptr::copy(source, target, from.len()) };
     }
 
+    /// Copies the bytes of a range from another block, to the same place.
+    ///
+    /// # Safety
+    /// They are initialised there, and nobody writes to them meanwhile.
+    pub(super) unsafe fn copy_from(&mut self, other: &Self, range: Range<usize>) {
+        let (source, target) = (other.pointer(&range), self.pointer(&range));
+        // SAFETY: each range lies within its block, and a block that is borrowed mutably is not the other.
+        unsafe { std::ptr::copy_nonoverlapping(source, target, range.len()) };
+    }
+
     /// The memory of a range, to be initialised while other ranges are borrowed.
     ///
     /// # Safety

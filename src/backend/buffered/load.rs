@@ -1,11 +1,10 @@
 //! Loading: absent pages are read when they are asked for, and a sequential reader's are read ahead.
 
-use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::{MutexGuard, PoisonError};
 
 use super::{Buffered, PAGE};
-use crate::backend::storage::{Storage, read_some};
+use crate::backend::storage::{Storage, read_some, zeroed};
 use crate::backend::{Face, Fault, FaultKind};
 use crate::span;
 use crate::{Advice, Error, Result};
@@ -110,7 +109,7 @@ impl<S: Storage> Buffered<S> {
                 Ok(0) => {
                     // As in an OS mapping the last page of a file goes on with zeros; pages behind it are gone.
                     let page_end = filled.next_multiple_of(PAGE);
-                    memory[filled..page_end].fill(MaybeUninit::new(0));
+                    zeroed(&mut memory[filled..page_end]);
                     filled = page_end;
                     if filled < end {
                         result = Err(shortened(storage, self.span.file_offset(start + filled), end - filled));
@@ -123,7 +122,7 @@ impl<S: Storage> Buffered<S> {
         let mut loaded = run.start + filled / PAGE;
         if result.is_ok() {
             // Behind the end of the mapping, and everywhere in anonymous memory.
-            memory[filled..].fill(MaybeUninit::new(0));
+            zeroed(&mut memory[filled..]);
             loaded = run.end;
         } else if loaded < needed && self.guard {
             let kind =
@@ -132,7 +131,7 @@ impl<S: Storage> Buffered<S> {
             loading.faults.note(loaded..needed, Fault { offset, kind });
             if face == Face::Slice {
                 // What is gone reads as zeros, in the pages that were asked for.
-                memory[(loaded - run.start) * PAGE..(needed - run.start) * PAGE].fill(MaybeUninit::new(0));
+                zeroed(&mut memory[(loaded - run.start) * PAGE..(needed - run.start) * PAGE]);
                 loaded = needed;
             }
         }

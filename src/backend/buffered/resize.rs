@@ -27,13 +27,8 @@ impl<S: Storage> Buffered<S> {
                 break;
             }
             let bytes = run.start * PAGE..run.end * PAGE;
-            // SAFETY: these pages are loaded, and nobody writes while the mapping is borrowed by this call.
-            let old = unsafe { self.block.slice(bytes.clone()) };
-            // SAFETY: nobody else knows the new block.
-            let new = unsafe { block.uninit(bytes) };
-            for (new, &old) in new.iter_mut().zip(old) {
-                new.write(old);
-            }
+            // SAFETY: these pages are loaded.
+            unsafe { block.copy_from(&self.block, bytes) };
             loaded.insert(&run);
             rest.start = run.end;
         }

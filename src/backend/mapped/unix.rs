@@ -117,11 +117,14 @@ impl Drop for SharedMemory {
 fn map_flags(plan: &Plan) -> MapFlags {
     let mut flags = if plan.private { MapFlags::PRIVATE } else { MapFlags::SHARED };
     #[cfg(any(target_os = "linux", target_os = "android"))]
+    // rustix names it on Linux alone.
+    let huge_page = MapFlags::from_bits_retain(u32::from(HUGE_PAGE_BITS) << libc::MAP_HUGE_SHIFT);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     for (hint, flag) in [
         (Flags::POPULATE, MapFlags::POPULATE),
         (Flags::NORESERVE, MapFlags::NORESERVE),
         (Flags::STACK, MapFlags::STACK),
-        (Flags::HUGETLB, MapFlags::HUGETLB | MapFlags::HUGE_2MB),
+        (Flags::HUGETLB, MapFlags::HUGETLB | huge_page),
     ] {
         flags.set(flag, plan.hints.contains(hint));
     }

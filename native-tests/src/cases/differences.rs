@@ -1,0 +1,133 @@
+//! Where a buffer cannot be a mapping: each row of that table, pinned.
+//!
+//! These cases play on the emulation itself, whatever the backend is. What a fork makes of a buffer is a test of its own,
+//! and so is the memory that a buffer takes.
+
+use std::mem;
+
+use portable_mmap::{Access, MmapOptions};
+
+use crate::others::{PAGE, pattern};
+use crate::storages::{Emulated, Op};
+use crate::{FileBackend, Scene, cases};
+
+cases!("differences":
+    a_page_holds_what_the_file_held_when_it_was_first_loaded,
+    a_page_not_loaded_yet_holds_what_the_file_holds_by_then,
+    another_writer_is_seen_after_refresh,
+    another_mapping_is_seen_after_flush_there_and_refresh_here,
+    changes_that_are_not_flushed_die_with_the_process,
+    what_was_flushed_survives_the_process,
+    storing_an_equal_value_is_no_write,
+    memory_goes_to_what_was_touched,
+    a_file_that_shrinks_leaves_what_was_loaded,
+    a_flush_behind_the_end_of_a_file_is_an_error_and_kept,
+    a_copy_holds_what_the_file_held_when_a_page_was_loaded
+);
+
+fn a_page_holds_what_the_file_held_when_it_was_first_loaded<B: FileBackend>(scene: &mut Scene<B>) {
+    let e = Emulated::new(pattern(2 * PAGE));
+    scene.eq("loaded", e.map[0], 1);
+    e.memory.overwrite(0, b"another");
+    scene.bytes("not seen", &e.map[..7], pattern(7));
+}
+
+fn a_page_not_loaded_yet_holds_what_the_file_holds_by_then<B: FileBackend>(scene: &mut Scene<B>) {
+    let e = Emulated::new(pattern(2 * PAGE));
+    e.memory.overwrite(PAGE, b"another");
+    scene.bytes("seen", &e.map[PAGE..PAGE + 7], b"another");
+}
+
+fn another_writer_is_seen_after_refresh<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut e = Emulated::new(pattern(2 * PAGE));
+    let _ = e.map.to_vec();
+    e.memory.overwrite(0, b"another");
+    scene.bytes("before", &e.map[..7], pattern(7));
+    e.map.refresh().unwrap();
+    scene.bytes("after", &e.map[..7], b"another");
+}
+
+fn another_mapping_is_seen_after_flush_there_and_refresh_here<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut here = Emulated::new(pattern(PAGE));
+    let mut there = MmapOptions::new().map_storage(here.memory.clone()).unwrap();
+    scene.eq("here", here.map[0], 1);
+    there[0] = 0xff;
+    here.map.refresh().unwrap();
+    scene.eq("refreshed, not flushed", here.map[0], 1);
+    there.flush_async().unwrap();
+    scene.eq("flushed, not refreshed", here.map[0], 1);
+    here.map.refresh().unwrap();
+    scene.eq("both", here.map[0], 0xff);
+}
+
+fn changes_that_are_not_flushed_die_with_the_process<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut e = Emulated::new(pattern(2 * PAGE));
+    e.map[0] = 0;
+    e.map.set_slice(5..8, b"new").unwrap();
+    e.map.write_bytes(b"more").unwrap();
+    e.map.move_within(PAGE, 0, 100).unwrap();
+    e.map.refresh().unwrap();
+    // A process that dies here, by a trap or a kill, runs nothing more: this is what it leaves.
+    scene.bytes("left behind", e.memory.content(), pattern(2 * PAGE));
+    scene.eq("writes", e.rig.calls(Op::Write), []);
+}
+
+fn what_was_flushed_survives_the_process<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut e = Emulated::new(pattern(2 * PAGE));
+    e.map[0] = 0;
+    e.map.flush().unwrap();
+    e.map[1] = 0;
+    let left_behind = e.memory.content();
+    scene.bytes("left behind", &left_behind[..3], [0, 2, 3]);
+    e.map.flush_async().unwrap();
+    scene.bytes("left behind", &e.memory.content()[..3], [0, 0, 3]);
+}
+
+fn storing_an_equal_value_is_no_write<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut e = Emulated::new(pattern(PAGE));
+    e.map[0] = 1;
+    e.memory.overwrite(0, b"!");
+    e.map.flush().unwrap();
+    scene.eq("another's byte", e.memory.content()[0], b'!');
+    scene.eq("writes", e.rig.calls(Op::Write), []);
+}
+
+fn memory_goes_to_what_was_touched<B: FileBackend>(scene: &mut Scene<B>) {
+    // Bytes read are the memory taken: nothing but what was touched is held.
+    let mut e = Emulated::new(pattern(100 * PAGE));
+    for place in [90, 3, 50] {
+        e.map[place * PAGE] = 0;
+    }
+    scene.eq("bytes read", e.rig.count(Op::Read), (3, 3 * PAGE as u64));
+    scene.eq("size of the value is small", mem::size_of_val(&e.map) < 1024, true);
+}
+
+fn a_file_that_shrinks_leaves_what_was_loaded<B: FileBackend>(scene: &mut Scene<B>) {
+    let e = Emulated::new(pattern(2 * PAGE));
+    let _ = e.map[PAGE];
+    e.memory.set_size(0);
+    scene.bytes("loaded", &e.map[PAGE..], &pattern(2 * PAGE)[PAGE..]);
+    scene.err("not loaded", e.map.get(0), "Truncated");
+}
+
+fn a_flush_behind_the_end_of_a_file_is_an_error_and_kept<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut e = Emulated::new(pattern(2 * PAGE));
+    e.map[PAGE + 3] = 0;
+    e.memory.set_size(PAGE);
+    let flushed = e.map.flush();
+    scene.err("flush", flushed, "Truncated");
+    scene.eq("length", e.memory.content().len(), PAGE);
+    e.memory.set_size(2 * PAGE);
+    e.memory.overwrite(PAGE, b"another");
+    e.map.flush().unwrap();
+    scene.bytes("kept", &e.memory.content()[PAGE..PAGE + 7], b"ano\0her");
+}
+
+fn a_copy_holds_what_the_file_held_when_a_page_was_loaded<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut e = Emulated::with(MmapOptions::new().access(Access::Copy), pattern(2 * PAGE));
+    e.map[0] = 0;
+    e.memory.overwrite(0, b"another");
+    scene.bytes("own page", &e.map[..3], [0, 2, 3]);
+    e.map.refresh().unwrap();
+    scene.bytes("still", &e.map[..3], [0, 2, 3]);
+}

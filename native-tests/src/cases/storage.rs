@@ -1,0 +1,398 @@
+//! What storages may be and do: modes, kinds, short and interrupted calls, and those that break their contract.
+
+use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
+
+use portable_mmap::{Access, BufferedMmap, Flags, Kind, MmapOptions, Mode, Prot, Storage};
+
+use crate::others::{PAGE, pattern};
+use crate::storages::{Emulated, Memory, Op, Rig};
+use crate::{FileBackend, Scene, cases};
+
+cases!("storage":
+    a_mode_admits_what_it_allows,
+    extending_needs_a_storage_that_can_be_written,
+    a_refused_storage_is_untouched,
+    a_directory_is_refused_whatever_else_is_asked,
+    a_special_file_is_not_measured_where_a_length_is_given,
+    a_storage_of_no_bytes_is_empty,
+    short_reads_and_writes_are_continued,
+    interrupted_calls_are_tried_again,
+    interruptions_without_progress_in_between_are_tried_again,
+    a_length_that_cannot_be_had_is_an_error,
+    a_storage_that_says_it_read_too_much_is_an_error,
+    a_storage_that_says_it_wrote_too_much_is_an_error,
+    a_storage_that_writes_nothing_is_an_error,
+    a_storage_that_returns_other_bytes_is_an_error,
+    a_storage_that_is_shorter_than_it_says_is_truncated,
+    two_buffers_of_one_storage_see_each_other_after_flush_and_refresh,
+    a_storage_has_no_file
+);
+
+const BITS: [bool; 2] = [false, true];
+
+fn a_mode_admits_what_it_allows<B: FileBackend>(scene: &mut Scene<B>) {
+    for (read, write, append) in
+        BITS.into_iter().flat_map(|r| BITS.map(|w| (r, w))).flat_map(|(r, w)| BITS.map(|a| (r, w, a)))
+    {
+        let memory = Memory::with_mode(*b"hello", Mode { read, write, append });
+        scene.note("read, write, append", (read, write, append));
+        let mut ways: Vec<(String, MmapOptions, bool)> = Vec::new();
+        for access in [Access::Default, Access::Write, Access::Read, Access::Copy] {
+            let reaches = matches!(access, Access::Default | Access::Write);
+            ways.push((format!("{access:?}"), MmapOptions::new().access(access).clone(), reaches));
+        }
+        ways.push(("PRIVATE".into(), MmapOptions::new().flags(Flags::PRIVATE).clone(), false));
+        ways.push(("READ".into(), MmapOptions::new().prot(Prot::READ).clone(), false));
+        ways.push(("WRITE".into(), MmapOptions::new().prot(Prot::WRITE).clone(), true));
+        ways.push(("untracked".into(), MmapOptions::new().track_file(false).clone(), true));
+        for (label, options, reaches) in ways {
+            let mapped = options.map_storage(memory.clone()).map(|map| map.len());
+            if read && (!reaches || write && !append) {
+                scene.eq(&label, mapped.ok(), Some(5));
+            } else {
+                scene.err(&label, mapped, "Io(PermissionDenied)");
+            }
+        }
+    }
+}
+
+fn extending_needs_a_storage_that_can_be_written<B: FileBackend>(scene: &mut Scene<B>) {
+    let reader = Mode { read: true, write: false, append: false };
+    for access in [Access::Read, Access::Copy] {
+        let memory = Memory::with_mode(*b"hello", reader);
+        let mapped = MmapOptions::new().access(access).len(9).extend(true).map_storage(memory.clone());
+        scene.err("reader", mapped.map(|map| map.len()), "Io(PermissionDenied)");
+        scene.bytes("storage", memory.content(), b"hello");
+        let memory = Memory::new(*b"hello");
+        let map = MmapOptions::new().access(access).len(9).extend(true).map_storage(memory.clone()).unwrap();
+        scene.bytes("map", &map, b"hello\0\0\0\0");
+        scene.bytes("storage", memory.content(), b"hello\0\0\0\0");
+    }
+}
+
+fn a_refused_storage_is_untouched<B: FileBackend>(scene: &mut Scene<B>) {
+    let refused = |options: &MmapOptions| {
+        let (memory, rig) = (Memory::new(*b"hello"), Rig::default());
+        let error = options.clone().extend(true).map_storage(rig.around(memory.clone())).expect_err("refused");
+        (error, memory.content(), rig.count(Op::SetLen).0 + rig.count(Op::Write).0 + rig.count(Op::Read).0)
+    };
+    let ways = [
+        ("misaligned", MmapOptions::new().offset(1).len(9).clone(), "Misaligned"),
+        ("huge pages", MmapOptions::new().flags(Flags::HUGETLB).len(9).clone(), "Unsupported"),
+        ("executable", MmapOptions::new().prot(Prot::READ | Prot::EXEC).len(9).clone(), "Unsupported"),
+        ("tagged", MmapOptions::new().tag_name("tag").len(9).clone(), "Unsupported"),
+        ("at odds", MmapOptions::new().flags(Flags::SHARED | Flags::PRIVATE).len(9).clone(), "Conflict"),
+        ("too long", MmapOptions::new().len(usize::MAX).clone(), "OutOfRange"),
+    ];
+    for (label, options, variant) in ways {
+        let (error, content, moved) = refused(&options);
+        scene.variant(label, Err::<(), _>(error), variant);
+        scene.bytes("storage", content, b"hello");
+        scene.eq("bytes moved", moved, 0);
+    }
+}
+
+fn a_directory_is_refused_whatever_else_is_asked<B: FileBackend>(scene: &mut Scene<B>) {
+    let directory =
+        Memory::with_mode(*b"hello", Mode { read: true, write: false, append: false }).of_kind(Kind::Directory);
+    for options in [
+        MmapOptions::new().clone(),
+        MmapOptions::new().access(Access::Read).len(3).clone(),
+        MmapOptions::new().offset(1).clone(),
+    ] {
+        let mapped = options.map_storage(directory.clone()).map(|map| map.len());
+        scene.err("map", mapped, "Io(IsADirectory)");
+    }
+}
+
+fn a_special_file_is_not_measured_where_a_length_is_given<B: FileBackend>(scene: &mut Scene<B>) {
+    let special = Memory::new(*b"hello").of_kind(Kind::Special);
+    let rig = Rig::default();
+    let map = MmapOptions::new().len(4).map_storage(rig.around(special.clone())).unwrap();
+    scene.bytes("map", &map, b"hell");
+    scene.eq("asked for its length", rig.count(Op::Len).0, 0);
+    let map = MmapOptions::new().map_storage(special.clone()).unwrap();
+    scene.eq("without a length", map.len(), 5);
+    // Longer than it says: the storage decides when it is touched.
+    let map = MmapOptions::new().len(3 * PAGE).map_storage(special).unwrap();
+    scene.bytes("what there is", map.range(..6).unwrap(), b"hello\0");
+    scene.err("what there is not", map.get(PAGE), "Truncated");
+}
+
+fn a_storage_of_no_bytes_is_empty<B: FileBackend>(scene: &mut Scene<B>) {
+    let memory = Memory::new(*b"");
+    let mapped = MmapOptions::new().map_storage(memory.clone()).map(|map| map.len());
+    scene.err("map", mapped, "EmptyFile");
+    scene.eq("is_empty", Storage::is_empty(&memory).unwrap(), true);
+    let map = MmapOptions::new().len(3).extend(true).map_storage(memory.clone()).unwrap();
+    scene.bytes("extended", &map, [0; 3]);
+}
+
+/// Loads, changes, moves, resizes and flushes, and tells what the storage holds then.
+fn work(e: &mut Emulated) -> Vec<u8> {
+    let len = e.map.len();
+    let half = e.map.get_slice(..).expect("loads")[..len / 2].to_vec();
+    e.map.set_slice(..3, b"new").expect("changes");
+    e.map.write_bytes(&half[5..len / 2]).expect("writes");
+    e.map.move_within(len / 2, 1, len / 3).expect("moves");
+    e.map.resize(len + 100).expect("grows");
+    e.map.set_item(-1, 7).expect("changes the end");
+    e.map.flush().expect("flushes");
+    let bytes = e.map.as_mut_slice().expect("loads again");
+    bytes.iter_mut().step_by(20).for_each(|byte| *byte = 0xff);
+    e.map.refresh().expect("refreshes");
+    e.map.resize(len - 7).expect("shrinks");
+    e.map.close().expect("closes");
+    e.memory.content()
+}
+
+/// Pages of work: an interpreter takes seconds for each.
+const WORK: usize = if cfg!(miri) { PAGE / 4 } else { 3 * PAGE + 77 };
+
+fn short_reads_and_writes_are_continued<B: FileBackend>(scene: &mut Scene<B>) {
+    let want = work(&mut Emulated::new(pattern(WORK)));
+    for most in [1, 3, 4095, 5000] {
+        for allocate in BITS {
+            let mut e = Emulated::with(MmapOptions::new().allocate(allocate), pattern(WORK));
+            e.rig.shorten(most);
+            scene.note("most, allocate", (most, allocate));
+            scene.bytes("storage", work(&mut e), &want);
+            let moved = e.rig.take().into_iter().filter(|call| matches!(call.op, Op::Read | Op::Write));
+            assert!(moved.map(|call| call.len).max() <= Some(most as u64), "calls are short");
+        }
+    }
+}
+
+fn interrupted_calls_are_tried_again<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut quiet = Emulated::new(pattern(WORK));
+    let want = work(&mut quiet);
+    for op in [Op::Read, Op::Write] {
+        let count = quiet.rig.count(op).0;
+        scene.note("calls", (op, count));
+        for after in 0..count {
+            let mut e = Emulated::new(pattern(WORK));
+            e.rig.fail(op, after, 3, ErrorKind::Interrupted);
+            let got = work(&mut e);
+            assert!(got == want && e.rig.has_failed(), "interrupted after {after}");
+        }
+    }
+    scene.bytes("storage", &want, quiet.memory.content());
+}
+
+fn interruptions_without_progress_in_between_are_tried_again<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut e = Emulated::new(*b"hello");
+    e.rig.fail(None, 0, 100, ErrorKind::Interrupted);
+    scene.bytes("read", e.map.range(..).unwrap(), b"hello");
+    e.map[0] = b'j';
+    e.rig.fail(Op::Write, 0, 100, ErrorKind::Interrupted);
+    e.map.flush().unwrap();
+    scene.bytes("storage", e.memory.content(), b"jello");
+}
+
+fn a_length_that_cannot_be_had_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut e = Emulated::new(*b"hello");
+    e.map[0] = b'j';
+    e.rig.fail(Op::Len, 0, usize::MAX, ErrorKind::TimedOut);
+    scene.err("size", e.map.size(), "Io(TimedOut)");
+    let flushed = e.map.flush();
+    scene.err("flush", flushed, "Io(TimedOut)");
+    let resized = e.map.resize(9);
+    scene.err("resize", resized, "Io(TimedOut)");
+    let closed = e.map.close();
+    scene.err("close", closed, "Io(TimedOut)");
+    e.rig.mend();
+    e.map.close().unwrap();
+    scene.bytes("storage", e.memory.content(), b"jello");
+}
+
+/// How a storage breaks its contract.
+#[derive(Clone, Copy)]
+enum Lie {
+    /// It says that it read so many bytes more than it did.
+    ReadMore(usize),
+    /// It says that it wrote so many bytes, whatever it was given.
+    Wrote(usize),
+    /// It returns bytes that it was not to read into.
+    OtherBytes(fn(&mut [MaybeUninit<u8>]) -> &mut [u8]),
+    /// It says that it is so many bytes longer than it is.
+    Longer(u64),
+}
+
+/// Memory that lies.
+struct Liar {
+    memory: Memory,
+    lie: Lie,
+}
+
+impl Storage for Liar {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let n = self.memory.read_at(buf, offset)?;
+        Ok(if let Lie::ReadMore(more) = self.lie { n.saturating_add(more) } else { n })
+    }
+
+    fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
+        if let Lie::OtherBytes(other) = self.lie {
+            return Ok(other(buf));
+        }
+        // As the trait provides it.
+        let mut bytes = vec![0; buf.len()];
+        let n = self.read_at(&mut bytes, offset)?;
+        if n > bytes.len() {
+            return Err(io::Error::other("read more than there is room for"));
+        }
+        for (to, &from) in buf[..n].iter_mut().zip(&bytes) {
+            to.write(from);
+        }
+        // SAFETY: just initialised, and `MaybeUninit<u8>` has the layout of `u8`.
+        Ok(unsafe { &mut *(&raw mut buf[..n] as *mut [u8]) })
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        if let Lie::Wrote(n) = self.lie { Ok(n) } else { self.memory.write_at(buf, offset) }
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.memory.len()? + if let Lie::Longer(more) = self.lie { more } else { 0 })
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.memory.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn mode(&self) -> io::Result<Mode> {
+        self.memory.mode()
+    }
+}
+
+fn lying(content: Vec<u8>, lie: Lie) -> (Memory, BufferedMmap<Liar>) {
+    let memory = Memory::new(content);
+    let map = MmapOptions::new().map_storage(Liar { memory: memory.clone(), lie }).expect("mapping reads nothing");
+    (memory, map)
+}
+
+fn a_storage_that_says_it_read_too_much_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
+    for more in [1, PAGE, usize::MAX] {
+        let (memory, map) = lying(pattern(2 * PAGE), Lie::ReadMore(more));
+        scene.err("touch", map.get(0), "Io(Other)");
+        scene.err("all", map.as_slice().map(<[u8]>::len), "Io(Other)");
+        drop(map);
+        scene.bytes("storage", memory.content(), pattern(2 * PAGE));
+    }
+    // The way that fills memory which is initialised already: a page of very many changes.
+    let rigged = Memory::new(pattern(PAGE));
+    let mut map = MmapOptions::new().map_storage(Late(Liar { memory: rigged.clone(), lie: Lie::ReadMore(1) })).unwrap();
+    map.as_mut_slice().unwrap().iter_mut().step_by(2).for_each(|byte| *byte = 0);
+    let flushed = map.flush();
+    scene.err("flush", flushed, "Io(Other)");
+    let refreshed = map.refresh();
+    scene.err("refresh", refreshed, "Io(Other)");
+    scene.bytes("storage", rigged.content(), pattern(PAGE));
+}
+
+/// A liar that is honest about what it reads into memory that is not initialised.
+struct Late(Liar);
+
+impl Storage for Late {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buf, offset)
+    }
+
+    fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
+        self.0.memory.read_at_uninit(buf, offset)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(buf, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn mode(&self) -> io::Result<Mode> {
+        self.0.mode()
+    }
+}
+
+fn a_storage_that_says_it_wrote_too_much_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
+    for more in [4, usize::MAX] {
+        let (memory, mut map) = lying(pattern(2 * PAGE), Lie::Wrote(more));
+        map[PAGE..PAGE + 3].fill(0);
+        for _ in 0..2 {
+            let flushed = map.flush();
+            scene.err("flush", flushed, "Io(Other)");
+        }
+        scene.eq("still changed", map[PAGE], 0);
+        let closed = map.close();
+        scene.err("close", closed, "Io(Other)");
+        scene.bytes("storage", memory.content(), pattern(2 * PAGE));
+    }
+}
+
+fn a_storage_that_writes_nothing_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
+    let (memory, mut map) = lying(pattern(2 * PAGE), Lie::Wrote(0));
+    map[PAGE..PAGE + 3].fill(0);
+    for _ in 0..2 {
+        let flushed = map.flush();
+        scene.err("flush", flushed, "Io(WriteZero)");
+    }
+    scene.eq("still changed", map[PAGE], 0);
+    scene.bytes("storage", memory.content(), pattern(2 * PAGE));
+}
+
+fn a_storage_that_returns_other_bytes_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
+    fn zeroed(buf: &mut [MaybeUninit<u8>]) -> &mut [u8] {
+        buf.fill(MaybeUninit::new(0));
+        // SAFETY: just initialised, and `MaybeUninit<u8>` has the layout of `u8`.
+        unsafe { &mut *(&raw mut *buf as *mut [u8]) }
+    }
+    let (_, map) = lying(pattern(2 * PAGE), Lie::OtherBytes(|buf| &mut zeroed(buf)[1..]));
+    scene.err("behind the start", map.get(0), "Io(Other)");
+    // No bytes at all are the end, whoever they belong to.
+    let (_, map) = lying(pattern(2 * PAGE), Lie::OtherBytes(|_| &mut []));
+    scene.err("none", map.get(0), "Truncated");
+}
+
+fn a_storage_that_is_shorter_than_it_says_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
+    let (memory, mut map) = lying(pattern(PAGE), Lie::Longer(PAGE as u64));
+    scene.eq("length", map.len(), 2 * PAGE);
+    scene.err("touch", map.get(PAGE), "Truncated");
+    map[0] = 0;
+    map.flush().unwrap();
+    scene.eq("storage", (memory.content()[0], memory.content().len()), (0, PAGE));
+}
+
+fn two_buffers_of_one_storage_see_each_other_after_flush_and_refresh<B: FileBackend>(scene: &mut Scene<B>) {
+    let memory = Memory::new(*b"0123456789");
+    let [mut one, mut two] = [(); 2].map(|()| MmapOptions::new().map_storage(memory.clone()).unwrap());
+    scene.bytes("two", &two, b"0123456789");
+    one[..4].copy_from_slice(b"one!");
+    two[3..].copy_from_slice(b"two!two");
+    scene.bytes("two has not seen it", &two, b"012two!two");
+    one.flush().unwrap();
+    two.refresh().unwrap();
+    scene.bytes("two keeps its own", &two, b"onetwo!two");
+    two.close().unwrap();
+    one.refresh().unwrap();
+    scene.bytes("one", &one, b"onetwo!two");
+}
+
+fn a_storage_has_no_file<B: FileBackend>(scene: &mut Scene<B>) {
+    let map = MmapOptions::new().map_storage(Memory::new(*b"hello")).unwrap();
+    scene.eq("file", map.file().is_none(), true);
+    scene.eq("size", map.size().unwrap(), 5);
+    scene.eq("into_file", map.into_file().unwrap().is_none(), true);
+}

@@ -1,0 +1,182 @@
+//! Fault sweeps: an act on a mapping is played again and again, and each time another call of the storage fails, until
+//! none is left to fail. After each failure nothing is lost and nothing half done.
+
+use std::fmt::Write as _;
+use std::io::ErrorKind;
+
+use portable_mmap::{Error, MmapOptions};
+
+use crate::others::{PAGE, pattern};
+use crate::storages::{Emulated, Op};
+use crate::{FileBackend, Scene};
+
+/// What is done to the mapping: its answer, if it has one.
+pub type Act = fn(&mut Emulated) -> Result<Vec<u8>, Error>;
+
+/// Pages of the storage before the last one, which is not whole.
+const PAGES: usize = 4;
+
+/// Where the position is before the act.
+const POSITION: u64 = 6;
+
+/// The content of the storage: lines, the first of them longer than a page.
+fn content() -> Vec<u8> {
+    let mut content = pattern(PAGES * PAGE + 100);
+    for byte in [PAGE + 20, PAGE + 40, 3 * PAGE] {
+        content[byte] = b'\n';
+    }
+    for byte in (9..PAGE).step_by(251) {
+        content[byte] = b'.';
+    }
+    content
+}
+
+/// A mapping in the midst of its life: some pages loaded, some changed, one in more than 32 places, changes across the
+/// border of two pages, others not touched.
+fn stage(options: &MmapOptions) -> Emulated {
+    let mut e = Emulated::with(options, content());
+    e.map.set_slice(10..13, b"new").expect("a change");
+    e.map.set_item(20, 0).expect("a change");
+    let (border, many) = (3 * PAGE - 2, 2 * PAGE + 100);
+    e.map.range_mut(border..border + 4).expect("a change").fill(0);
+    e.map.range_mut(many..many + 80).expect("a change").iter_mut().step_by(2).for_each(|byte| *byte = 0);
+    e.map.seek(std::io::SeekFrom::Start(POSITION)).expect("within the mapping");
+    let _ = e.rig.take();
+    e
+}
+
+/// Everything that can be seen of a mapping and its storage.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    /// None once closed.
+    bytes: Option<Vec<u8>>,
+    position: u64,
+    storage: Vec<u8>,
+}
+
+fn state(e: &Emulated) -> State {
+    let bytes = (!e.map.is_closed()).then(|| e.map.get_slice(..).expect("what works again can be read"));
+    State { bytes, position: e.map.tell(), storage: e.memory.content() }
+}
+
+/// Writes everything back, and gives what the storage holds then.
+fn finish(e: &mut Emulated) -> Vec<u8> {
+    if !e.map.is_closed() {
+        e.map.flush().expect("what works again can be flushed");
+        let bytes = e.map.get_slice(..).expect("what works again can be read");
+        assert!(bytes == e.memory.content(), "the storage holds what the mapping holds");
+        e.map.close().expect("what works again can be closed");
+    }
+    e.memory.content()
+}
+
+/// Whether a byte of the storage is as it was before or as the mapping has it, and the length as it was.
+fn is_partly_written(before: &State, storage: &[u8]) -> bool {
+    let bytes = before.bytes.as_deref().unwrap_or_default();
+    storage.len() == before.storage.len()
+        && storage.iter().zip(&before.storage).zip(bytes).all(|((now, old), own)| now == old || now == own)
+}
+
+/// Sweeps an act over all its calls: notes how each run ended.
+///
+/// An act that fails leaves bytes, length and position as they were, and of the storage at most a part of the changes
+/// written; done again it ends as if nothing had happened.
+pub fn sweep<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: &MmapOptions, act: Act) {
+    let before = state(&stage(options));
+    let mut quiet = stage(options);
+    let answer = act(&mut quiet).unwrap_or_else(|e| panic!("{name} succeeds where nothing fails: {e}"));
+    let after = state(&quiet);
+    let finished = finish(&mut quiet);
+
+    let mut ends = String::new();
+    for failing in 0.. {
+        let mut has_failed = false;
+        // Looked at after the failure in one run, and not touched before it is done again in the other.
+        for look in [true, false] {
+            let mut e = stage(options);
+            e.rig.fail(None, failing, 1, ErrorKind::TimedOut);
+            let result = act(&mut e);
+            has_failed = e.rig.has_failed();
+            e.rig.mend();
+            let context = format!("{name}, call {failing} fails, looked at: {look}");
+            let got = match result {
+                Ok(got) => got,
+                Err(error) => {
+                    assert!(has_failed, "{context}: an error without a cause: {error}");
+                    let Error::Io { operation, source, .. } = &error else { panic!("{context}: {error}") };
+                    assert!(source.kind() == ErrorKind::TimedOut, "{context}: {error}");
+                    if look {
+                        write!(ends, "{operation}, ").expect("a string takes what it is given");
+                        let now = state(&e);
+                        assert!(now.bytes == before.bytes, "{context}: the bytes are as before");
+                        assert!(now.position == before.position, "{context}: the position is as before");
+                        assert!(is_partly_written(&before, &now.storage), "{context}: the storage is as before");
+                    }
+                    act(&mut e).unwrap_or_else(|error| panic!("{context}: it fails once more: {error}"))
+                }
+            };
+            assert!(got == answer, "{context}: the answer is the same in the end");
+            let now = state(&e);
+            assert!(now.bytes == after.bytes, "{context}: the bytes are the same in the end");
+            assert!(now.position == after.position, "{context}: the position is the same in the end");
+            assert!(finish(&mut e) == finished, "{context}: the storage is the same in the end");
+        }
+        if !has_failed {
+            break;
+        }
+        assert!(failing < 1000, "{name}: there is an end to its calls");
+    }
+    scene.note(name, ends.trim_end_matches(", "));
+}
+
+/// Sweeps the making of a mapping: an error leaves the storage as it was.
+pub fn sweep_mapping<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: &MmapOptions) {
+    let mut ends = String::new();
+    for failing in 0.. {
+        let (memory, rig) = (crate::storages::Memory::new(content()), crate::storages::Rig::default());
+        rig.fail(None, failing, 1, ErrorKind::TimedOut);
+        let mapped = options.map_storage(rig.around(memory.clone()));
+        let has_failed = rig.has_failed();
+        rig.mend();
+        match mapped {
+            Ok(map) => {
+                let len = map.as_slice().expect("what works again can be read").len();
+                assert!(len == memory.content().len(), "{name}: all of it is mapped");
+                // A hint may have failed.
+                if !has_failed {
+                    break;
+                }
+            }
+            Err(error) => {
+                let Error::Io { operation, source, .. } = &error else {
+                    panic!("{name}, call {failing} fails: {error}")
+                };
+                assert!(has_failed && source.kind() == ErrorKind::TimedOut, "{name}, call {failing} fails: {error}");
+                assert!(memory.content() == content(), "{name}, call {failing} fails: the storage is as before");
+                write!(ends, "{operation}, ").expect("a string takes what it is given");
+            }
+        }
+    }
+    scene.note(name, ends.trim_end_matches(", "));
+}
+
+/// Fails all calls of one kind from each on, and drops the mapping: no panic, and the storage is partly written at most.
+pub fn sweep_drop<B: FileBackend>(scene: &mut Scene<B>, op: Option<Op>) {
+    let before = state(&stage(&MmapOptions::new()));
+    let mut kept = 0;
+    for failing in 0.. {
+        let e = stage(&MmapOptions::new());
+        e.rig.fail(op, failing, usize::MAX, ErrorKind::TimedOut);
+        let Emulated { memory, map, .. } = e;
+        drop(map);
+        let storage = memory.content();
+        assert!(is_partly_written(&before, &storage), "call {failing} fails: the storage is partly written at most");
+        if Some(&storage) == before.bytes.as_ref() {
+            break;
+        }
+        kept += 1;
+        assert!(failing < 1000, "there is an end to its calls");
+    }
+    scene.eq("drops that could not write all", kept > 0, true);
+    scene.note("how many", kept);
+}

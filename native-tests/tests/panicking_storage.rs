@@ -1,0 +1,114 @@
+//! A storage that panics: the panic is passed on, and the mapping is as usable afterwards as after an error.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use native_tests::others::{PAGE, pattern};
+use native_tests::storages::Memory;
+use portable_mmap::{BufferedMmap, MmapOptions, Mode, Storage};
+
+/// Memory of which one call panics: the one that finds the number counted down to 1.
+struct Panicking {
+    memory: Memory,
+    countdown: Arc<AtomicUsize>,
+}
+
+impl Panicking {
+    fn call(&self) {
+        let before = self.countdown.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        assert!(before != Ok(1), "the storage panics");
+    }
+}
+
+impl Storage for Panicking {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        // Halfway through: some bytes of the buffer are changed already.
+        let half = buf.len() / 2;
+        self.memory.read_at(&mut buf[..half], offset)?;
+        self.call();
+        self.memory.read_at(buf, offset)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        self.call();
+        self.memory.write_at(buf, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.call();
+        self.memory.len()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.call();
+        self.memory.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.call();
+        Ok(())
+    }
+
+    fn mode(&self) -> io::Result<Mode> {
+        self.memory.mode()
+    }
+}
+
+type Map = BufferedMmap<Panicking>;
+
+/// Plays an act once for each of its calls, which panics; afterwards the mapping holds what it held, the act succeeds,
+/// and all changes reach the storage.
+fn survives(name: &str, act: fn(&mut Map)) {
+    for call in 1.. {
+        let (memory, countdown) = (Memory::new(pattern(3 * PAGE)), Arc::new(AtomicUsize::new(0)));
+        let storage = Panicking { memory: memory.clone(), countdown: countdown.clone() };
+        let mut map = MmapOptions::new().map_storage(storage).unwrap();
+        map[5] = 0;
+        map[2 * PAGE..2 * PAGE + 3].fill(0);
+        let mut want = pattern(3 * PAGE);
+        want[5] = 0;
+        want[2 * PAGE..2 * PAGE + 3].fill(0);
+
+        countdown.store(call, Ordering::Relaxed);
+        let ended = catch_unwind(AssertUnwindSafe(|| act(&mut map)));
+        let left = countdown.swap(0, Ordering::Relaxed);
+        if ended.is_ok() {
+            assert!(left > 0 && call > 1, "{name}: one call after the other panics, until there is none");
+            return;
+        }
+        assert!(!map.is_closed(), "{name}, call {call}: the mapping is open");
+        assert!(map.get_slice(..).unwrap() == want, "{name}, call {call}: the bytes are as before");
+        act(&mut map);
+        if !map.is_closed() {
+            want = map.get_slice(..).unwrap();
+            map.flush().unwrap();
+        }
+        assert!(memory.content() == want, "{name}, call {call}: the storage holds what the mapping holds");
+    }
+}
+
+#[test]
+fn a_panicking_read_leaves_the_mapping_usable() {
+    survives("as_slice", |map| drop(map.as_slice().unwrap().to_vec()));
+    survives("slice face", |map| drop(map.to_vec()));
+    survives("range_mut", |map| map.range_mut(PAGE - 1..=PAGE).unwrap().fill(7));
+    survives("read_bytes", |map| drop(map.read_bytes(None).unwrap().to_vec()));
+    survives("find", |map| assert_eq!(map.find(b"no such bytes").unwrap(), None));
+    survives("move_within", |map| map.move_within(PAGE, 0, 100).unwrap());
+}
+
+#[test]
+fn a_panicking_write_keeps_every_change() {
+    survives("flush", |map| map.flush().unwrap());
+    survives("flush_async", |map| map.flush_async().unwrap());
+    survives("close", |map| map.close().unwrap());
+}
+
+#[test]
+fn a_panic_in_the_midst_of_a_resize_leaves_the_old_mapping() {
+    survives("grow", |map| map.resize(5 * PAGE + 1).unwrap());
+    survives("shrink", |map| map.resize(PAGE + 1).unwrap());
+    survives("refresh", |map| map.refresh().unwrap());
+}
