@@ -15,7 +15,8 @@ wasm-tests suite --native PROGRAM --wasip1 WASM --wasip2 WASM [--filter TEXT] [-
                  [--jobs N] [--time SECONDS] [--memory MIB] [--scratch DIR]
     Runs every case of the suite's program on each column: natively with the backends Mapped and Buffered, and in
     wasmtime. Succeeds only if every column has passed every case with one and the same transcript.
-    --filter runs the cases whose names contain TEXT; --show prints their transcripts.
+    --filter runs the cases whose names contain TEXT; --show prints their transcripts and, in
+    wasmtime, their calls for files by name.
 
 wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--env NAME[=VALUE]]...
                [--time SECONDS] [--memory MIB] WASM [ARGUMENT]...

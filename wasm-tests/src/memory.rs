@@ -48,9 +48,8 @@ mod imp {
     impl Memory {
         fn new(capacity: usize, guard: usize) -> rustix::io::Result<Self> {
             let reserved = capacity + guard;
-            let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
             // SAFETY: new addresses, chosen by the system.
-            let start = unsafe { mmap_anonymous(null_mut(), reserved, ProtFlags::empty(), flags) }?;
+            let start = unsafe { mmap_anonymous(null_mut(), reserved, ProtFlags::empty(), MapFlags::PRIVATE) }?;
             let memory = Self { start, reserved, capacity, size: AtomicUsize::new(0) };
             // A huge page would be counted whole where a guest has touched one byte of it. It is advice: where it fails
             // there are none.

@@ -1,8 +1,9 @@
 //! Host calls for files, counted by name: the functions of WASI are shadowed by ones that count and then do the same.
 //!
-//! [`p1`] and [`p2`] stand between the guest and wasmtime-wasi. Every call for a file goes through one function there, which
-//! knows its name, asks the [`Counter`] before it and tells it afterwards. Standard streams are not counted. [`marks`] sees
-//! the guest's output and takes the counts at the lines between which a case is [`counted`](native_tests::Scene::counted).
+//! `p1` and `p2` stand between the guest and wasmtime-wasi. Every call for a file goes through one function there, which
+//! knows its name and tells the counter: whoever wants to fail or shorten the n-th call of a name does it in that function.
+//! Standard streams are not counted. `marks` sees the guest's output and takes the counts at the lines between which a case
+//! is [`counted`](native_tests::Scene::counted).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -55,7 +55,9 @@ fn word(memory: &[u8], at: Word) -> Option<u32> {
 /// Shadows functions: group and name, as in the witx, then parameters; `moved` is where the count of bytes goes. The first
 /// parameter is the file.
 macro_rules! shadow {
-    ($linker:ident: $($group:ident $name:ident($fd:ident $(, $arg:ident: $type:ty)*) $(moves $moved:ident)? $(, $await:ident)?;)*) => {$(
+    ($linker:ident: $(
+        $group:ident $name:ident($fd:ident $(, $arg:ident: $type:ty)*) $(moves $moved:ident)? $(, $await:ident)?;
+    )*) => {$(
         $linker.func_wrap(
             "wasi_snapshot_preview1",
             stringify!($name),
