@@ -260,7 +260,7 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// [`Error::ReadOnly`] on [`Access::Read`] and [`Access::Copy`]; [`Error::Untracked`]; [`Error::OutOfRange`] for a
     /// length of 0 or a file too long; [`Error::Unsupported`] where shared anonymous memory would grow;
-    /// [`Error::NoMemory`]; [`Error::Io`]. The mapping and the file are as before. On Windows it is an error while
+    /// [`Error::NoMemory`]; [`Error::Io`]. The mapping and the file are as before. On Windows shortening is an error while
     /// another mapping of the file is alive.
     pub fn resize(&mut self, len: usize) -> Result<()> {
         let backend = self.backend()?;

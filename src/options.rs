@@ -63,7 +63,8 @@ bitflags! {
         const READ = 1 << 0;
         /// The bytes may be changed.
         const WRITE = 1 << 1;
-        /// The bytes may be executed: read-only OS mappings alone.
+        /// The bytes may be executed: read-only OS mappings alone. On Windows the file has to be open for execution too,
+        /// which [`MmapOptions::open`] does not ask for.
         const EXEC = 1 << 2;
     }
 }
