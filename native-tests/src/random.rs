@@ -56,11 +56,16 @@ impl Random {
 #[must_use]
 pub fn patternless(len: usize) -> Vec<u8> {
     let mut random = Random::new(len as u64);
-    // An interpreter repeats bytes faster than it makes them.
-    let period = if cfg!(miri) { len.min(1021) } else { len };
-    let mut bytes: Vec<u8> = (0..period).map(|_| random.number().to_le_bytes()[7]).collect();
-    while bytes.len() < len {
-        bytes.extend_from_within(..bytes.len().min(len - bytes.len()));
+    if !cfg!(miri) {
+        return (0..len).map(|_| random.number().to_le_bytes()[7]).collect();
     }
+    // An interpreter repeats bytes faster than it makes them: every few hundred a number that nobody else has.
+    let base: Vec<u8> = (0..247).map(|_| random.number().to_le_bytes()[7]).collect();
+    let mut bytes = Vec::with_capacity(len + 256);
+    while bytes.len() < len {
+        bytes.extend_from_slice(&base);
+        bytes.extend_from_slice(&random.number().to_le_bytes());
+    }
+    bytes.truncate(len);
     bytes
 }

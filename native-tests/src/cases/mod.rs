@@ -27,7 +27,7 @@ mod scripts;
 mod search;
 mod shrunken;
 mod slice;
-mod storage;
+mod storages;
 mod traits;
 mod write_back;
 mod writing;
@@ -56,7 +56,7 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         shrunken::cases(),
         errors::cases(),
         loading::cases(),
-        storage::cases(),
+        storages::cases(),
         faults::cases(),
         differences::cases(),
         write_back::cases(),
@@ -67,4 +67,21 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         counting::cases(),
     ];
     subjects.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use portable_mmap::{Buffered, OsFile};
+
+    use super::all;
+
+    #[test]
+    fn every_case_has_a_name_of_its_own() {
+        let mut names = HashSet::new();
+        for case in all::<Buffered<OsFile>>() {
+            assert!(names.insert(case.name), "there are two cases {}", case.name);
+        }
+    }
 }

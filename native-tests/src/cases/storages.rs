@@ -9,7 +9,7 @@ use crate::others::{PAGE, pattern};
 use crate::storages::{Emulated, Memory, Op, Rig};
 use crate::{FileBackend, Scene, cases};
 
-cases!("storage":
+cases!("storages":
     a_mode_admits_what_it_allows,
     extending_needs_a_storage_that_can_be_written,
     a_refused_storage_is_untouched,
