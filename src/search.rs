@@ -47,11 +47,11 @@ pub(crate) fn rfind<'b>(
     piece: impl Fn(Range<usize>) -> Result<&'b [u8]>,
 ) -> Result<Option<usize>> {
     let Range { start, mut end } = range;
-    let finder = FinderRev::new(needle);
+    let finder = LastFinder::new(needle);
     let mut step = FIRST_STEP;
     while end - start >= needle.len() {
         let piece_start = end.saturating_sub(step.max(needle.len().saturating_mul(2))).max(start);
-        if let Some(index) = finder.rfind(piece(piece_start..end)?) {
+        if let Some(index) = finder.find(piece(piece_start..end)?) {
             return Ok(Some(piece_start + index));
         }
         if piece_start == start {
@@ -61,6 +61,48 @@ pub(crate) fn rfind<'b>(
         step = (step * 2).min(MAX_STEP);
     }
     Ok(None)
+}
+
+/// Finds the last occurrence with the search for the first.
+///
+/// `memchr` searches forwards with vectors, and backwards a byte at a time. So blocks are taken from the back, each is
+/// searched forwards, and only the one that holds an occurrence at all is searched backwards, for its last. Both searches
+/// take linear time whatever the needle is, and so does this.
+struct LastFinder<'n> {
+    forwards: Finder<'n>,
+    backwards: FinderRev<'n>,
+}
+
+impl<'n> LastFinder<'n> {
+    /// The block that is searched backwards at once, in bytes: an occurrence near the end is found with one search.
+    const LAST_BLOCK: usize = 512;
+    /// The longest block: what is searched twice, where it holds an occurrence.
+    const MAX_BLOCK: usize = 32 << 10;
+
+    fn new(needle: &'n [u8]) -> Self {
+        Self { forwards: Finder::new(needle), backwards: FinderRev::new(needle) }
+    }
+
+    fn find(&self, bytes: &[u8]) -> Option<usize> {
+        let needle = self.forwards.needle();
+        if needle.len() < 2 {
+            // One byte is searched for backwards with vectors too.
+            return self.backwards.rfind(bytes);
+        }
+        // A block begins where the one behind it does, less the needle's length at least: so all of them together take
+        // at most twice the time of their bytes.
+        let (mut end, mut block) = (bytes.len(), Self::LAST_BLOCK.max(needle.len() * 2));
+        let mut start = end.saturating_sub(block);
+        let mut found = self.backwards.rfind(&bytes[start..end]);
+        while found.is_none() && start > 0 {
+            end = start + needle.len() - 1;
+            block = (block * 2).min(Self::MAX_BLOCK.max(needle.len() * 2));
+            start = end.saturating_sub(block);
+            let bytes = &bytes[start..end];
+            found = self.forwards.find(bytes).and_then(|first| Some(first + self.backwards.rfind(&bytes[first..])?));
+        }
+        Some(start + found?)
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +121,36 @@ mod tests {
             let within: Vec<_> = needles.into_iter().filter(|&at| range.start <= at && at + 6 <= range.end).collect();
             assert_eq!(find(range.clone(), b"needle", piece).unwrap(), within.first().copied());
             assert_eq!(rfind(range, b"needle", piece).unwrap(), within.last().copied());
+        }
+    }
+
+    #[test]
+    fn the_last_occurrence_is_found_wherever_it_lies() {
+        let (block, lengths) = (LastFinder::LAST_BLOCK, [1, 2, 3, 7, 300, 1000]);
+        for len in lengths {
+            let needle: Vec<u8> = (0..len).map(|i| b'a' + u8::try_from(i % 7).unwrap()).collect();
+            let finder = LastFinder::new(&needle);
+            let mut bytes = vec![b'.'; 9 * block];
+            assert_eq!(finder.find(&bytes), None, "{len}");
+            // Each lies behind those before it, and over each border of blocks once; an interpreter tries a few.
+            for at in (0..=bytes.len() - len).step_by(if cfg!(miri) { 509 } else { 1 }) {
+                bytes[at..at + len].copy_from_slice(&needle);
+                assert_eq!(finder.find(&bytes), Some(at), "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_of_many_is_found() {
+        // Periodic needles in periodic bytes: what makes a naive search quadratic.
+        let len = if cfg!(miri) { 6 << 10 } else { 6 << 16 };
+        for unit in ["a", "ab", "aab"] {
+            let bytes = unit.repeat(len / unit.len());
+            let needle = &bytes[..bytes.len() / 4];
+            let absent = format!("b{needle}");
+            let finder = LastFinder::new(needle.as_bytes());
+            assert_eq!(finder.find(bytes.as_bytes()), bytes.rfind(needle), "{unit}");
+            assert_eq!(LastFinder::new(absent.as_bytes()).find(bytes.as_bytes()), bytes.rfind(&absent), "{unit}");
         }
     }
 
