@@ -172,7 +172,7 @@ impl Backend for Mapped {
             Ok((region, guard))
         })?;
         // A guard needs the file to map again what it had replaced.
-        let source = Some(source).filter(|_| plan.track_file || plan.guard);
+        let source = (plan.track_file || plan.guard).then_some(source);
         Ok(Self::new(region, guard, source, plan))
     }
 
