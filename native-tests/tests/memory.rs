@@ -20,6 +20,7 @@ static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 
 struct Failing;
 
+#[allow(deprecated, reason = "its new name is newer than Rust 1.95")]
 fn is_refused(size: usize) -> bool {
     if size < FAIL_FROM.load(Relaxed) {
         return false;
@@ -181,7 +182,7 @@ fn a_resize_without_memory(path: &Path) {
     map.close().expect("closes");
     let mut want = content;
     want[5] = 0;
-    assert!(fs::read(path).expect("reads") == want);
+    assert_eq!(fs::read(path).expect("reads"), want);
 }
 
 fn bookkeeping_is_small(path: &Path) {

@@ -16,6 +16,7 @@ struct Panicking {
 }
 
 impl Panicking {
+    #[allow(deprecated, reason = "its new name is newer than Rust 1.95")]
     fn call(&self) {
         let before = self.countdown.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         assert!(before != Ok(1), "the storage panics");

@@ -41,7 +41,7 @@ fn mapped(content: &[u8]) -> BufferedMmap<Memory> {
 fn threads_load_the_same_range() {
     let content = content();
     let map = mapped(&content);
-    in_threads(|_| assert!(map[..] == content[..]));
+    in_threads(|_| assert_eq!(map[..], content[..]));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn threads_load_ranges_that_overlap() {
             // Forwards, backwards, and from the middle: each meets what the others have just loaded.
             let page = [page, PAGES - 3 - page, (page + PAGES / 2) % (PAGES - 2)][number % 3];
             let range = page * PAGE + 1..(page + 2) * PAGE;
-            assert!(map[range.clone()] == content[range]);
+            assert_eq!(map[range.clone()], content[range]);
         }
     });
 }
@@ -67,13 +67,13 @@ fn threads_load_while_borrows_of_loaded_ranges_are_alive() {
         let mut alive = Vec::new();
         for page in (number..PAGES - 1).step_by(THREADS) {
             alive.push((page, &map[page * PAGE..(page + 1) * PAGE]));
-            assert!(first == &content[..PAGE]);
+            assert_eq!(first, &content[..PAGE]);
         }
         for (page, bytes) in alive {
-            assert!(bytes == &content[page * PAGE..(page + 1) * PAGE]);
+            assert_eq!(bytes, &content[page * PAGE..(page + 1) * PAGE]);
         }
     });
-    assert!(second == &content[2 * PAGE..2 * PAGE + 5]);
+    assert_eq!(second, &content[2 * PAGE..2 * PAGE + 5]);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn threads_search_and_pick() {
 fn every_page_is_read_once_however_many_ask_for_it() {
     let content = content();
     let Emulated { rig, map, .. } = Emulated::new(content.clone());
-    in_threads(|_| assert!(map[..] == content[..]));
+    in_threads(|_| assert_eq!(map[..], content[..]));
     assert_eq!(rig.count(Op::Read).1, content.len() as u64);
 }
 

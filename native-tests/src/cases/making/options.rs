@@ -139,7 +139,7 @@ fn hints_never_fail_and_change_nothing<B: FileBackend>(scene: &mut Scene<B>) {
             for prot in [Prot::READ, Prot::WRITE, Prot::READ | Prot::WRITE] {
                 let file = scene.file("f", &content);
                 let mut map = scene.map(MmapOptions::new().flags(flags | hints).prot(prot), &file).unwrap();
-                assert!(map.as_slice().unwrap() == content);
+                assert_eq!(map.as_slice().unwrap(), content);
                 let mut want = content.clone();
                 if prot.contains(Prot::WRITE) {
                     map[5000] ^= 1;

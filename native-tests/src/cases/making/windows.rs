@@ -114,7 +114,7 @@ fn an_untouched_window_writes_nothing<B: FileBackend>(scene: &mut Scene<B>) {
     let content = pattern(2 * 65_536);
     let file = scene.file("f", &content);
     let mut map = scene.map(MmapOptions::new().offset(STEP), &file).unwrap();
-    assert!(map[..] == content[65_536..]);
+    assert_eq!(map[..], content[65_536..]);
     write_through(&file, STEP + 5, b"of another");
     map.flush().unwrap();
     map.close().unwrap();
