@@ -119,7 +119,7 @@ doc: rust ## builds the documentation, without a warning
 # The library alone: the harness wants a newer Rust, because wasmtime does.
 .PHONY: msrv
 msrv: rust
-	$(call ensure,rustup run $(MSRV) rustc --version,toolchain install $(MSRV) --profile minimal)
+	$(call ensure,rustup run $(MSRV) rustc --version,toolchain install $(MSRV) --profile minimal --no-self-update)
 	@echo '== Rust $(MSRV), the oldest that the library is for'
 	@rustup run $(MSRV) cargo check -p portable-mmap
 
@@ -134,7 +134,7 @@ deny: rust
 # the other lets pass.
 .PHONY: miri
 miri: rust ## looks for undefined behaviour in the emulation, with the interpreter of nightly Rust
-	$(call ensure,rustup run nightly cargo miri --version && test -d "$$(rustup run nightly rustc --print sysroot)/lib/rustlib/src/rust",toolchain install nightly --profile minimal --component miri --component rust-src)
+	$(call ensure,rustup run nightly cargo miri --version && test -d "$$(rustup run nightly rustc --print sysroot)/lib/rustlib/src/rust",toolchain install nightly --profile minimal --no-self-update --component miri --component rust-src)
 	@for model in stacked tree; do \
 		echo "== Miri, $$model borrows"; \
 		flags=-Zmiri-disable-isolation; \

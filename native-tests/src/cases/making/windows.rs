@@ -84,13 +84,13 @@ fn windows_that_tile_a_file_write_all_of_it<B: FileBackend>(scene: &mut Scene<B>
         .map(|i| window(scene, "f", i * STEP, (content.len() - usize::try_from(i).unwrap() * 65_536).min(65_536)))
         .collect();
     // The last first: each is its own.
-    for map in maps.iter_mut().rev() {
-        map[..].iter_mut().for_each(|byte| *byte = !*byte);
+    for (map, letter) in maps.iter_mut().zip(*b"abcdef").rev() {
+        map[..].fill(letter);
     }
     for map in &mut maps {
         map.close().unwrap();
     }
-    let want: Vec<u8> = content.iter().map(|byte| !byte).collect();
+    let want: Vec<u8> = b"abcdef".iter().flat_map(|letter| [*letter; 65_536]).take(content.len()).collect();
     scene.file_is("f", want);
 }
 
