@@ -133,7 +133,7 @@ fn writable_and_executable_memory_is_unsupported<B: FileBackend>(scene: &mut Sce
 }
 
 fn hints_never_fail_and_change_nothing<B: FileBackend>(scene: &mut Scene<B>) {
-    let content = pattern(10_000);
+    let content = pattern(5_001);
     for hints in subsets(Flags::POPULATE | Flags::NORESERVE | Flags::STACK) {
         for flags in [Flags::empty(), Flags::SHARED, Flags::PRIVATE] {
             for prot in [Prot::READ, Prot::WRITE, Prot::READ | Prot::WRITE] {
