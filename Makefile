@@ -137,7 +137,7 @@ miri: rust ## looks for undefined behaviour in the emulation, with the interpret
 	$(call ensure,rustup run nightly cargo miri --version && test -d "$$(rustup run nightly rustc --print sysroot)/lib/rustlib/src/rust",toolchain install nightly --profile minimal --no-self-update --component miri --component rust-src)
 	@for model in stacked tree; do \
 		echo "== Miri, $$model borrows"; \
-		flags=-Zmiri-disable-isolation; \
+		flags=-Zmiri-disable-isolation; export RUST_BACKTRACE=0; \
 		if [ $$model = tree ]; then flags="$$flags -Zmiri-tree-borrows"; fi; \
 		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p portable-mmap --lib -- --skip search:: && \
 		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p native-tests --test miri && \
