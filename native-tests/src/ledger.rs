@@ -5,23 +5,49 @@
 pub struct Exception {
     /// The case's name.
     pub case: &'static str,
-    /// The column's name: `native Mapped`, `native Buffered`, `wasip1` or `wasip2`.
+    /// The column's name.
     pub column: &'static str,
     /// The property of the platform that makes it impossible.
     pub reason: &'static str,
 }
 
-/// All of them. One that does not occur any more is a failure too.
-#[cfg(not(windows))]
-pub const LEDGER: &[Exception] = &[Exception {
-    case: "flush/cut_off_changes_reach_the_file_once_it_has_grown_again",
-    column: "native Mapped",
-    reason: "an operating system takes mapped pages away when their file is cut: changes there are lost, not kept",
-}];
+/// What decides which cases a column can hold: the backend, and the system or the host that serves its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Platform {
+    /// Mappings of a unix.
+    MappedUnix,
+    /// Mappings of Windows.
+    MappedWindows,
+    /// The emulation, wherever it is.
+    Buffered,
+}
 
-/// All of them. One that does not occur any more is a failure too.
-#[cfg(windows)]
-pub const LEDGER: &[Exception] = &[
+impl Platform {
+    /// The mappings of the system that this is compiled for.
+    pub const MAPPED_HERE: Self = if cfg!(windows) { Self::MappedWindows } else { Self::MappedUnix };
+
+    /// The exceptions of a column of this platform. One that does not occur any more is a failure too.
+    pub fn exceptions(self, column: &'static str) -> impl Iterator<Item = Exception> {
+        let entries = LEDGER.iter().filter(move |entry| entry.platform == self);
+        entries.map(move |&Entry { case, reason, .. }| Exception { case, column, reason })
+    }
+}
+
+/// A line of the ledger.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    case: &'static str,
+    platform: Platform,
+    reason: &'static str,
+}
+
+/// All of them.
+const LEDGER: &[Entry] = &[
+    Entry {
+        case: "flush/cut_off_changes_reach_the_file_once_it_has_grown_again",
+        platform: Platform::MappedUnix,
+        reason: "an operating system takes mapped pages away when their file is cut: changes there are lost, not kept",
+    },
     uncut("flush/cut_off_changes_reach_the_file_once_it_has_grown_again"),
     uncut("flush/a_change_behind_a_cut_is_truncated_and_stays"),
     uncut("flush/a_change_that_a_cut_divides_is_written_up_to_it"),
@@ -49,7 +75,6 @@ pub const LEDGER: &[Exception] = &[
 ];
 
 /// A case that cuts a file beneath its mapping.
-#[cfg(windows)]
-const fn uncut(case: &'static str) -> Exception {
-    Exception { case, column: "native Mapped", reason: "Windows refuses to cut a file that is mapped" }
+const fn uncut(case: &'static str) -> Entry {
+    Entry { case, platform: Platform::MappedWindows, reason: "Windows refuses to cut a file that is mapped" }
 }

@@ -1,0 +1,283 @@
+"use strict";
+
+const report = JSON.parse(document.getElementById("report").textContent);
+const ran = report.columns.filter((column) => column.state === "ran");
+const byKey = new Map(report.columns.map((column) => [column.key, column]));
+
+/** Equal lines before the first difference, and lines after it, that are shown at first. */
+const BEFORE = 3, AFTER = 12;
+
+/** An element. Strings among its children become text, whatever they hold. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== undefined && child !== null));
+  return element;
+}
+
+const number = (value) => value.toLocaleString("en");
+const some = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
+const duration = (seconds) => seconds < 60 ? `${seconds.toFixed(seconds < 1 ? 3 : 1)} s`
+  : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+function bytes(count) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  for (; count >= 1024 && unit < units.length - 1; unit += 1) count /= 1024;
+  return `${unit === 0 ? count : count.toFixed(1)} ${units[unit]}`;
+}
+
+function showVerdict() {
+  const verdict = document.getElementById("verdict");
+  verdict.className = report.passed ? "passed" : "failed";
+  verdict.dataset.passed = report.passed;
+  verdict.textContent = report.passed
+    ? `Passed: ${some(report.cases.length, "case")} on ${some(ran.length, "column")}, with equal transcripts`
+    : `Failed: ${some(report.counts.failed, "failure")}, and ${number(report.counts.passed)} passed`;
+  const about = [`Begun ${new Date(report.started * 1000).toLocaleString()}`, `${duration(report.seconds)} in all`];
+  if (report.filter !== null) about.push(`only “${report.filter}”, which left out ${some(report.left_out, "case")}`);
+  document.getElementById("about").textContent = `${about.join("; ")}.`;
+  const problems = document.getElementById("problems");
+  problems.hidden = report.problems.length === 0;
+  problems.querySelector("ul").append(...report.problems.map((problem) => make("li", {}, problem)));
+}
+
+function showColumns() {
+  const counts = ["cases", "passed", "failed", "excepted"];
+  const calls = [["reads", number], ["bytes_read", bytes], ["writes", number], ["bytes_written", bytes],
+    ["syncs", number], ["stats", number]];
+  const title = (name) => name[0].toUpperCase() + name.slice(1).replace("_", " ");
+  const heads = ["Column", ...counts.map(title), "Time", ...calls.map(([name]) => title(name))];
+  const head = make("tr", {}, ...heads.map((text, index) =>
+    make("th", { scope: "col", class: index === 0 ? "first" : undefined }, text)));
+  const rows = report.columns.map((column) => {
+    const row = make("tr", {}, make("th", { scope: "row", class: "first" }, make("strong", {}, column.name),
+      make("span", { class: "what" }, column.what)));
+    if (column.state !== "ran") {
+      row.append(make("td", { class: "excepted", "data-column": column.key, "data-count": "absent" }, "absent"),
+        make("td", { colspan: heads.length - 2 }));
+      return row;
+    }
+    for (const name of counts) {
+      const colour = name === "cases" ? undefined : column[name] === 0 ? "zero" : name;
+      row.append(make("td", { class: colour, "data-column": column.key, "data-count": name }, number(column[name])));
+    }
+    row.append(make("td", { "data-column": column.key, "data-count": "seconds" }, duration(column.seconds)));
+    if (column.calls === null) {
+      row.append(make("td", { colspan: calls.length, class: "zero" }, "not counted"));
+    } else {
+      for (const [name, show] of calls) {
+        row.append(make("td", { "data-column": column.key, "data-count": name, title: number(column.calls[name]) },
+          show(column.calls[name])));
+      }
+    }
+    return row;
+  });
+  document.getElementById("columns").append(make("thead", {}, head), make("tbody", {}, ...rows));
+  for (const column of report.columns.filter((column) => column.state === "absent")) {
+    document.getElementById("absent").append(make("dt", {}, `${column.name} is absent`), make("dd", {}, column.reason));
+  }
+}
+
+function showLedger() {
+  const ledger = document.getElementById("ledger");
+  for (const { case: name, column, reason } of report.ledger) {
+    ledger.append(make("li", {}, make("span", { class: "name" }, name), `, ${byKey.get(column)?.name ?? column}: ${reason}`));
+  }
+  if (report.ledger.length === 0) ledger.append(make("li", {}, "It is empty."));
+}
+
+/** A button that opens and closes something. */
+function opener(text, attributes, toggle) {
+  const button = make("button", { type: "button", "aria-expanded": "false", ...attributes }, text);
+  button.addEventListener("click", () => {
+    const open = button.getAttribute("aria-expanded") !== "true";
+    button.setAttribute("aria-expanded", open);
+    toggle(open);
+  });
+  return button;
+}
+
+const subjects = new Map();
+
+function showCases() {
+  const table = document.getElementById("cases");
+  table.append(make("thead", {}, make("tr", {}, make("th", { scope: "col", class: "first" }, "Case"),
+    ...ran.map((column) => make("th", { scope: "col" }, column.name)))));
+  for (const item of report.cases) {
+    const name = item.name.includes("/") ? item.name.slice(0, item.name.indexOf("/")) : "cases";
+    if (!subjects.has(name)) subjects.set(name, { name, cases: [], open: false });
+    subjects.get(name).cases.push(item);
+  }
+  for (const subject of subjects.values()) table.append(bodyOf(subject));
+}
+
+function bodyOf(subject) {
+  const failed = (item) => ran.some((column) => item.cells[column.key].state === "failed");
+  subject.open = subject.cases.some(failed);
+  subject.button = opener(`${subject.name}, ${some(subject.cases.length, "case")}`, {}, (open) => {
+    subject.open = open;
+    applyFilter();
+  });
+  const sums = ran.map((column) => {
+    const of = (state) => subject.cases.filter((item) => item.cells[column.key].state === state).length;
+    const parts = [[of("failed"), "failed"], [of("excepted"), "excepted"], [of("passed"), "passed"]];
+    const text = parts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`).join(", ");
+    return make("td", { class: of("failed") > 0 ? "failed" : "passed" }, text);
+  });
+  const head = make("tr", { class: "subject" }, make("th", { scope: "rowgroup", class: "first" }, subject.button), ...sums);
+  subject.rows = subject.cases.map(rowOf);
+  return make("tbody", {}, head, ...subject.rows.map(({ row }) => row));
+}
+
+function rowOf(item) {
+  const entry = { item, states: new Set(), details: null };
+  const short = item.name.slice(item.name.indexOf("/") + 1).replaceAll("_", "_\u200b");
+  const button = opener(short, { class: "name", title: item.name }, (open) => {
+    if (open && entry.details === null) {
+      entry.details = detailsOf(item);
+      entry.row.after(entry.details);
+    }
+    if (entry.details !== null) entry.details.hidden = !open;
+  });
+  const cells = ran.map((column) => {
+    const cell = item.cells[column.key];
+    entry.states.add(cell.state);
+    const word = cell.state === "failed" ? `failed: ${cell.failure.kind}` : cell.state;
+    return make("td", { class: cell.state, "data-state": cell.state }, word);
+  });
+  entry.row = make("tr", { class: "case", "data-case": item.name }, make("th", { scope: "row", class: "first" }, button), ...cells);
+  entry.button = button;
+  return entry;
+}
+
+/** What became of a case on each column: those that are alike together. */
+function detailsOf(item) {
+  const box = make("div", {}, make("p", {}, make("code", {}, item.name)));
+  const odd = ran.filter((column) => item.cells[column.key].failure !== undefined);
+  for (const column of odd) box.append(outcomeOf(item, column));
+  for (const column of ran.filter((column) => !odd.includes(column))) box.append(outcomeOf(item, column));
+  const seen = new Map();
+  for (const column of ran) {
+    const index = item.cells[column.key].transcript;
+    if (!seen.has(index)) seen.set(index, []);
+    seen.get(index).push(column.name);
+  }
+  for (const [index, names] of seen) {
+    const lines = report.transcripts[index];
+    const list = make("ol", { class: "lines", tabindex: "0", "aria-label": "Transcript", hidden: true });
+    const whose = names.length === ran.length && ran.length > 1 ? "all columns" : names.join(", ");
+    box.append(opener(`Transcript of ${whose}: ${some(lines.length, "line")}`, {}, (open) => {
+      if (list.childElementCount === 0) list.append(...lines.map((line) => make("li", { class: "line" }, line)));
+      list.hidden = !open;
+    }), list);
+  }
+  return make("tr", {}, make("td", { class: "details", colspan: ran.length + 1 }, box));
+}
+
+function outcomeOf(item, column) {
+  const cell = item.cells[column.key];
+  const calls = cell.calls === undefined ? "calls not counted"
+    : Object.entries(cell.calls).map(([name, [count, moved]]) =>
+      `${name} ${number(count)}×${moved > 0 ? ` ${bytes(moved)}` : ""}`).join(", ") || "no calls";
+  const box = make("div", { class: `outcome is-${cell.state}` },
+    make("strong", {}, column.name), " ", make("span", { class: `tag ${cell.state}` }, cell.state),
+    make("span", { class: "cost" }, ` ${duration(cell.seconds)}; ${calls}`));
+  if (cell.reason !== undefined) box.append(make("p", {}, `Ledger: ${cell.reason}.`));
+  const failure = cell.failure;
+  if (failure === undefined) return box;
+  if (failure.difference === undefined) box.append(make("pre", {}, failure.text));
+  else box.append(sidesOf(item, column, failure.difference));
+  if (failure.seed !== undefined) box.append(make("p", {}, `The seed is ${failure.seed}.`));
+  box.append(make("p", {}, "Again: ", make("code", {}, failure.again)));
+  return box;
+}
+
+/** Two transcripts side by side, from just before their first difference. */
+function sidesOf(item, column, difference) {
+  const reference = byKey.get(difference.reference);
+  const theirs = report.transcripts[item.cells[reference.key].transcript];
+  const ours = report.transcripts[item.cells[column.key].transcript];
+  const length = Math.max(theirs.length, ours.length);
+  const first = difference.line - 1;
+  const body = make("tbody");
+  const show = (from, to) => {
+    const rows = [];
+    for (let at = Math.max(from, 0); at < Math.min(to, length); at += 1) {
+      const other = theirs[at] !== ours[at];
+      const [left, right] = other ? apart(theirs[at], ours[at]) : [[theirs[at]], [ours[at]]];
+      rows.push(make("tr", { class: other ? "other" : undefined }, make("td", {}, number(at + 1)),
+        make("td", {}, other ? "≠" : ""), make("td", { class: "line" }, ...left), make("td", { class: "line" }, ...right)));
+    }
+    body.replaceChildren(...rows);
+  };
+  show(first - BEFORE, first + AFTER);
+  const head = make("tr", {}, make("th", { scope: "col" }, "Line"), make("th", { "aria-label": "differs" }),
+    make("th", { scope: "col" }, reference.name), make("th", { scope: "col" }, column.name));
+  const box = make("div", {}, make("p", {}, `The transcripts differ from line ${number(difference.line)} on.`),
+    make("table", { class: "sides" }, make("thead", {}, head), body));
+  if (first > BEFORE || first + AFTER < length) {
+    const all = make("button", { type: "button", class: "plain" }, `Show all ${some(length, "line")}`);
+    all.addEventListener("click", () => { show(0, length); all.remove(); });
+    box.append(all);
+  }
+  return box;
+}
+
+/** Two lines, with what lies between their common beginning and end marked. */
+function apart(theirs, ours) {
+  if (theirs === undefined) return [[make("em", {}, "(ends here)")], [ours]];
+  if (ours === undefined) return [[theirs], [make("em", {}, "(ends here)")]];
+  const [left, right] = [[...theirs], [...ours]];
+  const most = Math.min(left.length, right.length);
+  let start = 0, end = 0;
+  while (start < most && left[start] === right[start]) start += 1;
+  while (end < most - start && left[left.length - 1 - end] === right[right.length - 1 - end]) end += 1;
+  return [left, right].map((line) => [line.slice(0, start).join(""),
+    make("mark", {}, line.slice(start, line.length - end).join("")), line.slice(line.length - end).join("")]);
+}
+
+const form = document.getElementById("filter");
+
+function applyFilter() {
+  const state = form.elements.state.value;
+  const text = form.elements.text.value.trim().toLowerCase();
+  const wanted = ({ item, states }) => item.name.toLowerCase().includes(text)
+    && (state === "" || (state === "passed" ? states.size === 1 && states.has(state) : states.has(state)));
+  let count = 0;
+  for (const subject of subjects.values()) {
+    const rows = subject.rows.filter(wanted);
+    count += rows.length;
+    // What was asked for is shown without being opened too.
+    const open = subject.open || state !== "" || text !== "";
+    subject.button.setAttribute("aria-expanded", open);
+    subject.button.closest("tbody").hidden = rows.length === 0;
+    for (const entry of subject.rows) {
+      entry.row.hidden = !open || !wanted(entry);
+      if (entry.details !== null) {
+        entry.details.hidden = entry.row.hidden || entry.button.getAttribute("aria-expanded") !== "true";
+      }
+    }
+  }
+  form.elements.count.textContent = `${number(count)} of ${some(report.cases.length, "case")}`;
+}
+
+/** The width of what is seen of the table of cases: details are as wide. */
+function measure() {
+  const table = document.getElementById("cases");
+  table.style.setProperty("--seen", `${table.parentElement.clientWidth}px`);
+}
+
+showVerdict();
+showColumns();
+showCases();
+showLedger();
+// `report.html#failed` shows the failures alone.
+const asked = location.hash.slice(1);
+if ([...form.elements.state.options].some((option) => option.value === asked)) form.elements.state.value = asked;
+form.addEventListener("input", applyFilter);
+form.addEventListener("submit", (event) => event.preventDefault());
+applyFilter();
+measure();
+addEventListener("resize", measure);
