@@ -120,7 +120,7 @@ pub const COLUMNS: &[Definition] = &[
         name: "wasip1 Node",
         what: "WASI Preview 1 in Node's own implementation",
         ci: true,
-        platform: Platform::Buffered,
+        platform: Platform::BufferedNode,
         backend: None,
         host: Host::Node,
         patience: 2,

@@ -35,7 +35,7 @@ function showVerdict() {
   verdict.textContent = report.passed
     ? `Passed: ${some(report.cases.length, "case")} on ${some(ran.length, "column")}, with equal transcripts`
     : `Failed: ${some(report.counts.failed, "failure")}, and ${number(report.counts.passed)} passed`;
-  const about = [`Begun ${new Date(report.started * 1000).toLocaleString()}`, `${duration(report.seconds)} in all`];
+  const about = [`Begun ${new Date(report.started * 1000).toLocaleString()}`, `the cases took ${duration(report.seconds)}`];
   if (report.filter !== null) about.push(`only “${report.filter}”, which left out ${some(report.left_out, "case")}`);
   document.getElementById("about").textContent = `${about.join("; ")}.`;
   const problems = document.getElementById("problems");

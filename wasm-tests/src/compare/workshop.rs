@@ -57,6 +57,16 @@ pub enum Missing {
     Broken(String),
 }
 
+/// How the program is built: without a target for this machine.
+#[derive(Clone, Copy, Debug, Default)]
+struct Build<'b> {
+    target: Option<&'b str>,
+    flags: Option<&'b str>,
+    linker: Option<&'b str>,
+    /// In a target directory of its own: cargo would build anew for the other flags, and again for those of before.
+    apart: bool,
+}
+
 fn broken(error: impl Display) -> Missing {
     Missing::Broken(error.to_string())
 }
@@ -70,13 +80,13 @@ impl Workshop {
     pub fn column(&self, definition: &Definition) -> Result<Column, Missing> {
         let Definition { name, backend, host, patience, .. } = *definition;
         let column = match host {
-            Host::Native => Column::child(name, vec![self.build(None, false, &[])?.into()], backend),
+            Host::Native => Column::child(name, vec![self.build(&Build::default())?.into()], backend),
             Host::Wasmtime { target, simd } => {
                 self.needs_target(target, None)?;
-                let flags = if simd { Some("-C target-feature=+simd128") } else { None };
-                let program =
-                    self.build(Some(target), simd, &flags.map(|f| ("RUSTFLAGS", f)).into_iter().collect::<Vec<_>>())?;
-                Column::sandbox(name, Sandbox::load(&program).map_err(|error| Missing::Broken(format!("{error:#}")))?)
+                let flags = simd.then_some("-C target-feature=+simd128");
+                let program = self.build(&Build { target: Some(target), flags, apart: simd, linker: None })?;
+                let sandbox = Sandbox::load(&program).map_err(|error| Missing::Broken(format!("{error:#}")))?;
+                Column::sandbox(name, sandbox)
             }
             Host::Node => self.node(name)?,
             Host::Linux { target, linker, emulator } => self.linux(definition, target, linker, emulator)?,
@@ -100,7 +110,7 @@ impl Workshop {
         let script = self.target_dir.join("compare-tools").join("node-wasi.mjs");
         write(&script, NODE_HOST)?;
         host.push(script.into());
-        Ok(Column::guest(name, host, self.build(Some(TARGET), false, &[])?))
+        Ok(Column::guest(name, host, self.build(&Build { target: Some(TARGET), ..Build::default() })?))
     }
 
     fn linux(
@@ -120,13 +130,9 @@ impl Workshop {
         if let Some(emulator) = emulator {
             command.push(needs(emulator)?.into());
         }
-        let variable = |what: &str| format!("CARGO_TARGET_{}_{what}", target.to_uppercase().replace('-', "_"));
         // Linked with all of its libraries, so that it needs none of its system's at run time.
-        let program = self.build(
-            Some(target),
-            false,
-            &[(&variable("LINKER"), linker), (&variable("RUSTFLAGS"), "-C target-feature=+crt-static")],
-        )?;
+        let flags = Some("-C target-feature=+crt-static");
+        let program = self.build(&Build { target: Some(target), flags, apart: false, linker: Some(linker) })?;
         command.push(program.into());
         Ok(Column::child(definition.name, command, definition.backend))
     }
@@ -138,7 +144,7 @@ impl Workshop {
         self.needs_target(WINDOWS, Some(TOOLS))?;
         let gcc = needs(WINDOWS_LINKER)?;
         let wine = tool(&WINE).ok_or_else(|| Missing::Absent(format!("there is no `wine64`: {TOOLS}")))?;
-        let program = self.build(Some(WINDOWS), false, &[])?;
+        let program = self.build(&Build { target: Some(WINDOWS), ..Build::default() })?;
         let tools = self.target_dir.join("compare-tools");
         if self.build {
             let source = tools.join("bcryptprimitives.c");
@@ -159,9 +165,9 @@ impl Workshop {
         Ok(Column::child(definition.name, command, definition.backend))
     }
 
-    /// Builds the program for a target, or for this machine; `apart`, in a target directory of its own, so that a flag does
-    /// not make cargo build for others again.
-    fn build(&self, target: Option<&str>, apart: bool, env: &[(&str, &str)]) -> Result<PathBuf, Missing> {
+    /// Builds the program, and tells where it is.
+    fn build(&self, build: &Build) -> Result<PathBuf, Missing> {
+        let Build { target, flags, apart, linker } = *build;
         let dir = if apart { self.target_dir.join("compare-tools").join("simd128") } else { self.target_dir.clone() };
         let mut program = dir.clone();
         program.extend(target);
@@ -179,7 +185,13 @@ impl Workshop {
             if let Some(target) = target {
                 command.args(["--target", target]);
             }
-            command.envs(env.iter().copied());
+            if let Some(flags) = flags {
+                // One of the two hides all other ways to give flags.
+                command.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
+            }
+            if let (Some(target), Some(linker)) = (target, linker) {
+                command.env(format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_")), linker);
+            }
             let status = command.stdin(Stdio::null()).status();
             let status = status.map_err(|error| broken(format!("cannot start {}: {error}", self.cargo.display())))?;
             if !status.success() {
@@ -187,7 +199,7 @@ impl Workshop {
             }
         }
         if !program.is_file() {
-            return Err(Missing::Broken(format!("there is no program {}", program.display())));
+            return Err(Missing::Absent(format!("its program is not built: there is no {}", program.display())));
         }
         Ok(program)
     }
