@@ -17,6 +17,8 @@ pub struct Column {
     name: String,
     way: Way,
     patience: u32,
+    /// The exit code of a program that trapped or aborted, where a host makes it a code.
+    aborted: Option<i32>,
 }
 
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl Column {
     #[must_use]
     pub fn guest(name: &str, host: Vec<OsString>, program: PathBuf) -> Self {
         assert!(!host.is_empty(), "a command has at least a program");
-        Self::new(name, Way::Guest { host, program })
+        Self::new(name, Way::Guest { host, program }).aborting_with(TRAPPED)
     }
 
     /// A column of guests in wasmtime.
@@ -75,13 +77,20 @@ impl Column {
     }
 
     fn new(name: &str, way: Way) -> Self {
-        Self { name: name.to_owned(), way, patience: 1 }
+        Self { name: name.to_owned(), way, patience: 1, aborted: None }
     }
 
     /// The same column, with `patience` times as much time for each case: an emulator is slow.
     #[must_use]
     pub fn patient(mut self, patience: u32) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// The same column, whose host ends with this exit code when the program traps or aborts.
+    #[must_use]
+    pub fn aborting_with(mut self, code: i32) -> Self {
+        self.aborted = Some(code);
         self
     }
 
@@ -125,25 +134,21 @@ impl Column {
     /// A program that cannot be started; the text says why.
     pub fn run(&self, case: &str, dir: &Path, limits: Limits) -> Result<Report, String> {
         let limits = self.limits(limits);
-        match &self.way {
+        let mut report = match &self.way {
             Way::Child { command, backend } => {
                 let mut args: Vec<OsString> = vec!["run".into(), case.into(), "--dir".into(), dir.into()];
                 if let Some(backend) = backend {
                     args.extend(["--backend".into(), backend.into()]);
                 }
-                start(command, &args, limits)
+                start(command, &args, limits)?
             }
             Way::Guest { host, program } => {
                 let mut grant = dir.as_os_str().to_owned();
                 grant.push("::");
                 grant.push(GUEST.1);
-                let args =
-                    ["--dir".into(), grant, program.into(), "run".into(), case.into(), "--dir".into(), GUEST.1.into()];
-                let mut report = start(host, &args, limits)?;
-                if report.end == End::Exited(TRAPPED) {
-                    report.end = End::Trapped(format!("the host ended with {TRAPPED}"));
-                }
-                Ok(report)
+                let mut args: Vec<OsString> = vec!["--dir".into(), grant, program.into()];
+                args.extend(["run", case, "--dir", GUEST.1].map(Into::into));
+                start(host, &args, limits)?
             }
             Way::Sandbox(sandbox) => {
                 let run = Run::new(GUEST.0)
@@ -151,9 +156,15 @@ impl Column {
                     .dir(dir, GUEST.1)
                     .memory(limits.memory)
                     .time(limits.time);
-                sandbox.run(&run).map_err(|error| format!("{error:#}"))
+                sandbox.run(&run).map_err(|error| format!("{error:#}"))?
             }
+        };
+        if let (End::Exited(code), Some(aborted)) = (&report.end, self.aborted)
+            && *code == aborted
+        {
+            report.end = End::Trapped(format!("the host ended with {code}"));
         }
+        Ok(report)
     }
 }
 

@@ -81,6 +81,7 @@ fn run_suite(args: &SuiteArgs) -> wasmtime::Result<ExitCode> {
 }
 
 fn run_compare(plan: &compare::Plan) -> wasmtime::Result<ExitCode> {
+    compare::clear(&plan.out)?;
     let comparison = compare::run(plan);
     print!("{}", comparison.render());
     for path in comparison.write(&plan.out)? {

@@ -61,8 +61,16 @@ pub(crate) fn exceptions(ledger: &[Exception]) -> String {
     } else {
         text.push_str("Exceptions, each a property of the platform:\n");
     }
-    for Exception { case, column, reason } in ledger {
-        _ = writeln!(text, "  {case}, {column}: {reason}");
+    let mut reasons: Vec<&str> = Vec::new();
+    for Exception { reason, .. } in ledger {
+        if reasons.contains(reason) {
+            continue;
+        }
+        reasons.push(reason);
+        _ = writeln!(text, "  {reason}:");
+        for Exception { case, column, .. } in ledger.iter().filter(|other| other.reason == *reason) {
+            _ = writeln!(text, "    {case}, {column}");
+        }
     }
     text
 }

@@ -137,7 +137,8 @@ fn the_three_reports_say_the_same() {
     assert_eq!((sum("cases"), sum("passed"), sum("failed")), (51, 32, 19));
 
     let junit = run.text("junit.xml");
-    assert_eq!(junit.matches("<testcase ").count(), 51);
+    assert_eq!(junit.matches("<testcase ").count(), 51 + 1);
+    assert_eq!(junit.matches("<error ").count(), 1);
     assert_eq!(junit.matches("<failure ").count(), 19);
 
     // Equal transcripts are there once: two kinds of this case, one of that.

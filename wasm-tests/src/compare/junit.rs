@@ -37,7 +37,9 @@ pub fn report(comparison: &Comparison) -> Result<String, SerializeError> {
         status.set_message(problem.as_str());
         TestCase::new(format!("problem {}", index + 1), status)
     }));
-    report.add_test_suite(beside);
+    if !beside.test_cases.is_empty() {
+        report.add_test_suite(beside);
+    }
     report.to_string()
 }
 

@@ -13,7 +13,7 @@ pub mod workshop;
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use native_tests::ledger::Exception;
@@ -24,6 +24,9 @@ use crate::suite::{self, Cell, Results};
 use crate::verdict::Failure;
 use columns::{Definition, Selection};
 use workshop::{Missing, Workshop};
+
+/// What the reports are called: the page, the report for programs, and that for CI systems.
+const REPORTS: [&str; 3] = ["report.html", "report.json", "junit.xml"];
 
 /// What to compare, and where to write it down.
 #[derive(Clone, Debug)]
@@ -64,6 +67,19 @@ pub struct Comparison {
     pub started: SystemTime,
     /// How long the cases took, all columns together, without building.
     pub elapsed: Duration,
+}
+
+/// Removes the reports of a former comparison from a directory: nobody shall take them for those of one that did not come to
+/// its end.
+///
+/// # Errors
+///
+/// What the file system says, but for reports that are not there.
+pub fn clear(dir: &Path) -> io::Result<()> {
+    REPORTS.iter().try_for_each(|name| match fs::remove_file(dir.join(name)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    })
 }
 
 /// Builds the columns and runs the suite on them. The building is told on standard error, if `plan` has it.
@@ -146,21 +162,18 @@ impl Comparison {
         text
     }
 
-    /// Writes `report.json`, `junit.xml` and `report.html` into a directory, which is made if it is not there.
+    /// Writes the three reports into a directory, which is made if it is not there.
     ///
     /// # Errors
     ///
     /// What the file system says.
-    pub fn write(&self, dir: &std::path::Path) -> io::Result<Vec<PathBuf>> {
+    pub fn write(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         fs::create_dir_all(dir)?;
         let json = json::report(self).to_string();
         let junit = junit::report(self).map_err(io::Error::other)?;
         let html = html::page(&json);
-        let write = |name: &str, text: String| {
-            let path = dir.join(name);
-            fs::write(&path, text).map(|()| path)
-        };
-        Ok(vec![write("report.html", html)?, write("report.json", json)?, write("junit.xml", junit)?])
+        let texts = REPORTS.iter().zip([html, json, junit]);
+        texts.map(|(name, text)| fs::write(dir.join(name), text).map(|()| dir.join(name))).collect()
     }
 }
 
@@ -170,5 +183,108 @@ fn state(cell: &Cell) -> &'static str {
         (None, _) => "passed",
         (Some(_), None) => "failed",
         (Some(_), Some(_)) => "excepted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use serde_json::Value;
+
+    use super::columns::{COLUMNS, Definition};
+    use super::workshop::Missing;
+    use super::{Absent, Comparison, json, junit, problem};
+    use crate::suite::{CaseResults, Cell, Results};
+    use crate::verdict::{Failure, compare};
+
+    fn column(key: &str) -> &'static Definition {
+        COLUMNS.iter().find(|column| column.key == key).unwrap()
+    }
+
+    fn cell(transcript: &[&str]) -> Cell {
+        let transcript = transcript.iter().map(ToString::to_string).collect();
+        Cell { failure: None, excepted: None, transcript, time: Duration::from_millis(1500), calls: None }
+    }
+
+    /// One case on two columns, and a third that is absent.
+    fn comparison(second: Cell) -> Comparison {
+        let ran = vec![column("mapped"), column("wasip1")];
+        let cells = vec![cell(&["seed = 7", "a", "seed = 8", "b", "c"]), second];
+        let results = Results {
+            columns: ran.iter().map(|column| column.name.to_owned()).collect(),
+            cases: vec![CaseResults { name: "scripts/<one>".into(), cells }],
+            problems: Vec::new(),
+            left_out: 0,
+        };
+        let absent = vec![Absent { definition: column("node"), reason: "there is no `node`".into() }];
+        let (started, elapsed) = (SystemTime::now(), Duration::from_secs(2));
+        Comparison { ran, absent, results, ledger: Vec::new(), filter: None, started, elapsed }
+    }
+
+    fn differing() -> Comparison {
+        let mut comparison = comparison(cell(&["seed = 7", "a", "seed = 8", "x", "seed = 9"]));
+        let cells = &mut comparison.results.cases[0].cells;
+        let difference = compare("native Mapped", &cells[0].transcript, &cells[1].transcript).unwrap();
+        cells[1].failure = Some(Failure::Differs(difference));
+        comparison
+    }
+
+    #[test]
+    fn an_absent_column_is_a_failure_where_it_was_demanded_and_a_broken_one_always() {
+        let absent = Missing::Absent("there is no `node`".into());
+        assert_eq!(problem(column("node"), &absent, false), None);
+        let told = problem(column("node"), &absent, true).unwrap();
+        assert_eq!(told, "wasip1 Node is demanded and absent: there is no `node`");
+        let broken = Missing::Broken("cargo ended with 101".into());
+        assert!(problem(column("node"), &broken, false).is_some() && problem(column("node"), &broken, true).is_some());
+    }
+
+    #[test]
+    fn equal_transcripts_pass_and_are_kept_once() {
+        let comparison = comparison(cell(&["seed = 7", "a", "seed = 8", "b", "c"]));
+        let report = json::report(&comparison);
+        assert!(comparison.passed());
+        assert_eq!(report["passed"], true);
+        assert_eq!(report["transcripts"].as_array().unwrap().len(), 1);
+        assert_eq!(report["columns"][2]["state"], "absent");
+        assert_eq!(report["columns"][0]["seconds"], 1.5);
+        let text = comparison.render();
+        assert!(text.contains("wasip1 Node (node) is absent: there is no `node`\n2 passed, 0 failed\n"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        let junit = junit::report(&comparison).unwrap();
+        assert!(
+            junit.contains("name=\"scripts/&lt;one&gt;\"") && junit.contains("<skipped message=\"there is no `node`")
+        );
+    }
+
+    #[test]
+    fn a_difference_has_the_seed_of_its_place_and_a_command() {
+        let comparison = differing();
+        assert!(!comparison.passed());
+        let again = "make compare COLUMNS='mapped wasip1' FILTER='scripts/<one>'";
+        let text = comparison.render();
+        assert!(text.contains(&format!("    with the seed 8\n    again: {again}\n")), "{text}");
+        let report = json::report(&comparison);
+        let failure = &report["cases"][0]["cells"]["wasip1"]["failure"];
+        assert_eq!((&failure["seed"], &failure["again"]), (&"8".into(), &again.into()));
+        assert_eq!(
+            (&failure["difference"]["line"], &failure["difference"]["reference"]),
+            (&4.into(), &"mapped".into())
+        );
+        assert_eq!(report["cases"][0]["cells"]["mapped"]["failure"], Value::Null);
+        let junit = junit::report(&comparison).unwrap();
+        assert!(junit.contains("failures=\"1\"") && junit.contains("with the seed 8"), "{junit}");
+    }
+
+    #[test]
+    fn an_exception_is_no_failure_and_tells_its_reason() {
+        let mut comparison = differing();
+        comparison.results.cases[0].cells[1].excepted = Some("the platform is like that");
+        assert!(comparison.passed());
+        let cell = &json::report(&comparison)["cases"][0]["cells"]["wasip1"];
+        assert_eq!((&cell["state"], &cell["reason"]), (&"excepted".into(), &"the platform is like that".into()));
+        let junit = junit::report(&comparison).unwrap();
+        assert!(junit.contains("<skipped message=\"the platform is like that\"/>"), "{junit}");
     }
 }

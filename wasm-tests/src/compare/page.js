@@ -7,6 +7,9 @@ const byKey = new Map(report.columns.map((column) => [column.key, column]));
 /** Equal lines before the first difference, and lines after it, that are shown at first. */
 const BEFORE = 3, AFTER = 12;
 
+/** How many lines, on both sides together, two transcripts may lie apart and still be shown beside each other. */
+const LOOK_AHEAD = 40;
+
 /** An element. Strings among its children become text, whatever they hold. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -19,8 +22,8 @@ function make(tag, attributes = {}, ...children) {
 
 const number = (value) => value.toLocaleString("en");
 const some = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
-const duration = (seconds) => seconds < 60 ? `${seconds.toFixed(seconds < 1 ? 3 : 1)} s`
-  : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+const duration = (seconds) => seconds < 0.001 ? "< 1 ms" : seconds < 1 ? `${Math.round(seconds * 1000)} ms`
+  : seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 function bytes(count) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let unit = 0;
@@ -32,8 +35,10 @@ function showVerdict() {
   const verdict = document.getElementById("verdict");
   verdict.className = report.passed ? "passed" : "failed";
   verdict.dataset.passed = report.passed;
+  const excepted = ran.reduce((sum, column) => sum + column.excepted, 0);
+  const but = excepted === 0 ? "" : `, but for ${some(excepted, "exception")} of the ledger`;
   verdict.textContent = report.passed
-    ? `Passed: ${some(report.cases.length, "case")} on ${some(ran.length, "column")}, with equal transcripts`
+    ? `Passed: ${some(report.cases.length, "case")} on ${some(ran.length, "column")}, with equal transcripts${but}`
     : `Failed: ${some(report.counts.failed, "failure")}, and ${number(report.counts.passed)} passed`;
   const about = [`Begun ${new Date(report.started * 1000).toLocaleString()}`, `the cases took ${duration(report.seconds)}`];
   if (report.filter !== null) about.push(`only “${report.filter}”, which left out ${some(report.left_out, "case")}`);
@@ -80,12 +85,22 @@ function showColumns() {
   }
 }
 
+/** The exceptions by reason, and under each the cases with their columns. */
 function showLedger() {
-  const ledger = document.getElementById("ledger");
+  const reasons = new Map();
   for (const { case: name, column, reason } of report.ledger) {
-    ledger.append(make("li", {}, make("span", { class: "name" }, name), `, ${byKey.get(column)?.name ?? column}: ${reason}`));
+    if (!reasons.has(reason)) reasons.set(reason, new Map());
+    const cases = reasons.get(reason);
+    if (!cases.has(name)) cases.set(name, []);
+    cases.get(name).push(byKey.get(column)?.name ?? column);
   }
-  if (report.ledger.length === 0) ledger.append(make("li", {}, "It is empty."));
+  const ledger = document.getElementById("ledger");
+  for (const [reason, cases] of reasons) {
+    const items = [...cases].map(([name, columns]) =>
+      make("li", {}, make("span", { class: "name" }, name), `: ${columns.join(", ")}`));
+    ledger.append(make("h3", {}, reason[0].toUpperCase() + reason.slice(1)), make("ul", {}, ...items));
+  }
+  if (reasons.size === 0) ledger.append(make("p", {}, "It is empty."));
 }
 
 /** A button that opens and closes something. */
@@ -168,10 +183,11 @@ function detailsOf(item) {
     const lines = report.transcripts[index];
     const list = make("ol", { class: "lines", tabindex: "0", "aria-label": "Transcript", hidden: true });
     const whose = names.length === ran.length && ran.length > 1 ? "all columns" : names.join(", ");
-    box.append(opener(`Transcript of ${whose}: ${some(lines.length, "line")}`, {}, (open) => {
+    const button = opener(`Transcript of ${whose}: ${some(lines.length, "line")}`, {}, (open) => {
       if (list.childElementCount === 0) list.append(...lines.map((line) => make("li", { class: "line" }, line)));
       list.hidden = !open;
-    }), list);
+    });
+    box.append(make("div", {}, button, list));
   }
   return make("tr", {}, make("td", { class: "details", colspan: ran.length + 1 }, box));
 }
@@ -194,32 +210,57 @@ function outcomeOf(item, column) {
   return box;
 }
 
+/** Where two transcripts that part at `left` and `right` meet again: how many lines each has before that. */
+function meeting(theirs, ours, left, right) {
+  for (let sum = 1; sum <= LOOK_AHEAD; sum += 1) {
+    for (let skipped = 0; skipped <= sum; skipped += 1) {
+      const line = theirs[left + skipped];
+      if (line !== undefined && line === ours[right + sum - skipped]) return [skipped, sum - skipped];
+    }
+  }
+  return [1, 1];
+}
+
+/** Two transcripts as pairs of indices: equal lines beside each other, and `null` where one side has no such line. */
+function pairs(theirs, ours) {
+  const rows = [];
+  for (let left = 0, right = 0; left < theirs.length || right < ours.length;) {
+    const [more, other] = theirs[left] === ours[right] ? [1, 1] : meeting(theirs, ours, left, right);
+    for (let step = 0; step < Math.max(more, other); step += 1) {
+      rows.push([step < more && left + step < theirs.length ? left + step : null,
+        step < other && right + step < ours.length ? right + step : null]);
+    }
+    left += more;
+    right += other;
+  }
+  return rows;
+}
+
 /** Two transcripts side by side, from just before their first difference. */
 function sidesOf(item, column, difference) {
   const reference = byKey.get(difference.reference);
   const theirs = report.transcripts[item.cells[reference.key].transcript];
   const ours = report.transcripts[item.cells[column.key].transcript];
-  const length = Math.max(theirs.length, ours.length);
+  const rows = pairs(theirs, ours);
   const first = difference.line - 1;
   const body = make("tbody");
-  const show = (from, to) => {
-    const rows = [];
-    for (let at = Math.max(from, 0); at < Math.min(to, length); at += 1) {
-      const other = theirs[at] !== ours[at];
-      const [left, right] = other ? apart(theirs[at], ours[at]) : [[theirs[at]], [ours[at]]];
-      rows.push(make("tr", { class: other ? "other" : undefined }, make("td", {}, number(at + 1)),
-        make("td", {}, other ? "≠" : ""), make("td", { class: "line" }, ...left), make("td", { class: "line" }, ...right)));
-    }
-    body.replaceChildren(...rows);
-  };
+  const show = (from, to) => body.replaceChildren(...rows.slice(Math.max(from, 0), to).map(([left, right]) => {
+    const other = theirs[left] !== ours[right];
+    const sides = other ? apart(theirs[left], ours[right]) : [[theirs[left]], [ours[right]]];
+    return make("tr", { class: other ? "other" : undefined }, make("td", {}, left === null ? "" : number(left + 1)),
+      make("td", {}, other ? "≠" : ""), ...sides.map((parts) => make("td", { class: "line" }, ...parts)));
+  }));
   show(first - BEFORE, first + AFTER);
   const head = make("tr", {}, make("th", { scope: "col" }, "Line"), make("th", { "aria-label": "differs" }),
     make("th", { scope: "col" }, reference.name), make("th", { scope: "col" }, column.name));
   const box = make("div", {}, make("p", {}, `The transcripts differ from line ${number(difference.line)} on.`),
     make("table", { class: "sides" }, make("thead", {}, head), body));
-  if (first > BEFORE || first + AFTER < length) {
-    const all = make("button", { type: "button", class: "plain" }, `Show all ${some(length, "line")}`);
-    all.addEventListener("click", () => { show(0, length); all.remove(); });
+  if (first > BEFORE || first + AFTER < rows.length) {
+    const all = make("button", { type: "button", class: "plain" }, `Show all ${some(rows.length, "line")}`);
+    all.addEventListener("click", () => {
+      show(0, rows.length);
+      all.remove();
+    });
     box.append(all);
   }
   return box;
@@ -227,8 +268,8 @@ function sidesOf(item, column, difference) {
 
 /** Two lines, with what lies between their common beginning and end marked. */
 function apart(theirs, ours) {
-  if (theirs === undefined) return [[make("em", {}, "(ends here)")], [ours]];
-  if (ours === undefined) return [[theirs], [make("em", {}, "(ends here)")]];
+  if (theirs === undefined) return [[make("em", {}, "(no such line)")], [ours]];
+  if (ours === undefined) return [[theirs], [make("em", {}, "(no such line)")]];
   const [left, right] = [[...theirs], [...ours]];
   const most = Math.min(left.length, right.length);
   let start = 0, end = 0;

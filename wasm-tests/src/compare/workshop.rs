@@ -29,6 +29,9 @@ const RANDOM: &str = include_str!("../../bcryptprimitives.c");
 /// Wine is not on the path where a distribution has its 64-bit half alone.
 const WINE: [&str; 3] = ["wine64", "/usr/lib/wine/wine64", "wine"];
 
+/// An abort ends a program of Windows with C0000409, of which a unix keeps eight bits.
+const WINE_ABORTED: i32 = 9;
+
 /// The first start of Wine makes a Windows to live in.
 const WINE_SETTLES: Duration = Duration::from_mins(5);
 
@@ -162,7 +165,7 @@ impl Workshop {
         let mut first = command.clone();
         first.push("list".into());
         run(&first, WINE_SETTLES).map_err(broken)?;
-        Ok(Column::child(definition.name, command, definition.backend))
+        Ok(Column::child(definition.name, command, definition.backend).aborting_with(WINE_ABORTED))
     }
 
     /// Builds the program, and tells where it is.
