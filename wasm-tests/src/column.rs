@@ -23,11 +23,11 @@ pub struct Column {
 
 #[derive(Debug)]
 enum Way {
-    /// A child process: the words of its command, the program last unless a runner takes it as an argument, and the backend
-    /// to ask for.
+    /// A child process: the words of its command, the program last unless a runner takes it as an argument, and the
+    /// backend to ask for.
     Child { command: Vec<OsString>, backend: Option<String> },
-    /// A guest of another host of WASI: the words of the host's command, to which `--dir HOST::GUEST` and the program are
-    /// added.
+    /// A guest of another host of WASI: the words of the host's command, to which `--dir HOST::GUEST` and the program
+    /// are added.
     Guest { host: Vec<OsString>, program: PathBuf },
     /// A guest of wasmtime.
     Sandbox(Sandbox),
@@ -46,8 +46,9 @@ pub struct Limits {
 }
 
 impl Column {
-    /// A column of child processes: `command` is the suite's program, or a runner such as an emulator with its arguments
-    /// and then that program. `backend` is the backend to ask for; without it the program uses its platform's own.
+    /// A column of child processes: `command` is the suite's program, or a runner such as an emulator with its
+    /// arguments and then that program. `backend` is the backend to ask for; without it the program uses its platform's
+    /// own.
     ///
     /// # Panics
     ///
@@ -58,8 +59,8 @@ impl Column {
         Self::new(name, Way::Child { command, backend: backend.map(str::to_owned) })
     }
 
-    /// A column of guests in another host: `host` is a command that takes `--dir HOST::GUEST`, the name of a WebAssembly
-    /// file and the guest's arguments, and exits as the guest does, or with [`TRAPPED`].
+    /// A column of guests in another host: `host` is a command that takes `--dir HOST::GUEST`, the name of a
+    /// WebAssembly file and the guest's arguments, and exits as the guest does, or with [`TRAPPED`].
     ///
     /// # Panics
     ///

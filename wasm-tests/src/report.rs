@@ -20,8 +20,8 @@ pub fn render(results: &Results, ledger: &[Exception]) -> String {
     text
 }
 
-/// What failed and how, with the seed where there is one, and the command that `again` knows for a case on the column of
-/// this index.
+/// What failed and how, with the seed where there is one, and the command that `again` knows for a case on the column
+/// of this index.
 pub(crate) fn failures(results: &Results, again: impl Fn(&str, usize) -> Option<String>) -> String {
     let mut text = String::new();
     for case in &results.cases {

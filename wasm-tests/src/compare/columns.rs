@@ -197,8 +197,8 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// Reads keys with spaces or commas between them. `ci` stands for those of continuous integration, `all` for all, and
-    /// nothing for those that can run. A number is nothing: shells export the width of the terminal as `COLUMNS`.
+    /// Reads keys with spaces or commas between them. `ci` stands for those of continuous integration, `all` for all,
+    /// and nothing for those that can run. A number is nothing: shells export the width of the terminal as `COLUMNS`.
     ///
     /// # Errors
     ///

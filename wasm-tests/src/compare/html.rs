@@ -6,8 +6,8 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// A page that shows the report `json`.
 ///
-/// Nothing in a report can end the element that it stands in, or begin another: it has no `<`. The script puts text into
-/// the page as text.
+/// Nothing in a report can end the element that it stands in, or begin another: it has no `<`. The script puts text
+/// into the page as text.
 #[must_use]
 pub fn page(json: &str) -> String {
     // In JSON a `<` stands in strings alone, where it may be written so.

@@ -7,7 +7,7 @@ use native_tests::counts::{Kind, Tally};
 use serde_json::{Map, Value, json};
 
 use super::{Absent, Comparison, state};
-use crate::suite::Cell;
+use crate::suite::CaseResults;
 use crate::verdict::Failure;
 
 /// The version of the schema: another one where something that was there has changed its place or its meaning.
@@ -22,9 +22,8 @@ pub fn report(comparison: &Comparison) -> Value {
         .cases
         .iter()
         .map(|case| {
-            let cells = case.cells.iter().enumerate().map(|(index, cell)| {
-                let again = cell.failure.is_some().then(|| comparison.again(&case.name, index));
-                (comparison.ran[index].key.to_owned(), value_of_cell(comparison, cell, again, &mut transcripts))
+            let cells = comparison.ran.iter().enumerate().map(|(index, definition)| {
+                (definition.key.to_owned(), value_of_cell(comparison, case, index, &mut transcripts))
             });
             json!({ "name": case.name, "cells": cells.collect::<Map<_, _>>() })
         })
@@ -78,24 +77,26 @@ fn key<'c>(comparison: &Comparison, name: &'c str) -> &'c str {
 
 fn value_of_cell<'r>(
     comparison: &Comparison,
-    cell: &'r Cell,
-    again: Option<String>,
+    case: &'r CaseResults,
+    column: usize,
     transcripts: &mut Transcripts<'r>,
 ) -> Value {
+    let cell = &case.cells[column];
     let mut value = json!({
         "state": state(cell),
         "seconds": seconds(cell.time),
         "transcript": transcripts.index(&cell.transcript),
     });
     if let Some(failure) = &cell.failure {
-        value["failure"] = json!({ "kind": failure.kind(), "text": failure.to_string(), "again": again });
+        value["failure"] = json!({ "kind": failure.kind(), "text": failure.to_string() });
+        value["failure"]["again"] = json!(comparison.again(&case.name, column));
         if let Some(seed) = cell.seed() {
             value["failure"]["seed"] = json!(seed);
         }
         if let Failure::Differs(difference) = failure {
             value["failure"]["difference"] = json!({
-                "reference": key(comparison, &difference.reference), "line": difference.line + 1, "before": difference.before,
-                "theirs": difference.theirs, "ours": difference.ours,
+                "reference": key(comparison, &difference.reference), "line": difference.line + 1,
+                "before": difference.before, "theirs": difference.theirs, "ours": difference.ours,
             });
         }
     }

@@ -5,8 +5,8 @@ use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStat
 use super::{Absent, Comparison};
 use crate::suite::Cell;
 
-/// The whole report. An exception of the ledger and an absent column are skipped with their reasons; what is wrong beside
-/// the cases is an error in a suite of its own.
+/// The whole report. An exception of the ledger and an absent column are skipped with their reasons; what is wrong
+/// beside the cases is an error in a suite of its own.
 ///
 /// # Errors
 ///

@@ -69,8 +69,8 @@ pub struct Comparison {
     pub elapsed: Duration,
 }
 
-/// Removes the reports of a former comparison from a directory: nobody shall take them for those of one that did not come to
-/// its end.
+/// Removes the reports of a former comparison from a directory: nobody shall take them for those of one that did not
+/// come to its end.
 ///
 /// # Errors
 ///
@@ -133,7 +133,8 @@ impl Comparison {
         self.results.failed() == 0
     }
 
-    /// The command that runs a case again on one of the columns that have run, and on the one that it was compared with.
+    /// The command that runs a case again on one of the columns that have run, and on the one that it was compared
+    /// with.
     #[must_use]
     pub fn again(&self, case: &str, column: usize) -> String {
         let cells = self.results.cases.iter().find(|results| results.name == case).map(|results| &results.cells);

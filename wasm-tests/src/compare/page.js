@@ -40,7 +40,8 @@ function showVerdict() {
   verdict.textContent = report.passed
     ? `Passed: ${some(report.cases.length, "case")} on ${some(ran.length, "column")}, with equal transcripts${but}`
     : `Failed: ${some(report.counts.failed, "failure")}, and ${number(report.counts.passed)} passed`;
-  const about = [`Begun ${new Date(report.started * 1000).toLocaleString()}`, `the cases took ${duration(report.seconds)}`];
+  const begun = new Date(report.started * 1000).toLocaleString();
+  const about = [`Begun ${begun}`, `the cases took ${duration(report.seconds)}`];
   if (report.filter !== null) about.push(`only “${report.filter}”, which left out ${some(report.left_out, "case")}`);
   document.getElementById("about").textContent = `${about.join("; ")}.`;
   const problems = document.getElementById("problems");
@@ -141,7 +142,8 @@ function bodyOf(subject) {
     const text = parts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`).join(", ");
     return make("td", { class: of("failed") > 0 ? "failed" : "passed" }, text);
   });
-  const head = make("tr", { class: "subject" }, make("th", { scope: "rowgroup", class: "first" }, subject.button), ...sums);
+  const title = make("th", { scope: "rowgroup", class: "first" }, subject.button);
+  const head = make("tr", { class: "subject" }, title, ...sums);
   subject.rows = subject.cases.map(rowOf);
   return make("tbody", {}, head, ...subject.rows.map(({ row }) => row));
 }
@@ -162,7 +164,8 @@ function rowOf(item) {
     const word = cell.state === "failed" ? `failed: ${cell.failure.kind}` : cell.state;
     return make("td", { class: cell.state, "data-state": cell.state }, word);
   });
-  entry.row = make("tr", { class: "case", "data-case": item.name }, make("th", { scope: "row", class: "first" }, button), ...cells);
+  const title = make("th", { scope: "row", class: "first" }, button);
+  entry.row = make("tr", { class: "case", "data-case": item.name }, title, ...cells);
   entry.button = button;
   return entry;
 }

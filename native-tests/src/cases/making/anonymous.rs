@@ -57,8 +57,8 @@ fn lengths_that_no_memory_has_are_errors<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("and life goes on", &map, [0; 5]);
 }
 
-/// The error of one that is too large. A program with 32 bits on a system with 64 has room for half of its addresses once,
-/// and not twice.
+/// The error of one that is too large. A program with 32 bits on a system with 64 has room for half of its addresses
+/// once, and not twice.
 fn no_room<B: Backend>(map: impl Fn() -> Result<Mapping<B>, Error>) -> Error {
     match map() {
         Err(error) => error,
