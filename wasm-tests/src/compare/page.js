@@ -139,8 +139,9 @@ function bodyOf(subject) {
   const sums = ran.map((column) => {
     const of = (state) => subject.cases.filter((item) => item.cells[column.key].state === state).length;
     const parts = [[of("failed"), "failed"], [of("excepted"), "excepted"], [of("passed"), "passed"]];
-    const text = parts.filter(([count]) => count > 0).map(([count, word]) => `${count} ${word}`).join(", ");
-    return make("td", { class: of("failed") > 0 ? "failed" : "passed" }, text);
+    const shown = parts.filter(([count]) => count > 0);
+    return make("td", { class: of("failed") > 0 ? "failed" : undefined },
+      ...shown.map(([count, word]) => make("span", { class: `part ${word}` }, `${count} ${word}`)));
   });
   const title = make("th", { scope: "rowgroup", class: "first" }, subject.button);
   const head = make("tr", { class: "subject" }, title, ...sums);
@@ -250,7 +251,7 @@ function sidesOf(item, column, difference) {
   const show = (from, to) => body.replaceChildren(...rows.slice(Math.max(from, 0), to).map(([left, right]) => {
     const other = theirs[left] !== ours[right];
     const sides = other ? apart(theirs[left], ours[right]) : [[theirs[left]], [ours[right]]];
-    return make("tr", { class: other ? "other" : undefined }, make("td", {}, left === null ? "" : number(left + 1)),
+    return make("tr", { class: other ? "other" : undefined }, make("td", {}, left === null ? "" : String(left + 1)),
       make("td", {}, other ? "≠" : ""), ...sides.map((parts) => make("td", { class: "line" }, ...parts)));
   }));
   show(first - BEFORE, first + AFTER);
