@@ -1,7 +1,7 @@
 //! The comparison across targets: the suite on every column that there is, and reports of it.
 //!
 //! - [`columns`] names the columns and reads which are asked for; [`workshop`] builds them and finds what runs them.
-//! - [`suite`](crate::suite) runs and judges. What is demanded and cannot run is a failure here.
+//! - [`suite`] runs and judges. What is demanded and cannot run is a failure here.
 //! - [`json`], [`junit`] and [`html`] write down what came of it, for programs, for CI systems and for people.
 
 pub mod columns;
