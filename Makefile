@@ -29,7 +29,7 @@ endef
 .PHONY: help
 help: ## lists the targets
 	@echo 'usage: make TARGET'
-	@sed -n 's/^\([a-z]*\):.*## /  \1	/p' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^\([a-z-]*\):.*## /  \1	/p' $(firstword $(MAKEFILE_LIST))
 
 # --- The two commands ---
 
@@ -45,6 +45,22 @@ test: test-native guests harness test-wasi test-harness ## runs all tests, and t
 	@echo '== the suite, in four columns'
 	@"$(HARNESS)" suite --native "$(TARGET)/debug/suite$(EXE)" --wasip1 "$(TARGET)/wasm32-wasip1/debug/suite.wasm" \
 		--wasip2 "$(TARGET)/wasm32-wasip2/debug/suite.wasm"
+
+# The harness builds what each column needs. A shell that exports its width as COLUMNS demands nothing.
+.PHONY: compare
+compare: wasi harness ## compares all targets that can run here: make compare [COLUMNS='ci'] [FILTER=...], into target/compare/
+	@CARGO='$(CARGO)' "$(HARNESS)" compare --columns '$(COLUMNS)' --filter '$(FILTER)' --target-dir "$(TARGET)"
+
+# Other processors and another system; everything else that `make compare` needs is there with Rust and Node.
+CROSS := aarch64-unknown-linux-gnu s390x-unknown-linux-gnu i686-unknown-linux-gnu $(WINDOWS)
+CROSS_PACKAGES := qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross \
+	gcc-i686-linux-gnu libc6-dev-i386-cross gcc-mingw-w64-x86-64 wine64
+.PHONY: compare-tools
+compare-tools: rust ## installs what the emulated columns of `make compare` need, on Debian
+	@command -v apt-get >/dev/null || { echo 'These are Debian packages: $(CROSS_PACKAGES)' >&2; exit 1; }
+	$(call ensure,for target in $(CROSS); do test -d "$$(rustc --print target-libdir --target $$target)" || exit 1; done,target add $(CROSS))
+	@sudo=; if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \
+		$$sudo apt-get update && $$sudo apt-get install --yes --no-install-recommends $(CROSS_PACKAGES)
 
 # --- What they are made of ---
 

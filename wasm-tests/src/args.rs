@@ -7,6 +7,7 @@ use std::time::Duration;
 use lexopt::prelude::*;
 use lexopt::{Error, Parser};
 use wasm_tests::column::Limits;
+use wasm_tests::compare::{self, columns::Selection, workshop::Workshop};
 use wasm_tests::sandbox::MEMORY_LIMIT;
 use wasm_tests::{bench, demo, runner, suite};
 use wasmtime_wasi::FsPerms;
@@ -20,6 +21,7 @@ const MOST_JOBS: usize = 4;
 pub(crate) enum Command {
     Help,
     Suite(SuiteArgs),
+    Compare(compare::Plan),
     Run(runner::Options),
     Demo(demo::Plan),
     Bench(bench::Plan),
@@ -38,26 +40,31 @@ pub(crate) fn parse() -> Result<Command, Error> {
     match parser.next()? {
         Some(Long("help") | Short('h')) => Ok(Command::Help),
         Some(Value(command)) if command == "suite" => suite(parser).map(Command::Suite),
+        Some(Value(command)) if command == "compare" => compare(parser).map(Command::Compare),
         Some(Value(command)) if command == "run" => run(parser).map(Command::Run),
         Some(Value(command)) if command == "demo" => demo(parser).map(Command::Demo),
         Some(Value(command)) if command == "bench" => bench(parser).map(Command::Bench),
         Some(other) => Err(other.unexpected()),
-        None => Err("a command is missing: suite, run, demo or bench".into()),
+        None => Err("a command is missing: suite, compare, run, demo or bench".into()),
     }
+}
+
+/// How the suite runs unless the command line says otherwise.
+fn plan() -> suite::Plan {
+    let jobs = std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_JOBS));
+    suite::Plan { filter: None, limits: Limits { time: CASE_TIME, memory: MEMORY_LIMIT }, jobs, scratch: None }
 }
 
 fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
     let (mut native, mut wasip1, mut wasip2, mut show) = (None, None, None, false);
-    let jobs = std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_JOBS));
-    let limits = Limits { time: CASE_TIME, memory: MEMORY_LIMIT };
-    let mut plan = suite::Plan { filter: None, limits, jobs, scratch: None };
+    let mut plan = plan();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("native") => native = Some(parser.value()?.into()),
             Long("wasip1") => wasip1 = Some(parser.value()?.into()),
             Long("wasip2") => wasip2 = Some(parser.value()?.into()),
-            Long("filter") => plan.filter = Some(parser.value()?.string()?),
             Long("show") => show = true,
+            Long("filter") => plan.filter = Some(parser.value()?.string()?).filter(|text| !text.is_empty()),
             Long("jobs") => plan.jobs = parser.value()?.parse()?,
             Long("time") => plan.limits.time = seconds(&mut parser)?,
             Long("memory") => plan.limits.memory = mebibytes(&mut parser)?,
@@ -72,6 +79,33 @@ fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
         show,
         plan,
     })
+}
+
+fn compare(mut parser: Parser) -> Result<compare::Plan, Error> {
+    let (mut selection, mut plan, mut out) = (Selection::Possible, plan(), None);
+    let mut workshop = Workshop {
+        cargo: std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
+        target_dir: "target".into(),
+        program: "suite".to_owned(),
+        build: true,
+    };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("columns") => selection = Selection::parse(&parser.value()?.string()?)?,
+            Long("target-dir") => workshop.target_dir = parser.value()?.into(),
+            Long("out") => out = Some(parser.value()?.into()),
+            Long("program") => workshop.program = parser.value()?.string()?,
+            Long("no-build") => workshop.build = false,
+            Long("filter") => plan.filter = Some(parser.value()?.string()?).filter(|text| !text.is_empty()),
+            Long("jobs") => plan.jobs = parser.value()?.parse()?,
+            Long("time") => plan.limits.time = seconds(&mut parser)?,
+            other => return Err(other.unexpected()),
+        }
+    }
+    // Programs are started by their names, and some in other directories.
+    workshop.target_dir = std::path::absolute(&workshop.target_dir).map_err(|error| Error::Custom(error.into()))?;
+    let out = out.unwrap_or_else(|| workshop.target_dir.join("compare"));
+    Ok(compare::Plan { selection, workshop, suite: plan, out })
 }
 
 fn run(mut parser: Parser) -> Result<runner::Options, Error> {

@@ -12,6 +12,9 @@ use shared_child::SharedChild;
 use crate::counters::{Counted, OfChild};
 use crate::sandbox::{End, OUTPUT_LIMIT, Report};
 
+/// What a program of Windows ends with when it aborts: there are no signals.
+const WINDOWS_ABORTED: i32 = 0xC000_0409_u32.cast_signed();
+
 /// Runs a command without standard input, captures its output, and kills it when its time is over. What it had read and
 /// written comes with the report, where the system counts that.
 ///
@@ -71,7 +74,7 @@ fn capture(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {
 }
 
 fn end_of(status: ExitStatus) -> End {
-    if let Some(code) = status.code() {
+    if let Some(code) = status.code().filter(|&code| !cfg!(windows) || code != WINDOWS_ABORTED) {
         return End::Exited(code);
     }
     // Its text names the signal.

@@ -1,8 +1,7 @@
 //! A column: one way to run the suite's program.
 
 use std::ffi::OsString;
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::case::{Case, parse_list};
@@ -17,16 +16,25 @@ const GUEST: (&str, &str) = ("suite", "/");
 pub struct Column {
     name: String,
     way: Way,
+    patience: u32,
+    /// The exit code of a program that trapped or aborted, where a host makes it a code.
+    aborted: Option<i32>,
 }
 
 #[derive(Debug)]
 enum Way {
-    /// A child process: the words of its command, the program last unless a runner takes it as an argument, and the backend
-    /// to ask for.
+    /// A child process: the words of its command, the program last unless a runner takes it as an argument, and the
+    /// backend to ask for.
     Child { command: Vec<OsString>, backend: Option<String> },
+    /// A guest of another host of WASI: the words of the host's command, to which `--dir HOST::GUEST` and the program
+    /// are added.
+    Guest { host: Vec<OsString>, program: PathBuf },
     /// A guest of wasmtime.
     Sandbox(Sandbox),
 }
+
+/// With this exit code another host of WASI says that its guest has trapped: that of a program that SIGABRT has ended.
+pub const TRAPPED: i32 = 134;
 
 /// How far a case may go.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +46,9 @@ pub struct Limits {
 }
 
 impl Column {
-    /// A column of child processes: `command` is the suite's program, or a runner such as an emulator with its arguments
-    /// and then that program. `backend` is the backend to ask for; without it the program uses its platform's own.
+    /// A column of child processes: `command` is the suite's program, or a runner such as an emulator with its
+    /// arguments and then that program. `backend` is the backend to ask for; without it the program uses its platform's
+    /// own.
     ///
     /// # Panics
     ///
@@ -47,13 +56,49 @@ impl Column {
     #[must_use]
     pub fn child(name: &str, command: Vec<OsString>, backend: Option<&str>) -> Self {
         assert!(!command.is_empty(), "a command has at least a program");
-        Self { name: name.to_owned(), way: Way::Child { command, backend: backend.map(str::to_owned) } }
+        Self::new(name, Way::Child { command, backend: backend.map(str::to_owned) })
+    }
+
+    /// A column of guests in another host: `host` is a command that takes `--dir HOST::GUEST`, the name of a
+    /// WebAssembly file and the guest's arguments, and exits as the guest does, or with [`TRAPPED`].
+    ///
+    /// # Panics
+    ///
+    /// If the command has no words.
+    #[must_use]
+    pub fn guest(name: &str, host: Vec<OsString>, program: PathBuf) -> Self {
+        assert!(!host.is_empty(), "a command has at least a program");
+        Self::new(name, Way::Guest { host, program }).aborting_with(TRAPPED)
     }
 
     /// A column of guests in wasmtime.
     #[must_use]
     pub fn sandbox(name: &str, sandbox: Sandbox) -> Self {
-        Self { name: name.to_owned(), way: Way::Sandbox(sandbox) }
+        Self::new(name, Way::Sandbox(sandbox))
+    }
+
+    fn new(name: &str, way: Way) -> Self {
+        Self { name: name.to_owned(), way, patience: 1, aborted: None }
+    }
+
+    /// The same column, with `patience` times as much time for each case: an emulator is slow.
+    #[must_use]
+    pub fn patient(mut self, patience: u32) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The same column, whose host ends with this exit code when the program traps or aborts.
+    #[must_use]
+    pub fn aborting_with(mut self, code: i32) -> Self {
+        self.aborted = Some(code);
+        self
+    }
+
+    /// The limits of a case here, where `limits` are those of a quick column.
+    #[must_use]
+    pub fn limits(&self, limits: Limits) -> Limits {
+        Limits { time: limits.time * self.patience, ..limits }
     }
 
     /// Its name, as the table and the ledger have it.
@@ -68,8 +113,10 @@ impl Column {
     ///
     /// A program that cannot be run, or does not print a list; the text says which.
     pub fn list(&self, limits: Limits) -> Result<Vec<Case>, String> {
+        let limits = self.limits(limits);
         let report = match &self.way {
-            Way::Child { command, .. } => start(command, &["list".into()], limits).map_err(|e| e.to_string())?,
+            Way::Child { command, .. } => start(command, &["list".into()], limits)?,
+            Way::Guest { host, program } => start(host, &[program.into(), "list".into()], limits)?,
             Way::Sandbox(sandbox) => sandbox
                 .run(&Run::new(GUEST.0).args(["list"]).time(limits.time).memory(limits.memory))
                 .map_err(|error| format!("{error:#}"))?,
@@ -87,13 +134,22 @@ impl Column {
     ///
     /// A program that cannot be started; the text says why.
     pub fn run(&self, case: &str, dir: &Path, limits: Limits) -> Result<Report, String> {
-        match &self.way {
+        let limits = self.limits(limits);
+        let mut report = match &self.way {
             Way::Child { command, backend } => {
                 let mut args: Vec<OsString> = vec!["run".into(), case.into(), "--dir".into(), dir.into()];
                 if let Some(backend) = backend {
                     args.extend(["--backend".into(), backend.into()]);
                 }
-                start(command, &args, limits).map_err(|error| error.to_string())
+                start(command, &args, limits)?
+            }
+            Way::Guest { host, program } => {
+                let mut grant = dir.as_os_str().to_owned();
+                grant.push("::");
+                grant.push(GUEST.1);
+                let mut args: Vec<OsString> = vec!["--dir".into(), grant, program.into()];
+                args.extend(["run", case, "--dir", GUEST.1].map(Into::into));
+                start(host, &args, limits)?
             }
             Way::Sandbox(sandbox) => {
                 let run = Run::new(GUEST.0)
@@ -101,14 +157,20 @@ impl Column {
                     .dir(dir, GUEST.1)
                     .memory(limits.memory)
                     .time(limits.time);
-                sandbox.run(&run).map_err(|error| format!("{error:#}"))
+                sandbox.run(&run).map_err(|error| format!("{error:#}"))?
             }
+        };
+        if let (End::Exited(code), Some(aborted)) = (&report.end, self.aborted)
+            && *code == aborted
+        {
+            report.end = End::Trapped(format!("the host ended with {code}"));
         }
+        Ok(report)
     }
 }
 
-fn start(command: &[OsString], args: &[OsString], limits: Limits) -> io::Result<Report> {
+fn start(command: &[OsString], args: &[OsString], limits: Limits) -> Result<Report, String> {
     let (program, first) = command.split_first().expect("a command has at least a program");
     let args: Vec<&OsString> = first.iter().chain(args).collect();
-    child::run(program, &args, Some(limits.time)).map(|(report, _)| report)
+    child::run(program, &args, Some(limits.time)).map(|(report, _)| report).map_err(|error| error.to_string())
 }

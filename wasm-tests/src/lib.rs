@@ -5,6 +5,7 @@
 //! - [`mod@column`] is one way to run the suite's program: a child process, or the sandbox.
 //! - [`calls`] counts the host calls of a guest, by name.
 //! - [`suite`] runs every case on every column, reads what the case left behind, and compares.
+//! - [`compare`] does so on columns that it builds itself, emulated machines among them, and writes reports.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.
 
@@ -13,6 +14,7 @@ pub mod calls;
 pub mod case;
 pub mod child;
 pub mod column;
+pub mod compare;
 pub mod counters;
 pub mod demo;
 pub mod files;

@@ -13,20 +13,39 @@ use crate::suite::Results;
 /// Everything there is to say, for a terminal: failures first, the table and the count last, where they are seen.
 #[must_use]
 pub fn render(results: &Results, ledger: &[Exception]) -> String {
+    let mut text = failures(results, |_, _| None);
+    text.push_str(&exceptions(ledger));
+    _ = writeln!(text, "{}", columns(results));
+    text.push_str(&closing(results));
+    text
+}
+
+/// What failed and how, with the seed where there is one, and the command that `again` knows for a case on the column
+/// of this index.
+pub(crate) fn failures(results: &Results, again: impl Fn(&str, usize) -> Option<String>) -> String {
     let mut text = String::new();
     for case in &results.cases {
-        for (cell, column) in case.cells.iter().zip(&results.columns) {
-            if let Some(failure) = cell.failure.as_ref().filter(|_| cell.failed()) {
-                _ = writeln!(text, "FAILED {}, {column}: {failure}\n", case.name);
+        for (index, (cell, column)) in case.cells.iter().zip(&results.columns).enumerate() {
+            let Some(failure) = cell.failure.as_ref().filter(|_| cell.failed()) else { continue };
+            _ = writeln!(text, "FAILED {}, {column}: {failure}", case.name);
+            if let Some(seed) = cell.seed() {
+                _ = writeln!(text, "    with the seed {seed}");
             }
+            if let Some(command) = again(&case.name, index) {
+                _ = writeln!(text, "    again: {command}");
+            }
+            text.push('\n');
         }
     }
     for problem in &results.problems {
         _ = writeln!(text, "FAILED {problem}\n");
     }
-    text.push_str(&exceptions(ledger));
-    _ = writeln!(text, "{}", columns(results));
-    text.push_str(&uncounted(results));
+    text
+}
+
+/// What stands below the table: what was not counted and not run, and the count of it all.
+pub(crate) fn closing(results: &Results) -> String {
+    let mut text = uncounted(results);
     if results.left_out > 0 {
         _ = writeln!(text, "The filter left out {} cases.", results.left_out);
     }
@@ -34,15 +53,24 @@ pub fn render(results: &Results, ledger: &[Exception]) -> String {
     text
 }
 
-fn exceptions(ledger: &[Exception]) -> String {
+/// The ledger of exceptions.
+pub(crate) fn exceptions(ledger: &[Exception]) -> String {
     let mut text = String::new();
     if ledger.is_empty() {
         text.push_str("The ledger of exceptions is empty.\n");
     } else {
         text.push_str("Exceptions, each a property of the platform:\n");
     }
-    for Exception { case, column, reason } in ledger {
-        _ = writeln!(text, "  {case}, {column}: {reason}");
+    let mut reasons: Vec<&str> = Vec::new();
+    for Exception { reason, .. } in ledger {
+        if reasons.contains(reason) {
+            continue;
+        }
+        reasons.push(reason);
+        _ = writeln!(text, "  {reason}:");
+        for Exception { case, column, .. } in ledger.iter().filter(|other| other.reason == *reason) {
+            _ = writeln!(text, "    {case}, {column}");
+        }
     }
     text
 }
@@ -61,7 +89,8 @@ fn uncounted(results: &Results) -> String {
     text
 }
 
-fn columns(results: &Results) -> Table {
+/// A row for each column.
+pub(crate) fn columns(results: &Results) -> Table {
     let mut table = new_table(&["Column", "Cases", "Passed", "Failed", "Excepted", "Time"]);
     for (index, name) in results.columns.iter().enumerate() {
         let cells = || results.cases.iter().map(|case| &case.cells[index]);

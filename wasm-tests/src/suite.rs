@@ -18,7 +18,7 @@ use crate::verdict::{Failure, compare, judge};
 /// What to run, and how.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Only cases whose names contain this.
+    /// Only cases whose names contain this; where it is the whole name of a case, that one alone.
     pub filter: Option<String>,
     /// For each case.
     pub limits: Limits,
@@ -70,6 +70,16 @@ impl Cell {
     #[must_use]
     pub fn failed(&self) -> bool {
         self.failure.is_some() && self.excepted.is_none()
+    }
+
+    /// The seed of the random numbers at the place where it failed, if it says in its transcript that it has one.
+    #[must_use]
+    pub fn seed(&self) -> Option<&str> {
+        let end = match &self.failure {
+            Some(Failure::Differs(difference)) => difference.line + 1,
+            _ => self.transcript.len(),
+        };
+        self.transcript.iter().take(end).rev().find_map(|line| line.strip_prefix("seed = "))
     }
 
     fn did_not_run(failure: Failure) -> Self {
@@ -129,7 +139,8 @@ pub fn run(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
 fn merge(lists: &[Vec<Case>], filter: Option<&str>) -> (Vec<Case>, usize) {
     let mut names = HashSet::new();
     let all: Vec<&Case> = lists.iter().flatten().filter(|case| names.insert(&case.name)).collect();
-    let wanted = |case: &&Case| filter.is_none_or(|filter| case.name.contains(filter));
+    let is_name = filter.is_some_and(|filter| all.iter().any(|case| case.name == filter));
+    let wanted = |case: &&Case| filter.is_none_or(|f| if is_name { case.name == f } else { case.name.contains(f) });
     let cases: Vec<Case> = all.iter().copied().filter(wanted).cloned().collect();
     let left_out = all.len() - cases.len();
     (cases, left_out)
@@ -188,7 +199,7 @@ fn run_cell(column: &Column, list: &[Case], case: &Case, plan: &Plan) -> Cell {
         Ok(report) => report,
         Err(error) => return Cell::did_not_run(Failure::NotRun(error)),
     };
-    let mut failure = judge(case, &report, plan.limits.time).err();
+    let mut failure = judge(case, &report, column.limits(plan.limits).time).err();
     let mut transcript: Vec<String> = String::from_utf8_lossy(&report.stdout).lines().map(str::to_owned).collect();
     match files::describe(dir.path()) {
         Ok(lines) => transcript.extend(lines),

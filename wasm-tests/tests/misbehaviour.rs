@@ -79,7 +79,7 @@ fn each_misbehaviour_is_told() {
         "FAILED reads_twice, wasip1: out of bounds: counted one read: 2 reads, not 1; 8 bytes read, not 4 (fd_pread 2 calls 8 bytes)\n",
         "FAILED reads_twice, wasip2: out of bounds: counted one read: 2 reads, not 1; 8 bytes read, not 4 (",
         "FAILED stops_counting, wasip2: out of bounds: counting nothing: no line says its end and its bounds\n",
-        "  excepted, wasip2: the platform is like that\n",
+        "  the platform is like that:\n    excepted, wasip2\n",
     ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }

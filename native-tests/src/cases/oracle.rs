@@ -91,6 +91,7 @@ fn named<T>(result: Result<T, Error>) -> Result<T, &'static str> {
 
 fn slices_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<B>) {
     for (seed, len) in (100..).zip(LENS) {
+        scene.note("seed", seed);
         let mut random = Random::new(seed);
         let content = patternless(len);
         let file = scene.file("f", &content);
@@ -118,6 +119,7 @@ fn slices_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<B>) {
 
 fn assignments_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<B>) {
     for (seed, len) in (200..).zip(LENS) {
+        scene.note("seed", seed);
         let mut random = Random::new(seed);
         let mut content = patternless(len);
         let file = scene.file("f", &content);
@@ -227,6 +229,7 @@ fn compare_searches<B: FileBackend>(
 }
 
 fn short_searches_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<B>) {
+    scene.note("seed", 300);
     let mut random = Random::new(300);
     let file = scene.file("f", &[0; 60]);
     let (mut found, mut searched) = (0, 0);
@@ -251,6 +254,7 @@ fn short_searches_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene
 }
 
 fn long_searches_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<B>) {
+    scene.note("seed", 400);
     let mut random = Random::new(400);
     let (mut found, mut searched) = (0, 0);
     for round in 0..40 {
@@ -284,6 +288,7 @@ fn long_searches_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<
 
 fn the_file_face_is_that_of_a_vector_and_a_number<B: FileBackend>(scene: &mut Scene<B>) {
     for (seed, len) in (500..).zip(LENS) {
+        scene.note("seed", seed);
         let mut random = Random::new(seed);
         let mut content = patternless(len);
         content.iter_mut().step_by(97).for_each(|byte| *byte = b'\n');

@@ -38,6 +38,7 @@ struct Pair<'s, B: FileBackend> {
 }
 
 fn script<B: FileBackend>(scene: &mut Scene<B>, seed: u64) {
+    scene.note("seed", seed);
     let mut random = Random::new(seed);
     let file = random.text(LENGTH);
     drop(scene.file("f", &file));

@@ -1,0 +1,62 @@
+//! `junit.xml`: a suite for each column, in the form that CI systems read.
+
+use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
+
+use super::{Absent, Comparison};
+use crate::suite::Cell;
+
+/// The whole report. An exception of the ledger and an absent column are skipped with their reasons; what is wrong
+/// beside the cases is an error in a suite of its own.
+///
+/// # Errors
+///
+/// A writer of XML that fails, which has no reason to.
+pub fn report(comparison: &Comparison) -> Result<String, SerializeError> {
+    let results = &comparison.results;
+    let mut report = Report::new("comparison across targets");
+    report.set_time(comparison.elapsed);
+    for (index, definition) in comparison.ran.iter().enumerate() {
+        let mut suite = TestSuite::new(definition.name);
+        suite.set_time(results.cases.iter().map(|case| case.cells[index].time).sum());
+        suite.add_test_cases(results.cases.iter().map(|case| {
+            let again = || comparison.again(&case.name, index);
+            let mut test = TestCase::new(case.name.as_str(), status(&case.cells[index], again));
+            test.set_classname(definition.key).set_time(case.cells[index].time);
+            test
+        }));
+        report.add_test_suite(suite);
+    }
+    let mut beside = TestSuite::new("columns");
+    beside.add_test_cases(comparison.absent.iter().map(|Absent { definition, reason }| {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(reason.as_str());
+        TestCase::new(definition.name, status)
+    }));
+    beside.add_test_cases(results.problems.iter().enumerate().map(|(index, problem)| {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(problem.as_str());
+        TestCase::new(format!("problem {}", index + 1), status)
+    }));
+    if !beside.test_cases.is_empty() {
+        report.add_test_suite(beside);
+    }
+    report.to_string()
+}
+
+fn status(cell: &Cell, again: impl Fn() -> String) -> TestCaseStatus {
+    match (&cell.failure, cell.excepted) {
+        (None, _) => TestCaseStatus::success(),
+        (Some(_), Some(reason)) => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(reason);
+            status
+        }
+        (Some(failure), None) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            let seed = cell.seed().map(|seed| format!("with the seed {seed}\n")).unwrap_or_default();
+            let text = format!("{failure}\n{seed}again: {}", again());
+            status.set_type(failure.kind()).set_message(failure.kind()).set_description(text);
+            status
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The comparison across targets: the suite on every column that there is, and reports of it.
+//!
+//! - [`columns`] names the columns and reads which are asked for; [`workshop`] builds them and finds what runs them.
+//! - [`suite`] runs and judges. What is demanded and cannot run is a failure here.
+//! - [`json`], [`junit`] and [`html`] write down what came of it, for programs, for CI systems and for people.
+
+pub mod columns;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod workshop;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use native_tests::ledger::Exception;
+
+use crate::column::Column;
+use crate::report;
+use crate::suite::{self, Cell, Results};
+use crate::verdict::Failure;
+use columns::{Definition, Selection};
+use workshop::{Missing, Workshop};
+
+/// What the reports are called: the page, the report for programs, and that for CI systems.
+const REPORTS: [&str; 3] = ["report.html", "report.json", "junit.xml"];
+
+/// What to compare, and where to write it down.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Which columns.
+    pub selection: Selection,
+    /// How to build them.
+    pub workshop: Workshop,
+    /// Which cases, and how they run.
+    pub suite: suite::Plan,
+    /// The directory of the reports.
+    pub out: PathBuf,
+}
+
+/// A column that has not run.
+#[derive(Clone, Debug)]
+pub struct Absent {
+    /// The column.
+    pub definition: &'static Definition,
+    /// Why, and what to install.
+    pub reason: String,
+}
+
+/// What came of it all.
+#[derive(Debug)]
+pub struct Comparison {
+    /// The columns that have run, as in [`Results::columns`].
+    pub ran: Vec<&'static Definition>,
+    /// The columns that have not.
+    pub absent: Vec<Absent>,
+    /// What they did.
+    pub results: Results,
+    /// The exceptions of the columns that have run.
+    pub ledger: Vec<Exception>,
+    /// Which cases were asked for.
+    pub filter: Option<String>,
+    /// When it began.
+    pub started: SystemTime,
+    /// How long the cases took, all columns together, without building.
+    pub elapsed: Duration,
+}
+
+/// Removes the reports of a former comparison from a directory: nobody shall take them for those of one that did not
+/// come to its end.
+///
+/// # Errors
+///
+/// What the file system says, but for reports that are not there.
+pub fn clear(dir: &Path) -> io::Result<()> {
+    REPORTS.iter().try_for_each(|name| match fs::remove_file(dir.join(name)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    })
+}
+
+/// Builds the columns and runs the suite on them. The building is told on standard error, if `plan` has it.
+#[must_use]
+pub fn run(plan: &Plan) -> Comparison {
+    let started = SystemTime::now();
+    let (mut ran, mut columns, mut absent, mut problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for definition in plan.selection.columns() {
+        if plan.workshop.build {
+            eprintln!("== {}: {}", definition.name, definition.what);
+        }
+        match plan.workshop.column(definition) {
+            Ok(column) => {
+                ran.push(definition);
+                columns.push(column);
+            }
+            Err(missing) => {
+                problems.extend(problem(definition, &missing, plan.selection.demands()));
+                let (Missing::Absent(reason) | Missing::Broken(reason)) = missing;
+                absent.push(Absent { definition, reason });
+            }
+        }
+    }
+    let comparison = compare(&ran, &columns, &plan.suite, started);
+    let mut results = comparison.results;
+    results.problems.splice(0..0, problems);
+    Comparison { absent, results, ..comparison }
+}
+
+/// A column that cannot run is a failure where it was demanded, and always where all that it needs is there.
+fn problem(definition: &Definition, missing: &Missing, demanded: bool) -> Option<String> {
+    match missing {
+        Missing::Absent(reason) => demanded.then(|| format!("{} is demanded and absent: {reason}", definition.name)),
+        Missing::Broken(reason) => Some(format!("{} does not work: {reason}", definition.name)),
+    }
+}
+
+/// Runs the suite on columns that are ready. Each has the exceptions of its platform, and no other column's.
+fn compare(ran: &[&'static Definition], columns: &[Column], plan: &suite::Plan, started: SystemTime) -> Comparison {
+    let ledger: Vec<Exception> = ran.iter().flat_map(|column| column.platform.exceptions(column.name)).collect();
+    let begun = Instant::now();
+    let results = suite::run(columns, plan, &ledger);
+    let filter = plan.filter.clone();
+    Comparison { ran: ran.to_vec(), absent: Vec::new(), results, ledger, filter, started, elapsed: begun.elapsed() }
+}
+
+impl Comparison {
+    /// Whether every column that was demanded has run every case, with one and the same transcript.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.results.failed() == 0
+    }
+
+    /// The command that runs a case again on one of the columns that have run, and on the one that it was compared
+    /// with.
+    #[must_use]
+    pub fn again(&self, case: &str, column: usize) -> String {
+        let cells = self.results.cases.iter().find(|results| results.name == case).map(|results| &results.cells);
+        let mut keys = vec![self.ran[column].key];
+        if let Some(Failure::Differs(difference)) = cells.and_then(|cells| cells[column].failure.as_ref()) {
+            let reference = self.ran.iter().find(|definition| definition.name == difference.reference);
+            keys.splice(0..0, reference.map(|reference| reference.key));
+        }
+        format!("make compare COLUMNS='{}' FILTER='{case}'", keys.join(" "))
+    }
+
+    /// All of it for a terminal.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = report::failures(&self.results, |case, column| Some(self.again(case, column)));
+        text.push_str(&report::exceptions(&self.ledger));
+        let mut table = report::columns(&self.results);
+        for Absent { definition, .. } in &self.absent {
+            table.add_row([definition.name, "absent"]);
+        }
+        _ = writeln!(text, "{table}");
+        for Absent { definition, reason } in &self.absent {
+            _ = writeln!(text, "{} ({}) is absent: {reason}", definition.name, definition.key);
+        }
+        text.push_str(&report::closing(&self.results));
+        text
+    }
+
+    /// Writes the three reports into a directory, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// What the file system says.
+    pub fn write(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
+        fs::create_dir_all(dir)?;
+        let json = json::report(self).to_string();
+        let junit = junit::report(self).map_err(io::Error::other)?;
+        let html = html::page(&json);
+        let texts = REPORTS.iter().zip([html, json, junit]);
+        texts.map(|(name, text)| fs::write(dir.join(name), text).map(|()| dir.join(name))).collect()
+    }
+}
+
+/// What became of a case on a column, in one word.
+fn state(cell: &Cell) -> &'static str {
+    match (&cell.failure, &cell.excepted) {
+        (None, _) => "passed",
+        (Some(_), None) => "failed",
+        (Some(_), Some(_)) => "excepted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use serde_json::Value;
+
+    use super::columns::{COLUMNS, Definition};
+    use super::workshop::Missing;
+    use super::{Absent, Comparison, json, junit, problem};
+    use crate::suite::{CaseResults, Cell, Results};
+    use crate::verdict::{Failure, compare};
+
+    fn column(key: &str) -> &'static Definition {
+        COLUMNS.iter().find(|column| column.key == key).unwrap()
+    }
+
+    fn cell(transcript: &[&str]) -> Cell {
+        let transcript = transcript.iter().map(ToString::to_string).collect();
+        Cell { failure: None, excepted: None, transcript, time: Duration::from_millis(1500), calls: None }
+    }
+
+    /// One case on two columns, and a third that is absent.
+    fn comparison(second: Cell) -> Comparison {
+        let ran = vec![column("mapped"), column("wasip1")];
+        let cells = vec![cell(&["seed = 7", "a", "seed = 8", "b", "c"]), second];
+        let results = Results {
+            columns: ran.iter().map(|column| column.name.to_owned()).collect(),
+            cases: vec![CaseResults { name: "scripts/<one>".into(), cells }],
+            problems: Vec::new(),
+            left_out: 0,
+        };
+        let absent = vec![Absent { definition: column("node"), reason: "there is no `node`".into() }];
+        let (started, elapsed) = (SystemTime::now(), Duration::from_secs(2));
+        Comparison { ran, absent, results, ledger: Vec::new(), filter: None, started, elapsed }
+    }
+
+    fn differing() -> Comparison {
+        let mut comparison = comparison(cell(&["seed = 7", "a", "seed = 8", "x", "seed = 9"]));
+        let cells = &mut comparison.results.cases[0].cells;
+        let difference = compare("native Mapped", &cells[0].transcript, &cells[1].transcript).unwrap();
+        cells[1].failure = Some(Failure::Differs(difference));
+        comparison
+    }
+
+    #[test]
+    fn an_absent_column_is_a_failure_where_it_was_demanded_and_a_broken_one_always() {
+        let absent = Missing::Absent("there is no `node`".into());
+        assert_eq!(problem(column("node"), &absent, false), None);
+        let told = problem(column("node"), &absent, true).unwrap();
+        assert_eq!(told, "wasip1 Node is demanded and absent: there is no `node`");
+        let broken = Missing::Broken("cargo ended with 101".into());
+        assert!(problem(column("node"), &broken, false).is_some() && problem(column("node"), &broken, true).is_some());
+    }
+
+    #[test]
+    fn equal_transcripts_pass_and_are_kept_once() {
+        let comparison = comparison(cell(&["seed = 7", "a", "seed = 8", "b", "c"]));
+        let report = json::report(&comparison);
+        assert!(comparison.passed());
+        assert_eq!(report["passed"], true);
+        assert_eq!(report["transcripts"].as_array().unwrap().len(), 1);
+        assert_eq!(report["columns"][2]["state"], "absent");
+        assert_eq!(report["columns"][0]["seconds"], 1.5);
+        let text = comparison.render();
+        assert!(text.contains("wasip1 Node (node) is absent: there is no `node`\n2 passed, 0 failed\n"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        let junit = junit::report(&comparison).unwrap();
+        assert!(
+            junit.contains("name=\"scripts/&lt;one&gt;\"") && junit.contains("<skipped message=\"there is no `node`")
+        );
+    }
+
+    #[test]
+    fn a_difference_has_the_seed_of_its_place_and_a_command() {
+        let comparison = differing();
+        assert!(!comparison.passed());
+        let again = "make compare COLUMNS='mapped wasip1' FILTER='scripts/<one>'";
+        let text = comparison.render();
+        assert!(text.contains(&format!("    with the seed 8\n    again: {again}\n")), "{text}");
+        let report = json::report(&comparison);
+        let failure = &report["cases"][0]["cells"]["wasip1"]["failure"];
+        assert_eq!((&failure["seed"], &failure["again"]), (&"8".into(), &again.into()));
+        assert_eq!(
+            (&failure["difference"]["line"], &failure["difference"]["reference"]),
+            (&4.into(), &"mapped".into())
+        );
+        assert_eq!(report["cases"][0]["cells"]["mapped"]["failure"], Value::Null);
+        let junit = junit::report(&comparison).unwrap();
+        assert!(junit.contains("failures=\"1\"") && junit.contains("with the seed 8"), "{junit}");
+    }
+
+    #[test]
+    fn an_exception_is_no_failure_and_tells_its_reason() {
+        let mut comparison = differing();
+        comparison.results.cases[0].cells[1].excepted = Some("the platform is like that");
+        assert!(comparison.passed());
+        let cell = &json::report(&comparison)["cases"][0]["cells"]["wasip1"];
+        assert_eq!((&cell["state"], &cell["reason"]), (&"excepted".into(), &"the platform is like that".into()));
+        let junit = junit::report(&comparison).unwrap();
+        assert!(junit.contains("<skipped message=\"the platform is like that\"/>"), "{junit}");
+    }
+}

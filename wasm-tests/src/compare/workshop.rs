@@ -1,0 +1,250 @@
+//! Makes columns: builds the suite's program for each, and finds what runs it.
+
+use std::env::consts::EXE_EXTENSION;
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::columns::{Definition, Host};
+use crate::child;
+use crate::column::Column;
+use crate::sandbox::{End, Sandbox};
+
+/// The host of WASI that Node's columns run.
+const NODE_HOST: &str = include_str!("../../node-wasi.mjs");
+
+/// Guests whose memory has grown often end in SIGSEGV after right output, unless fast calls are off; and nothing that
+/// Node says of itself belongs to a guest's standard error. A case runs a small part of its program.
+const NODE_OPTIONS: [&str; 3] = ["--no-turbo-fast-api-calls", "--no-warnings", "--wasm-lazy-compilation"];
+
+const WINDOWS: &str = "x86_64-pc-windows-gnu";
+const WINDOWS_LINKER: &str = "x86_64-w64-mingw32-gcc";
+
+/// Rust's standard library asks this library of Windows for random numbers, and Wine 8 has it not.
+const RANDOM: &str = include_str!("../../bcryptprimitives.c");
+
+/// Wine is not on the path where a distribution has its 64-bit half alone.
+const WINE: [&str; 3] = ["wine64", "/usr/lib/wine/wine64", "wine"];
+
+/// An abort ends a program of Windows with C0000409, of which a unix keeps eight bits.
+const WINE_ABORTED: i32 = 9;
+
+/// The first start of Wine makes a Windows to live in.
+const WINE_SETTLES: Duration = Duration::from_mins(5);
+
+/// How to get what a column of another system needs.
+const TOOLS: &str = "`make compare-tools` installs what this column needs on Debian";
+
+/// Builds and finds programs.
+#[derive(Clone, Debug)]
+pub struct Workshop {
+    /// Cargo.
+    pub cargo: OsString,
+    /// Cargo's target directory.
+    pub target_dir: PathBuf,
+    /// The program of `native-tests` that has the cases.
+    pub program: String,
+    /// Whether to build; programs that are there already are taken as they are otherwise.
+    pub build: bool,
+}
+
+/// Why there is no column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Something is not installed here.
+    Absent(String),
+    /// All is installed, and it does not work.
+    Broken(String),
+}
+
+/// How the program is built: without a target for this machine.
+#[derive(Clone, Copy, Debug, Default)]
+struct Build<'b> {
+    target: Option<&'b str>,
+    flags: Option<&'b str>,
+    linker: Option<&'b str>,
+    /// In a target directory of its own: cargo would build anew for the other flags, and again for those of before.
+    apart: bool,
+}
+
+fn broken(error: impl Display) -> Missing {
+    Missing::Broken(error.to_string())
+}
+
+impl Workshop {
+    /// Makes a column ready to run.
+    ///
+    /// # Errors
+    ///
+    /// What is missing for it, or wrong.
+    pub fn column(&self, definition: &Definition) -> Result<Column, Missing> {
+        let Definition { name, backend, host, patience, .. } = *definition;
+        let column = match host {
+            Host::Native => Column::child(name, vec![self.build(&Build::default())?.into()], backend),
+            Host::Wasmtime { target, simd } => {
+                self.needs_target(target, None)?;
+                let flags = simd.then_some("-C target-feature=+simd128");
+                let program = self.build(&Build { target: Some(target), flags, apart: simd, linker: None })?;
+                let sandbox = Sandbox::load(&program).map_err(|error| Missing::Broken(format!("{error:#}")))?;
+                Column::sandbox(name, sandbox)
+            }
+            Host::Node => self.node(name)?,
+            Host::Linux { target, linker, emulator } => self.linux(definition, target, linker, emulator)?,
+            Host::Wine => self.wine(definition)?,
+        };
+        Ok(column.patient(patience))
+    }
+
+    fn node(&self, name: &str) -> Result<Column, Missing> {
+        const TARGET: &str = "wasm32-wasip1";
+        self.needs_target(TARGET, None)?;
+        let node =
+            tool(&["node"]).ok_or_else(|| Missing::Absent("there is no `node`: see https://nodejs.org".into()))?;
+        let mut host: Vec<OsString> = vec![node.into()];
+        host.extend(NODE_OPTIONS.map(Into::into));
+        let mut probe = host.clone();
+        probe.extend(["--input-type=module".into(), "--eval".into(), "import { WASI } from \"node:wasi\"".into()]);
+        run(&probe, Duration::from_mins(1)).map_err(|error| {
+            Missing::Absent(format!("this Node has no WASI, or not the options for it; 20 has: {error}"))
+        })?;
+        let script = self.target_dir.join("compare-tools").join("node-wasi.mjs");
+        write(&script, NODE_HOST)?;
+        host.push(script.into());
+        Ok(Column::guest(name, host, self.build(&Build { target: Some(TARGET), ..Build::default() })?))
+    }
+
+    fn linux(
+        &self,
+        definition: &Definition,
+        target: &str,
+        linker: &str,
+        emulator: Option<&str>,
+    ) -> Result<Column, Missing> {
+        let runs_here = cfg!(target_os = "linux") && (emulator.is_some() || cfg!(target_arch = "x86_64"));
+        if !runs_here {
+            return Err(Missing::Absent(format!("this machine does not run programs for {target}")));
+        }
+        self.needs_target(target, Some(TOOLS))?;
+        needs(linker)?;
+        let mut command: Vec<OsString> = Vec::new();
+        if let Some(emulator) = emulator {
+            command.push(needs(emulator)?.into());
+        }
+        // Linked with all of its libraries, so that it needs none of its system's at run time.
+        let flags = Some("-C target-feature=+crt-static");
+        let program = self.build(&Build { target: Some(target), flags, apart: false, linker: Some(linker) })?;
+        command.push(program.into());
+        Ok(Column::child(definition.name, command, definition.backend))
+    }
+
+    fn wine(&self, definition: &Definition) -> Result<Column, Missing> {
+        if cfg!(windows) {
+            return Err(Missing::Absent("this is Windows itself: native Mapped is this column".into()));
+        }
+        self.needs_target(WINDOWS, Some(TOOLS))?;
+        let gcc = needs(WINDOWS_LINKER)?;
+        let wine = tool(&WINE).ok_or_else(|| Missing::Absent(format!("there is no `wine64`: {TOOLS}")))?;
+        let program = self.build(&Build { target: Some(WINDOWS), ..Build::default() })?;
+        let tools = self.target_dir.join("compare-tools");
+        if self.build {
+            let source = tools.join("bcryptprimitives.c");
+            write(&source, RANDOM)?;
+            let library = program.with_file_name("bcryptprimitives.dll");
+            let mut compile: Vec<OsString> = vec![gcc.into(), "-shared".into(), "-O2".into(), "-o".into()];
+            compile.extend([library.into(), source.into(), "-ladvapi32".into()]);
+            run(&compile, Duration::from_mins(1)).map_err(broken)?;
+        }
+        let mut prefix: OsString = "WINEPREFIX=".into();
+        prefix.push(tools.join("wine"));
+        // No messages of Wine's own, and no question about what it would like to install.
+        let mut command: Vec<OsString> = vec!["env".into(), prefix, "WINEDEBUG=-all".into()];
+        command.extend(["WINEDLLOVERRIDES=mscoree,mshtml=".into(), wine.into(), program.into()]);
+        let mut first = command.clone();
+        first.push("list".into());
+        run(&first, WINE_SETTLES).map_err(broken)?;
+        Ok(Column::child(definition.name, command, definition.backend).aborting_with(WINE_ABORTED))
+    }
+
+    /// Builds the program, and tells where it is.
+    fn build(&self, build: &Build) -> Result<PathBuf, Missing> {
+        let Build { target, flags, apart, linker } = *build;
+        let dir = if apart { self.target_dir.join("compare-tools").join("simd128") } else { self.target_dir.clone() };
+        let mut program = dir.clone();
+        program.extend(target);
+        program.extend(["debug", &self.program]);
+        program.set_extension(match target {
+            None => EXE_EXTENSION,
+            Some(WINDOWS) => "exe",
+            Some(target) if target.starts_with("wasm32") => "wasm",
+            Some(_) => "",
+        });
+        if self.build {
+            let mut command = Command::new(&self.cargo);
+            command.args(["build", "--quiet", "-p", "native-tests", "--bin", &self.program]);
+            command.arg("--target-dir").arg(&dir);
+            if let Some(target) = target {
+                command.args(["--target", target]);
+            }
+            if let Some(flags) = flags {
+                // One of the two hides all other ways to give flags.
+                command.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
+            }
+            if let (Some(target), Some(linker)) = (target, linker) {
+                command.env(format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_")), linker);
+            }
+            let status = command.stdin(Stdio::null()).status();
+            let status = status.map_err(|error| broken(format!("cannot start {}: {error}", self.cargo.display())))?;
+            if !status.success() {
+                return Err(Missing::Broken(format!("its program is not built: cargo ended with {status}")));
+            }
+        }
+        if !program.is_file() {
+            return Err(Missing::Absent(format!("its program is not built: there is no {}", program.display())));
+        }
+        Ok(program)
+    }
+
+    /// Demands that Rust's standard library is installed for a target.
+    fn needs_target(&self, target: &str, how: Option<&str>) -> Result<(), Missing> {
+        if !self.build {
+            return Ok(());
+        }
+        let command = ["rustc", "--print", "target-libdir", "--target", target].map(OsString::from);
+        let dir = run(&command, Duration::from_mins(1)).map_err(broken)?;
+        if Path::new(dir.trim_end()).is_dir() {
+            return Ok(());
+        }
+        let how = how.map_or_else(|| format!("`rustup target add {target}`"), str::to_owned);
+        Err(Missing::Absent(format!("Rust has no library for {target} here: {how}")))
+    }
+}
+
+fn needs(name: &str) -> Result<PathBuf, Missing> {
+    tool(&[name]).ok_or_else(|| Missing::Absent(format!("there is no `{name}`: {TOOLS}")))
+}
+
+/// The first of these programs that there is.
+fn tool(names: &[&str]) -> Option<PathBuf> {
+    names.iter().find_map(|name| which::which(name).ok())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Missing> {
+    let dir = path.parent().expect("it has a directory");
+    let written = fs::create_dir_all(dir).and_then(|()| fs::write(path, text));
+    written.map_err(|error| broken(format!("cannot write {}: {error}", path.display())))
+}
+
+/// What a tool prints, if it succeeds; else what it says of its failure.
+fn run(command: &[OsString], time: Duration) -> Result<String, String> {
+    let (program, args) = command.split_first().expect("a command has at least a program");
+    let (report, _) = child::run(program, args, Some(time)).map_err(|error| error.to_string())?;
+    if report.end == End::Exited(0) {
+        return Ok(String::from_utf8_lossy(&report.stdout).into_owned());
+    }
+    let stderr = String::from_utf8_lossy(&report.stderr);
+    let first = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
+    Err(format!("{} ended with {:?}: {first}", program.display(), report.end))
+}
