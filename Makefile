@@ -153,6 +153,12 @@ bench: wasi harness ## measures the workloads natively and in wasmtime: target/b
 	@"$(HARNESS)" bench --native "$(TARGET)/release/bench$(EXE)" --report "$(TARGET)/bench/report.json" \
 		--wasip1 "$(TARGET)/wasm32-wasip1/release/bench.wasm" --wasip2 "$(TARGET)/wasm32-wasip2/release/bench.wasm"
 
+# In the table are the tests that differ; what cargo builds lies in target/crates.
+.PHONY: crate
+crate: wasi harness ## compares the tests of a published crate, natively and on WASI: make crate CRATE=NAME[@VERSION]
+	@test -n '$(CRATE)' || { echo 'usage: make crate CRATE=NAME[@VERSION] [ARGS=...]' >&2; exit 2; }
+	@"$(HARNESS)" crate --published '$(CRATE)' --target-dir "$(TARGET)/crates" $(ARGS)
+
 .PHONY: clean
 clean: ## removes everything that was built
 	@$(CARGO) clean

@@ -7,6 +7,7 @@
 //! - [`suite`] runs every case on every column, reads what the case left behind, and compares.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.
+//! - [`package`] runs the tests of any crate, each alone, natively and on WASI, and compares what they did.
 
 pub mod bench;
 pub mod calls;
@@ -17,6 +18,7 @@ pub mod counters;
 pub mod demo;
 pub mod files;
 mod memory;
+pub mod package;
 pub mod report;
 pub mod runner;
 pub mod sandbox;
