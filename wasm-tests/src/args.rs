@@ -8,7 +8,7 @@ use lexopt::prelude::*;
 use lexopt::{Error, Parser};
 use wasm_tests::column::Limits;
 use wasm_tests::sandbox::MEMORY_LIMIT;
-use wasm_tests::{bench, demo, package, runner, suite};
+use wasm_tests::{bench, demo, mutants, package, runner, suite};
 use wasmtime_wasi::FsPerms;
 
 /// Long enough for a case that moves half a gigabyte on a slow machine.
@@ -22,6 +22,7 @@ pub(crate) enum Command {
     Suite(SuiteArgs),
     Run(runner::Options),
     Package(package::Plan),
+    Mutants(mutants::Plan),
     Demo(demo::Plan),
     Bench(bench::Plan),
 }
@@ -41,10 +42,11 @@ pub(crate) fn parse() -> Result<Command, Error> {
         Some(Value(command)) if command == "suite" => suite(parser).map(Command::Suite),
         Some(Value(command)) if command == "run" => run(parser).map(Command::Run),
         Some(Value(command)) if command == "crate" => package(parser).map(Command::Package),
+        Some(Value(command)) if command == "mutants" => mutants(parser).map(Command::Mutants),
         Some(Value(command)) if command == "demo" => demo(parser).map(Command::Demo),
         Some(Value(command)) if command == "bench" => bench(parser).map(Command::Bench),
         Some(other) => Err(other.unexpected()),
-        None => Err("a command is missing: suite, run, crate, demo or bench".into()),
+        None => Err("a command is missing: suite, run, crate, mutants, demo or bench".into()),
     }
 }
 
@@ -131,6 +133,27 @@ fn package(mut parser: Parser) -> Result<package::Plan, Error> {
     };
     let columns = package::columns(&targets, &hosts)?;
     Ok(package::Plan { source, target_dir, cargo_args, columns, filter, skip, limits, jobs })
+}
+
+fn mutants(mut parser: Parser) -> Result<mutants::Plan, Error> {
+    let (mut workspace, mut native, mut scratch, mut only, mut jobs) = (PathBuf::from("."), None, None, None, jobs());
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("workspace") => workspace = parser.value()?.into(),
+            Long("native") => native = Some(parser.value()?.into()),
+            Long("scratch") => scratch = Some(parser.value()?.into()),
+            Long("only") => only = Some(parser.value()?.string()?),
+            Long("jobs") => jobs = parser.value()?.parse()?,
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(mutants::Plan {
+        workspace,
+        native: required(native, "--native")?,
+        scratch: required(scratch, "--scratch")?,
+        only,
+        jobs,
+    })
 }
 
 fn demo(mut parser: Parser) -> Result<demo::Plan, Error> {

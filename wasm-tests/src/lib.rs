@@ -5,6 +5,7 @@
 //! - [`mod@column`] is one way to run the suite's program: a child process, or the sandbox.
 //! - [`calls`] counts the host calls of a guest, by name.
 //! - [`suite`] runs every case on every column, reads what the case left behind, and compares.
+//! - [`mutants`] breaks a copy of the library, and demands that the comparison notices.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.
 //! - [`package`] runs the tests of any crate, each alone, natively and on WASI, and compares what they did.
@@ -18,6 +19,7 @@ pub mod counters;
 pub mod demo;
 pub mod files;
 mod memory;
+pub mod mutants;
 pub mod package;
 pub mod report;
 pub mod runner;

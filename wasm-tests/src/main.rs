@@ -4,7 +4,7 @@ mod args;
 
 use std::process::ExitCode;
 
-use wasm_tests::{bench, column::Column, demo, package, report, runner, sandbox::Sandbox, suite};
+use wasm_tests::{bench, column::Column, demo, mutants, package, report, runner, sandbox::Sandbox, suite};
 
 use args::{Command, SuiteArgs};
 
@@ -30,6 +30,10 @@ wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target
     TARGETs are native, wasm32-wasip1 and wasm32-wasip2, all of them by default; the first is the measure. The package
     is that of the current directory, or DIR's, or the published one, which is fetched into the target directory.
 
+wasm-tests mutants --native PROGRAM --scratch DIR [--workspace DIR] [--only TEXT] [--jobs N]
+    Breaks a copy of the library in DIR in one place at a time, and compares each with the suite's program as it is.
+    Succeeds only if a case has noticed each of them, and none the copy as it is.
+
 wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --wasip2-dir DIR [--pattern TEXT]
     Runs the example programs hello, grep and replace from each of the three folders on copies of FILE.
 
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
             ExitCode::from(u8::try_from(code).unwrap_or(1))
         }),
         Ok(Command::Package(plan)) => run_package(&plan),
+        Ok(Command::Mutants(plan)) => run_mutants(&plan),
         Ok(Command::Demo(plan)) => run_demo(&plan),
         Ok(Command::Bench(plan)) => run_bench(&plan),
         Err(error) => {
@@ -87,6 +92,12 @@ fn run_package(plan: &package::Plan) -> wasmtime::Result<ExitCode> {
     let results = package::run(plan).map_err(wasmtime::Error::msg)?;
     print!("{}", package::render(&results));
     Ok(if results.are_equal() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_mutants(plan: &mutants::Plan) -> wasmtime::Result<ExitCode> {
+    let told = mutants::run(plan).map_err(wasmtime::Error::msg)?;
+    print!("{}", mutants::render(&told));
+    Ok(if mutants::all_found(&told) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn run_demo(plan: &demo::Plan) -> wasmtime::Result<ExitCode> {
