@@ -169,6 +169,18 @@ bench: wasi harness ## measures the workloads natively and in wasmtime: target/b
 	@"$(HARNESS)" bench --native "$(TARGET)/release/bench$(EXE)" --report "$(TARGET)/bench/report.json" \
 		--wasip1 "$(TARGET)/wasm32-wasip1/release/bench.wasm" --wasip2 "$(TARGET)/wasm32-wasip2/release/bench.wasm"
 
+# The copy and what is built from it lie in target/mutants. With ONLY=TEXT, those whose names contain it.
+.PHONY: mutants
+mutants: guests harness ## breaks a copy of the library in many ways, and demands that the suite finds each
+	@echo '== the suite over libraries that are broken'
+	@"$(HARNESS)" mutants --native "$(TARGET)/debug/suite$(EXE)" --scratch "$(TARGET)/mutants" --only '$(ONLY)'
+
+# In the table are the tests that differ; what cargo builds lies in target/crates.
+.PHONY: crate
+crate: wasi harness ## compares the tests of a published crate, natively and on WASI: make crate CRATE=NAME[@VERSION]
+	@test -n '$(CRATE)' || { echo 'usage: make crate CRATE=NAME[@VERSION] [ARGS=...]' >&2; exit 2; }
+	@"$(HARNESS)" crate --published '$(CRATE)' --target-dir "$(TARGET)/crates" $(ARGS)
+
 .PHONY: clean
 clean: ## removes everything that was built
 	@$(CARGO) clean

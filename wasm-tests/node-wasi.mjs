@@ -1,6 +1,6 @@
 // A host of WASI: runs a module of Preview 1 in Node's own implementation.
 //
-// usage: node node-wasi.mjs [--dir HOST::GUEST]... MODULE [ARGUMENT]...
+// usage: node node-wasi.mjs [--dir HOST::GUEST]... [--env NAME=VALUE]... MODULE [ARGUMENT]...
 //
 // It exits as the module does, and with 134 where that traps.
 
@@ -12,13 +12,20 @@ const TRAPPED = 134;
 
 const args = argv.slice(2);
 const preopens = {};
-while (args[0] === "--dir") {
-  const [host, guest] = args[1].split("::");
-  preopens[guest] = host;
-  args.splice(0, 2);
+const env = {};
+while (args[0] === "--dir" || args[0] === "--env") {
+  const [option, value] = args.splice(0, 2);
+  const separator = option === "--dir" ? "::" : "=";
+  const at = value.indexOf(separator);
+  const [first, second] = [value.slice(0, at), value.slice(at + separator.length)];
+  if (option === "--dir") {
+    preopens[second] = first;
+  } else {
+    env[first] = second;
+  }
 }
 
-const wasi = new WASI({ version: "preview1", args, env: {}, preopens, returnOnExit: true });
+const wasi = new WASI({ version: "preview1", args, env, preopens, returnOnExit: true });
 const module = new WebAssembly.Module(readFileSync(args[0]));
 const instance = new WebAssembly.Instance(module, wasi.getImportObject());
 let code;

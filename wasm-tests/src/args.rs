@@ -9,7 +9,7 @@ use lexopt::{Error, Parser};
 use wasm_tests::column::Limits;
 use wasm_tests::compare::{self, columns::Selection, workshop::Workshop};
 use wasm_tests::sandbox::MEMORY_LIMIT;
-use wasm_tests::{bench, demo, runner, suite};
+use wasm_tests::{bench, demo, mutants, package, runner, suite};
 use wasmtime_wasi::FsPerms;
 
 /// Long enough for a case that moves half a gigabyte on a slow machine.
@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Suite(SuiteArgs),
     Compare(compare::Plan),
     Run(runner::Options),
+    Package(package::Plan),
+    Mutants(mutants::Plan),
     Demo(demo::Plan),
     Bench(bench::Plan),
 }
@@ -42,17 +44,19 @@ pub(crate) fn parse() -> Result<Command, Error> {
         Some(Value(command)) if command == "suite" => suite(parser).map(Command::Suite),
         Some(Value(command)) if command == "compare" => compare(parser).map(Command::Compare),
         Some(Value(command)) if command == "run" => run(parser).map(Command::Run),
+        Some(Value(command)) if command == "crate" => package(parser).map(Command::Package),
+        Some(Value(command)) if command == "mutants" => mutants(parser).map(Command::Mutants),
         Some(Value(command)) if command == "demo" => demo(parser).map(Command::Demo),
         Some(Value(command)) if command == "bench" => bench(parser).map(Command::Bench),
         Some(other) => Err(other.unexpected()),
-        None => Err("a command is missing: suite, compare, run, demo or bench".into()),
+        None => Err("a command is missing: suite, compare, run, crate, mutants, demo or bench".into()),
     }
 }
 
 /// How the suite runs unless the command line says otherwise.
 fn plan() -> suite::Plan {
-    let jobs = std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_JOBS));
-    suite::Plan { filter: None, limits: Limits { time: CASE_TIME, memory: MEMORY_LIMIT }, jobs, scratch: None }
+    let limits = Limits { time: CASE_TIME, memory: MEMORY_LIMIT };
+    suite::Plan { filter: None, limits, jobs: jobs(), scratch: None }
 }
 
 fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
@@ -133,6 +137,60 @@ fn run(mut parser: Parser) -> Result<runner::Options, Error> {
     Err("a WebAssembly file to run is missing".into())
 }
 
+fn package(mut parser: Parser) -> Result<package::Plan, Error> {
+    let (mut place, mut published, mut target_dir) = (PathBuf::from("."), None, None);
+    let (mut targets, mut hosts) = ("native,wasm32-wasip1,wasm32-wasip2".to_owned(), "wasmtime".to_owned());
+    let (mut filter, mut skip, mut jobs, mut cargo_args) = (None, Vec::new(), jobs(), Vec::new());
+    let mut limits = Limits { time: CASE_TIME, memory: MEMORY_LIMIT };
+    loop {
+        // What follows `--` is cargo's. The parser would take the two dashes away.
+        if parser.try_raw_args().is_some_and(|mut rest| rest.next_if(|arg| arg == "--").is_some()) {
+            cargo_args.extend(parser.raw_args()?);
+        }
+        let Some(arg) = parser.next()? else { break };
+        match arg {
+            Long("package" | "manifest-path") => place = parser.value()?.into(),
+            Long("published") => published = Some(parser.value()?.string()?),
+            Long("target") => targets = parser.value()?.string()?,
+            Long("host") => hosts = parser.value()?.string()?,
+            Long("filter") => filter = Some(parser.value()?.string()?),
+            Long("skip") => skip.push(parser.value()?.string()?),
+            Long("jobs") => jobs = parser.value()?.parse()?,
+            Long("time") => limits.time = seconds(&mut parser)?,
+            Long("memory") => limits.memory = mebibytes(&mut parser)?,
+            Long("target-dir") => target_dir = Some(absolute(parser.value()?)?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    let source = match published {
+        Some(name) => package::Source::Published(package::Published::parse(&name)?),
+        None => package::Source::Local(place),
+    };
+    let columns = package::columns(&targets, &hosts)?;
+    Ok(package::Plan { source, target_dir, cargo_args, columns, filter, skip, limits, jobs })
+}
+
+fn mutants(mut parser: Parser) -> Result<mutants::Plan, Error> {
+    let (mut workspace, mut native, mut scratch, mut only, mut jobs) = (PathBuf::from("."), None, None, None, jobs());
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("workspace") => workspace = parser.value()?.into(),
+            Long("native") => native = Some(parser.value()?.into()),
+            Long("scratch") => scratch = Some(parser.value()?.into()),
+            Long("only") => only = Some(parser.value()?.string()?),
+            Long("jobs") => jobs = parser.value()?.parse()?,
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(mutants::Plan {
+        workspace,
+        native: required(native, "--native")?,
+        scratch: required(scratch, "--scratch")?,
+        only,
+        jobs,
+    })
+}
+
 fn demo(mut parser: Parser) -> Result<demo::Plan, Error> {
     let (mut file, mut native, mut wasip1, mut wasip2, mut pattern) = (None, None, None, None, None);
     while let Some(arg) = parser.next()? {
@@ -175,8 +233,18 @@ fn bench(mut parser: Parser) -> Result<bench::Plan, Error> {
     })
 }
 
+/// How many cases or tests run at once, unless an option says it.
+fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_JOBS))
+}
+
 fn required(value: Option<PathBuf>, option: &str) -> Result<PathBuf, Error> {
     value.ok_or_else(|| format!("{option} is missing").into())
+}
+
+/// The same place from every directory.
+fn absolute(path: OsString) -> Result<PathBuf, Error> {
+    std::path::absolute(PathBuf::from(path)).map_err(|error| error.to_string().into())
 }
 
 fn seconds(parser: &mut Parser) -> Result<Duration, Error> {

@@ -15,7 +15,7 @@ use crate::sandbox::{End, OUTPUT_LIMIT, Report};
 /// What a program of Windows ends with when it aborts: there are no signals.
 const WINDOWS_ABORTED: i32 = 0xC000_0409_u32.cast_signed();
 
-/// Runs a command without standard input, captures its output, and kills it when its time is over. What it had read and
+/// Runs a program without standard input, captures its output, and kills it when its time is over. What it had read and
 /// written comes with the report, where the system counts that.
 ///
 /// # Errors
@@ -27,12 +27,23 @@ pub fn run(
     time: Option<Duration>,
 ) -> io::Result<(Report, Option<Counted>)> {
     let mut command = Command::new(program);
-    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(args);
+    run_command(command, time)
+}
+
+/// As [`run`], with a command that may have a directory and variables of its own.
+///
+/// # Errors
+///
+/// As for [`run`].
+pub fn run_command(mut command: Command, time: Option<Duration>) -> io::Result<(Report, Option<Counted>)> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A backtrace differs from machine to machine and says nothing that the panic's message does not.
     command.env("RUST_BACKTRACE", "0");
     let start = Instant::now();
-    let child = SharedChild::spawn(&mut command)
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot start {}: {error}", program.display())))?;
+    let child = SharedChild::spawn(&mut command).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot start {}: {error}", command.get_program().display()))
+    })?;
     let counts = OfChild::new(child.id());
     let (stdout, stderr) = (child.take_stdout(), child.take_stderr());
 

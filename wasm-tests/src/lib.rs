@@ -6,8 +6,10 @@
 //! - [`calls`] counts the host calls of a guest, by name.
 //! - [`suite`] runs every case on every column, reads what the case left behind, and compares.
 //! - [`compare`] does so on columns that it builds itself, emulated machines among them, and writes reports.
+//! - [`mutants`] breaks a copy of the library, and demands that the comparison notices.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.
+//! - [`package`] runs the tests of any crate, each alone, natively and on WASI, and compares what they did.
 
 pub mod bench;
 pub mod calls;
@@ -19,6 +21,8 @@ pub mod counters;
 pub mod demo;
 pub mod files;
 mod memory;
+pub mod mutants;
+pub mod package;
 pub mod report;
 pub mod runner;
 pub mod sandbox;

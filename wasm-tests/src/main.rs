@@ -5,7 +5,7 @@ mod args;
 use std::process::ExitCode;
 
 use native_tests::ledger::Platform;
-use wasm_tests::{bench, column::Column, compare, demo, report, runner, sandbox::Sandbox, suite};
+use wasm_tests::{bench, column::Column, compare, demo, mutants, package, report, runner, sandbox::Sandbox, suite};
 
 use args::{Command, SuiteArgs};
 
@@ -31,6 +31,17 @@ wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--en
     Runs one program with the current directory, and exits as it does. Meant as cargo's runner:
     CARGO_TARGET_WASM32_WASIP1_RUNNER='wasm-tests run' cargo test --target wasm32-wasip1
 
+wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target TARGET,...] [--host wasmtime,node]
+                 [--filter TEXT] [--skip TEXT]... [--jobs N] [--time SECONDS] [--memory MIB] [--target-dir DIR]
+                 [-- CARGO-ARGUMENT...]
+    Builds the tests of a package with cargo, runs each alone, natively and on WASI, and compares outcomes and output.
+    TARGETs are native, wasm32-wasip1 and wasm32-wasip2, all of them by default; the first is the measure. The package
+    is that of the current directory, or DIR's, or the published one, which is fetched into the target directory.
+
+wasm-tests mutants --native PROGRAM --scratch DIR [--workspace DIR] [--only TEXT] [--jobs N]
+    Breaks a copy of the library in DIR in one place at a time, and compares each with the suite's program as it is.
+    Succeeds only if a case has noticed each of them, and none the copy as it is.
+
 wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --wasip2-dir DIR [--pattern TEXT]
     Runs the example programs hello, grep and replace from each of the three folders on copies of FILE.
 
@@ -40,6 +51,9 @@ wasm-tests bench --native PROGRAM --wasip1 WASM --wasip2 WASM --report FILE [--f
 ";
 
 fn main() -> ExitCode {
+    if let Some(code) = package::wrapper::called() {
+        return code;
+    }
     let result = match args::parse() {
         Ok(Command::Help) => {
             print!("{HELP}");
@@ -51,6 +65,8 @@ fn main() -> ExitCode {
             // An exit code has eight bits on unix; one beyond them must not become success.
             ExitCode::from(u8::try_from(code).unwrap_or(1))
         }),
+        Ok(Command::Package(plan)) => run_package(&plan),
+        Ok(Command::Mutants(plan)) => run_mutants(&plan),
         Ok(Command::Demo(plan)) => run_demo(&plan),
         Ok(Command::Bench(plan)) => run_bench(&plan),
         Err(error) => {
@@ -89,6 +105,18 @@ fn run_compare(plan: &compare::Plan) -> wasmtime::Result<ExitCode> {
         println!("{}", path.display());
     }
     Ok(if comparison.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_package(plan: &package::Plan) -> wasmtime::Result<ExitCode> {
+    let results = package::run(plan).map_err(wasmtime::Error::msg)?;
+    print!("{}", package::render(&results));
+    Ok(if results.are_equal() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_mutants(plan: &mutants::Plan) -> wasmtime::Result<ExitCode> {
+    let told = mutants::run(plan).map_err(wasmtime::Error::msg)?;
+    print!("{}", mutants::render(&told));
+    Ok(if mutants::all_found(&told) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn run_demo(plan: &demo::Plan) -> wasmtime::Result<ExitCode> {

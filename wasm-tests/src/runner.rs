@@ -62,14 +62,9 @@ pub fn run(options: &Options) -> wasmtime::Result<i32> {
     if let Some(limit) = options.time {
         run = run.time(limit);
     }
-    let temporary = target_dir(&options.program).map(|target| target.join("tmp")).filter(|dir| dir.is_dir());
-    for dir in [Some(&here), temporary.as_ref()].into_iter().flatten() {
-        // A guest's names are text.
-        if let Some(name) = dir.to_str() {
-            run = run.dir(dir, name);
-        }
+    for (host, guest) in directories(&options.program, &here) {
+        run = run.dir(host, guest);
     }
-    run = run.dir(&here, ".");
     for grant in &options.grants {
         run = run.grant(grant.clone());
     }
@@ -96,6 +91,15 @@ pub fn run(options: &Options) -> wasmtime::Result<i32> {
     })
 }
 
+/// The directories that a test program gets when cargo runs it in the directory `here`: each with its name in the guest.
+pub(crate) fn directories(program: &Path, here: &Path) -> Vec<(PathBuf, String)> {
+    let temporary = target_dir(program).map(|target| target.join("tmp")).filter(|dir| dir.is_dir());
+    let own_names = [Some(here.to_path_buf()), temporary].into_iter().flatten();
+    // A guest's names are text.
+    let own_names = own_names.filter_map(|dir| dir.to_str().map(str::to_owned).map(|name| (dir, name)));
+    own_names.chain([(here.to_path_buf(), ".".to_owned())]).collect()
+}
+
 /// Reads `HOST` or `HOST::GUEST` as a directory to give to the guest, by default under the name that it has here.
 #[must_use]
 pub fn grant(text: &str, perms: FsPerms) -> Grant {
@@ -103,7 +107,8 @@ pub fn grant(text: &str, perms: FsPerms) -> Grant {
     Grant { host: host.into(), guest: guest.to_owned(), perms }
 }
 
-fn passed_env() -> Vec<(String, String)> {
+/// The variables of this process that a guest gets.
+pub(crate) fn passed_env() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| PASSED.iter().any(|start| name.starts_with(start)))

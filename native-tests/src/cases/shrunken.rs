@@ -13,6 +13,7 @@ cases!("shrunken":
     nothing_is_changed_or_moved_by_a_truncated_call,
     what_was_loaded_stays,
     what_is_left_is_read,
+    a_page_that_the_cut_divides_goes_on_with_zeros,
     reading_ahead_in_vain_is_nobodys_error,
     what_comes_back_is_read,
     hints_do_not_fail,
@@ -93,6 +94,20 @@ fn what_is_left_is_read<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("slice", &map[..2 * PAGE], pattern(2 * PAGE));
     scene.eq("found", map.find_in([251], ..8192).unwrap(), Some(250));
     scene.eq("fault", map.fault(), None);
+}
+
+fn a_page_that_the_cut_divides_goes_on_with_zeros<B: FileBackend>(scene: &mut Scene<B>) {
+    let Emulated { memory, mut map, .. } = Emulated::new(pattern(4 * PAGE));
+    memory.set_size(PAGE + 100);
+    scene.bytes("before the cut", &map[PAGE..PAGE + 100], &pattern(2 * PAGE)[PAGE..PAGE + 100]);
+    scene.bytes("behind it", &map[PAGE + 100..2 * PAGE], vec![0; PAGE - 100]);
+    let answer = map.get(2 * PAGE);
+    scene.err("the next page", answer, "Truncated");
+    // What is put there is nobody's to see, and is told.
+    map[2 * PAGE - 1] = 1;
+    let flushed = map.flush();
+    scene.err("a change behind the cut", flushed, "Truncated");
+    scene.eq("length", memory.content().len(), PAGE + 100);
 }
 
 fn reading_ahead_in_vain_is_nobodys_error<B: FileBackend>(scene: &mut Scene<B>) {

@@ -1,0 +1,145 @@
+//! The copy of the library and its suite in which mutants live.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::table::Mutant;
+
+/// What is copied: what the suite's program is built from, and what its manifests name.
+const COPIED: [&str; 5] = ["Cargo.lock", "README.md", "examples", "native-tests", "src"];
+
+/// The members of the workspace here, and of the copy, which has no harness.
+const MEMBERS: [&str; 2] = [r#"members = [".", "native-tests", "wasm-tests"]"#, r#"members = [".", "native-tests"]"#];
+
+/// A copy of the workspace.
+#[derive(Debug)]
+pub(super) struct Copy {
+    source: PathBuf,
+    built: PathBuf,
+}
+
+impl Copy {
+    /// Makes the copy in `scratch`, or brings the one there up to date.
+    pub(super) fn make(workspace: &Path, scratch: &Path) -> Result<Self, String> {
+        let told = |error: io::Error| format!("cannot copy the library to {}: {error}", scratch.display());
+        // Cargo runs in another directory.
+        let scratch = std::path::absolute(scratch).map_err(told)?;
+        let copy = Self { source: scratch.join("source"), built: scratch.join("built") };
+        fs::create_dir_all(&copy.source).map_err(told)?;
+        for name in COPIED {
+            update(&workspace.join(name), &copy.source.join(name)).map_err(told)?;
+        }
+        let manifest = fs::read_to_string(workspace.join("Cargo.toml")).map_err(told)?;
+        let manifest = replaced(&manifest, MEMBERS[0], MEMBERS[1]).map_err(|why| format!("Cargo.toml: {why}"))?;
+        write(&copy.source.join("Cargo.toml"), manifest.as_bytes()).map_err(told)?;
+        Ok(copy)
+    }
+
+    pub(super) fn source(&self) -> &Path {
+        &self.source
+    }
+
+    pub(super) fn built(&self) -> &Path {
+        &self.built
+    }
+
+    /// Makes the change that a mutant is.
+    ///
+    /// # Errors
+    ///
+    /// The text that it changes is not there, or not once.
+    pub(super) fn mutate(&self, mutant: &Mutant) -> Result<Mutated, String> {
+        let file = self.source.join(mutant.file);
+        let told = |error: io::Error| format!("{}: {error}", mutant.file);
+        let original = fs::read_to_string(&file).map_err(told)?;
+        let text = replaced(&original, mutant.old, mutant.new).map_err(|why| format!("{}: {why}", mutant.file))?;
+        fs::write(&file, text).map_err(told)?;
+        Ok(Mutated { file, original })
+    }
+}
+
+/// A file that was changed.
+#[derive(Debug)]
+pub(super) struct Mutated {
+    file: PathBuf,
+    original: String,
+}
+
+impl Mutated {
+    pub(super) fn undo(self) -> Result<(), String> {
+        fs::write(&self.file, self.original).map_err(|error| format!("{}: {error}", self.file.display()))
+    }
+}
+
+/// Puts `new` in the one place of `old`.
+pub(super) fn replaced(text: &str, old: &str, new: &str) -> Result<String, String> {
+    match text.matches(old).count() {
+        1 => Ok(text.replacen(old, new, 1)),
+        count => Err(format!("this is there {count} times and not once:\n{old}")),
+    }
+}
+
+/// Makes `to` equal to `from`. Files that are equal are not touched: cargo builds what is newer.
+fn update(from: &Path, to: &Path) -> io::Result<()> {
+    if !from.is_dir() {
+        return write(to, &fs::read(from)?);
+    }
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(to)? {
+        let old = entry?;
+        if !from.join(old.file_name()).exists() {
+            if old.file_type()?.is_dir() { fs::remove_dir_all(old.path())? } else { fs::remove_file(old.path())? }
+        }
+    }
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        update(&entry.path(), &to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+fn write(to: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::read(to).is_ok_and(|there| there == bytes) { Ok(()) } else { fs::write(to, bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mutants::table::MUTANTS;
+
+    #[test]
+    fn a_change_has_one_place() {
+        assert_eq!(replaced("a b c", "b", "d").unwrap(), "a d c");
+        assert!(replaced("a b c", "e", "d").unwrap_err().contains("0 times"));
+        assert!(replaced("a b b", "b", "d").unwrap_err().contains("2 times"));
+    }
+
+    #[test]
+    fn every_mutant_applies_to_the_library_as_it_is() {
+        let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let scratch = tempfile::tempdir().unwrap();
+        let copy = Copy::make(workspace, scratch.path()).unwrap();
+        for mutant in MUTANTS {
+            let mutated = copy.mutate(mutant).unwrap_or_else(|why| panic!("{} does not apply: {why}", mutant.name));
+            assert_ne!(fs::read_to_string(&mutated.file).unwrap(), mutated.original, "{} changes nothing", mutant.name);
+            mutated.undo().unwrap();
+            let [here, there] = [workspace, copy.source()].map(|dir| fs::read(dir.join(mutant.file)).unwrap());
+            assert_eq!(here, there, "{} is undone", mutant.name);
+        }
+    }
+
+    #[test]
+    fn a_copy_follows_what_it_is_a_copy_of() {
+        let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(from.path().join("dir")).unwrap();
+        fs::write(from.path().join("dir/kept"), "1").unwrap();
+        fs::write(to.path().join("gone"), "1").unwrap();
+        update(from.path(), to.path()).unwrap();
+        assert!(!to.path().join("gone").exists());
+        assert_eq!(fs::read(to.path().join("dir/kept")).unwrap(), b"1");
+        fs::write(from.path().join("dir/kept"), "2").unwrap();
+        update(from.path(), to.path()).unwrap();
+        assert_eq!(fs::read(to.path().join("dir/kept")).unwrap(), b"2");
+    }
+}

@@ -1,0 +1,239 @@
+//! Building a package's test programs with cargo, and what has to be there for it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::program::Host;
+use super::wrapper;
+
+/// What a package is built for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// This machine.
+    Native,
+    /// A target of WASI, by its name.
+    Wasi(String),
+}
+
+impl Target {
+    /// Reads `native` or the name of a target of WASI.
+    ///
+    /// # Errors
+    ///
+    /// Another name.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        match name {
+            "native" => Ok(Self::Native),
+            "wasm32-wasip1" | "wasm32-wasip2" => Ok(Self::Wasi(name.to_owned())),
+            _ => Err(format!("{name:?} is none of native, wasm32-wasip1 and wasm32-wasip2")),
+        }
+    }
+
+    /// The name of its column on a host.
+    pub(super) fn column(&self, host: Host) -> String {
+        match (self, host) {
+            (Self::Native, _) | (_, Host::This) => "native".to_owned(),
+            (Self::Wasi(name), Host::Wasmtime) => name.trim_start_matches("wasm32-").to_owned(),
+            (Self::Wasi(name), Host::Node) => format!("{} Node", name.trim_start_matches("wasm32-")),
+        }
+    }
+}
+
+/// A test program that cargo has built.
+#[derive(Clone, Debug)]
+pub(super) struct Binary {
+    /// What it is called in the table: `lib`, `test NAME` and the like.
+    pub(super) label: String,
+    pub(super) path: PathBuf,
+    /// The directory of its package, where cargo runs it.
+    pub(super) directory: PathBuf,
+    /// Name and version of the package.
+    package: (String, String),
+    /// Where cargo has built it, and where a native program is built.
+    built: (PathBuf, PathBuf),
+}
+
+impl Binary {
+    /// What cargo sets for a test program, as far as programs ask for it.
+    pub(super) fn variables(&self) -> Vec<(String, String)> {
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        vec![
+            variable("CARGO_MANIFEST_DIR", &self.directory.display().to_string()),
+            variable("CARGO_PKG_NAME", &self.package.0),
+            variable("CARGO_PKG_VERSION", &self.package.1),
+        ]
+    }
+
+    /// What a test has printed, with the directory in which cargo builds for a target named as that for this machine is:
+    /// the names of temporary files and of generated ones begin so.
+    pub(super) fn without_target(&self, printed: &[u8]) -> Vec<u8> {
+        let [built, native] = [&self.built.0, &self.built.1].map(|dir| dir.as_os_str().as_encoded_bytes());
+        let mut kept = Vec::with_capacity(printed.len());
+        let mut rest = printed;
+        while let Some(at) = memchr::memmem::find(rest, built) {
+            kept.extend_from_slice(&rest[..at]);
+            kept.extend_from_slice(native);
+            rest = &rest[at + built.len()..];
+        }
+        kept.extend_from_slice(rest);
+        kept
+    }
+}
+
+/// What cargo is asked to build.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// The package's `Cargo.toml`.
+    manifest: PathBuf,
+    target_dir: PathBuf,
+    cargo_args: Vec<OsString>,
+}
+
+impl Order {
+    /// An order for the package in a directory, or with a manifest.
+    pub(super) fn new(package: &Path, target_dir: Option<&Path>, cargo_args: &[OsString]) -> Result<Self, String> {
+        let manifest = if package.is_dir() { package.join("Cargo.toml") } else { package.to_path_buf() };
+        let manifest = std::path::absolute(&manifest).map_err(|error| error.to_string())?;
+        if !manifest.is_file() {
+            return Err(format!("there is no package: no file {}", manifest.display()));
+        }
+        let own = || manifest.with_file_name("target").join("wasm-tests");
+        let target_dir = target_dir.map_or_else(own, Path::to_path_buf);
+        Ok(Self { manifest, target_dir, cargo_args: cargo_args.to_vec() })
+    }
+
+    fn directory(&self) -> &Path {
+        self.manifest.parent().expect("a manifest lies in a directory")
+    }
+
+    /// Where cargo builds for a target.
+    pub(super) fn built(&self, target: &Target) -> PathBuf {
+        match target {
+            Target::Native => self.target_dir.clone(),
+            Target::Wasi(name) => self.target_dir.join(name),
+        }
+    }
+
+    /// Says what is missing to build for a target and run on a host.
+    pub(super) fn missing(&self, target: &Target, host: Host) -> Option<String> {
+        let Target::Wasi(name) = target else { return None };
+        if host == Host::Node {
+            let node = Command::new("node").args(["--no-warnings", "-e", "require('node:wasi')"]).output();
+            if !node.is_ok_and(|output| output.status.success()) {
+                let what = "--host node needs Node 20 or newer as `node`, and it is not there: see https://nodejs.org";
+                return Some(format!("{what}, or `apt install nodejs`"));
+            }
+        }
+        let mut rustc = Command::new("rustc");
+        rustc.current_dir(self.directory()).args(["--print", "target-libdir", "--target", name]);
+        let output = rustc.output().ok().filter(|output| output.status.success());
+        let libraries = output.and_then(|output| String::from_utf8(output.stdout).ok());
+        if libraries.is_some_and(|dir| Path::new(dir.trim_end()).is_dir()) {
+            return None;
+        }
+        Some(format!("Rust cannot build for {name} here: `rustup target add {name}` in {}", self.directory().display()))
+    }
+
+    /// Builds the test programs for a target. What cargo says goes to standard error.
+    ///
+    /// # Errors
+    ///
+    /// Cargo fails, or builds no test program; the text says which.
+    pub(super) fn build(&self, target: &Target) -> Result<Vec<Binary>, String> {
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(self.directory());
+        cargo.args(["test", "--no-run", "--message-format=json-render-diagnostics"]);
+        cargo.arg("--manifest-path").arg(&self.manifest).arg("--target-dir").arg(&self.target_dir);
+        if let Target::Wasi(name) = target {
+            cargo.args(["--target", name]);
+            if wrapper::is_taken(self.directory()) {
+                let this = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
+                wrapper::apply(&mut cargo, &this);
+            }
+        }
+        cargo.args(&self.cargo_args).stderr(Stdio::inherit());
+        let output = cargo.output().map_err(|error| format!("cannot start cargo: {error}; see https://rustup.rs"))?;
+        if !output.status.success() {
+            return Err(format!("cargo test --no-run failed: {}", output.status));
+        }
+        let built = (self.built(target), self.target_dir.clone());
+        let binaries = binaries(&String::from_utf8_lossy(&output.stdout), &built);
+        if binaries.is_empty() { Err("cargo has built no test program".to_owned()) } else { Ok(binaries) }
+    }
+}
+
+/// The test programs among cargo's messages.
+fn binaries(messages: &str, built: &(PathBuf, PathBuf)) -> Vec<Binary> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut binaries: Vec<Binary> = messages.filter_map(|message| binary(&message, built)).collect();
+    // Cargo builds in an order that varies.
+    binaries.sort_by(|a, b| (&a.package, &a.label).cmp(&(&b.package, &b.label)));
+    let packages = binaries.iter().any(|binary| binary.package != binaries[0].package);
+    for binary in binaries.iter_mut().filter(|_| packages) {
+        binary.label = format!("{} {}", binary.package.0, binary.label);
+    }
+    binaries
+}
+
+fn binary(message: &Value, built: &(PathBuf, PathBuf)) -> Option<Binary> {
+    if message["profile"]["test"] != true {
+        return None;
+    }
+    let path = PathBuf::from(message["executable"].as_str()?);
+    let manifest = Path::new(message["manifest_path"].as_str()?);
+    let (kind, name) = (message["target"]["kind"][0].as_str()?, message["target"]["name"].as_str()?);
+    let label = match kind {
+        "test" | "bin" | "example" | "bench" => format!("{kind} {name}"),
+        // A library, of whatever type.
+        _ => "lib".to_owned(),
+    };
+    let package = package(message["package_id"].as_str()?);
+    Some(Binary { label, path, directory: manifest.parent()?.to_path_buf(), package, built: built.clone() })
+}
+
+/// Name and version in the identity of a package: `…#NAME@VERSION`, or `…/NAME#VERSION`.
+fn package(identity: &str) -> (String, String) {
+    let (place, rest) = identity.rsplit_once('#').unwrap_or((identity, ""));
+    let (name, version) = rest.split_once('@').unwrap_or_else(|| (place.rsplit('/').next().unwrap_or(place), rest));
+    (name.to_owned(), version.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Target, binaries, package};
+
+    #[test]
+    fn a_package_is_read_from_its_identity() {
+        let expected = ("hex".to_owned(), "0.4.3".to_owned());
+        assert_eq!(package("path+file:///a/b#hex@0.4.3"), expected);
+        assert_eq!(package("path+file:///a/hex#0.4.3"), expected);
+    }
+
+    #[test]
+    fn test_programs_are_those_that_cargo_built_as_such() {
+        let message = |kind: &str, name: &str, test: bool| {
+            format!(
+                r#"{{"reason":"compiler-artifact","package_id":"path+file:///a/p#1.0.0","manifest_path":"/a/p/Cargo.toml",
+                "target":{{"kind":["{kind}"],"name":"{name}"}},"profile":{{"test":{test}}},"executable":"/t/{name}-1"}}"#
+            )
+            .replace('\n', "")
+        };
+        let messages = [message("test", "files", true), message("bin", "p", false), message("rlib", "p", true)];
+        let built = ("/t/wasm32-wasip1".into(), "/t".into());
+        let binaries = binaries(&format!("{}\n{{\"reason\":\"build-finished\"}}\n", messages.join("\n")), &built);
+
+        let labels: Vec<&str> = binaries.iter().map(|binary| binary.label.as_str()).collect();
+        assert_eq!(labels, ["lib", "test files"]);
+        assert_eq!(binaries[0].variables()[1].1, "p");
+        assert_eq!(binaries[0].without_target(b"in /t/wasm32-wasip1/tmp, /t/wasm32-wasip1"), b"in /t/tmp, /t");
+    }
+
+    #[test]
+    fn other_targets_are_refused() {
+        assert!(Target::parse("native").is_ok() && Target::parse("wasm32-wasip2").is_ok());
+        assert!(Target::parse("wasm32-unknown-unknown").unwrap_err().contains("wasm32-wasip1"));
+    }
+}

@@ -1,0 +1,271 @@
+//! Somebody's package: its ordinary tests, each alone, natively and on WASI, and what they did compared.
+//!
+//! Cargo builds the package's test programs for each target. Each `#[test]` runs in a process of its own natively, and in
+//! a fresh sandbox on WASI, with the directories that cargo's [runner](crate::runner) gives. So one that fails does not
+//! keep the others from running, and one that should panic can do so.
+//!
+//! Documentation tests and benchmarks are not looked at: cargo builds no programs of their own for them here.
+
+mod build;
+mod libtest;
+mod normal;
+mod program;
+mod published;
+mod table;
+pub mod wrapper;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use self::build::Order;
+use self::program::Program;
+use crate::column::Limits;
+
+pub use build::Target;
+pub use libtest::{Outcome, Ran, Test};
+pub use program::Host;
+pub use published::Published;
+pub use table::render;
+
+/// What to run, and how.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The package.
+    pub source: Source,
+    /// Where to build, if not in the target directory of the package.
+    pub target_dir: Option<PathBuf>,
+    /// What else to tell cargo, such as features.
+    pub cargo_args: Vec<OsString>,
+    /// The columns, of which the first is the measure.
+    pub columns: Vec<(Target, Host)>,
+    /// Only tests whose names contain this.
+    pub filter: Option<String>,
+    /// No tests whose names contain one of these.
+    pub skip: Vec<String>,
+    /// For each test.
+    pub limits: Limits,
+    /// How many tests run at once.
+    pub jobs: usize,
+}
+
+/// Where a package is.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// In this directory, or with this manifest.
+    Local(PathBuf),
+    /// Where cargo fetches packages from.
+    Published(Published),
+}
+
+/// Reads lists of targets and hosts, each with commas between, as columns: targets in their order, and each target of
+/// WASI on those hosts that run it.
+///
+/// # Errors
+///
+/// A name that is none, or fewer than two columns: there is nothing to compare then. The text says which.
+pub fn columns(targets: &str, hosts: &str) -> Result<Vec<(Target, Host)>, String> {
+    let targets: Vec<Target> = targets.split(',').map(Target::parse).collect::<Result<_, _>>()?;
+    let hosts: Vec<Host> = hosts.split(',').map(Host::parse).collect::<Result<_, _>>()?;
+    let on = |target: Target| {
+        let hosts = hosts.iter().filter(|host| host.runs(&target)).copied();
+        let hosts: Vec<Host> = if target == Target::Native { vec![Host::This] } else { hosts.collect() };
+        hosts.into_iter().map(move |host| (target.clone(), host)).collect::<Vec<_>>()
+    };
+    let columns: Vec<(Target, Host)> = targets.into_iter().flat_map(on).collect();
+    if columns.len() < 2 {
+        return Err(format!("there are {} columns of these targets and hosts: two are compared", columns.len()));
+    }
+    Ok(columns)
+}
+
+impl Plan {
+    fn order(&self) -> Result<Order, String> {
+        let package = match &self.source {
+            Source::Local(place) => place.clone(),
+            Source::Published(package) => {
+                let dir = self.target_dir.clone().map_or_else(|| std::path::absolute("target/crates"), Ok);
+                package.fetch(&dir.map_err(|error| error.to_string())?)?
+            }
+        };
+        Order::new(&package, self.target_dir.as_deref(), &self.cargo_args)
+    }
+
+    fn wants(&self, test: &str) -> bool {
+        self.filter.as_ref().is_none_or(|filter| test.contains(filter))
+            && !self.skip.iter().any(|skip| test.contains(skip))
+    }
+}
+
+/// What became of a package's tests.
+#[derive(Debug)]
+pub struct Results {
+    /// The names of the columns.
+    pub columns: Vec<String>,
+    /// How long the tests of each column took, without building.
+    pub times: Vec<Duration>,
+    /// Every test, by program and name.
+    pub rows: Vec<Row>,
+    /// What is wrong beside the tests.
+    pub problems: Vec<String>,
+    /// How many tests the filter and the skipped names left out.
+    pub left_out: usize,
+}
+
+/// What became of one test.
+#[derive(Debug)]
+pub struct Row {
+    /// The program that has it.
+    pub program: String,
+    /// Its name.
+    pub test: String,
+    /// One for each column.
+    pub cells: Vec<Ran>,
+}
+
+impl Row {
+    /// Whether the test is known to be one that should panic.
+    #[must_use]
+    pub fn should_panic(&self) -> bool {
+        self.cells.iter().any(|cell| cell.should_panic)
+    }
+
+    /// Whether column `index` did what the first did.
+    #[must_use]
+    pub fn is_equal(&self, index: usize) -> bool {
+        let (first, cell) = (&self.cells[0], &self.cells[index]);
+        (&first.outcome, &first.stdout, &first.stderr) == (&cell.outcome, &cell.stdout, &cell.stderr)
+    }
+
+    /// Whether the test was run to an end of its own in every column, and did the same there.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        (0..self.cells.len()).all(|index| self.is_equal(index) && self.cells[index].outcome.is_told())
+    }
+}
+
+impl Results {
+    /// Whether all tests ran everywhere with one outcome and one output, and there was at least one.
+    #[must_use]
+    pub fn are_equal(&self) -> bool {
+        let ran = |row: &Row| row.cells.iter().any(|cell| cell.outcome != Outcome::Ignored);
+        self.problems.is_empty() && self.rows.iter().all(Row::is_well) && self.rows.iter().any(ran)
+    }
+}
+
+/// A test and what became of it in one column.
+type Told = ((String, String), Ran);
+
+/// Builds and runs.
+///
+/// # Errors
+///
+/// What is missing here, and how to install it, or what cannot be built; the text says which.
+pub fn run(plan: &Plan) -> Result<Results, String> {
+    let order = plan.order()?;
+    let missing: Vec<String> = plan.columns.iter().filter_map(|(target, host)| order.missing(target, *host)).collect();
+    if !missing.is_empty() {
+        return Err(missing.join("\n"));
+    }
+    let scratch = tempfile::tempdir().map_err(|error| format!("no directory for Node's script: {error}"))?;
+    let script = program::node_script(scratch.path()).map_err(|error| format!("no script for Node: {error}"))?;
+
+    let mut results =
+        Results { columns: Vec::new(), times: Vec::new(), rows: Vec::new(), problems: Vec::new(), left_out: 0 };
+    // Programs that did not list their tests, each with the column.
+    let mut unlisted = Vec::new();
+    for (index, (target, host)) in plan.columns.iter().enumerate() {
+        let name = target.column(*host);
+        let binaries = order.build(target).map_err(|error| format!("{name}: {error}"))?;
+        let start = Instant::now();
+        clear(&order.built(target).join("tmp")).map_err(|error| format!("the directory for tests' files: {error}"))?;
+        let mut left_out = 0;
+        for binary in &binaries {
+            let program = match (target, host) {
+                (Target::Native, _) | (_, Host::This) => Ok(Program::native(binary, plan.limits)),
+                (Target::Wasi(_), Host::Wasmtime) => Program::wasmtime(binary, plan.limits),
+                (Target::Wasi(_), Host::Node) => Program::node(binary, &script, plan.limits),
+            };
+            let listed = program.and_then(|program| program.list().map(|tests| (program, tests)));
+            match listed {
+                Ok((program, mut tests)) => {
+                    let all = tests.len();
+                    tests.retain(|test| plan.wants(&test.name));
+                    left_out += all - tests.len();
+                    let ran = run_tests(&name, &program, &tests, plan.jobs);
+                    let names = tests.into_iter().map(|test| (binary.label.clone(), test.name));
+                    fill(&mut results.rows, index, names.zip(ran).collect());
+                }
+                Err(error) => {
+                    results.problems.push(format!("{}, {name}: {error}", binary.label));
+                    unlisted.push((binary.label.clone(), index));
+                }
+            }
+        }
+        results.left_out = results.left_out.max(left_out);
+        results.times.push(start.elapsed());
+        results.columns.push(name);
+    }
+    let count = results.columns.len();
+    for row in &mut results.rows {
+        row.cells.resize(count, Ran::silent(Outcome::Absent));
+        for (_, index) in unlisted.iter().filter(|(program, _)| *program == row.program) {
+            row.cells[*index] = Ran::silent(Outcome::NotRun("its program does not list its tests here".into()));
+        }
+    }
+    if results.rows.is_empty() {
+        results.problems.push("there is no test to run".to_owned());
+    }
+    Ok(results)
+}
+
+/// Puts what a column's tests did into the rows; those that the columns before did not have get rows of their own.
+fn fill(rows: &mut Vec<Row>, column: usize, told: Vec<Told>) {
+    for ((program, test), ran) in told {
+        let index = rows.iter().position(|row| row.program == program && row.test == test).unwrap_or_else(|| {
+            rows.push(Row { program, test, cells: Vec::new() });
+            rows.len() - 1
+        });
+        rows[index].cells.resize(column, Ran::silent(Outcome::Absent));
+        rows[index].cells.push(ran);
+    }
+}
+
+fn run_tests(column: &str, program: &Program<'_>, tests: &[Test], jobs: usize) -> Vec<Ran> {
+    let progress = ProgressBar::new(tests.len() as u64);
+    let style = ProgressStyle::with_template("{elapsed} {bar:30} {pos}/{len} {wide_msg}");
+    progress.set_style(style.expect("the template is one"));
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::with_capacity(tests.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(test) = tests.get(index) else { break };
+                    progress.set_message(format!("{}, {column}", test.name));
+                    let ran = program.run(test);
+                    progress.inc(1);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push((index, ran));
+                }
+            });
+        }
+    });
+    progress.finish_and_clear();
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, ran)| ran).collect()
+}
+
+/// Makes a directory empty, if it is there.
+fn clear(dir: &Path) -> std::io::Result<()> {
+    if dir.is_dir() {
+        std::fs::remove_dir_all(dir)?;
+        std::fs::create_dir(dir)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,216 @@
+//! One test program, and how it is run: natively, in wasmtime, or in Node.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::build::{Binary, Target};
+use super::libtest::{self, Outcome, Ran, Test, Way};
+use crate::child;
+use crate::column::Limits;
+use crate::runner;
+use crate::sandbox::{End, Report, Run, Sandbox};
+
+/// What runs a test program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// This machine: it runs native programs.
+    This,
+    /// wasmtime, which this program has in it.
+    Wasmtime,
+    /// Node's own WASI, which takes modules of Preview 1.
+    Node,
+}
+
+impl Host {
+    /// Reads `wasmtime` or `node`.
+    ///
+    /// # Errors
+    ///
+    /// Another name.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        match name {
+            "wasmtime" => Ok(Self::Wasmtime),
+            "node" => Ok(Self::Node),
+            _ => Err(format!("{name:?} is neither of the hosts wasmtime and node")),
+        }
+    }
+
+    /// Whether it runs what is built for a target.
+    pub(super) fn runs(self, target: &Target) -> bool {
+        match target {
+            Target::Native => self == Self::This,
+            Target::Wasi(name) => self == Self::Wasmtime || self == Self::Node && name == "wasm32-wasip1",
+        }
+    }
+}
+
+/// The code with which the script for Node ends when the guest has trapped, after a line that begins like this.
+const NODE_TRAPPED: (i32, &str) = (134, "RuntimeError: ");
+
+/// A name that no test has.
+const NO_TEST: &str = "no test";
+
+/// Variables that steer libtest: a test is run as it is asked for here, whatever the caller's own runs are like.
+const STEERING: &str = "RUST_TEST_";
+
+/// A test program that is ready to run.
+pub(super) struct Program<'a> {
+    binary: &'a Binary,
+    kind: Kind<'a>,
+    limits: Limits,
+    way: Way,
+}
+
+enum Kind<'a> {
+    Native,
+    Wasmtime(Sandbox),
+    /// With the script that is the host.
+    Node(&'a Path),
+}
+
+impl<'a> Program<'a> {
+    pub(super) fn native(binary: &'a Binary, limits: Limits) -> Self {
+        Self { binary, kind: Kind::Native, limits, way: Way::Native }
+    }
+
+    /// # Errors
+    ///
+    /// A program that cannot be loaded; the text says why.
+    pub(super) fn wasmtime(binary: &'a Binary, limits: Limits) -> Result<Self, String> {
+        let sandbox = Sandbox::load(&binary.path).map_err(|error| format!("{error:#}"))?;
+        Self { binary, kind: Kind::Wasmtime(sandbox), limits, way: Way::Guest }.with_way()
+    }
+
+    /// # Errors
+    ///
+    /// As for [`wasmtime`](Self::wasmtime).
+    pub(super) fn node(binary: &'a Binary, script: &'a Path, limits: Limits) -> Result<Self, String> {
+        Self { binary, kind: Kind::Node(script), limits, way: Way::Guest }.with_way()
+    }
+
+    /// Finds out how the guest runs a test: the codes with which an invoked one ends mean nothing from another program.
+    fn with_way(mut self) -> Result<Self, String> {
+        // By name too: a program that does not know the variable would run all of its tests.
+        let args: Vec<&str> = libtest::ALONE.into_iter().chain(["--", NO_TEST]).collect();
+        let report = self.start(&args, Some(NO_TEST))?;
+        if libtest::is_invocable(&report) {
+            self.way = Way::InvokedGuest;
+        }
+        Ok(self)
+    }
+
+    /// The program's tests.
+    ///
+    /// # Errors
+    ///
+    /// A program that cannot be run, or does not print a list as libtest does; the text says which.
+    pub(super) fn list(&self) -> Result<Vec<Test>, String> {
+        let [all, ignored] = libtest::LISTS.map(|args| {
+            let report = self.start(args, None)?;
+            if report.end != End::Exited(0) {
+                let stderr = String::from_utf8_lossy(&report.stderr);
+                return Err(format!("its list of tests ended with {:?}: {}", report.end, stderr.trim_end()));
+            }
+            Ok(String::from_utf8_lossy(&report.stdout).into_owned())
+        });
+        libtest::parse_lists(&all?, &ignored?)
+    }
+
+    /// Runs one test alone: in a process of its own, or in a fresh sandbox.
+    pub(super) fn run(&self, test: &Test) -> Ran {
+        if test.ignored {
+            return Ran::silent(Outcome::Ignored);
+        }
+        let args: Vec<&str> = libtest::ALONE.into_iter().chain(["--", &test.name]).collect();
+        match self.start(&args, (self.way == Way::InvokedGuest).then_some(&test.name)) {
+            Ok(mut report) => {
+                for stream in [&mut report.stdout, &mut report.stderr] {
+                    *stream = self.binary.without_target(stream);
+                }
+                libtest::judge(&test.name, &report, self.way)
+            }
+            Err(error) => Ran::silent(Outcome::NotRun(error)),
+        }
+    }
+
+    fn start(&self, args: &[&str], invoked: Option<&str>) -> Result<Report, String> {
+        let Binary { path, directory, .. } = self.binary;
+        match &self.kind {
+            Kind::Native => {
+                let mut command = Command::new(path);
+                command.args(args).current_dir(directory).envs(self.binary.variables());
+                for (name, _) in std::env::vars_os().filter(|(name, _)| steers(name)) {
+                    command.env_remove(name);
+                }
+                self.child(command)
+            }
+            Kind::Wasmtime(sandbox) => {
+                let mut run = Run::new(path.display().to_string())
+                    .args(args.iter().copied())
+                    .memory(self.limits.memory)
+                    .time(self.limits.time);
+                for (host, guest) in runner::directories(path, directory) {
+                    run = run.dir(host, guest);
+                }
+                for (name, value) in self.guest_variables(invoked) {
+                    run = run.env(name, value);
+                }
+                sandbox.run(&run).map_err(|error| format!("{error:#}"))
+            }
+            Kind::Node(script) => {
+                let mut command = Command::new("node");
+                // Without the second flag guests whose memory has grown often end in SIGSEGV.
+                command.args(["--no-warnings", "--no-turbo-fast-api-calls"]).arg(script);
+                for (host, guest) in runner::directories(path, directory) {
+                    command.arg("--dir").arg(format!("{}::{guest}", host.display()));
+                }
+                for (name, value) in self.guest_variables(invoked) {
+                    command.arg("--env").arg(format!("{name}={value}"));
+                }
+                command.arg(path).args(args);
+                self.child(command).map(of_node)
+            }
+        }
+    }
+
+    fn child(&self, command: Command) -> Result<Report, String> {
+        let (report, _) = child::run_command(command, Some(self.limits.time)).map_err(|error| error.to_string())?;
+        Ok(report)
+    }
+
+    fn guest_variables(&self, invoked: Option<&str>) -> Vec<(String, String)> {
+        let mut own = self.binary.variables();
+        // As for child processes.
+        own.push(("RUST_BACKTRACE".to_owned(), "0".to_owned()));
+        own.extend(invoked.map(|test| (libtest::INVOKE.to_owned(), test.to_owned())));
+        let mut variables = runner::passed_env();
+        // Of two with one name a guest sees the first.
+        variables.retain(|(name, _)| !steers(name.as_ref()) && !own.iter().any(|(own, _)| own == name));
+        variables.extend(own);
+        variables
+    }
+}
+
+fn steers(variable: &OsStr) -> bool {
+    variable.as_encoded_bytes().starts_with(STEERING.as_bytes()) || variable == libtest::INVOKE
+}
+
+/// What a guest in Node did, from what the process did.
+fn of_node(mut report: Report) -> Report {
+    if report.end == End::Exited(NODE_TRAPPED.0) {
+        let stderr = String::from_utf8_lossy(&report.stderr).into_owned();
+        if let Some(at) = stderr.rfind(NODE_TRAPPED.1) {
+            report.end = End::Trapped(stderr[at..].trim_end().to_owned());
+            report.stderr = stderr.as_bytes()[..at].to_vec();
+        }
+    }
+    report
+}
+
+/// Writes the script that makes Node a host, and says where.
+pub(super) fn node_script(dir: &Path) -> std::io::Result<PathBuf> {
+    let path = dir.join("node-wasi.mjs");
+    std::fs::write(&path, include_str!("../../node-wasi.mjs"))?;
+    Ok(path)
+}

@@ -1,0 +1,99 @@
+//! A package as it is published: cargo fetches it, and it is built like a local one.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A published package: its name, and its version unless the newest will do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    name: String,
+    version: Option<String>,
+}
+
+impl Published {
+    /// Reads `NAME` or `NAME@VERSION`.
+    ///
+    /// # Errors
+    ///
+    /// A text that is neither.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
+        let plain = |text: &str, others: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+        };
+        if !plain(name, "-_") || !version.is_none_or(|version| plain(version, ".-+")) {
+            return Err(format!("{text:?} is not NAME or NAME@VERSION"));
+        }
+        Ok(Self { name: name.to_owned(), version: version.map(str::to_owned) })
+    }
+
+    /// Fetches the package with what it needs, and puts its source into a workspace of its own below `dir`. Answers its
+    /// directory.
+    ///
+    /// # Errors
+    ///
+    /// Cargo does not find it, or it cannot be written; the text says which.
+    pub(super) fn fetch(&self, dir: &Path) -> Result<PathBuf, String> {
+        let told = |error: std::io::Error| format!("cannot make room for {} in {}: {error}", self.name, dir.display());
+        let asking = dir.join("asking");
+        fs::create_dir_all(asking.join("src")).map_err(told)?;
+        fs::write(asking.join("src/lib.rs"), "").map_err(told)?;
+        let version = self.version.as_ref().map_or("*".to_owned(), |version| format!("={version}"));
+        let package = "[package]\nname = \"asking\"\nedition = \"2021\"\n[workspace]\n[dependencies]\n";
+        fs::write(asking.join("Cargo.toml"), format!("{package}{} = \"{version}\"\n", self.name)).map_err(told)?;
+        if asking.join("Cargo.lock").is_file() {
+            // Of another time: the newest is asked for anew.
+            fs::remove_file(asking.join("Cargo.lock")).map_err(told)?;
+        }
+
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(&asking).args(["vendor", "--quiet", "--versioned-dirs", "sources"]);
+        let output = cargo.output().map_err(|error| format!("cannot start cargo: {error}; see https://rustup.rs"))?;
+        if !output.status.success() {
+            return Err(format!("cargo cannot fetch {}: {}", self.name, String::from_utf8_lossy(&output.stderr)));
+        }
+        let source = self.source_in(&asking.join("sources")).map_err(told)?;
+        let source = source.ok_or_else(|| format!("cargo has fetched no {}", self.name))?;
+
+        // A workspace around it: neither does it belong to one further up, nor is its own manifest changed.
+        let name = source.file_name().expect("an entry of a directory has a name");
+        let workspace = dir.join(name);
+        let package = workspace.join("package");
+        fs::create_dir_all(&workspace).map_err(told)?;
+        fs::write(workspace.join("Cargo.toml"), "[workspace]\nmembers = [\"package\"]\nresolver = \"2\"\n")
+            .map_err(told)?;
+        if !package.is_dir() {
+            fs::rename(&source, &package).map_err(told)?;
+        }
+        Ok(package)
+    }
+
+    /// The directory `NAME-VERSION` in `dir`; another package's name may begin with this one's.
+    fn source_in(&self, dir: &Path) -> std::io::Result<Option<PathBuf>> {
+        for entry in fs::read_dir(dir)? {
+            let entry = entry?;
+            let name = entry.file_name().into_string().unwrap_or_default();
+            let version = name.strip_prefix(&self.name).and_then(|rest| rest.strip_prefix('-'));
+            if version.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit())) {
+                return Ok(Some(entry.path()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Published;
+
+    #[test]
+    fn a_published_package_has_a_name_and_perhaps_a_version() {
+        let parsed = Published::parse("unicode-width@0.2.0").unwrap();
+        assert_eq!((parsed.name.as_str(), parsed.version.as_deref()), ("unicode-width", Some("0.2.0")));
+        assert_eq!(Published::parse("hex").unwrap().version, None);
+        for wrong in ["", "@1", "a@", "a b", "../a", "a@1\""] {
+            assert!(Published::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

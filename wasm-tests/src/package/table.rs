@@ -1,0 +1,128 @@
+//! The results of a package's tests as text.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, Table};
+
+use super::{Outcome, Results, Row};
+use crate::report::{align_right, new_table};
+use crate::verdict;
+
+/// Characters of a program's and of a test's name in the table; the middle of a longer one is left out.
+const PROGRAM: usize = 16;
+const TEST: usize = 32;
+
+/// Everything there is to say: differences in output first, then the table of tests that differ, and the totals.
+#[must_use]
+pub fn render(results: &Results) -> String {
+    let mut text = String::new();
+    for row in results.rows.iter().filter(|row| !row.is_well()) {
+        text.push_str(&outputs(results, row));
+    }
+    for problem in &results.problems {
+        _ = writeln!(text, "FAILED {problem}\n");
+    }
+    let differing: Vec<&Row> = results.rows.iter().filter(|row| !row.is_well()).collect();
+    if !differing.is_empty() {
+        _ = writeln!(text, "{}", differences(results, &differing));
+    }
+    _ = writeln!(text, "{}", totals(results));
+    if results.left_out > 0 {
+        _ = writeln!(text, "{} tests were left out, as asked.", results.left_out);
+    }
+    let failing = |row: &&Row| row.is_well() && !matches!(row.cells[0].outcome, Outcome::Passed | Outcome::Ignored);
+    for row in results.rows.iter().filter(failing) {
+        _ = writeln!(text, "{}, {}: {} in every column", row.program, row.test, row.cells[0].outcome.word());
+    }
+    let well = results.rows.len() - differing.len();
+    _ = writeln!(text, "{well} tests equal in {} columns, {} not", results.columns.len(), differing.len());
+    text
+}
+
+/// Where the output of a test parts from that of the first column, and why it could not be run.
+fn outputs(results: &Results, row: &Row) -> String {
+    let mut text = String::new();
+    let first = &row.cells[0];
+    // Columns that say the same are named together.
+    let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+    for (index, (cell, column)) in row.cells.iter().zip(&results.columns).enumerate() {
+        let mut say = |what: String| match said.iter_mut().find(|(other, _)| *other == what) {
+            Some((_, columns)) => columns.push(column),
+            None => said.push((what, vec![column])),
+        };
+        if let Outcome::NotRun(why) = &cell.outcome {
+            say(format!("not run: {why}"));
+        }
+        if index == 0 || !first.outcome.is_told() || !cell.outcome.is_told() {
+            continue;
+        }
+        for (what, theirs, ours) in [("output", &first.stdout, &cell.stdout), ("error", &first.stderr, &cell.stderr)] {
+            if let Some(difference) = verdict::compare(&results.columns[0], &lines(theirs), &lines(ours)) {
+                say(format!("standard {what} differs {difference}"));
+            }
+        }
+    }
+    for (what, columns) in said {
+        _ = writeln!(text, "UNEQUAL {}, {}, {}: {what}\n", row.program, row.test, columns.join(" and "));
+    }
+    text
+}
+
+/// Lines, and whether the last of them has an end.
+fn lines(text: &str) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    if !text.is_empty() && !text.ends_with('\n') {
+        lines.push("(without the end of the line)".to_owned());
+    }
+    lines
+}
+
+fn differences(results: &Results, rows: &[&Row]) -> Table {
+    let header: Vec<&str> = ["Program", "Test"].into_iter().chain(results.columns.iter().map(String::as_str)).collect();
+    let mut table = new_table(&header);
+    for row in rows {
+        let mut cells = vec![shortened(&row.program, PROGRAM), shortened(&row.test, TEST)];
+        cells.extend(row.cells.iter().enumerate().map(|(index, cell)| {
+            let output_differs = cell.outcome == row.cells[0].outcome && !row.is_equal(index);
+            if output_differs { "differs".to_owned() } else { cell.outcome.word() }
+        }));
+        table.add_row(cells);
+    }
+    table
+}
+
+fn shortened(name: &str, most: usize) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    if letters.len() <= most {
+        return name.to_owned();
+    }
+    let half = (most - 1) / 2;
+    letters[..half].iter().chain(&['…']).chain(&letters[letters.len() - half..]).collect()
+}
+
+fn totals(results: &Results) -> Table {
+    let header = ["Column", "Tests", "Passed", "By panic", "Failed", "Ignored", "Not run", "Unequal", "Time"];
+    let mut table = new_table(&header);
+    for (index, name) in results.columns.iter().enumerate() {
+        let rows = || results.rows.iter().filter(move |row| row.cells[index].outcome != Outcome::Absent);
+        let count = |wanted: &dyn Fn(&Outcome) -> bool| rows().filter(|row| wanted(&row.cells[index].outcome)).count();
+        let passed = |outcome: &Outcome| *outcome == Outcome::Passed;
+        let (ignored, not_run) = (count(&|o| *o == Outcome::Ignored), count(&|o| matches!(o, Outcome::NotRun(_))));
+        let numbers = [
+            rows().count(),
+            count(&passed),
+            // Of the passed, those that should panic.
+            rows().filter(|row| row.should_panic() && passed(&row.cells[index].outcome)).count(),
+            rows().count() - count(&passed) - ignored - not_run,
+            ignored,
+            not_run,
+            results.rows.iter().filter(|row| !row.is_equal(index)).count(),
+        ];
+        let mut row = vec![Cell::new(name)];
+        row.extend(numbers.map(Cell::new));
+        row.push(Cell::new(format!("{:.1} s", results.times[index].as_secs_f64())));
+        table.add_row(row);
+    }
+    align_right(&mut table, 1);
+    table
+}

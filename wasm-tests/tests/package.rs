@@ -1,0 +1,177 @@
+//! `wasm-tests crate`, on a package with a test of every outcome.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const HARNESS: &str = env!("CARGO_BIN_EXE_wasm-tests");
+
+/// A copy of the fixture, in which cargo may write its lock file.
+fn fixture(name: &str) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    let package = dir.path().join(name);
+    copy(&source, &package);
+    (dir, package)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() { copy(&entry.path(), &to) } else { drop(fs::copy(entry.path(), to)) }
+    }
+}
+
+fn harness(package: &Path) -> Command {
+    let mut command = Command::new(HARNESS);
+    command.args(["crate", "--package"]).arg(package);
+    // What a caller's own runs are steered by must not reach these.
+    command.env("RUST_TEST_THREADS", "3").env("RUST_BACKTRACE", "1").env_remove("RUSTFLAGS");
+    command
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(!output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// The rows of the tables, a space between the cells.
+fn rows(text: &str) -> Vec<String> {
+    let rows = text.lines().filter(|line| line.starts_with('│'));
+    rows.map(|row| row.trim_matches(['│', ' ']).split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// The totals without the time.
+fn totals(text: &str) -> Vec<String> {
+    let rows = rows(text);
+    let header = rows.iter().position(|row| row.starts_with("Column ")).unwrap();
+    rows[header + 1..].iter().map(|row| row.trim_end_matches(|c| c != ' ').trim_end_matches(" s").into()).collect()
+}
+
+#[test]
+fn every_outcome_is_told_as_it_is() {
+    let (_dir, package) = fixture("outcomes");
+    let output = harness(&package).output().unwrap();
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+
+    let differing = [
+        "lib tests::catches_a_panic passed FAILED FAILED",
+        "lib tests::is_ignored_on_wasi passed ignored ignored",
+        "lib tests::is_there…h_wide_pointers passed absent absent",
+        "lib tests::needs_wide_pointers passed FAILED FAILED",
+        "lib tests::prints_t…th_of_a_pointer passed differs differs",
+        "lib tests::should_p…o_natively_only passed FAILED FAILED",
+    ];
+    let rows = rows(&text);
+    assert_eq!(rows[0], "Program Test native wasip1 wasip2");
+    assert_eq!(rows[1..=differing.len()], differing, "{text}");
+    // Tests, passed, those of them that should panic, failed, ignored, not run, unequal.
+    for (row, numbers) in
+        totals(&text).iter().zip(["native 19 12 3 6 1 0 0", "wasip1 18 7 2 9 2 0 6", "wasip2 18 7 2 9 2 0 6"])
+    {
+        assert!(row.starts_with(numbers), "{row:?} is not {numbers:?}");
+    }
+    assert_eq!(totals(&text).len(), 3);
+    for alike in [
+        "lib, tests::aborts: ABORTED in every column",
+        "lib, tests::exits_with_success: EXITED 0 in every column",
+        "lib, tests::fails_alike: FAILED in every column",
+        "lib, tests::panics_with_other_words: FAILED in every column",
+        "lib, tests::returns_an_error: FAILED in every column",
+        "lib, tests::should_panic_and_does_not: FAILED in every column",
+        "13 tests equal in 3 columns, 6 not",
+    ] {
+        assert!(text.lines().any(|line| line == alike), "{alike:?} is not in:\n{text}");
+    }
+    let difference = "UNEQUAL lib, tests::prints_the_width_of_a_pointer, wasip1 and wasip2: standard output differs from \
+                      that of native (-) at line 2:\n      the same\n    - 64 bits\n    + 32 bits\n";
+    assert!(text.contains(difference), "{text}");
+}
+
+#[test]
+fn success_is_for_tests_that_are_equal_and_ran() {
+    let (_dir, package) = fixture("outcomes");
+    let run = |args: &[&str]| {
+        let output = harness(&package).args(["--target", "native,wasm32-wasip1"]).args(args).output().unwrap();
+        (output.status.code(), stdout(&output))
+    };
+    // Features are passed on, and change what is there.
+    let (code, text) = run(&["--filter", "is_there", "--skip", "pointers", "--", "--features", "more"]);
+    assert_eq!((code, totals(&text).len()), (Some(0), 2), "{text}");
+    assert!(text.contains("\n19 tests were left out, as asked.\n1 tests equal in 2 columns, 0 not\n"), "{text}");
+    let (code, text) = run(&["--filter", "panics_", "--skip", "other_words"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(totals(&text)[1].starts_with("wasip1 2 2 2 0 0 0 0"), "{text}");
+    // Nothing that ran is no success.
+    let (code, text) = run(&["--filter", "is_ignored", "--skip", "wasi"]);
+    assert_eq!(code, Some(1), "{text}");
+    let (code, text) = run(&["--filter", "there is no such test"]);
+    assert!(code == Some(1) && text.contains("FAILED there is no test to run"), "{text}");
+}
+
+#[test]
+fn a_test_that_is_over_its_time_is_told_and_no_success() {
+    let (_dir, package) = fixture("endless");
+    let args = ["--target", "native,wasm32-wasip1", "--time", "1"];
+    let output = harness(&package).args(args).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(rows(&stdout(&output)).contains(&"lib spins TIMED OUT TIMED OUT".to_owned()), "{output:?}");
+}
+
+#[test]
+fn another_harness_than_libtest_is_told() {
+    let (_dir, package) = fixture("endless");
+    let manifest = fs::read_to_string(package.join("Cargo.toml")).unwrap();
+    let own = "\n[lib]\ntest = false\n[[test]]\nname = \"own\"\nharness = false\n";
+    fs::write(package.join("Cargo.toml"), manifest + own).unwrap();
+    fs::create_dir(package.join("tests")).unwrap();
+    // Natively it is like libtest, but has nothing to do with it.
+    let own = r#"fn main() { println!("{}", if cfg!(target_os = "wasi") { "all is well" } else { "one: test" }); }"#;
+    fs::write(package.join("tests/own.rs"), own).unwrap();
+    let output = harness(&package).args(["--target", "native,wasm32-wasip1"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    assert!(
+        text.contains("FAILED test own, wasip1: its list has the line \"all is well\": its harness is not"),
+        "{text}"
+    );
+    assert!(rows(&text).contains(&"test own one ignored NOT RUN".to_owned()), "{text}");
+}
+
+#[test]
+fn node_is_a_host_or_is_asked_for() {
+    let (_dir, package) = fixture("outcomes");
+    let args = ["--target", "native,wasm32-wasip1", "--host", "node", "--filter", "panic", "--skip", "catches"];
+    let is_there = Command::new("node").arg("--version").output().is_ok();
+    if is_there {
+        let output = harness(&package).args(args).output().unwrap();
+        let text = stdout(&output);
+        assert!(totals(&text)[1].starts_with("wasip1 Node 5 2 2 3 0 0 1"), "{text}");
+    }
+    // Cargo and rustc alone are on this path.
+    let cargo = Path::new(env!("CARGO")).parent().unwrap();
+    let output = harness(&package).args(args).env("PATH", cargo).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("--host node needs Node 20 or newer") && stderr.contains("https://nodejs.org"), "{stderr}");
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_told() {
+    let (_dir, package) = fixture("endless");
+    let fails = |args: &[&str], env: &[(&str, &Path)], text: &str| {
+        let output = harness(&package).args(args).envs(env.iter().copied()).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(stderr.contains(text), "{args:?}: {stderr}");
+    };
+    fails(&["--target", "wasm32-unknown-unknown"], &[], "is none of native, wasm32-wasip1 and wasm32-wasip2");
+    fails(&["--target", "native"], &[], "two are compared");
+    fails(&["--host", "wasmer"], &[], "neither of the hosts wasmtime and node");
+    fails(&["--package", "/no/such/package"], &[], "there is no package");
+    fails(&["--", "--no-such-option"], &[], "cargo test --no-run failed");
+    // A path without a compiler is as good as a compiler without the target.
+    fails(&[], &[("PATH", &package)], "`rustup target add wasm32-wasip1`");
+}
