@@ -74,6 +74,7 @@ mod mapping;
 mod notation;
 mod options;
 mod plan;
+pub mod raw;
 mod search;
 mod slice;
 mod span;

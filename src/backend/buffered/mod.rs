@@ -20,6 +20,7 @@ mod pages;
 mod refresh;
 mod resize;
 mod runs;
+mod watch;
 mod write_back;
 
 /// The page of a buffer, in bytes, on every target.
@@ -48,6 +49,8 @@ pub struct Buffered<S: Storage = OsFile> {
     changes: Changes,
     /// Bytes were written that no sync has followed.
     unsynced: bool,
+    /// Bytes are written through a pointer, without a borrow that tells: every page keeps its copy.
+    watched: bool,
     guard: bool,
     allocate: bool,
 }
@@ -98,6 +101,7 @@ impl<S: Storage> Buffered<S> {
             loading: Mutex::new(Loading::new(Advice::Normal)),
             changes: Changes::of(plan),
             unsynced: false,
+            watched: false,
             guard: plan.guard,
             allocate: plan.allocate,
         })
