@@ -1,6 +1,6 @@
-//! Finds the tests in the source of the memmap2 that the façade hands through to, and copies them beside the program.
+//! Finds memmap2 as it was published, and copies its tests beside the program.
 //!
-//! Their text is not in this repository: cargo has it, for the façade depends on it.
+//! Their text is not in this repository: cargo has it, for portable-mmap depends on it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,10 +18,13 @@ fn main() {
     fs::write(Path::new(&out).join("map.rs"), tests).expect("the tests can be written");
 }
 
+/// In the workspace of that manifest nothing is patched.
+const MANIFEST: &str = "../../Cargo.toml";
+
 /// The folder of the real memmap2's source. All platforms' dependencies are listed, so it is there for WASI too.
 fn source() -> PathBuf {
     let cargo = env::var_os("CARGO").expect("cargo says where it is");
-    let output = Command::new(cargo).args(["metadata", "--format-version=1"]).output().expect("cargo runs");
+    let output = Command::new(cargo).args(["metadata", "--locked", "--format-version=1", "--manifest-path", MANIFEST]).output().expect("cargo runs");
     assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
     let metadata: serde_json::Value = serde_json::from_str(&text).expect("cargo prints JSON");
