@@ -24,7 +24,10 @@ const MANIFEST: &str = "../../Cargo.toml";
 /// The folder of the real memmap2's source. All platforms' dependencies are listed, so it is there for WASI too.
 fn source() -> PathBuf {
     let cargo = env::var_os("CARGO").expect("cargo says where it is");
-    let output = Command::new(cargo).args(["metadata", "--locked", "--format-version=1", "--manifest-path", MANIFEST]).output().expect("cargo runs");
+    let output = Command::new(cargo)
+        .args(["metadata", "--locked", "--format-version=1", "--manifest-path", MANIFEST])
+        .output()
+        .expect("cargo runs");
     assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("JSON is UTF-8");
     let metadata: serde_json::Value = serde_json::from_str(&text).expect("cargo prints JSON");

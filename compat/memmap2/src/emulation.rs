@@ -21,12 +21,18 @@ static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 /// # memmap2::emulation::reset_drop_hook();
 /// ```
 pub fn set_drop_hook(hook: impl Fn(&io::Error) + Send + Sync + 'static) {
-    *HOOK.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(hook));
+    replace(Some(Arc::new(hook)));
 }
 
 /// Takes the hook back: errors are printed again.
 pub fn reset_drop_hook() {
-    *HOOK.write().unwrap_or_else(PoisonError::into_inner) = None;
+    replace(None);
+}
+
+fn replace(hook: Option<Hook>) {
+    let old = std::mem::replace(&mut *HOOK.write().unwrap_or_else(PoisonError::into_inner), hook);
+    // Not under the lock: with the old hook a mapping may be dropped that it held.
+    drop(old);
 }
 
 /// Tells of changes that are lost.
