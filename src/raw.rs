@@ -16,7 +16,7 @@ use crate::{BufferedMmap, OsFile, Result, Storage};
 
 /// The bytes of a buffer at one address, from making until it is dropped.
 ///
-/// When it is dropped it is written back, without a word if that fails: [`write_back`](Self::write_back) tells.
+/// When it is dropped it is written back, without a word if that fails: flush it before to hear of errors.
 ///
 /// ```
 /// use portable_mmap::{MmapOptions, raw::RawBuffer};
@@ -105,14 +105,6 @@ impl<S: Storage> RawBuffer<S> {
     /// As for [`flush_range`](Self::flush_range).
     pub unsafe fn flush_async_range(&self, offset: usize, len: usize) -> Result<()> {
         self.lock().flush_async_range(offset, len)
-    }
-
-    /// Writes all changes back, without a sync: what a drop does, with its error.
-    ///
-    /// # Errors
-    /// As for [`flush_range`](Self::flush_range); what was not written stays changed.
-    pub fn write_back(&mut self) -> Result<()> {
-        self.map.get_mut().unwrap_or_else(PoisonError::into_inner).flush_async()
     }
 
     fn lock(&self) -> MutexGuard<'_, BufferedMmap<S>> {

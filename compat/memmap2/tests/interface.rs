@@ -150,6 +150,27 @@ fn a_file_for_reading_is_not_made_writable() {
 }
 
 #[test]
+fn a_file_mapped_anew_shows_what_was_changed() {
+    let path = file("anew", b"0123456789");
+    let file = open(&path);
+    // SAFETY: nobody else changes the file meanwhile.
+    let mut map = unsafe { MmapMut::map_mut(&file) }.unwrap();
+    map[0] = b'X';
+    file.set_len(12).unwrap();
+    // The old one is dropped after the new one is made.
+    // SAFETY: as above.
+    map = unsafe { MmapMut::map_mut(&file) }.unwrap();
+    assert_eq!(&map[..], b"X123456789\0\0");
+    map[11] = b'Y';
+    // Another way to open it is the same file.
+    // SAFETY: as above.
+    let reader = unsafe { Mmap::map(&File::open(&path).unwrap()) }.unwrap();
+    assert_eq!(&reader[..], b"X123456789\0Y");
+    drop(map);
+    assert_eq!(fs::read(&path).unwrap(), b"X123456789\0Y");
+}
+
+#[test]
 fn a_range_to_flush_lies_within() {
     let path = file("range", b"text");
     // SAFETY: nobody changes the file meanwhile.

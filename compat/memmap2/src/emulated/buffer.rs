@@ -2,12 +2,14 @@
 
 use std::io;
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use portable_mmap::raw::RawBuffer;
 use portable_mmap::{Access, Buffered, Error, Flags, Kind, MmapOptions, Storage as _};
 
 use super::UncheckedAdvice;
 use super::descriptor::Descriptor;
+use super::live;
 use crate::emulation;
 
 /// What an offset in a file is brought down to, and a pointer differs from an address of a page by what was left: so
@@ -16,8 +18,8 @@ const PAGE: usize = 4096;
 
 /// Bytes that were loaded when they were mapped.
 pub(super) struct Buffer {
-    /// None where no byte is mapped.
-    bytes: Option<Box<RawBuffer<Descriptor>>>,
+    /// None where no byte is mapped. Once changes are noticed, [`live`] knows of it.
+    bytes: Option<Arc<RawBuffer<Descriptor>>>,
     /// None: anonymous.
     file: Option<Descriptor>,
     /// Where the mapping starts in the file, in bytes.
@@ -44,13 +46,14 @@ impl Buffer {
         let before = buffer.before();
         if len > 0 {
             let whole = len.checked_add(before).ok_or_else(super::options::length_overflow)?;
+            live::write_back(&file);
             file.pretend(offset.saturating_add(len as u64));
             let map =
                 MmapOptions::new().access(access).offset(offset - before as u64).len(whole).map_storage(file.clone());
             let loaded = map.and_then(RawBuffer::new);
             // From here on the file reaches as far as it does: a change behind its end is an error.
             file.pretend(0);
-            buffer.bytes = Some(Box::new(loaded?));
+            buffer.bytes = Some(Arc::new(loaded?));
         }
         Ok(buffer)
     }
@@ -60,7 +63,7 @@ impl Buffer {
         let mut buffer = Self { bytes: None, file: None, offset: 0, len, access: Access::Copy, watched: true };
         if len > 0 {
             let map = MmapOptions::new().flags(Flags::PRIVATE).len(len).anonymous_with::<Buffered<Descriptor>>()?;
-            buffer.bytes = Some(Box::new(RawBuffer::new(map)?));
+            buffer.bytes = Some(Arc::new(RawBuffer::new(map)?));
         }
         Ok(buffer)
     }
@@ -91,8 +94,12 @@ impl Buffer {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         if let (Some(bytes), false) = (&mut self.bytes, self.watched) {
-            bytes.watch()?;
+            // Nobody shares it before it is watched.
+            Arc::get_mut(bytes).ok_or(io::ErrorKind::Other)?.watch()?;
             self.watched = true;
+            if let (Some(file), Access::Write) = (&self.file, self.access) {
+                live::add(file, bytes);
+            }
         }
         Ok(())
     }
@@ -175,9 +182,10 @@ impl Buffer {
     }
 
     fn write_back(&mut self) -> io::Result<()> {
-        let (Some(bytes), Some(file)) = (&mut self.bytes, &self.file) else { return Ok(()) };
+        let (Some(bytes), Some(file)) = (&self.bytes, &self.file) else { return Ok(()) };
         file.distrust();
-        Ok(bytes.write_back()?)
+        // SAFETY: the mapping is borrowed mutably, so that no slice of it can be written through.
+        Ok(unsafe { bytes.flush_async_range(0, bytes.len()) }?)
     }
 }
 

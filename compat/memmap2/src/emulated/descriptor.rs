@@ -83,6 +83,12 @@ impl Descriptor {
         self.0.file.len()
     }
 
+    /// Whether both were the same file when they were looked at.
+    pub(super) fn is_same_file(&self, other: &Self) -> bool {
+        let (this, other) = (self.0.identity, other.0.identity);
+        (this.device, this.inode) == (other.device, other.inode)
+    }
+
     /// For what it was opened.
     pub(super) fn opened_for(&self) -> Mode {
         self.0.identity.mode

@@ -4,6 +4,7 @@ mod advice;
 mod buffer;
 mod descriptor;
 mod if_safe;
+mod live;
 mod mappings;
 mod options;
 

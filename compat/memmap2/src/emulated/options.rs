@@ -14,7 +14,8 @@ use super::{Mmap, MmapAsRawDesc, MmapMut, MmapRaw};
 /// # Safety
 ///
 /// The functions that map a file are `unsafe` because they are where files can be mapped. Here the bytes are a copy in
-/// memory, which nobody else changes.
+/// memory, which nobody else changes. While a file is mapped once more no slice of its other mappings may be borrowed
+/// mutably: their changes are written to the file first.
 ///
 /// # Errors
 ///
