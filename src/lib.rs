@@ -76,6 +76,7 @@ mod options;
 mod plan;
 pub mod raw;
 mod search;
+mod sizeless;
 mod slice;
 mod span;
 mod stream;

@@ -107,6 +107,15 @@ impl<S: Storage> Buffered<S> {
         })
     }
 
+    /// These bytes, as many as the plan's span has, over no storage.
+    pub(super) fn of_bytes(bytes: &[u8], plan: &Plan) -> Result<Self> {
+        let mut buffer = Self::new(&Plan { anonymous: true, ..plan.clone() })?;
+        buffer.load(&(0..plan.span.len()), Face::Calls)?;
+        // SAFETY: just loaded: zeros, for there is no storage.
+        unsafe { buffer.block.slice_mut(0..plan.span.len()) }.copy_from_slice(bytes);
+        Ok(buffer)
+    }
+
     fn page_count(&self) -> usize {
         self.block.len() / PAGE
     }
