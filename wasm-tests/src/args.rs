@@ -8,7 +8,7 @@ use lexopt::prelude::*;
 use lexopt::{Error, Parser};
 use wasm_tests::column::Limits;
 use wasm_tests::sandbox::MEMORY_LIMIT;
-use wasm_tests::{bench, demo, runner, suite};
+use wasm_tests::{bench, consumers, demo, runner, suite};
 use wasmtime_wasi::FsPerms;
 
 /// Long enough for a case that moves half a gigabyte on a slow machine.
@@ -23,6 +23,7 @@ pub(crate) enum Command {
     Run(runner::Options),
     Demo(demo::Plan),
     Bench(bench::Plan),
+    Consumers(consumers::Plan),
 }
 
 pub(crate) struct SuiteArgs {
@@ -41,8 +42,9 @@ pub(crate) fn parse() -> Result<Command, Error> {
         Some(Value(command)) if command == "run" => run(parser).map(Command::Run),
         Some(Value(command)) if command == "demo" => demo(parser).map(Command::Demo),
         Some(Value(command)) if command == "bench" => bench(parser).map(Command::Bench),
+        Some(Value(command)) if command == "consumers" => consumers(parser).map(Command::Consumers),
         Some(other) => Err(other.unexpected()),
-        None => Err("a command is missing: suite, run, demo or bench".into()),
+        None => Err("a command is missing: suite, run, demo, bench or consumers".into()),
     }
 }
 
@@ -139,6 +141,19 @@ fn bench(mut parser: Parser) -> Result<bench::Plan, Error> {
         report: required(report, "--report")?,
         filter,
     })
+}
+
+fn consumers(mut parser: Parser) -> Result<consumers::Plan, Error> {
+    let (mut without, mut with, mut programs) = (None, None, Vec::new());
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("without") => without = Some(parser.value()?.into()),
+            Long("with") => with = Some(parser.value()?.into()),
+            Value(program) => programs.push(program.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(consumers::Plan { without: required(without, "--without")?, with: required(with, "--with")?, programs })
 }
 
 fn required(value: Option<PathBuf>, option: &str) -> Result<PathBuf, Error> {

@@ -6,6 +6,7 @@
 //! - [`calls`] counts the host calls of a guest, by name.
 //! - [`suite`] runs every case on every column, reads what the case left behind, and compares.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
+//! - [`consumers`] runs programs that map files through other crates, with the real memmap2 and with the façade.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.
 
 pub mod bench;
@@ -13,6 +14,7 @@ pub mod calls;
 pub mod case;
 pub mod child;
 pub mod column;
+pub mod consumers;
 pub mod counters;
 pub mod demo;
 pub mod files;
