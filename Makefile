@@ -114,7 +114,7 @@ lint: wasi
 .PHONY: lint-facade
 lint-facade: lint
 	@echo '== lints and formatting of the façade, of its programs, and of the tests that it is held to'
-	@cd compat && $(CARGO) fmt --all --check
+	@cd compat && $(CARGO) fmt --check
 	@$(CARGO) clippy $(COMPAT) --workspace --exclude portable-mmap-emulation --all-targets --no-deps -- -D warnings
 	@RUSTFLAGS='--cfg memmap2_emulated' \
 		$(CARGO) clippy $(COMPAT)/emulated $(FACADE) --all-targets --no-deps -- -D warnings
@@ -205,14 +205,17 @@ CONSUMERS := grep hash geoip font set records array
 # rustdoc's JSON, which only nightly Rust writes, and of which each release has its own form.
 .PHONY: api
 api: wasi ## compares the façade's interface with memmap2's
-	$(call ensure,rustup run nightly rustc --version && test -d "$$(rustup run nightly rustc --print target-libdir --target wasm32-wasip1)",toolchain install nightly --profile minimal --target wasm32-wasip1)
+	$(call ensure,rustup run nightly rustc --version,toolchain install nightly --profile minimal)
+	$(call ensure,test -d "$$(rustup run nightly rustc --print target-libdir --target wasm32-wasip1)",target add wasm32-wasip1 --toolchain nightly)
 	@echo '== the interface, item by item'
 	@json='-Zunstable-options --output-format=json --cap-lints=allow'; \
-	rustup run nightly cargo rustdoc $(COMPAT)/api -p memmap2-upstream --features stable_deref_trait --lib -- $$json && \
-	cp "$(TARGET)/compat/api/doc/memmap2.json" "$(TARGET)/compat/api/upstream.json" && \
+	mkdir -p "$(TARGET)/upstream" && cp -R compat/upstream/. "$(TARGET)/upstream" && \
+	printf '\n[workspace]\n' >>"$(TARGET)/upstream/Cargo.toml" && \
+	rustup run nightly cargo rustdoc --manifest-path "$(TARGET)/upstream/Cargo.toml" --target-dir "$(TARGET)/upstream" \
+		--features stable_deref_trait --lib -- $$json && \
 	rustup run nightly cargo rustdoc $(COMPAT)/api -p "path+file://$(CURDIR)/compat/memmap2" --features stable_deref_trait \
 		--target wasm32-wasip1 --lib -- $$json && \
-	$(CARGO) run $(COMPAT) -q -p api -- "$(TARGET)/compat/api/upstream.json" \
+	$(CARGO) run $(COMPAT) -q -p api -- "$(TARGET)/upstream/doc/memmap2.json" \
 		"$(TARGET)/compat/api/wasm32-wasip1/doc/memmap2.json"
 
 .PHONY: clean

@@ -1,14 +1,18 @@
 //! Mapping from safe code, which needs a kernel that vouches for the file.
 
+use std::marker::PhantomData;
 use std::{error, fmt, io};
 
 /// Why [`map_if_safe`](crate::Mmap::map_if_safe) made no mapping: on WASI no host can vouch for a file, so it is always
 /// [`not_supported`](Self::not_supported).
-pub struct MapIfSafeError(());
+pub struct MapIfSafeError {
+    /// As there: what holds an [`io::Error`] may be sent and shared, and is not safe to unwind.
+    cause: PhantomData<io::Error>,
+}
 
 impl MapIfSafeError {
     pub(crate) fn new_not_supported() -> Self {
-        Self(())
+        Self { cause: PhantomData }
     }
 
     /// Whether this system cannot tell if a file is safe to map: always.
