@@ -22,8 +22,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     let missing: Vec<_> = upstream.difference(&facade).collect();
     let (own, more): (Vec<_>, Vec<_>) = facade.difference(&upstream).partition(|item| item.contains(OWN));
-    missing.iter().for_each(|item| println!("missing: {item}"));
-    more.iter().for_each(|item| println!("too many: {item}"));
+    for item in &missing {
+        println!("missing: {item}");
+    }
+    for item in &more {
+        println!("too many: {item}");
+    }
     println!("{} items in both, {} of the façade's own", upstream.len() - missing.len(), own.len());
     Ok(if missing.is_empty() && more.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -108,7 +108,7 @@ mod files {
         for (key, value) in [("node_count", nodes.len() as u32), ("build_epoch", 0)] {
             file.extend(string(key));
             // 32 bits, or 64 where the format asks for them.
-            file.extend(if key == "build_epoch" { vec![0x00 | 4, 2] } else { vec![0b110_00100] });
+            file.extend(if key == "build_epoch" { vec![0b000_00100, 2] } else { vec![0b110_00100] });
             file.extend(value.to_be_bytes());
         }
         for (key, value) in [
