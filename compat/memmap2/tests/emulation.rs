@@ -36,8 +36,7 @@ fn lost_in(act: impl FnOnce()) -> Vec<ErrorKind> {
     act();
     emulation::reset_drop_hook();
     drop(turn);
-    let heard = heard.lock().unwrap().clone();
-    heard
+    std::mem::take(&mut *heard.lock().unwrap())
 }
 
 const STALE: ErrorKind = ErrorKind::StaleNetworkFileHandle;

@@ -104,7 +104,7 @@ fn a_pointer_is_good_for_writing_across_flushes() {
     let pointer = raw.as_mut_ptr();
     for (at, byte) in [(0, b'a'), (5000, b'b'), (9_999, b'c')] {
         // SAFETY: within the mapping, of which there are no slices.
-        unsafe { pointer.add(at).write(byte) };
+        unsafe { pointer.wrapping_add(at).write(byte) };
         raw.flush().unwrap();
         assert_eq!(fs::read(&path).unwrap()[at], byte);
         assert_eq!(raw.as_mut_ptr(), pointer);

@@ -41,6 +41,9 @@ mod directory {
     }
 
     /// A new directory.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
     pub fn tempdir() -> io::Result<Directory> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         loop {

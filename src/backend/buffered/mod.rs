@@ -39,6 +39,7 @@ const PAGE: usize = 4096;
 /// A mapping touched in k pages takes the memory of k pages, that of a copy of those borrowed mutably since they were
 /// last written, and less than 1/256 of its length for bookkeeping.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct Buffered<S: Storage = OsFile> {
     /// None: anonymous.
     storage: Option<S>,

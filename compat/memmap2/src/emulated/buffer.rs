@@ -34,19 +34,19 @@ pub(super) struct Buffer {
 impl Buffer {
     /// Loads `len` bytes of a file from `offset` on. With [`Access::Default`], changes may be made later if the file is
     /// open for writing.
-    pub(super) fn of_file(file: Descriptor, offset: u64, len: usize, access: Access) -> io::Result<Self> {
+    pub(super) fn of_file(file: &Descriptor, offset: u64, len: usize, access: Access) -> io::Result<Self> {
         let mode = file.opened_for();
         let access = match access {
             Access::Default if mode.write && !mode.append => Access::Write,
             Access::Default => Access::Read,
             access => access,
         };
-        admit(&file, access)?;
+        admit(file, access)?;
         let mut buffer = Self { bytes: None, file: Some(file.clone()), offset, len, access, watched: false };
         let before = buffer.before();
         if len > 0 {
             let whole = len.checked_add(before).ok_or_else(super::options::length_overflow)?;
-            live::write_back(&file);
+            live::write_back(file);
             file.pretend(offset.saturating_add(len as u64));
             let map =
                 MmapOptions::new().access(access).offset(offset - before as u64).len(whole).map_storage(file.clone());
@@ -70,7 +70,9 @@ impl Buffer {
 
     /// How many bytes are loaded before the first that is mapped.
     fn before(&self) -> usize {
-        (self.offset % PAGE as u64) as usize
+        #[expect(clippy::cast_possible_truncation, reason = "below a page")]
+        let before = (self.offset % PAGE as u64) as usize;
+        before
     }
 
     #[inline]
@@ -143,7 +145,7 @@ impl Buffer {
                 let page = offset - offset % PAGE;
                 let end = (offset + len).next_multiple_of(PAGE).min(self.len);
                 // SAFETY: the range lies in the mapping, and the caller vouches that nobody borrows it.
-                unsafe { bytes.as_ptr().add(page).write_bytes(0, end.saturating_sub(page)) };
+                unsafe { bytes.as_ptr().wrapping_add(page).write_bytes(0, end.saturating_sub(page)) };
                 Ok(())
             }
             (UncheckedAdvice::Free | UncheckedAdvice::DontNeed, _) if self.file.is_none() => Ok(()),
@@ -166,7 +168,7 @@ impl Buffer {
                 self.write_back()?;
             }
             file.distrust();
-            Self::of_file(file, self.offset, len, self.access)?
+            Self::of_file(&file, self.offset, len, self.access)?
         } else {
             Self::anonymous(len)?
         };

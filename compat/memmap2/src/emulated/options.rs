@@ -31,6 +31,7 @@ pub struct MmapOptions {
     huge: Option<u8>,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the interface has it so")]
 impl MmapOptions {
     /// The whole file.
     #[must_use]
@@ -185,7 +186,7 @@ impl MmapOptions {
                 .checked_sub(self.offset)
                 .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "memory map offset is larger than length"))?,
         };
-        Buffer::of_file(file, self.offset, check_len(len)?, access)
+        Buffer::of_file(&file, self.offset, check_len(len)?, access)
     }
 }
 
