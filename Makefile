@@ -104,7 +104,7 @@ test-harness: guests harness
 # --- Checks ---
 
 .PHONY: check
-check: format lint doc msrv deny ## formatting, lints on every target, documentation, oldest Rust, licences
+check: format lint lint-facade doc msrv deny ## formatting, lints on every target, documentation, oldest Rust, licences
 
 .PHONY: format
 format: rust
@@ -126,6 +126,16 @@ lint: wasi
 	@for target in $(WASI); do \
 		$(CARGO) clippy -p portable-mmap --all-targets --target $$target -- -D warnings && \
 		$(CARGO) clippy -p native-tests --lib --bins --target $$target -- -D warnings || exit 1; done
+
+.PHONY: lint-facade
+lint-facade: lint
+	@echo '== lints and formatting of the façade, of its programs, and of the tests that it is held to'
+	@cd compat && $(CARGO) fmt --check
+	@$(CARGO) clippy $(COMPAT) --workspace --exclude portable-mmap-emulation --all-targets --no-deps -- -D warnings
+	@RUSTFLAGS='--cfg memmap2_emulated' \
+		$(CARGO) clippy $(COMPAT)/emulated $(FACADE) --all-targets --no-deps -- -D warnings
+	@for target in $(WASI); do $(CARGO) clippy $(COMPAT) $(FACADE) --all-targets --target $$target --no-deps -- -D warnings || \
+		exit 1; done
 
 .PHONY: doc
 doc: rust ## builds the documentation, without a warning
@@ -180,6 +190,62 @@ mutants: guests harness ## breaks a copy of the library in many ways, and demand
 crate: wasi harness ## compares the tests of a published crate, natively and on WASI: make crate CRATE=NAME[@VERSION]
 	@test -n '$(CRATE)' || { echo 'usage: make crate CRATE=NAME[@VERSION] [ARGS=...]' >&2; exit 2; }
 	@"$(HARNESS)" crate --published '$(CRATE)' --target-dir "$(TARGET)/crates" $(ARGS)
+
+# --- memmap2's interface on WASI ---
+
+# Its packages are a workspace of their own, where memmap2 is patched.
+COMPAT := --manifest-path compat/Cargo.toml --target-dir "$(TARGET)/compat"
+RUN_WASI := CARGO_TARGET_WASM32_WASIP1_RUNNER='$(HARNESS) run' CARGO_TARGET_WASM32_WASIP2_RUNNER='$(HARNESS) run'
+# What the emulation cannot do where it stands in for mappings on this machine: executable memory, locks, files that the
+# kernel vouches for, and changes that another mapping of the file sees before they are flushed.
+NOT_EMULATED := --exact $(addprefix --skip map::,advise jit_x86_anon jit_x86_file lock map_if_safe_regular_file \
+	map_if_safe_sealed_memfd map_if_safe_verity map_if_safe_with_offset)
+# The test programs open and close files by number: one test at a time.
+FACADE = -p "path+file://$(CURDIR)/compat/memmap2" -p upstream-tests
+FACADE_TESTS = --no-fail-fast --tests $(FACADE)
+
+.PHONY: facade-tests
+facade-tests: wasi harness ## runs memmap2's own tests and the façade's, natively and in wasmtime, and prints a table
+	@echo '== the tests of memmap2 and of the façade'
+	@mkdir -p "$(TARGET)/compat"; log="$(TARGET)/compat/tests.log"; : >"$$log"; \
+	column() { printf '%s\n' "@ $$1" >>"$$log"; shift; env RUST_TEST_THREADS=1 RUST_TEST_NOCAPTURE=0 "$$@" >>"$$log" 2>&1 || \
+		{ echo "@ FAILED" >>"$$log"; }; }; \
+	column native $(CARGO) test $(COMPAT) $(FACADE_TESTS); \
+	column emulated env RUSTFLAGS='--cfg memmap2_emulated' $(CARGO) test $(COMPAT)/emulated $(FACADE_TESTS) -- $(NOT_EMULATED); \
+	for target in $(WASI); do column "$${target#wasm32-}" env $(RUN_WASI) $(CARGO) test $(COMPAT) $(FACADE_TESTS) --target $$target; done; \
+	awk -f compat/table.awk "$$log" || { cat "$$log" >&2; exit 1; }
+
+.PHONY: consumers
+consumers: wasi harness ## runs programs that map files through other crates, on WASI without and with the patch
+	@echo '== the programs with the façade'
+	@$(CARGO) build $(COMPAT) --release -p consumers --bins
+	@for target in $(WASI); do $(CARGO) build $(COMPAT) --release -p consumers --bins --target $$target || exit 1; done
+	@echo '== the same without it: a copy outside of the workspace that patches'
+	@mkdir -p "$(TARGET)/unpatched/consumers" && cp -R compat/consumers/. "$(TARGET)/unpatched/consumers" && \
+		printf '\n[workspace]\n' >>"$(TARGET)/unpatched/consumers/Cargo.toml"
+	@test -f "$(TARGET)/unpatched/consumers/Cargo.lock" || cp compat/Cargo.lock "$(TARGET)/unpatched/consumers"
+	@$(CARGO) build $(UNPATCHED)
+	@for target in $(WASI); do $(CARGO) build $(UNPATCHED) --target $$target || exit 1; done
+	@"$(HARNESS)" consumers --without "$(TARGET)/unpatched" --with "$(TARGET)/compat" $(CONSUMERS)
+
+UNPATCHED := --manifest-path "$(TARGET)/unpatched/consumers/Cargo.toml" --target-dir "$(TARGET)/unpatched" --release --bins
+CONSUMERS := grep hash geoip font set records array
+
+# rustdoc's JSON, which only nightly Rust writes, and of which each release has its own form.
+.PHONY: api
+api: wasi ## compares the façade's interface with memmap2's
+	$(call ensure,rustup run nightly rustc --version,toolchain install nightly --profile minimal)
+	$(call ensure,test -d "$$(rustup run nightly rustc --print target-libdir --target wasm32-wasip1)",target add wasm32-wasip1 --toolchain nightly)
+	@echo '== the interface, item by item'
+	@json='-Zunstable-options --output-format=json --cap-lints=allow'; \
+	mkdir -p "$(TARGET)/upstream" && cp -R compat/upstream/. "$(TARGET)/upstream" && \
+	printf '\n[workspace]\n' >>"$(TARGET)/upstream/Cargo.toml" && \
+	rustup run nightly cargo rustdoc --manifest-path "$(TARGET)/upstream/Cargo.toml" --target-dir "$(TARGET)/upstream" \
+		--features stable_deref_trait --lib -- $$json && \
+	rustup run nightly cargo rustdoc $(COMPAT)/api -p "path+file://$(CURDIR)/compat/memmap2" --features stable_deref_trait \
+		--target wasm32-wasip1 --lib -- $$json && \
+	$(CARGO) run $(COMPAT) -q -p api -- "$(TARGET)/upstream/doc/memmap2.json" \
+		"$(TARGET)/compat/api/wasm32-wasip1/doc/memmap2.json"
 
 .PHONY: clean
 clean: ## removes everything that was built

@@ -334,7 +334,7 @@ impl<B: Backend> Mapping<B> {
         Ok(backend)
     }
 
-    fn backend_mut(&mut self) -> Result<&mut B> {
+    pub(crate) fn backend_mut(&mut self) -> Result<&mut B> {
         self.backend()?;
         self.backend.as_mut().ok_or(Error::Closed)
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use bitflags::bitflags;
 
-use crate::backend::{Backend, OsFile, Platform, Storage};
+use crate::backend::{AnyBackend, Backend, OsFile, Platform, Storage};
 use crate::plan::Plan;
-use crate::{AnyMmap, BufferedMmap, Error, Mapping, Mmap, Result};
+use crate::{AnyMmap, BufferedMmap, Error, Mapping, Mmap, Result, sizeless};
 
 /// What may be done to the bytes, and where changes go. (Python's `access`)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -327,14 +327,22 @@ impl MmapOptions {
     /// [`backend_name`](Mapping::backend_name) says which it became. Some network file systems and special files cannot
     /// be mapped.
     ///
+    /// What does not say how long it is (files of `/proc`, pipes, sockets) is read from the offset to its end, or to the
+    /// length that is asked for, when it is mapped: a buffer, for [`Access::Read`] and [`Access::Copy`] only, that keeps no
+    /// share in the file. A pipe that nobody closes is read for ever.
+    ///
     /// # Safety
     /// As for [`map`](Self::map).
     ///
     /// # Errors
-    /// As for [`map`](Self::map).
+    /// As for [`map`](Self::map), and [`Error::Io`] of reading. [`Error::LengthPastEnd`] gives what was read as the size.
     pub unsafe fn map_any(&self, file: impl Into<Arc<File>>) -> Result<AnyMmap> {
+        let file = OsFile::from(file.into());
+        if let Some((bytes, plan)) = sizeless::read(self, &file)? {
+            return Ok(Mapping::over(AnyBackend::of_bytes(&bytes, &plan)?, Plan { anonymous: true, ..plan }));
+        }
         // SAFETY: the caller owes what `map` asks for.
-        unsafe { self.map_with(file) }
+        unsafe { self.map_source(file) }
     }
 
     /// Maps a file with the backend `B`, for generic code.

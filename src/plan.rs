@@ -113,7 +113,7 @@ impl Plan {
     }
 
     /// Refuses a file that could not be read, or to which changes could not be written, before they are made.
-    fn check_mode(&mut self, mode: Mode) -> Result<()> {
+    pub(crate) fn check_mode(&mut self, mode: Mode) -> Result<()> {
         if self.private && self.access.is_writable() {
             // A private mapping of a file is a copy throughout.
             self.access = Access::Copy;

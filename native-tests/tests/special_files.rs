@@ -2,10 +2,13 @@
 
 #![cfg(target_os = "linux")]
 
-use std::fs::File;
-use std::io::ErrorKind;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::thread;
 
-use portable_mmap::{Access, Error, Flags, MmapOptions};
+use portable_mmap::{Access, Advice, Error, Flags, MmapOptions};
 
 /// A device that can be read at offsets and cannot be mapped.
 fn unmappable() -> File {
@@ -60,4 +63,127 @@ fn a_device_has_no_length_to_map_without_one() {
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { MmapOptions::new().access(Access::Read).map(device) };
     assert!(matches!(refused, Err(Error::EmptyFile)), "{refused:?}");
+}
+
+/// A pipe that `text` goes through.
+fn pipe_of(text: Vec<u8>) -> File {
+    let (reader, mut writer) = io::pipe().unwrap();
+    // A pipe holds no more than its buffer.
+    thread::spawn(move || writer.write_all(&text));
+    File::from(OwnedFd::from(reader))
+}
+
+fn text() -> Vec<u8> {
+    (0..300_000_u32).map(|i| (i % 253) as u8).collect()
+}
+
+#[test]
+fn any_reads_a_file_of_proc_to_its_end() {
+    let expected = fs::read("/proc/version").unwrap();
+    let file = Arc::new(File::open("/proc/version").unwrap());
+    assert_eq!(file.metadata().unwrap().len(), 0, "it says that it is empty");
+    for access in [Access::Read, Access::Copy] {
+        // SAFETY: nobody changes these bytes.
+        let mut map = unsafe { MmapOptions::new().access(access).map_any(file.clone()) }.unwrap();
+        assert_eq!(map.backend_name(), "buffered");
+        assert_eq!(map.as_slice().unwrap(), expected);
+        assert_eq!((map.size().unwrap(), map.access()), (expected.len() as u64, access));
+        // There is nothing to be read again.
+        map.advise(Advice::DontNeed).unwrap();
+        map.refresh().unwrap();
+        assert_eq!(map.as_slice().unwrap(), expected);
+        assert!(map.resize(1).is_err() && map.file().is_none());
+    }
+    // SAFETY: as above.
+    let map = unsafe { MmapOptions::new().access(Access::Read).len(5).map_any(file.clone()) }.unwrap();
+    assert_eq!(map.as_slice().unwrap(), &expected[..5]);
+    let size = expected.len() as u64;
+    // SAFETY: as above.
+    let refused = unsafe { MmapOptions::new().access(Access::Read).len(100_000).map_any(file.clone()) };
+    assert!(matches!(refused, Err(Error::LengthPastEnd { size: s, len: 100_000, .. }) if s == size), "{refused:?}");
+    // SAFETY: as above.
+    let refused = unsafe { MmapOptions::new().access(Access::Read).offset(1 << 16).map_any(file) };
+    assert!(matches!(refused, Err(Error::OffsetPastEnd { .. })), "{refused:?}");
+}
+
+#[test]
+fn any_reads_a_long_file_of_proc_in_pieces() {
+    // Given out a page at a time; what changes from one reading to the next is left aside.
+    let names = |bytes: &[u8]| {
+        let lines = String::from_utf8_lossy(bytes);
+        lines.lines().map(|line| line.split(' ').next_back().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    let expected = fs::read("/proc/kallsyms").unwrap();
+    // SAFETY: nobody changes these bytes.
+    let map = unsafe { MmapOptions::new().access(Access::Read).map_any(File::open("/proc/kallsyms").unwrap()) };
+    if expected.is_empty() {
+        assert!(matches!(map, Err(Error::EmptyFile)), "{map:?}");
+    } else {
+        assert_eq!(names(map.unwrap().as_slice().unwrap()), names(&expected));
+    }
+}
+
+#[test]
+fn any_reads_a_pipe_to_its_end() {
+    // SAFETY: nobody changes these bytes.
+    let mut map = unsafe { MmapOptions::new().access(Access::Copy).map_any(pipe_of(text())) }.unwrap();
+    assert_eq!(map.backend_name(), "buffered");
+    assert_eq!(map.as_slice().unwrap(), text());
+    map[299_999] = 255;
+    map.advise(Advice::DontNeed).unwrap();
+    map.refresh().unwrap();
+    assert_eq!(map[299_999], 255);
+    map.flush().unwrap();
+    map.close().unwrap();
+}
+
+#[test]
+fn any_takes_a_part_of_a_pipe() {
+    let options = MmapOptions::new().access(Access::Read).offset(1 << 16).clone();
+    // SAFETY: nobody changes these bytes.
+    let map = unsafe { options.map_any(pipe_of(text())) }.unwrap();
+    assert_eq!((map.as_slice().unwrap(), map.offset()), (&text()[1 << 16..], 1 << 16));
+    // SAFETY: as above.
+    let map = unsafe { options.clone().len(7).map_any(pipe_of(text())) }.unwrap();
+    assert_eq!(map.as_slice().unwrap(), &text()[1 << 16..][..7]);
+    // SAFETY: as above.
+    let refused = unsafe { options.map_any(pipe_of(b"short".to_vec())) };
+    assert!(matches!(refused, Err(Error::OffsetPastEnd { size: 5, .. })), "{refused:?}");
+    // SAFETY: as above.
+    let refused = unsafe { options.clone().offset(0).len(6).map_any(pipe_of(b"short".to_vec())) };
+    assert!(matches!(refused, Err(Error::LengthPastEnd { size: 5, len: 6, .. })), "{refused:?}");
+    // SAFETY: as above.
+    let refused = unsafe { options.clone().offset(0).map_any(pipe_of(Vec::new())) };
+    assert!(matches!(refused, Err(Error::EmptyFile)), "{refused:?}");
+}
+
+#[test]
+fn any_writes_to_nothing_that_has_no_size() {
+    // SAFETY: nobody changes these bytes.
+    let refused = unsafe { MmapOptions::new().map_any(pipe_of(text())) };
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
+    let (_reader, writer) = io::pipe().unwrap();
+    // SAFETY: as above.
+    let refused = unsafe { MmapOptions::new().access(Access::Read).map_any(File::from(OwnedFd::from(writer))) };
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied, "the end that is written to is not read");
+    // SAFETY: as above.
+    let refused = unsafe { MmapOptions::new().map_any(File::open("/proc/version").unwrap()) };
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
+}
+
+#[test]
+fn any_does_not_read_a_device_without_an_end() {
+    // SAFETY: nobody changes these bytes.
+    let refused = unsafe { MmapOptions::new().access(Access::Read).map_any(File::open("/dev/zero").unwrap()) };
+    assert!(matches!(refused, Err(Error::EmptyFile)), "{refused:?}");
+}
+
+#[test]
+fn an_empty_file_is_refused_by_any_too() {
+    let path = std::env::temp_dir().join(format!("portable-mmap-any-empty-{}", std::process::id()));
+    fs::write(&path, b"").unwrap();
+    // SAFETY: nobody changes the file.
+    let refused = unsafe { MmapOptions::new().access(Access::Read).map_any(File::open(&path).unwrap()) };
+    assert!(matches!(refused, Err(Error::EmptyFile)), "{refused:?}");
+    fs::remove_file(path).unwrap();
 }

@@ -38,6 +38,18 @@ macro_rules! either {
     };
 }
 
+impl AnyBackend {
+    /// Refuses what a buffer cannot do.
+    pub(crate) fn admit_buffer(plan: &Plan) -> Result<()> {
+        Buffered::<OsFile>::admit(plan)
+    }
+
+    /// A buffer of these bytes, as many as the plan's span has, over nothing.
+    pub(crate) fn of_bytes(bytes: &[u8], plan: &Plan) -> Result<Self> {
+        Ok(Self(Either::Buffered(Buffered::of_bytes(bytes, plan)?)))
+    }
+}
+
 impl Backend for AnyBackend {
     type Source = OsFile;
 

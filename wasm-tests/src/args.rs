@@ -9,7 +9,7 @@ use lexopt::{Error, Parser};
 use wasm_tests::column::Limits;
 use wasm_tests::compare::{self, columns::Selection, workshop::Workshop};
 use wasm_tests::sandbox::MEMORY_LIMIT;
-use wasm_tests::{bench, demo, mutants, package, runner, suite};
+use wasm_tests::{bench, consumers, demo, mutants, package, runner, suite};
 use wasmtime_wasi::FsPerms;
 
 /// Long enough for a case that moves half a gigabyte on a slow machine.
@@ -27,6 +27,7 @@ pub(crate) enum Command {
     Mutants(mutants::Plan),
     Demo(demo::Plan),
     Bench(bench::Plan),
+    Consumers(consumers::Plan),
 }
 
 pub(crate) struct SuiteArgs {
@@ -48,8 +49,9 @@ pub(crate) fn parse() -> Result<Command, Error> {
         Some(Value(command)) if command == "mutants" => mutants(parser).map(Command::Mutants),
         Some(Value(command)) if command == "demo" => demo(parser).map(Command::Demo),
         Some(Value(command)) if command == "bench" => bench(parser).map(Command::Bench),
+        Some(Value(command)) if command == "consumers" => consumers(parser).map(Command::Consumers),
         Some(other) => Err(other.unexpected()),
-        None => Err("a command is missing: suite, compare, run, crate, mutants, demo or bench".into()),
+        None => Err("a command is missing: suite, compare, run, crate, mutants, demo, bench or consumers".into()),
     }
 }
 
@@ -231,6 +233,19 @@ fn bench(mut parser: Parser) -> Result<bench::Plan, Error> {
         report: required(report, "--report")?,
         filter,
     })
+}
+
+fn consumers(mut parser: Parser) -> Result<consumers::Plan, Error> {
+    let (mut without, mut with, mut programs) = (None, None, Vec::new());
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("without") => without = Some(parser.value()?.into()),
+            Long("with") => with = Some(parser.value()?.into()),
+            Value(program) => programs.push(program.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(consumers::Plan { without: required(without, "--without")?, with: required(with, "--with")?, programs })
 }
 
 /// How many cases or tests run at once, unless an option says it.

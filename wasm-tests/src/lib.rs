@@ -8,6 +8,7 @@
 //! - [`compare`] does so on columns that it builds itself, emulated machines among them, and writes reports.
 //! - [`mutants`] breaks a copy of the library, and demands that the comparison notices.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
+//! - [`consumers`] runs programs that map files through other crates, with the real memmap2 and with the façade.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.
 //! - [`package`] runs the tests of any crate, each alone, natively and on WASI, and compares what they did.
 
@@ -17,6 +18,7 @@ pub mod case;
 pub mod child;
 pub mod column;
 pub mod compare;
+pub mod consumers;
 pub mod counters;
 pub mod demo;
 pub mod files;

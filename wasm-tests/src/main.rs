@@ -5,7 +5,9 @@ mod args;
 use std::process::ExitCode;
 
 use native_tests::ledger::Platform;
-use wasm_tests::{bench, column::Column, compare, demo, mutants, package, report, runner, sandbox::Sandbox, suite};
+use wasm_tests::{
+    bench, column::Column, compare, consumers, demo, mutants, package, report, runner, sandbox::Sandbox, suite,
+};
 
 use args::{Command, SuiteArgs};
 
@@ -48,6 +50,10 @@ wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --wasip2-dir DIR [
 wasm-tests bench --native PROGRAM --wasip1 WASM --wasip2 WASM --report FILE [--filter TEXT]
     Runs the workloads of the program `bench` natively and in wasmtime, one after the other, prints how many times the
     time of the other way each has taken, and writes the same to FILE as JSON.
+
+wasm-tests consumers --without DIR --with DIR PROGRAM...
+    Runs each program from cargo's directories of two builds, one with the memmap2 of crates.io and one with the façade,
+    natively and in wasmtime, and compares what it prints and what it leaves behind with the native run without.
 ";
 
 fn main() -> ExitCode {
@@ -69,6 +75,7 @@ fn main() -> ExitCode {
         Ok(Command::Mutants(plan)) => run_mutants(&plan),
         Ok(Command::Demo(plan)) => run_demo(&plan),
         Ok(Command::Bench(plan)) => run_bench(&plan),
+        Ok(Command::Consumers(plan)) => run_consumers(&plan),
         Err(error) => {
             eprintln!("wasm-tests: {error}\n\n{HELP}");
             return ExitCode::from(2);
@@ -121,6 +128,12 @@ fn run_mutants(plan: &mutants::Plan) -> wasmtime::Result<ExitCode> {
 
 fn run_demo(plan: &demo::Plan) -> wasmtime::Result<ExitCode> {
     let results = demo::run(plan)?;
+    print!("{}", results.render());
+    Ok(if results.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_consumers(plan: &consumers::Plan) -> wasmtime::Result<ExitCode> {
+    let results = consumers::run(plan)?;
     print!("{}", results.render());
     Ok(if results.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

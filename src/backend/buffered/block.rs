@@ -52,6 +52,11 @@ impl Block {
         self.pages * PAGE
     }
 
+    /// Where it starts: a pointer that no borrow of the block ends.
+    pub(super) fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
     fn pointer(&self, range: &Range<usize>) -> *mut u8 {
         assert!(range.start <= range.end && range.end <= self.len(), "{range:?} lies within {} bytes", self.len());
         // SAFETY: just checked: within the allocation, or at its end.

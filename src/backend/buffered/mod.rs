@@ -20,6 +20,7 @@ mod pages;
 mod refresh;
 mod resize;
 mod runs;
+mod watch;
 mod write_back;
 
 /// The page of a buffer, in bytes, on every target.
@@ -38,6 +39,7 @@ const PAGE: usize = 4096;
 /// A mapping touched in k pages takes the memory of k pages, that of a copy of those borrowed mutably since they were
 /// last written, and less than 1/256 of its length for bookkeeping.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct Buffered<S: Storage = OsFile> {
     /// None: anonymous.
     storage: Option<S>,
@@ -48,6 +50,8 @@ pub struct Buffered<S: Storage = OsFile> {
     changes: Changes,
     /// Bytes were written that no sync has followed.
     unsynced: bool,
+    /// Bytes are written through a pointer, without a borrow that tells: every page keeps its copy.
+    watched: bool,
     guard: bool,
     allocate: bool,
 }
@@ -98,9 +102,19 @@ impl<S: Storage> Buffered<S> {
             loading: Mutex::new(Loading::new(Advice::Normal)),
             changes: Changes::of(plan),
             unsynced: false,
+            watched: false,
             guard: plan.guard,
             allocate: plan.allocate,
         })
+    }
+
+    /// These bytes, as many as the plan's span has, over no storage.
+    pub(super) fn of_bytes(bytes: &[u8], plan: &Plan) -> Result<Self> {
+        let mut buffer = Self::new(&Plan { anonymous: true, ..plan.clone() })?;
+        buffer.load(&(0..plan.span.len()), Face::Calls)?;
+        // SAFETY: just loaded: zeros, for there is no storage.
+        unsafe { buffer.block.slice_mut(0..plan.span.len()) }.copy_from_slice(bytes);
+        Ok(buffer)
     }
 
     fn page_count(&self) -> usize {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::block::Block;
+use super::copies::Copies;
 use super::runs::runs;
 use super::{Buffered, Changes, PAGE};
 use crate::backend::storage::{Storage, read_full, write_some};
@@ -30,9 +31,9 @@ impl<S: Storage> Buffered<S> {
         self.unsynced |= writer.wrote;
         let reached = writer.pending.start;
         if result.is_ok() {
-            copies.drop_pages(pages);
+            settle(copies, pages, &self.block, self.watched);
         } else {
-            copies.drop_pages(pages.start..reached / PAGE);
+            settle(copies, pages.start..reached / PAGE, &self.block, self.watched);
             // What was written of the page is no change any more: another writer may have it from now on.
             if let Some(copy) = copies.get_mut(reached / PAGE) {
                 let start = reached - reached % PAGE;
@@ -42,6 +43,19 @@ impl<S: Storage> Buffered<S> {
             }
         }
         result
+    }
+}
+
+/// Makes pages clean whose changes are all written: their copies are freed, or are what the pages hold now.
+fn settle(copies: &mut Copies, pages: Range<usize>, block: &Block, watched: bool) {
+    if !watched {
+        return copies.drop_pages(pages);
+    }
+    for page in pages {
+        if let Some(copy) = copies.get_mut(page) {
+            // SAFETY: a page with a copy is loaded, and who writes through a pointer does not during a write-back.
+            copy.copy_from_slice(unsafe { block.slice(page * PAGE..(page + 1) * PAGE) });
+        }
     }
 }
 

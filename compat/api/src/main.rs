@@ -1,0 +1,39 @@
+//! Compares the interface of the façade on WASI with that of memmap2 on Linux, which has the most: `api UPSTREAM FACADE`,
+//! each a file of rustdoc's JSON.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::process::ExitCode;
+
+use public_api::Builder;
+
+/// What the façade has beside memmap2's interface.
+const OWN: &str = "memmap2::emulation";
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let (Some(upstream), Some(facade)) = (args.next(), args.next()) else {
+        return Err("usage: api UPSTREAM FACADE".into());
+    };
+    let (upstream, facade) = (items(&upstream)?, items(&facade)?);
+    // An interface that could not be read must not pass for an empty one.
+    if upstream.len() < 100 {
+        return Err(format!("memmap2 has {} items only", upstream.len()).into());
+    }
+    let missing: Vec<_> = upstream.difference(&facade).collect();
+    let (own, more): (Vec<_>, Vec<_>) = facade.difference(&upstream).partition(|item| item.contains(OWN));
+    for item in &missing {
+        println!("missing: {item}");
+    }
+    for item in &more {
+        println!("too many: {item}");
+    }
+    println!("{} items in both, {} of the façade's own", upstream.len() - missing.len(), own.len());
+    Ok(if missing.is_empty() && more.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Every item as Rust writes it, also what is implemented without being said: `Send`, `Sync` and their like.
+fn items(json: &str) -> Result<BTreeSet<String>, Box<dyn Error>> {
+    let api = Builder::from_rustdoc_json(json).omit_blanket_impls(true).build()?;
+    Ok(api.items().map(ToString::to_string).collect())
+}

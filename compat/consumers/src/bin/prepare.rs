@@ -1,0 +1,140 @@
+//! Writes the files that the programs work on: made here, or taken from a crate that carries them.
+
+#[cfg(target_os = "wasi")]
+fn main() {
+    // The files are made once, on the machine that compares.
+}
+
+#[cfg(not(target_os = "wasi"))]
+fn main() -> std::process::ExitCode {
+    consumers::run(files::prepare)
+}
+
+#[cfg(not(target_os = "wasi"))]
+mod files {
+    use std::fmt::Write as _;
+    use std::fs;
+    use std::path::Path;
+
+    use consumers::Outcome;
+
+    pub(crate) fn prepare(dir: &Path) -> Outcome {
+        fs::create_dir_all(dir)?;
+        let words = words();
+        fs::write(dir.join("words.txt"), &words)?;
+        let mut map = fst::MapBuilder::memory();
+        for (number, line) in words.lines().enumerate() {
+            map.insert(line, number as u64)?;
+        }
+        fs::write(dir.join("words.fst"), map.into_inner()?)?;
+        fs::write(dir.join("font.ttf"), epaint_default_fonts::HACK_REGULAR)?;
+        fs::write(dir.join("networks.mmdb"), mmdb(&[([10, 0], "ten"), ([172, 16], "middle"), ([192, 168], "home")]))?;
+        fs::write(dir.join("array.npy"), npy(1000, 64))?;
+        Ok(())
+    }
+
+    /// Some megabytes of numbered lines.
+    fn words() -> String {
+        let kinds = ["note", "warning", "error", "détail"];
+        let mut text = String::new();
+        for i in 0_u64..100_000 {
+            let mixed = i.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17);
+            writeln!(text, "{i:06} {} {mixed:016x}", kinds[(mixed % 4) as usize]).expect("a string takes it");
+        }
+        text
+    }
+
+    /// An array of `rows` times `columns` numbers of 64 bits, as NumPy writes it.
+    fn npy(rows: usize, columns: usize) -> Vec<u8> {
+        let mut header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+        while (10 + header.len() + 1) % 64 != 0 {
+            header.push(' ');
+        }
+        header.push('\n');
+        let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+        bytes.extend((header.len() as u16).to_le_bytes());
+        bytes.extend(header.as_bytes());
+        (0..rows * columns).for_each(|i| bytes.extend((i as f64).to_le_bytes()));
+        bytes
+    }
+
+    /// A MaxMind database of IPv4 networks of 16 bits, each with a name.
+    fn mmdb(networks: &[([u8; 2], &str)]) -> Vec<u8> {
+        // The tree: two records of 24 bits a node; `None` is not found, `Err` the number of a network.
+        type Record = Option<Result<usize, usize>>;
+        let mut nodes: Vec<[Record; 2]> = vec![[None; 2]];
+        for (number, (prefix, _)) in networks.iter().enumerate() {
+            let bits = u16::from_be_bytes(*prefix);
+            let mut node = 0;
+            for bit in (0..16).rev() {
+                let side = usize::from(bits >> bit & 1);
+                if bit == 0 {
+                    nodes[node][side] = Some(Err(number));
+                } else if let Some(Ok(next)) = nodes[node][side] {
+                    node = next;
+                } else {
+                    nodes.push([None; 2]);
+                    let next = nodes.len() - 1;
+                    nodes[node][side] = Some(Ok(next));
+                    node = next;
+                }
+            }
+        }
+        let mut data = Vec::new();
+        let places: Vec<usize> = networks
+            .iter()
+            .map(|(_, name)| {
+                let place = data.len();
+                data.push(0b111_00001);
+                data.extend(string("name"));
+                data.extend(string(name));
+                place
+            })
+            .collect();
+        let mut file = Vec::new();
+        for record in nodes.iter().flatten() {
+            let value = match *record {
+                None => nodes.len(),
+                Some(Ok(node)) => node,
+                Some(Err(network)) => nodes.len() + 16 + places[network],
+            };
+            file.extend(&(value as u32).to_be_bytes()[1..]);
+        }
+        file.extend([0; 16]);
+        file.extend(data);
+        file.extend(b"\xab\xcd\xefMaxMind.com");
+        // A map of what a reader must know.
+        file.push(0b111_01001);
+        for (key, value) in [("node_count", nodes.len() as u32), ("build_epoch", 0)] {
+            file.extend(string(key));
+            // 32 bits, or 64 where the format asks for them.
+            file.extend(if key == "build_epoch" { vec![0b000_00100, 2] } else { vec![0b110_00100] });
+            file.extend(value.to_be_bytes());
+        }
+        for (key, value) in [
+            ("record_size", 24_u16),
+            ("ip_version", 4),
+            ("binary_format_major_version", 2),
+            ("binary_format_minor_version", 0),
+        ] {
+            file.extend(string(key));
+            file.push(0b101_00010);
+            file.extend(value.to_be_bytes());
+        }
+        file.extend(string("database_type"));
+        file.extend(string("Networks"));
+        file.extend(string("languages"));
+        file.extend([0, 4]);
+        file.extend(string("description"));
+        file.push(0b111_00000);
+        file
+    }
+
+    /// A short text in a MaxMind database.
+    fn string(text: &str) -> Vec<u8> {
+        let mut bytes = vec![0b010_00000 | text.len() as u8];
+        assert!(text.len() < 29, "longer texts have their length in more bytes");
+        bytes.extend(text.as_bytes());
+        bytes
+    }
+}

@@ -1,0 +1,220 @@
+//! The bytes behind memmap2's three types of mapping.
+
+use std::io;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use portable_mmap::raw::RawBuffer;
+use portable_mmap::{Access, Buffered, Error, Flags, Kind, MmapOptions, Storage as _};
+
+use super::UncheckedAdvice;
+use super::descriptor::Descriptor;
+use super::live;
+use crate::emulation;
+
+/// What an offset in a file is brought down to, and a pointer differs from an address of a page by what was left: so
+/// what is aligned in the file is aligned in memory.
+const PAGE: usize = 4096;
+
+/// Bytes that were loaded when they were mapped.
+pub(super) struct Buffer {
+    /// None where no byte is mapped. Once changes are noticed, [`live`] knows of it.
+    bytes: Option<Arc<RawBuffer<Descriptor>>>,
+    /// None: anonymous.
+    file: Option<Descriptor>,
+    /// Where the mapping starts in the file, in bytes.
+    offset: u64,
+    len: usize,
+    /// What is kept of changes: in the file, in memory, or none may be made.
+    access: Access,
+    /// Changes are noticed.
+    watched: bool,
+}
+
+impl Buffer {
+    /// Loads `len` bytes of a file from `offset` on. With [`Access::Default`], changes may be made later if the file is
+    /// open for writing.
+    pub(super) fn of_file(file: &Descriptor, offset: u64, len: usize, access: Access) -> io::Result<Self> {
+        let mode = file.opened_for();
+        let access = match access {
+            Access::Default if mode.write && !mode.append => Access::Write,
+            Access::Default => Access::Read,
+            access => access,
+        };
+        admit(file, access)?;
+        let mut buffer = Self { bytes: None, file: Some(file.clone()), offset, len, access, watched: false };
+        let before = buffer.before();
+        if len > 0 {
+            let whole = len.checked_add(before).ok_or_else(super::options::length_overflow)?;
+            live::write_back(file);
+            file.pretend(offset.saturating_add(len as u64));
+            let map =
+                MmapOptions::new().access(access).offset(offset - before as u64).len(whole).map_storage(file.clone());
+            let loaded = map.and_then(RawBuffer::new);
+            // From here on the file reaches as far as it does: a change behind its end is an error.
+            file.pretend(0);
+            buffer.bytes = Some(Arc::new(loaded?));
+        }
+        Ok(buffer)
+    }
+
+    /// Zeros.
+    pub(super) fn anonymous(len: usize) -> io::Result<Self> {
+        let mut buffer = Self { bytes: None, file: None, offset: 0, len, access: Access::Copy, watched: true };
+        if len > 0 {
+            let map = MmapOptions::new().flags(Flags::PRIVATE).len(len).anonymous_with::<Buffered<Descriptor>>()?;
+            buffer.bytes = Some(Arc::new(RawBuffer::new(map)?));
+        }
+        Ok(buffer)
+    }
+
+    /// How many bytes are loaded before the first that is mapped.
+    fn before(&self) -> usize {
+        #[expect(clippy::cast_possible_truncation, reason = "below a page")]
+        let before = (self.offset % PAGE as u64) as usize;
+        before
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(super) fn ptr(&self) -> *mut u8 {
+        match &self.bytes {
+            // SAFETY: that many bytes are loaded before the mapping's own.
+            Some(bytes) => unsafe { bytes.as_ptr().add(self.before()) },
+            // No byte is there, and the address is that of a page, as an operating system's is.
+            None => NonNull::<Page>::dangling().as_ptr().cast(),
+        }
+    }
+
+    /// Lets changes be made, which are noticed from now on.
+    pub(super) fn make_mut(&mut self) -> io::Result<()> {
+        if !self.access.is_writable() {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        if let (Some(bytes), false) = (&mut self.bytes, self.watched) {
+            // Nobody shares it before it is watched.
+            Arc::get_mut(bytes).ok_or(io::ErrorKind::Other)?.watch()?;
+            self.watched = true;
+            if let (Some(file), Access::Write) = (&self.file, self.access) {
+                live::add(file, bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets no more changes be made: those that were are written to the file, for the next call may be a drop.
+    pub(super) fn make_read_only(&mut self) -> io::Result<()> {
+        self.write_back()
+    }
+
+    /// Writes the changes of the pages that hold a range back: until others see them, or until they are on the disk.
+    pub(super) fn flush(&self, offset: usize, len: usize, to_disk: bool) -> io::Result<()> {
+        if offset > self.len || len > self.len - offset {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let (Some(bytes), Some(file)) = (&self.bytes, &self.file) else { return Ok(()) };
+        file.distrust();
+        let start = self.before() + offset;
+        let (page, len) = (start - start % PAGE, len + start % PAGE);
+        if to_disk {
+            // SAFETY: a slice that could be written through would borrow the mapping mutably, and who writes through the
+            // pointer of a `MmapRaw` is told not to meanwhile.
+            unsafe { bytes.flush_range(page, len) }?;
+        } else {
+            // SAFETY: as above.
+            unsafe { bytes.flush_async_range(page, len) }?;
+        }
+        Ok(())
+    }
+
+    /// Checks the range of an advice.
+    pub(super) fn advise(&self, offset: usize, len: usize) -> io::Result<()> {
+        if offset > self.len || len > self.len { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(()) }
+    }
+
+    /// # Safety
+    /// Nobody borrows the bytes of the range.
+    pub(super) unsafe fn advise_unchecked(&self, advice: UncheckedAdvice, offset: usize, len: usize) -> io::Result<()> {
+        self.advise(offset, len)?;
+        match (advice, &self.bytes) {
+            (UncheckedAdvice::DontNeed, Some(bytes)) if self.file.is_none() => {
+                let page = offset - offset % PAGE;
+                let end = (offset + len).next_multiple_of(PAGE).min(self.len);
+                // SAFETY: the range lies in the mapping, and the caller vouches that nobody borrows it.
+                unsafe { bytes.as_ptr().wrapping_add(page).write_bytes(0, end.saturating_sub(page)) };
+                Ok(())
+            }
+            (UncheckedAdvice::Free | UncheckedAdvice::DontNeed, _) if self.file.is_none() => Ok(()),
+            _ => Err(unsupported("advice that changes the bytes of a file's mapping")),
+        }
+    }
+
+    /// Maps another length of the same file, which stays as it is. What was changed stays changed.
+    pub(super) fn remap(&mut self, len: usize, may_move: bool) -> io::Result<()> {
+        super::options::check_len(len as u64)?;
+        if len <= self.len {
+            self.len = len;
+            return Ok(());
+        }
+        if !may_move {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        let mut new = if let Some(file) = self.file.clone() {
+            if self.access == Access::Write {
+                self.write_back()?;
+            }
+            file.distrust();
+            Self::of_file(&file, self.offset, len, self.access)?
+        } else {
+            Self::anonymous(len)?
+        };
+        if self.watched {
+            new.make_mut()?;
+        }
+        if self.access == Access::Copy {
+            // SAFETY: two buffers, the new one longer than the other.
+            unsafe { std::ptr::copy_nonoverlapping(self.ptr(), new.ptr(), self.len) };
+        }
+        *self = new;
+        Ok(())
+    }
+
+    fn write_back(&mut self) -> io::Result<()> {
+        let (Some(bytes), Some(file)) = (&self.bytes, &self.file) else { return Ok(()) };
+        file.distrust();
+        // SAFETY: the mapping is borrowed mutably, so that no slice of it can be written through.
+        Ok(unsafe { bytes.flush_async_range(0, bytes.len()) }?)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Err(error) = self.write_back() {
+            emulation::report(&error);
+        }
+    }
+}
+
+/// A page, for its alignment.
+#[repr(align(4096))]
+struct Page(#[expect(dead_code, reason = "only its alignment counts")] [u8; PAGE]);
+
+/// Refuses what an operating system refuses to map, also where no byte is asked for.
+fn admit(file: &Descriptor, access: Access) -> io::Result<()> {
+    match file.kind()? {
+        Kind::Regular => {}
+        Kind::Directory => return Err(io::ErrorKind::IsADirectory.into()),
+        _ => return Err(unsupported("mapping what is no file")),
+    }
+    let mode = file.opened_for();
+    let allowed = mode.read && (access != Access::Write || (mode.write && !mode.append));
+    if allowed { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+}
+
+pub(super) fn unsupported(what: &'static str) -> io::Error {
+    Error::Unsupported { what }.into()
+}

@@ -1,0 +1,36 @@
+//! The mappings whose changes reach a file: who maps the same file once more is to see them.
+//!
+//! Where the operating system maps files, all mappings of one file show the same bytes. Here each has its own, so the
+//! changes of the others are written back before a file is loaded. That is what a program needs that maps its file anew
+//! after making it longer, and drops the old mapping then.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use portable_mmap::raw::RawBuffer;
+
+use super::descriptor::Descriptor;
+
+type Entry = (Descriptor, Weak<RawBuffer<Descriptor>>);
+
+static LIVE: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
+
+/// Remembers a mapping for as long as it lives.
+pub(super) fn add(file: &Descriptor, bytes: &Arc<RawBuffer<Descriptor>>) {
+    let mut live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    live.retain(|(_, bytes)| bytes.strong_count() > 0);
+    live.push((file.clone(), Arc::downgrade(bytes)));
+}
+
+/// Writes the changes of all mappings of the same file to it. What cannot be written stays changed, and their own flush or
+/// drop tells.
+pub(super) fn write_back(file: &Descriptor) {
+    let live = LIVE.lock().unwrap_or_else(PoisonError::into_inner);
+    let same = live.iter().filter(|(other, _)| other.is_same_file(file));
+    let same: Vec<_> = same.filter_map(|(other, bytes)| Some((other.clone(), bytes.upgrade()?))).collect();
+    drop(live);
+    for (other, bytes) in same {
+        other.distrust();
+        // SAFETY: whoever maps a file vouches that no slice of another mapping of it is borrowed mutably meanwhile.
+        let _ = unsafe { bytes.flush_async_range(0, bytes.len()) };
+    }
+}

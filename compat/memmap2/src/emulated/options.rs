@@ -1,0 +1,200 @@
+//! How a mapping is made.
+
+use std::io;
+
+use portable_mmap::Access;
+
+use super::buffer::{Buffer, unsupported};
+use super::descriptor::Descriptor;
+use super::if_safe::MapIfSafeError;
+use super::{Mmap, MmapAsRawDesc, MmapMut, MmapRaw};
+
+/// How to make a mapping: a builder whose setters can be chained.
+///
+/// # Safety
+///
+/// The functions that map a file are `unsafe` because they are where files can be mapped. Here the bytes are a copy in
+/// memory, which nobody else changes. While a file is mapped once more no slice of its other mappings may be borrowed
+/// mutably: their changes are written to the file first.
+///
+/// # Errors
+///
+/// All of them load everything, and fail as reading the file does: with the system's error, with
+/// [`OutOfMemory`](io::ErrorKind::OutOfMemory), [`IsADirectory`](io::ErrorKind::IsADirectory), with
+/// [`Unsupported`](io::ErrorKind::Unsupported) for what is neither file nor directory, and with
+/// [`PermissionDenied`](io::ErrorKind::PermissionDenied) for a file that is not open for what is asked. A length over
+/// `isize::MAX`, or none and an offset behind the end of the file, is [`InvalidData`](io::ErrorKind::InvalidData).
+#[derive(Clone, Debug, Default)]
+pub struct MmapOptions {
+    offset: u64,
+    len: Option<usize>,
+    huge: Option<u8>,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the interface has it so")]
+impl MmapOptions {
+    /// The whole file.
+    #[must_use]
+    pub fn new() -> MmapOptions {
+        MmapOptions::default()
+    }
+
+    /// Where the mapping starts, in bytes from the start of the file: anywhere.
+    pub fn offset(&mut self, offset: u64) -> &mut Self {
+        self.offset = offset;
+        self
+    }
+
+    /// How many bytes to map, which may be none, or more than the file has: behind its end there are zeros, and a change
+    /// of these is an error when it is written back. Without a length the mapping ends where the file ends.
+    pub fn len(&mut self, len: usize) -> &mut Self {
+        self.len = Some(len);
+        self
+    }
+
+    /// The memory is used as a stack: a hint that does nothing.
+    pub fn stack(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Anonymous memory of huge pages, which [`map_anon`](Self::map_anon) then answers with
+    /// [`Unsupported`](io::ErrorKind::Unsupported).
+    pub fn huge(&mut self, page_bits: Option<u8>) -> &mut Self {
+        self.huge = Some(page_bits.unwrap_or(0));
+        self
+    }
+
+    /// Load everything when mapping: it is so in any case.
+    pub fn populate(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Reserve no swap space: a hint that does nothing.
+    pub fn no_reserve_swap(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Does nothing but on Windows.
+    pub fn no_probe_handle(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Maps a file for reading.
+    ///
+    /// # Safety
+    /// As for [`MmapOptions`].
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub unsafe fn map<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
+        self.of_file(&file, Access::Default).map(Mmap::over)
+    }
+
+    /// Maps a file for reading. Nothing is executable, here or anywhere in WebAssembly.
+    ///
+    /// # Safety
+    /// As for [`MmapOptions`].
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub unsafe fn map_exec<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
+        self.of_file(&file, Access::Default).map(Mmap::over)
+    }
+
+    /// Maps a file for reading and writing: changes reach it when the mapping is flushed or dropped.
+    ///
+    /// # Safety
+    /// As for [`MmapOptions`].
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub unsafe fn map_mut<T: MmapAsRawDesc>(&self, file: T) -> io::Result<MmapMut> {
+        self.changeable(&file, Access::Write).map(MmapMut::over)
+    }
+
+    /// Maps a file for reading and writing: changes stay in memory.
+    ///
+    /// # Safety
+    /// As for [`MmapOptions`].
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub unsafe fn map_copy<T: MmapAsRawDesc>(&self, file: T) -> io::Result<MmapMut> {
+        self.changeable(&file, Access::Copy).map(MmapMut::over)
+    }
+
+    /// Maps a file for reading, and for changes that stay in memory once [`make_mut`](Mmap::make_mut) allows them.
+    ///
+    /// # Safety
+    /// As for [`MmapOptions`].
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub unsafe fn map_copy_read_only<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
+        self.of_file(&file, Access::Copy).map(Mmap::over)
+    }
+
+    /// Maps a file from safe code, if the kernel vouches that nobody changes it.
+    ///
+    /// # Errors
+    /// [`MapIfSafeError::not_supported`], always.
+    pub fn map_if_safe<T: MmapAsRawDesc>(&self, file: T) -> Result<Mmap, MapIfSafeError> {
+        drop(file);
+        Err(MapIfSafeError::new_not_supported())
+    }
+
+    /// Zeros without a file. Needs a [`len`](Self::len).
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub fn map_anon(&self) -> io::Result<MmapMut> {
+        let len = check_len(self.len.unwrap_or(0) as u64)?;
+        if self.huge.is_some() {
+            return Err(unsupported("huge pages in a buffer"));
+        }
+        Buffer::anonymous(len).map(MmapMut::over)
+    }
+
+    /// As [`map_mut`](Self::map_mut), behind a pointer.
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub fn map_raw<T: MmapAsRawDesc>(&self, file: T) -> io::Result<MmapRaw> {
+        self.changeable(&file, Access::Write).map(MmapRaw::over)
+    }
+
+    /// As [`map`](Self::map), behind a pointer.
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub fn map_raw_read_only<T: MmapAsRawDesc>(&self, file: T) -> io::Result<MmapRaw> {
+        self.of_file(&file, Access::Default).map(MmapRaw::over)
+    }
+
+    fn changeable<T: MmapAsRawDesc>(&self, file: &T, access: Access) -> io::Result<Buffer> {
+        let mut buffer = self.of_file(file, access)?;
+        buffer.make_mut()?;
+        Ok(buffer)
+    }
+
+    fn of_file<T: MmapAsRawDesc>(&self, file: &T, access: Access) -> io::Result<Buffer> {
+        let file = Descriptor::new(&file.as_raw_desc())?;
+        let len = match self.len {
+            Some(len) => len as u64,
+            None => file
+                .end()?
+                .checked_sub(self.offset)
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "memory map offset is larger than length"))?,
+        };
+        Buffer::of_file(&file, self.offset, check_len(len)?, access)
+    }
+}
+
+/// A length that a slice can have.
+pub(super) fn check_len(len: u64) -> io::Result<usize> {
+    isize::try_from(len).map(isize::unsigned_abs).map_err(|_| length_overflow())
+}
+
+pub(super) fn length_overflow() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "memory map length overflows isize")
+}

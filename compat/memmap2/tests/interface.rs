@@ -1,0 +1,221 @@
+//! What a program may count on wherever it runs: the same tests over the operating system's mappings and the emulation.
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+
+use common::{file, open};
+use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw};
+
+/// More than two pages, all bytes of a page different from the next page's.
+fn pattern() -> Vec<u8> {
+    (0..10_000_u32).map(|i| (i % 251) as u8).collect()
+}
+
+#[test]
+fn an_empty_file_is_an_empty_slice() {
+    let path = file("empty", b"");
+    // SAFETY: nobody changes the file meanwhile.
+    let map = unsafe { Mmap::map(&open(&path)) }.unwrap();
+    assert!(map.is_empty());
+    // SAFETY: as above.
+    let map = unsafe { MmapMut::map_mut(&open(&path)) }.unwrap();
+    assert!(map.is_empty());
+    map.flush().unwrap();
+    map.flush_range(0, 0).unwrap();
+    drop(map);
+    assert_eq!(fs::read(path).unwrap(), b"");
+}
+
+#[test]
+fn a_length_of_none_is_an_empty_slice() {
+    let path = file("none", b"something");
+    // SAFETY: nobody changes the file meanwhile.
+    let map = unsafe { MmapOptions::new().len(0).map(&open(&path)) }.unwrap();
+    assert_eq!(&map[..], b"");
+    assert!(MmapMut::map_anon(0).unwrap().is_empty());
+}
+
+#[test]
+fn an_offset_need_not_be_aligned() {
+    let content = pattern();
+    let path = file("unaligned", &content);
+    for offset in [0_usize, 1, 7, 4095, 4096, 4097, 9_999, 10_000] {
+        // SAFETY: nobody changes the file meanwhile.
+        let map = unsafe { MmapOptions::new().offset(offset as u64).map(&open(&path)) }.unwrap();
+        assert_eq!(&map[..], &content[offset..], "{offset}");
+    }
+}
+
+#[test]
+fn what_is_aligned_in_the_file_is_aligned_in_memory() {
+    let path = file("alignment", &pattern());
+    for offset in [8, 24, 4104] {
+        // SAFETY: nobody changes the file meanwhile.
+        let map = unsafe { MmapOptions::new().offset(offset).map(&open(&path)) }.unwrap();
+        assert_eq!(map.as_ptr().addr() % 4096, usize::try_from(offset).unwrap() % 4096);
+    }
+}
+
+#[test]
+fn an_offset_behind_the_end_needs_a_length() {
+    let path = file("behind", b"short");
+    // SAFETY: nobody changes the file meanwhile.
+    let refused = unsafe { MmapOptions::new().offset(6).map(&open(&path)) }.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidData);
+}
+
+#[test]
+fn changes_at_an_unaligned_offset_reach_the_file_and_nothing_else_does() {
+    let mut content = pattern();
+    let path = file("changes", &content);
+    let file = open(&path);
+    // SAFETY: nobody changes the file meanwhile.
+    let mut map = unsafe { MmapOptions::new().offset(4090).len(20).map_mut(&file) }.unwrap();
+    map[3..9].copy_from_slice(b"CHANGE");
+    map.flush_range(3, 6).unwrap();
+    content[4093..4099].copy_from_slice(b"CHANGE");
+    assert_eq!(fs::read(&path).unwrap(), content);
+    map[19] = b'!';
+    drop(map);
+    content[4109] = b'!';
+    assert_eq!(fs::read(&path).unwrap(), content);
+}
+
+#[test]
+fn a_flush_lets_slices_be_alive() {
+    let path = file("alive", b"some text");
+    let file = open(&path);
+    // SAFETY: nobody changes the file meanwhile.
+    let mut map = unsafe { MmapMut::map_mut(&file) }.unwrap();
+    map[0] = b'S';
+    let slice = &map[..4];
+    map.flush().unwrap();
+    assert_eq!(slice, b"Some");
+    assert_eq!(fs::read(&path).unwrap(), b"Some text");
+}
+
+#[test]
+fn a_pointer_is_good_for_writing_across_flushes() {
+    let path = file("pointer", &pattern());
+    let file = open(&path);
+    let raw = MmapRaw::map_raw(&file).unwrap();
+    let pointer = raw.as_mut_ptr();
+    for (at, byte) in [(0, b'a'), (5000, b'b'), (9_999, b'c')] {
+        // SAFETY: within the mapping, of which there are no slices.
+        unsafe { pointer.wrapping_add(at).write(byte) };
+        raw.flush().unwrap();
+        assert_eq!(fs::read(&path).unwrap()[at], byte);
+        assert_eq!(raw.as_mut_ptr(), pointer);
+    }
+    // The same bytes again: also what was written once is noticed when it changes once more.
+    // SAFETY: as above.
+    unsafe { pointer.write(b'z') };
+    raw.flush_async().unwrap();
+    assert_eq!(fs::read(&path).unwrap()[0], b'z');
+}
+
+#[test]
+fn what_is_made_read_only_has_reached_the_file() {
+    let path = file("read-only", b"text");
+    let file = open(&path);
+    // SAFETY: nobody changes the file meanwhile.
+    let mut map = unsafe { MmapMut::map_mut(&file) }.unwrap();
+    map[0] = b'n';
+    let map = map.make_read_only().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"next");
+    let mut map = map.make_mut().unwrap();
+    map[3] = b'!';
+    map.flush().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"nex!");
+}
+
+#[test]
+fn a_file_for_reading_is_not_made_writable() {
+    let path = file("for-reading", b"text");
+    let file = File::open(&path).unwrap();
+    // SAFETY: nobody changes the file meanwhile.
+    let refused = unsafe { MmapMut::map_mut(&file) }.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+    // SAFETY: as above.
+    let map = unsafe { Mmap::map(&file) }.unwrap();
+    assert_eq!(map.make_mut().unwrap_err().kind(), ErrorKind::PermissionDenied);
+    // SAFETY: as above.
+    let mut copy = unsafe { MmapOptions::new().map_copy(&file) }.unwrap();
+    copy[0] = b'T';
+    copy.flush().unwrap();
+    drop(copy);
+    assert_eq!(fs::read(&path).unwrap(), b"text");
+}
+
+#[test]
+fn a_file_mapped_anew_shows_what_was_changed() {
+    let path = file("anew", b"0123456789");
+    let file = open(&path);
+    // SAFETY: nobody else changes the file meanwhile.
+    let mut map = unsafe { MmapMut::map_mut(&file) }.unwrap();
+    map[0] = b'X';
+    file.set_len(12).unwrap();
+    // The old one is dropped after the new one is made.
+    // SAFETY: as above.
+    map = unsafe { MmapMut::map_mut(&file) }.unwrap();
+    assert_eq!(&map[..], b"X123456789\0\0");
+    map[11] = b'Y';
+    // Another way to open it is the same file.
+    // SAFETY: as above.
+    let reader = unsafe { Mmap::map(&File::open(&path).unwrap()) }.unwrap();
+    assert_eq!(&reader[..], b"X123456789\0Y");
+    drop(map);
+    assert_eq!(fs::read(&path).unwrap(), b"X123456789\0Y");
+}
+
+#[test]
+fn a_range_to_flush_lies_within() {
+    let path = file("range", b"text");
+    // SAFETY: nobody changes the file meanwhile.
+    let map = unsafe { MmapMut::map_mut(&open(&path)) }.unwrap();
+    for (offset, len) in [(5, 0), (0, 5), (4, 1), (usize::MAX, 2)] {
+        assert_eq!(map.flush_range(offset, len).unwrap_err().kind(), ErrorKind::InvalidInput, "{offset} {len}");
+    }
+    map.flush_range(4, 0).unwrap();
+}
+
+#[test]
+fn readers_outlive_their_file() {
+    let content = pattern();
+    let path = file("outlive", &content);
+    // SAFETY: nobody changes the file meanwhile.
+    let map = unsafe { Mmap::map(&open(&path)) }.unwrap();
+    // SAFETY: as above.
+    let mut copy = unsafe { MmapOptions::new().map_copy(&open(&path)) }.unwrap();
+    let other = file("outlive-other", &vec![0; content.len()]);
+    let other = open(&other);
+    copy[0] = 99;
+    assert_eq!(&map[..], &content[..]);
+    assert_eq!(&copy[1..], &content[1..]);
+    drop(other);
+}
+
+// Windows opens no directory.
+#[cfg(not(windows))]
+#[test]
+fn a_directory_is_not_mapped() {
+    let path = file("directory", b"");
+    let directory = File::open(path.parent().unwrap()).unwrap();
+    // SAFETY: nothing is mapped.
+    assert!(unsafe { Mmap::map(&directory) }.is_err());
+    // SAFETY: nothing is mapped.
+    assert!(unsafe { MmapOptions::new().len(0).map(&directory) }.is_err());
+}
+
+#[test]
+fn anonymous_memory_is_zeros_and_its_own() {
+    let mut map = MmapMut::map_anon(10_000).unwrap();
+    assert!(map.iter().all(|&byte| byte == 0));
+    map[9_999] = 7;
+    map.flush().unwrap();
+    let map = map.make_read_only().unwrap();
+    assert_eq!(map[9_999], 7);
+    assert!(MmapOptions::new().map_anon().unwrap().is_empty());
+}

@@ -1,0 +1,121 @@
+//! Low level: a buffer behind a pointer, for interfaces that map files in another way than this crate does.
+//!
+//! [`Mapping`](crate::Mapping) hands out slices and knows from their borrows what may have been changed. An interface
+//! whose users hold a pointer, or that flushes through `&self` while a slice is alive, gives no such sign. [`RawBuffer`]
+//! does without: everything is loaded before the pointer is handed out, and once it is [watched](RawBuffer::watch) every
+//! flush compares all of its range with what the file held.
+//!
+//! That costs a copy of all bytes as long as the buffer lives, and a pass over them for each flush. Who can use
+//! [`Mapping`](crate::Mapping) should.
+
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::{BufferedMmap, OsFile, Result, Storage};
+
+/// The bytes of a buffer at one address, from making until it is dropped.
+///
+/// When it is dropped it is written back, without a word if that fails: flush it before to hear of errors.
+///
+/// ```
+/// use portable_mmap::{MmapOptions, raw::RawBuffer};
+///
+/// # fn main() -> portable_mmap::Result<()> {
+/// # let path = std::env::temp_dir().join(format!("portable-mmap-raw-{}", std::process::id()));
+/// # std::fs::write(&path, b"0123456789").unwrap();
+/// let mut buffer = RawBuffer::new(MmapOptions::new().open_buffered(&path)?)?;
+/// buffer.watch()?;
+/// // SAFETY: the first of ten bytes, which nobody borrows.
+/// unsafe { buffer.as_ptr().write(b'A') };
+/// // SAFETY: nobody writes meanwhile.
+/// unsafe { buffer.flush_range(0, 10)? };
+/// assert_eq!(std::fs::read(&path).unwrap(), b"A123456789");
+/// # drop(buffer);
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok(())
+/// # }
+/// ```
+pub struct RawBuffer<S: Storage = OsFile> {
+    /// Behind a lock, for a flush takes `&self`.
+    map: Mutex<BufferedMmap<S>>,
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the pointer is to memory that the mapping owns, and a mapping may be sent.
+unsafe impl<S: Storage> Send for RawBuffer<S> {}
+// SAFETY: the mapping is behind a lock, and whoever uses the pointer answers for it.
+unsafe impl<S: Storage> Sync for RawBuffer<S> {}
+
+impl<S: Storage> RawBuffer<S> {
+    /// Takes a mapping over, and loads all of its bytes.
+    ///
+    /// # Errors
+    /// [`Error::Closed`](crate::Error::Closed), and those of loading.
+    pub fn new(map: BufferedMmap<S>) -> Result<Self> {
+        let (start, len) = (map.backend()?.start()?, map.len());
+        Ok(Self { map: Mutex::new(map), start, len })
+    }
+
+    /// From now on what is written through the pointer is a change, which flushes write to the file if the mapping's
+    /// access says so. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::ReadOnly`](crate::Error::ReadOnly), and [`Error::NoMemory`](crate::Error::NoMemory) for the copy.
+    pub fn watch(&mut self) -> Result<()> {
+        self.map.get_mut().unwrap_or_else(PoisonError::into_inner).backend_mut()?.watch()
+    }
+
+    /// The address of the first byte: that of a page, the same until the buffer is dropped, also when it is moved,
+    /// flushed or watched.
+    ///
+    /// All [`len`](Self::len) bytes are initialised. Reading them is fine at any time; writing is, once the buffer is
+    /// watched or where changes need not be kept. Rust's rules for who may read or write while others do are the caller's
+    /// to keep.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// How many bytes there are.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "it is never empty")]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// As [`Mapping::flush_range`](crate::Mapping::flush_range).
+    ///
+    /// # Safety
+    /// Nobody writes through the pointer while the call lasts: the bytes are read.
+    ///
+    /// # Errors
+    /// As for [`Mapping::flush_range`](crate::Mapping::flush_range).
+    pub unsafe fn flush_range(&self, offset: usize, len: usize) -> Result<()> {
+        self.lock().flush_range(offset, len)
+    }
+
+    /// As [`Mapping::flush_async_range`](crate::Mapping::flush_async_range).
+    ///
+    /// # Safety
+    /// As for [`flush_range`](Self::flush_range).
+    ///
+    /// # Errors
+    /// As for [`flush_range`](Self::flush_range).
+    pub unsafe fn flush_async_range(&self, offset: usize, len: usize) -> Result<()> {
+        self.lock().flush_async_range(offset, len)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BufferedMmap<S>> {
+        // A panic in a storage leaves nothing half done: what it did not write stays changed.
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place, never the bytes.
+impl<S: Storage> fmt::Debug for RawBuffer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawBuffer").field("start", &self.start).field("len", &self.len).finish_non_exhaustive()
+    }
+}

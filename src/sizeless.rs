@@ -1,0 +1,104 @@
+//! Files that do not say how long they are: read to their end, once.
+//!
+//! `/proc` says 0 of every file, and a pipe says nothing: the operating system maps neither, and there is no length to map.
+
+use std::fs::File;
+use std::io::{self, Read, Seek};
+
+use crate::backend::{AnyBackend, Backend, Kind, OsFile, Storage};
+use crate::plan::Plan;
+use crate::span::{self, Span};
+use crate::{Error, MmapOptions, Result};
+
+/// What is read at a time, and at least.
+const STEP: usize = 64 << 10;
+
+/// How such a file is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// At offsets: it is like a regular file, of length 0.
+    Positional,
+    /// From where it is: a pipe, which has no positions.
+    Stream,
+}
+
+/// The bytes of a file without a size from the offset on, and the plan of a mapping of them; none for a file that has a
+/// size, and where changes would have to reach it.
+pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u8>, Plan)>> {
+    let mut plan = Plan::combine(options)?;
+    if plan.reaches_file() || options.extend {
+        return Ok(None);
+    }
+    let Some(way) = way(file).map_err(|e| Error::io("stat", 0, 0, e))? else { return Ok(None) };
+    let offset = plan.span.offset();
+    let mode = file.mode().map_err(|e| Error::io("ask for the mode of the file", 0, 0, e))?;
+    plan.check_mode(mode)?;
+    span::check_aligned(offset, AnyBackend::allocation_granularity())?;
+    AnyBackend::admit_buffer(&plan)?;
+    let limit = if options.len > 0 { options.len } else { usize::MAX };
+    let (bytes, size) = match way {
+        Way::Positional => {
+            let bytes = read_to_end(limit, offset, |buf, at| file.read_at(buf, offset + at))?;
+            let size = offset + bytes.len() as u64;
+            (bytes, size)
+        }
+        Way::Stream => {
+            let Some(mut stream) = file.file().map(|file| &**file) else { return Ok(None) };
+            let skipped = skip(&mut stream, offset).map_err(|e| Error::io("read", 0, offset, e))?;
+            let bytes = read_to_end(limit, offset, |buf, _| stream.read(buf))?;
+            let size = skipped + bytes.len() as u64;
+            (bytes, size)
+        }
+    };
+    if bytes.len() < options.len {
+        return Err(Error::LengthPastEnd { offset, len: options.len as u64, size });
+    }
+    if bytes.is_empty() {
+        return Err(if offset == 0 { Error::EmptyFile } else { Error::OffsetPastEnd { offset, size } });
+    }
+    plan.span = Span::new(offset, bytes.len())?;
+    Ok(Some((bytes, plan)))
+}
+
+/// How to read a file that has no size; none if it has one, or is a device: those may have no end.
+fn way(file: &OsFile) -> io::Result<Option<Way>> {
+    Ok(match file.kind()? {
+        Kind::Regular if file.len()? == 0 => Some(Way::Positional),
+        Kind::Special if file.file().is_some_and(|file| !can_seek(file)) => Some(Way::Stream),
+        _ => None,
+    })
+}
+
+fn can_seek(mut file: &File) -> bool {
+    file.stream_position().is_ok()
+}
+
+/// Reads `count` bytes, or as many as there are, and forgets them. Returns how many there were.
+fn skip(stream: &mut &File, count: u64) -> io::Result<u64> {
+    io::copy(&mut stream.take(count), &mut io::sink())
+}
+
+/// Everything up to the end, or `limit` bytes. `read` is told how many bytes came before.
+fn read_to_end(
+    limit: usize,
+    offset: u64,
+    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut filled = 0;
+    while filled < limit {
+        let wanted = filled.saturating_add(STEP).min(limit);
+        if bytes.len() < wanted {
+            bytes.try_reserve(wanted - filled).map_err(|_| Error::NoMemory { len: wanted as u64 })?;
+            bytes.resize(wanted, 0);
+        }
+        match read(&mut bytes[filled..], filled as u64) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::io("read", offset + filled as u64, (wanted - filled) as u64, e)),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
