@@ -6,6 +6,7 @@
 //! - [`calls`] counts the host calls of a guest, by name.
 //! - [`suite`] runs every case on every column, reads what the case left behind, and compares.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
+//! - [`bench`] runs the workloads, compares their ways, and judges their goals.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.
 
 pub mod bench;
