@@ -170,14 +170,29 @@ miri: rust ## looks for undefined behaviour in the emulation, with the interpret
 		MIRIFLAGS="$$flags -Zmiri-many-seeds=0..16" rustup run nightly cargo miri test -p native-tests --test threads || \
 			exit 1; done
 
-# Times vary from run to run; the two of a ratio are taken in turns. The table is no test.
+# Times vary from run to run; the two of a ratio are taken in turns. The table is no test. What is measured: the programs of
+# the workloads, and two small ones whose sizes are compared. Vectors are enabled in a folder of their own: other flags
+# would have everything built again.
+BENCH := $(TARGET)/bench
+MEASURED := --release -p native-tests --bin bench --bin maps --bin reads
+# Files of Rust, for the text to work on: those of the dependencies that cargo has fetched.
+SOURCES ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
+PYTHON ?= python3
+# $(call sizes,DIR): the two programs in it.
+sizes = --size "$(1)/maps.wasm" "$(1)/reads.wasm"
+
 .PHONY: bench
-bench: wasi harness ## measures the workloads natively and in wasmtime: target/bench/report.json
-	@$(CARGO) build --release -p native-tests --bin bench
-	@for target in $(WASI); do $(CARGO) build --release -p native-tests --bin bench --target $$target || exit 1; done
+bench: wasi harness ## measures the workloads natively and in wasmtime, and judges their goals: target/bench/
+	@$(CARGO) build $(MEASURED)
+	@for target in $(WASI); do $(CARGO) build $(MEASURED) --target $$target || exit 1; done
+	@CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='-C target-feature=+simd128' \
+		$(CARGO) build $(MEASURED) --target wasm32-wasip1 --target-dir "$(TARGET)/simd128"
 	@echo '== the workloads, natively and in wasmtime'
-	@"$(HARNESS)" bench --native "$(TARGET)/release/bench$(EXE)" --report "$(TARGET)/bench/report.json" \
-		--wasip1 "$(TARGET)/wasm32-wasip1/release/bench.wasm" --wasip2 "$(TARGET)/wasm32-wasip2/release/bench.wasm"
+	@"$(HARNESS)" bench --native "$(TARGET)/release/bench$(EXE)" --dir "$(BENCH)" --sources "$(SOURCES)" \
+		--wasip1 "$(TARGET)/wasm32-wasip1/release/bench.wasm" --wasip2 "$(TARGET)/wasm32-wasip2/release/bench.wasm" \
+		--simd "$(TARGET)/simd128/wasm32-wasip1/release/bench.wasm" --python "$(PYTHON)" $(BENCHFLAGS) \
+		$(call sizes,$(TARGET)/wasm32-wasip1/release) $(call sizes,$(TARGET)/simd128/wasm32-wasip1/release) \
+		$(call sizes,$(TARGET)/wasm32-wasip2/release)
 
 # The copy and what is built from it lie in target/mutants. With ONLY=TEXT, those whose names contain it.
 .PHONY: mutants

@@ -68,6 +68,7 @@ impl<'m, B: Backend> IntoIterator for &'m Mapping<B> {
 impl<B: Backend> Deref for Mapping<B> {
     type Target = [u8];
 
+    #[inline]
     #[track_caller]
     fn deref(&self) -> &[u8] {
         self.touch(0..self.len())
@@ -146,12 +147,14 @@ index_by!(Range<usize>, RangeFrom<usize>, RangeFull, RangeInclusive<usize>, Rang
 static UNITS: [(); usize::MAX] = [(); usize::MAX];
 
 /// Panics unless a slice of `len` bytes has the index: with a slice's own words, in the caller's name.
+#[inline]
 #[track_caller]
 fn check_index(index: usize, len: usize) {
     let () = UNITS[..len][index];
 }
 
 /// A range that lies within `len` bytes. Panics where a slice does, with a slice's own words, in the caller's name.
+#[inline]
 #[track_caller]
 fn checked<R>(range: R, len: usize) -> Range<usize>
 where

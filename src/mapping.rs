@@ -58,6 +58,7 @@ impl<B: Backend> Mapping<B> {
 
     /// How many bytes are mapped; 0 once closed.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.backend.as_ref().map_or(0, B::len)
     }
@@ -327,22 +328,45 @@ impl<B: Backend> Mapping<B> {
         Ok(source.filter(|_| self.plan.track_file).and_then(Storage::into_file))
     }
 
+    /// The backend, unless the mapping is closed, whatever a guard has noted.
+    #[inline]
+    pub(crate) fn backend_if_open(&self) -> Option<&B> {
+        self.backend.as_ref()
+    }
+
+    /// Likewise, to be changed.
+    #[inline]
+    pub(crate) fn backend_if_open_mut(&mut self) -> Option<&mut B> {
+        self.backend.as_mut()
+    }
+
     /// The backend, unless the mapping is closed or a guard has noted a fault.
+    #[inline]
     pub(crate) fn backend(&self) -> Result<&B> {
         let backend = self.backend.as_ref().ok_or(Error::Closed)?;
         self.check_fault(backend)?;
         Ok(backend)
     }
 
+    #[inline]
     pub(crate) fn backend_mut(&mut self) -> Result<&mut B> {
         self.backend()?;
         self.backend.as_mut().ok_or(Error::Closed)
     }
 
+    #[inline]
     fn check_fault(&self, backend: &B) -> Result<()> {
-        let Some(Fault { offset, kind }) = backend.fault() else { return Ok(()) };
+        match backend.fault() {
+            None => Ok(()),
+            Some(fault) => Err(self.fault_error(backend, fault)),
+        }
+    }
+
+    #[cold]
+    fn fault_error(&self, backend: &B, fault: Fault) -> Error {
+        let Fault { offset, kind } = fault;
         let len = self.plan.span.end().saturating_sub(offset);
-        Err(match kind {
+        match kind {
             FaultKind::Shortened => {
                 let size = backend.source().and_then(|source| source.len().ok()).unwrap_or(offset);
                 Error::Truncated { offset, len, size }
@@ -350,15 +374,17 @@ impl<B: Backend> Mapping<B> {
             FaultKind::Io => {
                 Error::io("read", offset, len, io::Error::other("the file could not be read when touched"))
             }
-        })
+        }
     }
 
     /// `value`, unless a guard has noted a fault meanwhile.
+    #[inline]
     pub(crate) fn settled<T>(&self, value: T) -> Result<T> {
         self.backend().map(|_| value)
     }
 
     /// The bytes of a range that lies in the mapping, for a call that can fail.
+    #[inline]
     pub(crate) fn load(&self, range: Range<usize>) -> Result<&[u8]> {
         let backend = self.backend()?;
         // A fault that this very call has met is told as later calls tell it.
@@ -366,6 +392,7 @@ impl<B: Backend> Mapping<B> {
     }
 
     /// The bytes of a range that lies in the mapping, to be changed, for a call that can fail.
+    #[inline]
     pub(crate) fn load_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
         self.load(range.clone())?;
         self.backend_mut()?.bytes_mut(range, Face::Calls)
@@ -379,6 +406,7 @@ impl<B: Backend> Mapping<B> {
     }
 
     /// The bytes of a range that lies in the mapping, for the slice face, which cannot fail.
+    #[inline]
     #[track_caller]
     pub(crate) fn touch(&self, range: Range<usize>) -> &[u8] {
         let Some(backend) = &self.backend else { return &[] };
@@ -389,6 +417,7 @@ impl<B: Backend> Mapping<B> {
     }
 
     /// The bytes of a range that lies in the mapping, to be changed, for the slice face, which cannot fail.
+    #[inline]
     #[track_caller]
     pub(crate) fn touch_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         assert!(self.plan.access.is_writable(), "{}", Error::ReadOnly);
@@ -400,6 +429,7 @@ impl<B: Backend> Mapping<B> {
     }
 
     /// Refuses to change a mapping that is read-only: reported before any range is looked at.
+    #[inline]
     pub(crate) fn check_writable(&self) -> Result<()> {
         self.backend()?;
         if self.plan.access.is_writable() { Ok(()) } else { Err(Error::ReadOnly) }

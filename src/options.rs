@@ -254,7 +254,7 @@ impl MmapOptions {
     pub unsafe fn open(&self, path: impl AsRef<Path>) -> Result<Mmap> {
         let file = self.open_file(path.as_ref())?;
         // SAFETY: the caller owes what `map` asks for.
-        unsafe { self.map(file) }
+        unsafe { self.map_source(file) }
     }
 
     /// Maps zeros without a file, with this platform's own backend. Needs a [`len`](Self::len).
@@ -310,7 +310,7 @@ impl MmapOptions {
     /// # Errors
     /// As for [`map`](Self::map), and [`Error::Io`] of opening.
     pub fn open_buffered(&self, path: impl AsRef<Path>) -> Result<BufferedMmap> {
-        self.map_buffered(self.open_file(path.as_ref())?)
+        self.map_storage(self.open_file(path.as_ref())?)
     }
 
     /// Maps anything that reads and writes at offsets, with the emulation: a part of an archive, a remote object, an
@@ -379,10 +379,10 @@ impl MmapOptions {
     }
 
     /// Opens a file for reading, and for writing too where mapping or what comes of it will write to it.
-    fn open_file(&self, path: &Path) -> Result<File> {
+    fn open_file(&self, path: &Path) -> Result<OsFile> {
         let write = Plan::combine(self)?.reaches_file() || self.extend;
         let file = OpenOptions::new().read(true).write(write).open(path);
-        file.map_err(|e| {
+        file.map(|file| OsFile::opened(file, write)).map_err(|e| {
             // Windows opens no directory, and says that permission is denied.
             let e = if path.is_dir() { io::ErrorKind::IsADirectory.into() } else { e };
             Error::io("open", self.offset, self.len as u64, e)

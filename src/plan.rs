@@ -56,7 +56,7 @@ impl Plan {
     /// The plan of a mapping of `source`, whose kind, mode and length are asked here and only here.
     pub(crate) fn of_source<B: Backend>(options: &MmapOptions, source: &B::Source) -> Result<Self> {
         let mut plan = Self::combine(options)?;
-        let kind = source.kind().map_err(|e| Error::io("stat", 0, 0, e))?;
+        let (kind, size) = source.kind_and_len().map_err(|e| Error::io("stat", 0, 0, e))?;
         if kind == Kind::Directory {
             return Err(Error::io(
                 "map",
@@ -67,7 +67,7 @@ impl Plan {
         }
         let mode = source.mode().map_err(|e| Error::io("ask for the mode of the file", 0, 0, e))?;
         plan.check_mode(mode)?;
-        plan.fit(options, kind, source)?;
+        plan.fit(options, kind, size, source)?;
         span::check_aligned(plan.span.offset(), B::allocation_granularity())?;
         B::admit(&plan)?;
         if plan.extend_from.is_some() && !mode.write {
@@ -132,12 +132,12 @@ impl Plan {
         Ok(())
     }
 
-    /// Fits the span to the source's length, and finds out whether the source must become longer first.
-    fn fit<S: Storage>(&mut self, options: &MmapOptions, kind: Kind, source: &S) -> Result<()> {
+    /// Fits the span to the source's length, asked for if it is not known, and finds out whether the source must become longer first.
+    fn fit<S: Storage>(&mut self, options: &MmapOptions, kind: Kind, size: Option<u64>, source: &S) -> Result<()> {
         if kind != Kind::Regular && options.len > 0 {
             return Ok(());
         }
-        let size = source.len().map_err(|e| Error::io("stat", 0, 0, e))?;
+        let size = size.map_or_else(|| source.len(), Ok).map_err(|e| Error::io("stat", 0, 0, e))?;
         let offset = self.span.offset();
         if options.len > 0 {
             if self.span.end() <= size {

@@ -169,10 +169,18 @@ impl<B: Backend> Mapping<B> {
             let hull = picked.hull();
             let bytes = self.load(hull.clone())?;
             let stride = picked.step.unsigned_abs();
+            // By pieces as long as the stride: of these it is known how many there are, and the vector is filled without a
+            // look at its capacity. The hull begins and ends with a byte that is picked.
             if picked.step > 0 {
-                out.extend(bytes.iter().step_by(stride));
+                let pieces = bytes.chunks_exact(stride);
+                let last = pieces.remainder().first();
+                out.extend(pieces.map(|piece| piece[0]));
+                out.extend(last);
             } else {
-                out.extend(bytes.iter().rev().step_by(stride));
+                let pieces = bytes.rchunks_exact(stride);
+                let last = pieces.remainder().last();
+                out.extend(pieces.map(|piece| piece[piece.len() - 1]));
+                out.extend(last);
             }
         }
         self.settled(out)

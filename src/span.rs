@@ -36,11 +36,13 @@ impl Span {
     }
 
     /// Where the span starts, in bytes from the start of the file.
+    #[inline]
     pub(crate) const fn offset(self) -> u64 {
         self.offset
     }
 
     /// How many bytes it covers.
+    #[inline]
     pub(crate) const fn len(self) -> usize {
         self.len
     }
@@ -51,6 +53,7 @@ impl Span {
     }
 
     /// The file offset of byte `index` of the mapping.
+    #[inline]
     pub(crate) const fn file_offset(self, index: usize) -> u64 {
         self.offset + index as u64
     }
@@ -60,6 +63,7 @@ impl Span {
 ///
 /// # Errors
 /// [`Error::OutOfRange`], which calls the range `what`.
+#[inline]
 pub(crate) fn checked_range(what: &'static str, start: usize, len: usize, limit: usize) -> Result<Range<usize>> {
     match start.checked_add(len) {
         Some(end) if end <= limit => Ok(start..end),
@@ -102,6 +106,7 @@ pub(crate) fn check_aligned(offset: u64, granularity: usize) -> Result<()> {
 }
 
 /// The pages of `page_size` bytes that hold the bytes of `range`; none for an empty range.
+#[inline]
 pub(crate) fn pages(range: &Range<usize>, page_size: usize) -> Range<usize> {
     if range.is_empty() {
         return 0..0;

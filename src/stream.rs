@@ -23,8 +23,22 @@ impl<B: Backend> Mapping<B> {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] for any other target; the position stays.
+    #[inline]
     pub fn seek(&mut self, to: SeekFrom) -> Result<u64> {
         let len = self.backend()?.len();
+        // What most seeks are, without 128 bits.
+        if let SeekFrom::Start(target) = to {
+            if let Some(position) = usize::try_from(target).ok().filter(|&position| position <= len) {
+                self.position = position;
+                return Ok(target);
+            }
+        }
+        self.seek_from(to, len)
+    }
+
+    /// Moves the position, from wherever, in a mapping of `len` bytes.
+    #[inline(never)]
+    fn seek_from(&mut self, to: SeekFrom, len: usize) -> Result<u64> {
         let target = match to {
             SeekFrom::Start(from_start) => i128::from(from_start),
             SeekFrom::Current(distance) => self.position as i128 + i128::from(distance),
@@ -40,6 +54,7 @@ impl<B: Backend> Mapping<B> {
     }
 
     /// What is left from the position on, `limit` bytes at the most.
+    #[inline]
     fn rest(&self, limit: usize) -> Result<Range<usize>> {
         let len = self.backend()?.len();
         let start = self.position.min(len);
@@ -69,6 +84,7 @@ impl<B: Backend> Mapping<B> {
     ///
     /// # Errors
     /// [`Error::Closed`], and those of loading the bytes; the position stays.
+    #[inline]
     pub fn read_bytes(&mut self, n: impl Into<Option<usize>>) -> Result<&[u8]> {
         let range = self.rest(n.into().unwrap_or(usize::MAX))?;
         self.advance_over(range)
@@ -91,6 +107,7 @@ impl<B: Backend> Mapping<B> {
     ///
     /// # Errors
     /// As for [`read_bytes`](Self::read_bytes).
+    #[inline]
     pub fn readline(&mut self) -> Result<&[u8]> {
         let Range { start, end } = self.rest(usize::MAX)?;
         let mut searched = start;
@@ -109,6 +126,7 @@ impl<B: Backend> Mapping<B> {
     }
 
     /// The bytes of a range that starts at the position, which moves behind them.
+    #[inline]
     fn advance_over(&mut self, range: Range<usize>) -> Result<&[u8]> {
         // Loaded, and free of faults, before the position moves.
         self.load(range.clone())?;
@@ -123,7 +141,19 @@ impl<B: Backend> Mapping<B> {
     ///
     /// # Errors
     /// [`Error::OutOfRange`] at the end, and those of loading the byte; the position stays.
+    #[inline]
     pub fn read_byte(&mut self) -> Result<u8> {
+        if let Some(byte) = self.backend_if_open().and_then(|backend| backend.ready_byte(self.position)) {
+            self.position += 1;
+            return Ok(byte);
+        }
+        self.read_unready_byte()
+    }
+
+    /// [`read_byte`](Self::read_byte), of a byte that is not ready.
+    #[cold]
+    #[inline(never)]
+    fn read_unready_byte(&mut self) -> Result<u8> {
         let range = self.room(1, "the byte to read")?;
         let byte = self.load(range)?[0];
         self.settled(())?;
@@ -132,6 +162,7 @@ impl<B: Backend> Mapping<B> {
     }
 
     /// `len` bytes from the position on, all of which have to lie in the mapping.
+    #[inline]
     fn room(&self, len: usize, what: &'static str) -> Result<Range<usize>> {
         crate::span::checked_range(what, self.position, len, self.backend()?.len())
     }
@@ -154,7 +185,20 @@ impl<B: Backend> Mapping<B> {
     ///
     /// # Errors
     /// As for [`write_bytes`](Self::write_bytes).
+    #[inline]
     pub fn write_byte(&mut self, byte: u8) -> Result<()> {
+        let position = self.position;
+        if self.backend_if_open_mut().is_some_and(|backend| backend.set_ready_byte(position, byte)) {
+            self.position += 1;
+            return Ok(());
+        }
+        self.write_unready_byte(byte)
+    }
+
+    /// [`write_byte`](Self::write_byte), of a byte that is not ready.
+    #[cold]
+    #[inline(never)]
+    fn write_unready_byte(&mut self, byte: u8) -> Result<()> {
         self.write_bytes(&[byte]).map(|_| ())
     }
 }

@@ -212,7 +212,8 @@ fn copies_are_kept_until_a_flush(path: &Path) {
     let left = ALLOCATED.load(Relaxed) - before;
     assert!((25 * PAGE..26 * PAGE).contains(&left), "{left} bytes for the copies of 25 pages");
     map.flush().expect("flushes");
-    assert_eq!(ALLOCATED.load(Relaxed), before, "nothing is kept of what was written");
+    let left = ALLOCATED.load(Relaxed) - before;
+    assert!(left <= 100 * PAGE / 8192, "{left} bytes are kept of what was written");
 }
 
 /// Memory that nobody has touched is not resident: the allocator hands out addresses, the system gives pages.

@@ -110,6 +110,16 @@ impl Backend for AnyBackend {
         either!(mut self, backend => backend.bytes_mut(range, face))
     }
 
+    #[inline]
+    fn ready_byte(&self, index: usize) -> Option<u8> {
+        either!(ref self, backend => backend.ready_byte(index))
+    }
+
+    #[inline]
+    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
+        either!(mut self, backend => backend.set_ready_byte(index, byte))
+    }
+
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
         either!(mut self, backend => backend.copy_within(from, to))
     }

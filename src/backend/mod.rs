@@ -158,6 +158,14 @@ pub trait Backend: sealed::Sealed + Send + Sync + Sized {
     /// That of loading them, or [`Error::NoMemory`](crate::Error::NoMemory).
     fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]>;
 
+    /// The byte at an index, if there is one and nothing has to be done or looked at for it: no loading, no guard. For
+    /// loops over single bytes; whoever gets none asks for [`bytes`](Self::bytes).
+    fn ready_byte(&self, index: usize) -> Option<u8>;
+
+    /// Changes the byte at an index and returns true, under the same conditions, and if it may be changed and nothing
+    /// has to be kept of what it was.
+    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool;
+
     /// Copies the bytes of a range to the bytes from `to` on, which may overlap: a change of those alone.
     ///
     /// # Errors

@@ -151,6 +151,15 @@ pub trait Storage: Send + Sync {
         Ok(Kind::Regular)
     }
 
+    /// What it is, and how many bytes there are if one question answers both: else [`len`](Self::len) is asked for
+    /// that. Asked once, when it is mapped.
+    ///
+    /// # Errors
+    /// Its own.
+    fn kind_and_len(&self) -> io::Result<(Kind, Option<u64>)> {
+        Ok((self.kind()?, None))
+    }
+
     /// The file behind it, if it is one.
     fn file(&self) -> Option<&Arc<File>> {
         None
@@ -193,66 +202,82 @@ pub enum Kind {
 /// Holds the [`File`] itself and not its number: WASI has no `dup`, and a number that is kept alone may come to name
 /// another file.
 #[derive(Clone, Debug)]
-pub struct OsFile(Arc<File>);
+pub struct OsFile {
+    file: Arc<File>,
+    /// What it was opened for, if that need not be asked.
+    mode: Option<Mode>,
+}
+
+impl OsFile {
+    /// A file that was just opened for reading, and for writing if `write` says so.
+    pub(crate) fn opened(file: File, write: bool) -> Self {
+        Self { file: Arc::new(file), mode: Some(Mode { read: true, write, append: false }) }
+    }
+}
 
 impl From<Arc<File>> for OsFile {
     fn from(file: Arc<File>) -> Self {
-        Self(file)
+        Self { file, mode: None }
     }
 }
 
 impl From<File> for OsFile {
     fn from(file: File) -> Self {
-        Self(Arc::new(file))
+        Arc::new(file).into()
     }
 }
 
 impl Storage for OsFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        os::read_at(&self.0, buf, offset)
+        os::read_at(&self.file, buf, offset)
     }
 
     fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
-        os::read_at_uninit(&self.0, buf, offset)
+        os::read_at_uninit(&self.file, buf, offset)
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        os::write_at(&self.0, buf, offset)
+        os::write_at(&self.file, buf, offset)
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        self.file.sync_data()
     }
 
     fn mode(&self) -> io::Result<Mode> {
-        os::mode(&self.0)
+        self.mode.map_or_else(|| os::mode(&self.file), Ok)
     }
 
     fn kind(&self) -> io::Result<Kind> {
-        let kind = self.0.metadata()?.file_type();
-        Ok(if kind.is_file() {
+        Ok(self.kind_and_len()?.0)
+    }
+
+    fn kind_and_len(&self) -> io::Result<(Kind, Option<u64>)> {
+        let data = self.file.metadata()?;
+        let kind = if data.is_file() {
             Kind::Regular
-        } else if kind.is_dir() {
+        } else if data.is_dir() {
             Kind::Directory
         } else {
             Kind::Special
-        })
+        };
+        Ok((kind, Some(data.len())))
     }
 
     fn file(&self) -> Option<&Arc<File>> {
-        Some(&self.0)
+        Some(&self.file)
     }
 
     fn into_file(self) -> Option<Arc<File>> {
-        Some(self.0)
+        Some(self.file)
     }
 }
 

@@ -215,24 +215,34 @@ fn demo(mut parser: Parser) -> Result<demo::Plan, Error> {
 }
 
 fn bench(mut parser: Parser) -> Result<bench::Plan, Error> {
-    let (mut native, mut wasip1, mut wasip2, mut report, mut filter) = (None, None, None, None, None);
+    let (mut native, mut wasip1, mut simd, mut wasip2) = (None, None, None, None);
+    let (mut sources, mut dir) = (None, None);
+    let (mut sizes, mut filter, mut python) = (Vec::new(), None, "python3".to_owned());
+    let mut effort = bench::Plan::EFFORT;
     while let Some(arg) = parser.next()? {
         match arg {
             Long("native") => native = Some(parser.value()?.into()),
             Long("wasip1") => wasip1 = Some(parser.value()?.into()),
+            Long("simd") => simd = Some(parser.value()?.into()),
             Long("wasip2") => wasip2 = Some(parser.value()?.into()),
-            Long("report") => report = Some(parser.value()?.into()),
+            Long("sources") => sources = Some(parser.value()?.into()),
+            Long("dir") => dir = Some(parser.value()?.into()),
+            Long("size") => sizes.push((parser.value()?.into(), parser.value()?.into())),
             Long("filter") => filter = Some(parser.value()?.string()?),
+            Long("python") => python = parser.value()?.string()?,
+            Long("rounds") => effort.rounds = parser.value()?.parse()?,
+            Long("milliseconds") => effort.time = Duration::from_millis(parser.value()?.parse()?),
             other => return Err(other.unexpected()),
         }
     }
-    Ok(bench::Plan {
-        native: required(native, "--native")?,
-        wasip1: required(wasip1, "--wasip1")?,
-        wasip2: required(wasip2, "--wasip2")?,
-        report: required(report, "--report")?,
-        filter,
-    })
+    let programs = [
+        required(native, "--native")?,
+        required(wasip1, "--wasip1")?,
+        required(simd, "--simd")?,
+        required(wasip2, "--wasip2")?,
+    ];
+    let (sources, dir) = (required(sources, "--sources")?, required(dir, "--dir")?);
+    Ok(bench::Plan { programs, sizes, sources, dir, filter, python, effort })
 }
 
 fn consumers(mut parser: Parser) -> Result<consumers::Plan, Error> {

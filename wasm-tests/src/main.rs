@@ -47,9 +47,11 @@ wasm-tests mutants --native PROGRAM --scratch DIR [--workspace DIR] [--only TEXT
 wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --wasip2-dir DIR [--pattern TEXT]
     Runs the example programs hello, grep and replace from each of the three folders on copies of FILE.
 
-wasm-tests bench --native PROGRAM --wasip1 WASM --wasip2 WASM --report FILE [--filter TEXT]
-    Runs the workloads of the program `bench` natively and in wasmtime, one after the other, prints how many times the
-    time of the other way each has taken, and writes the same to FILE as JSON.
+wasm-tests bench --native PROGRAM --wasip1 WASM --simd WASM --wasip2 WASM --sources DIR --dir DIR
+                 [--size MAPS READS]... [--filter TEXT] [--python PROGRAM] [--rounds N] [--milliseconds N]
+    Runs the workloads of the program `bench` natively and in wasmtime, one after the other, prints how the ways of
+    doing them compare and what became of the goals, and writes that to DIR. The text to work on is made
+    of the files of Rust in --sources; --size names programs whose sizes are compared.
 
 wasm-tests consumers --without DIR --with DIR PROGRAM...
     Runs each program from cargo's directories of two builds, one with the memmap2 of crates.io and one with the façade,

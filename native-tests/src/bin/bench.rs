@@ -1,33 +1,97 @@
 //! Measures the workloads: the program that `make bench` runs natively and in the sandbox.
 //!
-//! `bench DIR [TEXT]` prints a line for each workload whose name contains the text: name, what it is compared with, the
-//! goal (or `-` where it is none here), and the two times in nanoseconds, with tabs between.
+//! - `bench make DIR SOURCES` makes the data, if it is not there.
+//! - `bench list` prints the names of the workloads that this platform has.
+//! - `bench time NAME DATA SCRATCH [--rounds N] [--milliseconds N] [--python PROGRAM]` does a workload in each of its ways,
+//!   in turns, and prints a line `time<TAB>way<TAB>nanoseconds` for each, or `absent<TAB>way<TAB>why`. Before that each is done once, between
+//!   lines that have its host count its calls.
+//! - `bench once NAME DATA SCRATCH --way WAY [--times N] [--len BYTES]` does one way alone, so that somebody can look at
+//!   the process: it prints `peak<TAB>way<TAB>bytes of memory` where the system tells them.
 
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
-use native_tests::workloads::{ALL, Workload, clean};
-
-/// How many times each way is taken.
-const ROUNDS: usize = 5;
+use native_tests::workloads::{Effort, Place, Ways, Workload, all, data, peak_memory};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let (dir, text) = match &args[..] {
-        [dir] => (dir, ""),
-        [dir, text] => (dir, text.as_str()),
-        _ => {
-            eprintln!("usage: bench DIR [TEXT]");
-            return ExitCode::from(2);
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match &words[..] {
+        ["make", dir, sources] => data::make(Path::new(dir), Path::new(sources)).map_err(|error| error.to_string()),
+        ["list"] => {
+            all().iter().filter(|workload| workload.on.is_here()).for_each(|workload| println!("{}", workload.name));
+            Ok(())
         }
+        [command @ ("time" | "once"), name, data, scratch, options @ ..] => {
+            work(*command == "time", name, Path::new(data), Path::new(scratch), options)
+        }
+        _ => Err("usage: bench make DIR SOURCES | bench list | bench time|once NAME DATA SCRATCH [OPTION]...".into()),
     };
-    let dir = Path::new(dir);
-    for workload in ALL.iter().filter(|workload| workload.name.contains(text)) {
-        let Workload { name, against, goal, sandboxed, prepare } = *workload;
-        let goal = if sandboxed && !cfg!(target_os = "wasi") { "-".to_owned() } else { goal.to_string() };
-        let (ours, theirs) = prepare(dir).measure(ROUNDS);
-        println!("{name}\t{against}\t{goal}\t{}\t{}", ours.as_nanos(), theirs.as_nanos());
-        clean(dir);
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
     }
-    ExitCode::SUCCESS
+}
+
+fn work(timed: bool, name: &str, data: &Path, scratch: &Path, options: &[&str]) -> Result<(), String> {
+    let find = |workload: &&Workload| workload.name == name && workload.on.is_here();
+    let workload = all().iter().find(find).ok_or_else(|| format!("there is no {name:?} here"))?;
+    let mut place = Place { data: data.to_owned(), scratch: PathBuf::from(scratch), len: data::LEN, python: None };
+    let mut effort = Effort { rounds: 5, time: Duration::from_secs(1) };
+    let (mut way, mut times) = ("", 1);
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let value = *options.next().ok_or_else(|| format!("{option} has no value"))?;
+        let number = || value.parse().map_err(|_| format!("{value:?} is no number"));
+        match *option {
+            "--rounds" => effort.rounds = number()?,
+            "--milliseconds" => effort.time = Duration::from_millis(number()? as u64),
+            "--python" => place.python = Some(value.to_owned()),
+            "--way" => way = value,
+            "--times" => times = number()?,
+            "--len" => place.len = number()?,
+            _ => return Err(format!("there is no option {option}")),
+        }
+    }
+    if timed { time(workload, &place, effort) } else { once(workload, &place, way, times) }
+}
+
+fn time(workload: &Workload, place: &Place, effort: Effort) -> Result<(), String> {
+    let mut ways = Ways::default();
+    (workload.ready)(place, &mut ways);
+    // A host looks at these lines as they come: they must not wait in a buffer.
+    let mut out = std::io::stdout();
+    let mut told = Ok(());
+    ways.warm_up(|way, begins| {
+        let line = if begins { format!("counting {way}\n") } else { format!("counted {way}: \n") };
+        if let Err(error) = out.write_all(line.as_bytes()).and_then(|()| out.flush()) {
+            told = Err(error.to_string());
+        }
+    });
+    told?;
+    for (way, why) in ways.absent() {
+        println!("absent\t{way}\t{why}");
+    }
+    for (way, time) in ways.measure(effort) {
+        println!("time\t{way}\t{}", time.as_nanos());
+    }
+    Ok(())
+}
+
+fn once(workload: &Workload, place: &Place, way: &str, times: usize) -> Result<(), String> {
+    let mut ways = Ways::only(way);
+    (workload.ready)(place, &mut ways);
+    if ways.names().count() != 1 {
+        return Err(format!("{} has no way {way:?}", workload.name));
+    }
+    (0..times).for_each(|_| _ = ways.act(0));
+    if let Some(bytes) = peak_memory() {
+        println!("peak\t{way}\t{bytes}");
+    }
+    Ok(())
 }

@@ -48,6 +48,7 @@ impl Block {
     }
 
     /// How many bytes there are.
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.pages * PAGE
     }
@@ -57,6 +58,7 @@ impl Block {
         self.start
     }
 
+    #[inline]
     fn pointer(&self, range: &Range<usize>) -> *mut u8 {
         assert!(range.start <= range.end && range.end <= self.len(), "{range:?} lies within {} bytes", self.len());
         // SAFETY: just checked: within the allocation, or at its end.
@@ -67,6 +69,7 @@ impl Block {
     ///
     /// # Safety
     /// They are initialised, and nobody writes to them while the slice is alive.
+    #[inline]
     pub(super) unsafe fn slice(&self, range: Range<usize>) -> &[u8] {
         let pointer = self.pointer(&range);
         // SAFETY: within the block; the caller vouches for the rest.
@@ -77,10 +80,35 @@ impl Block {
     ///
     /// # Safety
     /// They are initialised.
+    #[inline]
     pub(super) unsafe fn slice_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         let pointer = self.pointer(&range);
         // SAFETY: within the block, which is borrowed mutably; the caller vouches for the rest.
         unsafe { std::slice::from_raw_parts_mut(pointer, range.len()) }
+    }
+
+    /// The byte at an index.
+    ///
+    /// # Safety
+    /// It lies in the block, is initialised, and nobody writes to it.
+    #[inline]
+    pub(super) unsafe fn byte(&self, index: usize) -> u8 {
+        // SAFETY: the caller vouches for the index.
+        let place = unsafe { self.start.add(index) };
+        // SAFETY: the caller vouches for the byte.
+        unsafe { place.read() }
+    }
+
+    /// Changes the byte at an index.
+    ///
+    /// # Safety
+    /// It lies in the block and is initialised.
+    #[inline]
+    pub(super) unsafe fn set_byte(&mut self, index: usize, byte: u8) {
+        // SAFETY: the caller vouches for the index.
+        let place = unsafe { self.start.add(index) };
+        // SAFETY: the block is borrowed mutably.
+        unsafe { place.write(byte) };
     }
 
     /// Copies the bytes of a range to `to`; they may overlap.

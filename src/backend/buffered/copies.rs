@@ -14,11 +14,14 @@ type Copy = Box<[u8]>;
 
 /// The copies of the pages that were borrowed mutably since they were last written back.
 ///
-/// Two levels: a pointer for each group of 64 pages, made at the first change, and a table for each group that has a
-/// copy. So bookkeeping costs 1/32768 of the mapping and one table of a KiB for each 256 KiB that are touched.
+/// Two levels: a pointer for each group of 64 pages, made at the first change and kept, and a table for each group that
+/// has a copy. So bookkeeping costs 1/8192 of the mapping at the most, and one table of a KiB for each 256 KiB that are
+/// touched.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     groups: Vec<Vec<Option<Copy>>>,
+    /// All groups with a copy lie in here: what changes little costs little, however long the mapping is.
+    used: Range<usize>,
     count: usize,
 }
 
@@ -29,9 +32,12 @@ impl Copies {
         if self.groups.is_empty() {
             self.groups = try_vec(pages.div_ceil(GROUP))?;
         }
-        let group = &mut self.groups[page / GROUP];
+        let index = page / GROUP;
+        let group = &mut self.groups[index];
         if group.is_empty() {
             *group = try_vec(GROUP)?;
+            let Range { start, end } = self.used;
+            self.used = if start < end { start.min(index)..end.max(index + 1) } else { index..index + 1 };
         }
         let slot = &mut group[page % GROUP];
         if slot.is_none() {
@@ -63,22 +69,40 @@ impl Copies {
             self.count -= 1;
         }
         if self.count == 0 {
-            self.groups = Vec::new();
+            self.drop_tables();
         }
+    }
+
+    /// Frees the tables, which hold no copy.
+    fn drop_tables(&mut self) {
+        self.groups[self.used.clone()].fill_with(Vec::new);
+        self.used = 0..0;
     }
 
     /// Frees the copies of the pages of a range.
     pub(super) fn drop_pages(&mut self, range: Range<usize>) {
-        let end = range.end.min(self.groups.len() * GROUP);
-        for page in range.start..end {
-            self.drop_page(page);
+        for group in self.groups_of(&range) {
+            let first = group * GROUP;
+            if range.start <= first && first + GROUP <= range.end {
+                let dropped = std::mem::take(&mut self.groups[group]);
+                self.count -= dropped.iter().flatten().count();
+            } else {
+                (first..first + GROUP).filter(|page| range.contains(page)).for_each(|page| self.drop_page(page));
+            }
         }
+        if self.count == 0 {
+            self.drop_tables();
+        }
+    }
+
+    /// The groups that hold pages of a range and may have copies.
+    fn groups_of(&self, range: &Range<usize>) -> Range<usize> {
+        (range.start / GROUP).max(self.used.start)..range.end.div_ceil(GROUP).min(self.used.end)
     }
 
     /// The pages of a range that have a copy, in order.
     pub(super) fn pages(&self, range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
-        let groups = range.start / GROUP..range.end.div_ceil(GROUP).min(self.groups.len());
-        groups
+        self.groups_of(&range)
             .filter(|&group| !self.groups[group].is_empty())
             .flat_map(|group| group * GROUP..(group + 1) * GROUP)
             .filter(move |page| range.contains(page) && self.get(*page).is_some())
@@ -102,7 +126,8 @@ impl Copies {
         for (new, old) in groups.iter_mut().zip(&mut self.groups) {
             *new = std::mem::take(old);
         }
-        self.groups = if self.is_empty() { Vec::new() } else { groups };
+        self.used = self.used.start.min(groups.len())..self.used.end.min(groups.len());
+        self.groups = groups;
     }
 }
 
@@ -135,7 +160,20 @@ mod tests {
         copies.drop_page(70);
         assert!(copies.get(70).is_none() && !copies.is_empty());
         copies.drop_page(5);
-        assert!(copies.is_empty() && copies.groups.is_empty());
+        assert!(copies.is_empty() && copies.used.is_empty() && copies.groups.iter().all(Vec::is_empty));
+    }
+
+    #[test]
+    fn the_copies_of_a_range_are_dropped_and_no_others() {
+        for range in [0..200, 64..128, 63..65, 64..129, 0..64, 100..100, 5..usize::MAX] {
+            let mut copies = Copies::default();
+            let pages = [5, 63, 64, 127, 128, 199];
+            pages.iter().for_each(|&page| copies.keep(page, 200, &[1; PAGE]).unwrap());
+            copies.drop_pages(range.clone());
+            let left: Vec<_> = pages.into_iter().filter(|page| !range.contains(page)).collect();
+            assert_eq!(copies.pages(0..200).collect::<Vec<_>>(), left, "{range:?}");
+            assert_eq!(copies.count, left.len(), "{range:?}");
+        }
     }
 
     #[test]

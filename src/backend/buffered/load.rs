@@ -68,7 +68,11 @@ impl Loading {
 
 impl<S: Storage> Buffered<S> {
     /// Makes sure that the bytes of a range are initialised.
+    #[inline]
     pub(super) fn load(&self, range: &Range<usize>, face: Face) -> Result<()> {
+        if self.loaded.are_all() {
+            return Ok(());
+        }
         let pages = span::pages(range, PAGE);
         if self.loaded.contains_all(&pages) { Ok(()) } else { self.load_absent(pages, face) }
     }
@@ -79,6 +83,7 @@ impl<S: Storage> Buffered<S> {
     }
 
     #[cold]
+    #[inline(never)]
     fn load_absent(&self, mut pages: Range<usize>, face: Face) -> Result<()> {
         let mut loading = self.loading();
         loop {

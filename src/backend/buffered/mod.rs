@@ -117,8 +117,26 @@ impl<S: Storage> Buffered<S> {
         Ok(buffer)
     }
 
+    #[inline]
     fn page_count(&self) -> usize {
         self.block.len() / PAGE
+    }
+
+    /// Notes that the bytes of a range, which are loaded, may be changed from now on.
+    fn expect_changes(&mut self, range: &Range<usize>) -> Result<()> {
+        let (pages, count) = (span::pages(range, PAGE), self.page_count());
+        match &mut self.changes {
+            Changes::ReadOnly => return Err(Error::ReadOnly),
+            Changes::Anonymous => {}
+            Changes::Private(own) => own.insert(&pages, count)?,
+            Changes::WrittenBack(copies) => {
+                for page in pages {
+                    // SAFETY: loaded, and nobody writes while the buffer is borrowed by this call.
+                    copies.keep(page, count, unsafe { self.block.slice(page * PAGE..(page + 1) * PAGE) })?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Forgets the pages of a range that have no changes of their own: they are read again when touched.
@@ -192,10 +210,12 @@ impl<S: Storage> Backend for Buffered<S> {
         self.storage.take()
     }
 
+    #[inline]
     fn len(&self) -> usize {
         self.span.len()
     }
 
+    #[inline]
     fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]> {
         assert!(range.end <= self.span.len());
         self.load(&range, face)?;
@@ -203,23 +223,42 @@ impl<S: Storage> Backend for Buffered<S> {
         Ok(unsafe { self.block.slice(range) })
     }
 
+    #[inline]
     fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]> {
         assert!(range.end <= self.span.len());
         self.load(&range, face)?;
-        let (pages, count) = (span::pages(&range, PAGE), self.page_count());
-        match &mut self.changes {
-            Changes::ReadOnly => return Err(Error::ReadOnly),
-            Changes::Anonymous => {}
-            Changes::Private(own) => own.insert(&pages, count)?,
-            Changes::WrittenBack(copies) => {
-                for page in pages {
-                    // SAFETY: just loaded, and nobody writes while the buffer is borrowed by this call.
-                    copies.keep(page, count, unsafe { self.block.slice(page * PAGE..(page + 1) * PAGE) })?;
-                }
-            }
+        if !matches!(self.changes, Changes::Anonymous) {
+            self.expect_changes(&range)?;
         }
         // SAFETY: loaded, so initialised.
         Ok(unsafe { self.block.slice_mut(range) })
+    }
+
+    #[inline]
+    fn ready_byte(&self, index: usize) -> Option<u8> {
+        if self.guard || index >= self.span.len() || !self.loaded.contains(index / PAGE) {
+            return None;
+        }
+        // SAFETY: the index lies in the mapping; loaded, and written to through `&mut self` only.
+        Some(unsafe { self.block.byte(index) })
+    }
+
+    #[inline]
+    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
+        if self.guard || index >= self.span.len() || !self.loaded.contains(index / PAGE) {
+            return false;
+        }
+        let is_kept = match &self.changes {
+            Changes::ReadOnly => false,
+            Changes::Anonymous => true,
+            Changes::Private(own) => own.contains(index / PAGE),
+            Changes::WrittenBack(copies) => copies.get(index / PAGE).is_some(),
+        };
+        if is_kept {
+            // SAFETY: the index lies in the mapping, and its byte is loaded.
+            unsafe { self.block.set_byte(index, byte) };
+        }
+        is_kept
     }
 
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
@@ -271,6 +310,7 @@ impl<S: Storage> Backend for Buffered<S> {
         self.write_back(&(0..self.span.len()))
     }
 
+    #[inline]
     fn fault(&self) -> Option<Fault> {
         if self.guard { self.loading().faults.first } else { None }
     }

@@ -8,6 +8,7 @@ use crate::{Error, Result};
 const BITS: usize = u64::BITS as usize;
 
 /// The bits of `range` that lie in word `word`.
+#[inline]
 fn mask(word: usize, range: &Range<usize>) -> u64 {
     let first = range.start.max(word * BITS) - word * BITS;
     let end = range.end.min((word + 1) * BITS) - word * BITS;
@@ -15,6 +16,7 @@ fn mask(word: usize, range: &Range<usize>) -> u64 {
 }
 
 /// The words that hold the bits of `range`.
+#[inline]
 fn words(range: &Range<usize>) -> Range<usize> {
     range.start / BITS..range.end.div_ceil(BITS)
 }
@@ -46,13 +48,26 @@ impl LoadedPages {
         Ok(Self { words, pages, count: AtomicUsize::new(0), all: AtomicBool::new(pages == 0) })
     }
 
-    /// Whether every page of the range is in the set.
-    pub(super) fn contains_all(&self, range: &Range<usize>) -> bool {
+    /// Whether every page that there is is in the set.
+    #[inline]
+    pub(super) fn are_all(&self) -> bool {
         self.all.load(Ordering::Acquire)
-            || words(range).all(|word| {
-                let mask = mask(word, range);
-                self.words[word].load(Ordering::Acquire) & mask == mask
-            })
+    }
+
+    /// Whether a page is in the set.
+    #[inline]
+    pub(super) fn contains(&self, page: usize) -> bool {
+        self.are_all()
+            || self.words.get(page / BITS).is_some_and(|word| (word.load(Ordering::Acquire) >> (page % BITS)) & 1 == 1)
+    }
+
+    /// Whether every page of the range is in the set.
+    #[inline]
+    pub(super) fn contains_all(&self, range: &Range<usize>) -> bool {
+        words(range).all(|word| {
+            let mask = mask(word, range);
+            self.words[word].load(Ordering::Acquire) & mask == mask
+        })
     }
 
     /// The first run of pages within `range` that are not in the set; empty at the end if there is none.
@@ -154,6 +169,7 @@ mod tests {
         assert_eq!(loaded.first_present(&(65..200)), 65..70);
         assert_eq!(loaded.first_present(&(70..200)), 130..140);
         assert_eq!(loaded.first_present(&(140..200)), 200..200);
+        assert!(loaded.contains(69) && !loaded.contains(70) && loaded.contains(130) && !loaded.contains(200));
         assert!(loaded.contains_all(&(0..70)) && !loaded.contains_all(&(0..71)));
         loaded.insert(&(70..130));
         assert!(!loaded.all.load(Ordering::Relaxed));

@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 const WORD: usize = size_of::<u64>();
+/// What is compared without a branch, in bytes.
+const BLOCK: usize = 8 * WORD;
 
 /// The ranges in which `own` differs from `copy`, in order, none adjacent to the next.
 ///
-/// Both are of one length, a multiple of 32 bytes.
+/// Both are of one length, a multiple of 64 bytes.
 pub(super) fn runs<'a>(own: &'a [u8], copy: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
-    assert!(own.len() == copy.len() && own.len() % (4 * WORD) == 0, "whole pages are compared");
+    assert!(own.len() == copy.len() && own.len() % BLOCK == 0, "whole pages are compared");
     let mut at = 0;
     std::iter::from_fn(move || {
         let start = first_different(own, copy, at)?;
@@ -18,6 +20,7 @@ pub(super) fn runs<'a>(own: &'a [u8], copy: &'a [u8]) -> impl Iterator<Item = Ra
 }
 
 /// The differences of the eight bytes at `at`, the first byte lowest on every target.
+#[inline]
 fn difference(own: &[u8], copy: &[u8], at: usize) -> u64 {
     let word = |bytes: &[u8]| u64::from_le_bytes(bytes[at..at + WORD].try_into().expect("a word has 8 bytes"));
     word(own) ^ word(copy)
@@ -34,18 +37,21 @@ fn first_different(own: &[u8], copy: &[u8], from: usize) -> Option<usize> {
         }
         at += WORD;
     }
-    while at < own.len() {
-        // Four words at once where nothing differs, which is the rule.
-        let step = if at % (4 * WORD) == 0 { 4 } else { 1 };
-        let any = (0..step).fold(0, |any, word| any | difference(own, copy, at + word * WORD));
-        if any == 0 {
-            at += step * WORD;
-            continue;
-        }
-        let first = (at..).step_by(WORD).find(|&at| difference(own, copy, at) != 0)?;
-        return Some(first + difference(own, copy, first).trailing_zeros() as usize / 8);
+    // Blocks first, for nothing differs in most of them: those behind the rest of this one.
+    let next_block = at.next_multiple_of(BLOCK).min(own.len());
+    if (at..next_block).step_by(WORD).all(|at| difference(own, copy, at) == 0) {
+        let blocks = own[next_block..].chunks_exact(BLOCK).zip(copy[next_block..].chunks_exact(BLOCK));
+        at = next_block + blocks.take_while(|(own, copy)| blocks_are_equal(own, copy)).count() * BLOCK;
     }
-    None
+    let first = (at..own.len()).step_by(WORD).find(|&at| difference(own, copy, at) != 0)?;
+    Some(first + difference(own, copy, first).trailing_zeros() as usize / 8)
+}
+
+/// Whether two blocks have the same bytes.
+#[inline]
+fn blocks_are_equal(own: &[u8], copy: &[u8]) -> bool {
+    let (own, copy) = (&own[..BLOCK], &copy[..BLOCK]);
+    (0..BLOCK).step_by(WORD).fold(0, |any, at| any | difference(own, copy, at)) == 0
 }
 
 /// The index of the first equal byte after `from`, a differing one; the length if there is none.
@@ -106,5 +112,8 @@ mod tests {
         let mut own = [0; 64];
         (own[0], own[31], own[32], own[63]) = (1, 1, 1, 1);
         assert_eq!(runs(&own, &[0; 64]).collect::<Vec<_>>(), [0..1, 31..33, 63..64]);
+        let mut own = [0; 4096];
+        (own[100], own[4000]) = (1, 1);
+        assert_eq!(runs(&own, &[0; 4096]).collect::<Vec<_>>(), [100..101, 4000..4001]);
     }
 }

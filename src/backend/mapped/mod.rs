@@ -46,6 +46,7 @@ enum Region {
 }
 
 impl Region {
+    #[inline]
     fn as_mut_ptr(&self) -> *mut u8 {
         match self {
             Self::Memmap(map) => map.as_mut_ptr(),
@@ -101,6 +102,7 @@ impl Mapped {
     }
 
     /// The mapped bytes, `len` of them.
+    #[inline]
     fn pointer(&self) -> Result<*mut u8> {
         let lost =
             || Error::io("map", self.plan.span.offset(), self.plan.span.len() as u64, io::ErrorKind::Other.into());
@@ -189,10 +191,12 @@ impl Backend for Mapped {
         self.source
     }
 
+    #[inline]
     fn len(&self) -> usize {
         self.plan.span.len()
     }
 
+    #[inline]
     fn bytes(&self, range: Range<usize>, _: Face) -> Result<&[u8]> {
         assert!(range.start <= range.end && range.end <= self.len());
         let start = self.pointer()?;
@@ -202,6 +206,7 @@ impl Backend for Mapped {
         Ok(unsafe { slice::from_raw_parts(start, range.len()) })
     }
 
+    #[inline]
     fn bytes_mut(&mut self, range: Range<usize>, _: Face) -> Result<&mut [u8]> {
         assert!(range.start <= range.end && range.end <= self.len());
         if !self.plan.access.is_writable() {
@@ -217,6 +222,31 @@ impl Backend for Mapped {
         // SAFETY: mapped, writable and initialised, and the mapping is borrowed mutably; that nobody else uses the bytes
         // is owed by whoever mapped them.
         Ok(unsafe { slice::from_raw_parts_mut(start, range.len()) })
+    }
+
+    #[inline]
+    fn ready_byte(&self, index: usize) -> Option<u8> {
+        let region = self.region.as_ref().filter(|_| self.guard.is_none() && index < self.len())?;
+        // SAFETY: the index lies within the mapping.
+        let byte = unsafe { region.as_mut_ptr().add(index) };
+        // SAFETY: mapped, readable and initialised, as in `bytes`.
+        Some(unsafe { byte.read() })
+    }
+
+    #[inline]
+    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
+        let may_change = self.plan.access.is_writable() && self.guard.is_none() && index < self.len();
+        let Some(region) = self.region.as_ref().filter(|_| may_change) else { return false };
+        // SAFETY: the index lies within the mapping.
+        let place = unsafe { region.as_mut_ptr().add(index) };
+        self.changed = match self.changed {
+            // Those of private memory are asked for by nobody.
+            Range { start, end } if start < end => start.min(index)..end.max(index + 1),
+            _ => index..index + 1,
+        };
+        // SAFETY: mapped and writable, as in `bytes_mut`.
+        unsafe { place.write(byte) };
+        true
     }
 
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
@@ -288,6 +318,7 @@ impl Backend for Mapped {
         self.check_changes_are_in_file(&(0..self.len()))
     }
 
+    #[inline]
     fn fault(&self) -> Option<Fault> {
         self.guard.as_ref().and_then(os::Guard::fault)
     }

@@ -1,0 +1,108 @@
+//! One byte at a time.
+
+use std::hint::black_box;
+use std::io::SeekFrom;
+
+use portable_mmap::{BufferedMmap, Mmap};
+
+use super::data::MIB;
+use super::{OURS, Place, Ways};
+
+/// What they are compared with.
+pub(super) const INDEX: &str = "an index into a slice";
+
+fn len(place: &Place) -> usize {
+    place.len.min(16 * MIB)
+}
+
+fn anonymous(len: usize) -> Mmap {
+    let mut map = Mmap::anonymous(len).expect("there is memory");
+    map[..].fill(1);
+    map
+}
+
+/// `read_byte` through all bytes.
+pub(super) fn read_byte(place: &Place, ways: &mut Ways) {
+    let len = len(place);
+    ways.add(OURS, || {
+        let mut map = anonymous(len);
+        move || {
+            map.seek(SeekFrom::Start(0)).expect("every mapping has a start");
+            for _ in 0..len {
+                black_box(map.read_byte().expect("it is not behind the end"));
+            }
+        }
+    });
+    ways.add(INDEX, || {
+        let bytes = vec![1_u8; len];
+        move || {
+            for at in 0..len {
+                black_box(bytes[black_box(at)]);
+            }
+        }
+    });
+}
+
+/// `write_byte` through all bytes.
+pub(super) fn write_byte(place: &Place, ways: &mut Ways) {
+    let len = len(place);
+    ways.add(OURS, || {
+        let mut map = anonymous(len);
+        move || {
+            map.seek(SeekFrom::Start(0)).expect("every mapping has a start");
+            for _ in 0..len {
+                map.write_byte(black_box(2)).expect("it is not behind the end");
+            }
+        }
+    });
+    write_index(ways, len);
+}
+
+/// The same over a buffer: in the sandbox that is what [`write_byte`] is.
+pub(super) fn write_byte_buffered(place: &Place, ways: &mut Ways) {
+    let len = len(place);
+    ways.add(OURS, || {
+        let mut map = BufferedMmap::anonymous(len).expect("there is memory");
+        map[..].fill(1);
+        let mut map: BufferedMmap = map;
+        move || {
+            map.seek(SeekFrom::Start(0)).expect("every mapping has a start");
+            for _ in 0..len {
+                map.write_byte(black_box(2)).expect("it is not behind the end");
+            }
+        }
+    });
+    write_index(ways, len);
+}
+
+fn write_index(ways: &mut Ways, len: usize) {
+    ways.add(INDEX, || {
+        let mut bytes = vec![1_u8; len];
+        move || {
+            for at in 0..len {
+                bytes[black_box(at)] = black_box(2);
+            }
+        }
+    });
+}
+
+/// `seek` to here and there.
+pub(super) fn seek(place: &Place, ways: &mut Ways) {
+    let len = len(place);
+    ways.add(OURS, || {
+        let mut map = anonymous(len);
+        move || {
+            for at in 0..len {
+                black_box(map.seek(SeekFrom::Start(black_box(at) as u64)).expect("it is not behind the end"));
+            }
+        }
+    });
+    ways.add(INDEX, || {
+        let bytes = vec![1_u8; len];
+        move || {
+            for at in 0..len {
+                black_box(bytes[black_box(at)]);
+            }
+        }
+    });
+}

@@ -1,0 +1,69 @@
+//! Bytes of pages that are loaded, here and there.
+
+use std::hint::black_box;
+
+use portable_mmap::{Backend, Mapping};
+
+use super::data::MIB;
+use super::{OURS, Place, Ways};
+use crate::random::Random;
+
+/// The same over a mapping of the system.
+pub(super) const MAPPED: &str = "Mapped";
+/// The same over a slice.
+pub(super) const SLICE: &str = "a slice";
+
+fn indices(place: &Place) -> Vec<u32> {
+    let mut random = Random::new(7);
+    (0..place.len.min(4 * MIB))
+        .map(|_| u32::try_from(random.below(place.len)).expect("files are not that long"))
+        .collect()
+}
+
+fn sum(indices: &[u32], byte: impl Fn(usize) -> u8) {
+    black_box(indices.iter().fold(0_u64, |sum, &at| sum + u64::from(byte(at as usize))));
+}
+
+fn each<B: Backend + 'static>(ways: &mut Ways, name: &'static str, place: &Place, map: impl FnOnce() -> Mapping<B>) {
+    ways.add(name, || {
+        let (map, indices) = (map(), indices(place));
+        move || sum(&indices, |at| map[at])
+    });
+}
+
+fn once<B: Backend + 'static>(ways: &mut Ways, name: &'static str, place: &Place, map: impl FnOnce() -> Mapping<B>) {
+    ways.add(name, || {
+        let (map, indices) = (map(), indices(place));
+        move || {
+            let bytes = &map[..];
+            sum(&indices, |at| bytes[at]);
+        }
+    });
+}
+
+/// `m[i]` at shuffled indices.
+pub(super) fn index(place: &Place, ways: &mut Ways) {
+    let path = place.random();
+    each(ways, OURS, place, || place.buffered(&path));
+    if cfg!(any(unix, windows)) {
+        each(ways, MAPPED, place, || place.mapped(&path));
+    }
+    slice(place, ways);
+}
+
+/// The same over a range that was borrowed once.
+pub(super) fn range_once(place: &Place, ways: &mut Ways) {
+    let path = place.random();
+    once(ways, OURS, place, || place.buffered(&path));
+    if cfg!(any(unix, windows)) {
+        once(ways, MAPPED, place, || place.mapped(&path));
+    }
+    slice(place, ways);
+}
+
+fn slice(place: &Place, ways: &mut Ways) {
+    ways.add(SLICE, || {
+        let (bytes, indices) = (place.read(&place.random()), indices(place));
+        move || sum(&indices, |at| bytes[at])
+    });
+}

@@ -1,0 +1,65 @@
+//! CPython's own mmap, to compare with: a process that stays, and does one thing whenever it is asked to.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use super::{Place, Ways};
+
+/// The name of the way.
+pub(super) const CPYTHON: &str = "CPython";
+
+const SCRIPT: &str = include_str!("python.py");
+
+struct Python {
+    child: Child,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Python {
+    fn start(place: &Place, path: &Path, words: &[&str]) -> std::io::Result<Self> {
+        let mut command = Command::new(place.python.as_deref().unwrap_or("python3"));
+        command.args(["-c", SCRIPT]).arg(path).arg(place.len.to_string()).args(words);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let answers = BufReader::new(child.stdout.take().expect("its output is piped"));
+        Ok(Self { child, answers })
+    }
+
+    fn time(&mut self) -> Option<Duration> {
+        self.child.stdin.as_mut()?.write_all(b"again\n").ok()?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).ok()?;
+        answer.trim_end().parse().ok().map(Duration::from_nanos)
+    }
+}
+
+impl Drop for Python {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        // It ends with its input; what it has to say then is nobody's concern.
+        let _ = self.child.wait();
+    }
+}
+
+/// Adds what CPython takes for an operation on a file, if it is found.
+pub(super) fn add(ways: &mut Ways, place: &Place, path: &Path, words: &[&str]) {
+    if cfg!(target_os = "wasi") {
+        return;
+    }
+    let Ok(mut python) = Python::start(place, path, words) else {
+        ways.lack(CPYTHON, "no python3 here".to_owned());
+        return;
+    };
+    match python.time() {
+        Some(_) => ways.add_timed(CPYTHON, || move || python.time().expect("it has answered before")),
+        None => ways.lack(CPYTHON, "python3 does not do this here".to_owned()),
+    }
+}
+
+/// Which CPython it is; nothing if there is none.
+#[must_use]
+pub fn version(program: Option<&str>) -> Option<String> {
+    let output = Command::new(program.unwrap_or("python3")).arg("--version").output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|text| !text.is_empty())
+}

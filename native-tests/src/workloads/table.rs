@@ -1,0 +1,143 @@
+//! The list of workloads, and what each is to reach.
+
+use super::loading::{READ_LOOP, SUM, WHOLE};
+use super::pages::{MAPPED, SLICE};
+use super::python::CPYTHON;
+use super::search::OUR_FIND;
+use super::{Against, Goal, Limit, OURS, On, Workload, bytes, copies, growth, lines, loading, making, pages, search};
+use Limit::{Faster, FewerBytes, Times};
+
+/// `find`: against CPython, and in the sandbox against itself outside.
+const FIND: &[Goal] = &[
+    Goal::new(CPYTHON, Faster(5.0), On::Native),
+    Goal { ours: OURS, against: Against::Native, limit: Times(2.0), on: On::Simd, why: "" },
+];
+
+/// `rfind`: against CPython, and against `find`. That it is 3 times as fast on most needles is judged over all of them.
+const RFIND: &[Goal] = &[Goal::new(CPYTHON, Faster(1.0), On::Native), Goal::new(OUR_FIND, Times(2.0), On::All)];
+
+/// A byte at a time.
+const BYTES: &[Goal] = &[Goal::new(bytes::INDEX, Times(3.0), On::All)];
+
+const STEPPED: &[Goal] = &[Goal::new("a plain iterator", Times(1.2), On::All)];
+
+/// What is to cost the same for a file of 1 MiB and one of 1 GiB, and what is to grow with it: from 64 MiB, where a scan
+/// has no share in what is constant, to 16 times that.
+const GROWTH: &[Goal] = &[
+    constant("map 1024", "map 1"),
+    constant("close 1024", "close 1"),
+    constant("edit 1024", "edit 1"),
+    Goal { ours: "scan 1024", against: Against::Way("scan 64"), limit: Times(16.0 * 1.5), on: On::All, why: "" },
+];
+
+/// Constant: what 1.5 times would not be, were it to grow with the length by any part.
+const fn constant(long: &'static str, short: &'static str) -> Goal {
+    Goal { ours: long, against: Against::Way(short), limit: Times(1.5), on: On::All, why: "" }
+}
+
+macro_rules! workload {
+    ($group:literal / $name:literal, $on:expr, $goals:expr, $ready:path) => {
+        Workload { name: $name, group: $group, on: $on, goals: $goals, ready: $ready, hot: false }
+    };
+    ($name:literal, $on:expr, $goals:expr, $ready:path) => {
+        workload!($name / $name, $on, $goals, $ready)
+    };
+    ($group:literal / $name:literal, $on:expr, $goals:expr, $ready:path, hot) => {
+        Workload { hot: true, ..workload!($group / $name, $on, $goals, $ready) }
+    };
+    ($name:literal, $on:expr, $goals:expr, $ready:path, hot) => {
+        workload!($name / $name, $on, $goals, $ready, hot)
+    };
+}
+
+/// Goals over a group of workloads, for most of which they have to hold.
+#[must_use]
+pub fn most() -> &'static [(&'static str, Goal)] {
+    const { &[("rfind, ten needles", Goal::new(CPYTHON, Faster(3.0), On::Native))] }
+}
+
+/// All workloads, in the order of the report.
+#[must_use]
+pub fn all() -> &'static [Workload] {
+    const { ALL }
+}
+
+const ALL: &[Workload] = &[
+    workload!(
+        "map and close 256 MiB, 1,000 times",
+        On::All,
+        &[Goal::new("memmap2", Times(1.1), On::Native)],
+        making::map_and_close
+    ),
+    workload!("find, five needles" / "find, rare bytes, absent", On::All, FIND, search::find_rare),
+    workload!("find, five needles" / "find, common bytes, absent", On::All, FIND, search::find_common),
+    workload!("find, five needles" / "find, a late hit", On::All, FIND, search::find_late),
+    workload!("find, five needles" / "find, two absent bytes", On::All, FIND, search::find_two),
+    workload!("find, five needles" / "find, one letter repeated", On::All, FIND, search::find_repeated),
+    workload!("rfind, ten needles" / "rfind, rare bytes, absent", On::All, RFIND, search::rfind_rare),
+    workload!("rfind, ten needles" / "rfind, the same mirrored", On::All, RFIND, search::rfind_rare_mirrored),
+    workload!("rfind, ten needles" / "rfind, common bytes, absent", On::All, RFIND, search::rfind_common),
+    workload!("rfind, ten needles" / "rfind, common bytes, mirrored", On::All, RFIND, search::rfind_common_mirrored),
+    workload!("rfind, ten needles" / "rfind, a hit near the end", On::All, RFIND, search::rfind_late),
+    workload!("rfind, ten needles" / "rfind, a hit near the start", On::All, RFIND, search::rfind_late_mirrored),
+    workload!("rfind, ten needles" / "rfind, two absent bytes", On::All, RFIND, search::rfind_two),
+    workload!("rfind, ten needles" / "rfind, two bytes, mirrored", On::All, RFIND, search::rfind_two_mirrored),
+    workload!("rfind, ten needles" / "rfind, one letter repeated", On::All, RFIND, search::rfind_repeated),
+    workload!("rfind, ten needles" / "rfind, one letter, mirrored", On::All, RFIND, search::rfind_repeated_mirrored),
+    workload!(
+        "readline, all lines of 256 MiB",
+        On::All,
+        &[Goal::new(CPYTHON, Faster(4.0), On::Native), Goal::new(lines::READ_UNTIL, Faster(1.0), On::All)],
+        lines::readline,
+        hot
+    ),
+    workload!("read_byte, write_byte, seek" / "read_byte, 16 MiB", On::All, BYTES, bytes::read_byte, hot),
+    workload!("read_byte, write_byte, seek" / "write_byte, 16 MiB", On::All, BYTES, bytes::write_byte, hot),
+    workload!(
+        "read_byte, write_byte, seek" / "write_byte, Buffered",
+        On::Native,
+        BYTES,
+        bytes::write_byte_buffered,
+        hot
+    ),
+    workload!("read_byte, write_byte, seek" / "seek, 16 Mi times", On::All, BYTES, bytes::seek, hot),
+    workload!("move_within, 32 MiB", On::All, &[Goal::new("copy_within", Times(1.05), On::All)], copies::move_within),
+    workload!("get_slice, step 1, 64 MiB", On::All, &[Goal::new("to_vec", Times(1.05), On::All)], copies::get_slice),
+    workload!("get_slice, stepped" / "get_slice, step 3", On::All, STEPPED, copies::every_third, hot),
+    workload!("get_slice, stepped" / "get_slice, step -1", On::All, STEPPED, copies::backwards, hot),
+    workload!("m[i], shuffled, Buffered", On::All, &[Goal::new(MAPPED, Times(1.5), On::Native)], pages::index, hot),
+    // Equal: as equal as two measurements of one thing are.
+    workload!(
+        "one range, shuffled, Buffered",
+        On::All,
+        &[Goal::new(MAPPED, Times(1.05), On::Native), Goal::new(SLICE, Times(1.05), On::Sandbox)],
+        pages::range_once,
+        hot
+    ),
+    workload!(
+        "load all of 256 MiB",
+        On::All,
+        &[Goal { ours: OURS, against: Against::Fastest(READ_LOOP), limit: Times(1.1), on: On::Sandbox, why: "" }],
+        loading::full_load
+    ),
+    workload!(
+        "small edits in 256 MiB" / "100 edits in 256 MiB, flush_async",
+        On::All,
+        &[Goal::new(WHOLE, FewerBytes(500.0), On::Sandbox), Goal::new(WHOLE, Faster(50.0), On::Sandbox)],
+        loading::small_edits
+    ),
+    workload!(
+        "100 edits in 256 MiB, flush",
+        On::All,
+        &[Goal::new(WHOLE, Faster(50.0), On::Sandbox)],
+        loading::small_edits_synced
+    ),
+    workload!(
+        "borrow 256 MiB mutably, 1 change",
+        On::Sandbox,
+        &[Goal::new(SUM, Times(4.0), On::Sandbox)],
+        loading::one_change_in_all
+    ),
+    workload!("growth from 1 MiB to 1 GiB" / "from 1 MiB to 1 GiB", On::All, GROWTH, growth::platform),
+    workload!("growth from 1 MiB to 1 GiB" / "from 1 MiB to 1 GiB, Buffered", On::Native, GROWTH, growth::buffered),
+];

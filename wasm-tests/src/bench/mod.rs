@@ -1,0 +1,101 @@
+//! The workloads of `make bench`, natively and in the sandbox, and what became of their goals: each is a ratio of two times
+//! from one run.
+
+mod instructions;
+mod judge;
+mod plot;
+mod program;
+mod render;
+mod results;
+mod sizes;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use native_tests::workloads::{self, Effort};
+use wasmtime::error::Context as _;
+
+pub use judge::{Judged, Verdict};
+pub use render::{markdown, render};
+pub use results::{Instructions, Measured, Results, Size};
+
+use program::Program;
+
+/// The columns, in the order of the table. The third is the second with vectors.
+pub const COLUMNS: [&str; 4] = [NATIVE, "wasip1", SIMD, "wasip2"];
+/// The column that others are compared with.
+pub const NATIVE: &str = "native";
+/// The column where vectors are enabled.
+pub const SIMD: &str = "wasip1 simd128";
+
+/// What to measure.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The program `bench`, for each of the [`COLUMNS`].
+    pub programs: [PathBuf; 4],
+    /// The programs that map a file, and read it, for each of the columns that are WASI's.
+    pub sizes: Vec<(PathBuf, PathBuf)>,
+    /// A directory with files of Rust, out of which the text is made.
+    pub sources: PathBuf,
+    /// Where the data is kept and the report goes.
+    pub dir: PathBuf,
+    /// Only workloads whose names contain this.
+    pub filter: Option<String>,
+    /// What CPython is called.
+    pub python: String,
+    /// How long a workload is measured.
+    pub effort: Effort,
+}
+
+impl Plan {
+    /// How much `make bench` measures.
+    pub const EFFORT: Effort = Effort { rounds: 5, time: Duration::from_millis(1000) };
+}
+
+/// Measures everything, one column after the other, and writes the report: `report.json`, `table.md`, and `growth.svg`.
+///
+/// # Errors
+///
+/// A program that cannot be run or does not finish, a line of it that cannot be read, a report that cannot be written.
+pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
+    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})")?;
+    let progress = ProgressBar::new_spinner().with_style(style);
+    progress.enable_steady_tick(Duration::from_millis(200));
+
+    std::fs::create_dir_all(&plan.dir).with_context(|| format!("cannot make {}", plan.dir.display()))?;
+    let data = plan.dir.join("data");
+    progress.set_message("making the data");
+    program::make_data(&plan.programs[0], &data, &plan.sources)?;
+
+    let mut results = Results::new(workloads::python_version(Some(&plan.python)));
+    for (column, path) in COLUMNS.into_iter().zip(&plan.programs) {
+        let program = Program::load(column, path, &data)?;
+        for name in program.list()? {
+            if plan.filter.as_ref().is_some_and(|filter| !name.contains(filter)) {
+                continue;
+            }
+            progress.set_message(format!("{column}: {name}"));
+            results.measured.extend(program.measure(&name, plan)?);
+        }
+    }
+    if results.measured.is_empty() {
+        wasmtime::bail!("there is no such workload");
+    }
+    progress.set_message("counting instructions");
+    results.instructions = instructions::count(&plan.programs[0], &data, plan)?;
+    results.sizes = sizes::measure(plan)?;
+    results.judged = judge::judge(&results.measured);
+    progress.finish_and_clear();
+
+    let write = |name: &str, text: String| {
+        let path = plan.dir.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    };
+    write("report.json", format!("{:#}\n", results.to_json()))?;
+    write("table.md", markdown(&results))?;
+    if plan.filter.is_none() {
+        write("growth.svg", plot::draw(&results.measured)?)?;
+    }
+    Ok(results)
+}

@@ -1,0 +1,227 @@
+//! The results as text: goals and details for a terminal, and the short table for the README.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, CellAlignment};
+use native_tests::workloads::{Limit, all};
+
+use super::judge::{goal_text, is_met};
+use super::{COLUMNS, Judged, Measured, Results, Verdict};
+use crate::report::{align_right, new_table};
+
+/// Everything: times and memory first, goals last, where they are seen.
+#[must_use]
+pub fn render(results: &Results) -> String {
+    let mut text = details(results);
+    text.push_str(&instructions(results));
+    text.push_str(&sizes(results));
+    let mut table = new_table(&["Work", "Against", "Goal", COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3]]);
+    for judged in &results.judged {
+        let mut row = vec![Cell::new(judged.name), Cell::new(&judged.against), Cell::new(goal_text(judged.limit))];
+        row.extend(judged.verdicts.iter().map(|verdict| Cell::new(cell(verdict, judged.limit, "MISSED"))));
+        table.add_row(row);
+    }
+    align_right(&mut table, 3);
+    _ = writeln!(text, "{table}");
+    let python = results.python.as_deref().unwrap_or("there is no python3 here");
+    _ = writeln!(text, "CPython: {python}.");
+    for judged in results.judged.iter().filter(|judged| judged.is_missed()) {
+        let why = if judged.why.is_empty() { "not explained yet" } else { judged.why };
+        let (Judged { name, against, limit, .. }, columns) = (judged, missed(judged));
+        _ = writeln!(text, "MISSED: {name}, against {against}, {} ({columns}): {why}", goal_text(*limit));
+    }
+    text
+}
+
+/// Where a goal is missed.
+fn missed(judged: &Judged) -> String {
+    let columns = COLUMNS.into_iter().zip(&judged.verdicts);
+    let missed = columns.filter(|(_, verdict)| matches!(verdict, Verdict::Missed(_)));
+    missed.map(|(column, _)| column).collect::<Vec<_>>().join(", ")
+}
+
+fn cell(verdict: &Verdict, limit: Limit, missed: &str) -> String {
+    match verdict {
+        Verdict::NoGoal => String::new(),
+        Verdict::NotJudged(why) => why.clone(),
+        Verdict::Met(value) => number(*value, limit),
+        Verdict::Missed(value) => format!("{} {missed}", number(*value, limit)),
+    }
+}
+
+fn number(value: f64, limit: Limit) -> String {
+    match limit {
+        Limit::FewerBytes(_) => format!("{value:.0}"),
+        _ if value >= 100.0 => format!("{value:.0}"),
+        _ if value >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// Times and memory of each way.
+fn details(results: &Results) -> String {
+    let mut table = new_table(&["Work", "Way", COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3]]);
+    for workload in all() {
+        let mut ways: Vec<&str> = Vec::new();
+        for m in results.measured.iter().filter(|m| m.workload == workload.name) {
+            if !ways.contains(&&*m.way) {
+                ways.push(&m.way);
+            }
+        }
+        for way in ways {
+            let on = |column: &str| {
+                results.measured.iter().find(|m| m.column == column && m.workload == workload.name && m.way == way)
+            };
+            let mut row = vec![Cell::new(workload.name), Cell::new(way)];
+            row.extend(COLUMNS.map(|column| Cell::new(on(column).map_or_else(String::new, cost))));
+            table.add_row(row);
+        }
+    }
+    align_right(&mut table, 2);
+    format!("Shortest times, and the most memory of a program that does this alone:\n{table}\n")
+}
+
+fn cost(m: &Measured) -> String {
+    let mut text = match &m.time {
+        Ok(time) if *time < 1e5 => format!("{:.2} µs", time / 1e3),
+        Ok(time) => format!("{:.2} ms", time / 1e6),
+        Err(why) => why.clone(),
+    };
+    if let Some(peak) = m.peak {
+        _ = write!(text, ", {} MiB", peak >> 20);
+    }
+    text
+}
+
+fn instructions(results: &Results) -> String {
+    let Some(list) = &results.instructions else {
+        return "Instructions: NOT COUNTED: there is no valgrind here.\n".to_owned();
+    };
+    if list.is_empty() {
+        return String::new();
+    }
+    let mut table = new_table(&["Work", "Way", "Instructions for each"]);
+    for one in list {
+        let each = Cell::new(format!("{:.2}", one.each)).set_alignment(CellAlignment::Right);
+        table.add_row([Cell::new(one.workload), Cell::new(&one.way), each]);
+    }
+    format!("Instructions for each byte or index, natively, as callgrind counts them:\n{table}\n")
+}
+
+fn sizes(results: &Results) -> String {
+    results.sizes.iter().fold(String::new(), |mut text, size| {
+        let added = size.maps.saturating_sub(size.reads);
+        _ = writeln!(
+            text,
+            "Size on {}: a program that reads its file {} KB, one that maps it {} KB: {} KB more.",
+            size.column,
+            size.reads / 1000,
+            size.maps / 1000,
+            added / 1000
+        );
+        text
+    })
+}
+
+/// The table of the README: one line for each group of workloads, with the value that is worst.
+#[must_use]
+pub fn markdown(results: &Results) -> String {
+    let mut text = format!("| {} |\n|---|---|---|---:|---:|---:|---:|\n", header().join(" | "));
+    let mut lines: Vec<(&Judged, [Verdict; 4])> = Vec::new();
+    for judged in &results.judged {
+        let same = |(line, _): &&mut (&Judged, _)| {
+            line.group == judged.group && line.against == judged.against && line.limit == judged.limit
+        };
+        match lines.iter_mut().find(same) {
+            Some((_, worst)) => {
+                for (worst, verdict) in worst.iter_mut().zip(&judged.verdicts) {
+                    *worst = worse(worst, verdict, judged.limit);
+                }
+            }
+            None => lines.push((judged, judged.verdicts.clone())),
+        }
+    }
+    for (judged, worst) in lines {
+        let Judged { group, against, limit, .. } = judged;
+        let cells = worst.iter().map(|verdict| cell(verdict, *limit, "missed")).collect::<Vec<_>>().join(" | ");
+        _ = writeln!(text, "| {group} | {against} | {} | {cells} |", goal_text(*limit));
+    }
+    text
+}
+
+fn header() -> Vec<&'static str> {
+    ["work", "against", "goal"].into_iter().chain(COLUMNS).collect()
+}
+
+fn worse(a: &Verdict, b: &Verdict, limit: Limit) -> Verdict {
+    match (a.value(), b.value()) {
+        (Some(x), Some(y)) => {
+            // The one that does not keep the other as a limit.
+            let other = match limit {
+                Limit::Times(_) => Limit::Times(y),
+                _ => Limit::Faster(y),
+            };
+            if is_met(x, other) { b.clone() } else { a.clone() }
+        }
+        (None, Some(_)) => b.clone(),
+        _ => a.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use native_tests::workloads::{Limit, all, most};
+
+    use super::{COLUMNS, Judged, Results, Verdict, header, markdown, render, worse};
+
+    fn judged(group: &'static str, value: f64) -> Judged {
+        let verdict = if value <= 2.0 { Verdict::Met(value) } else { Verdict::Missed(value) };
+        let verdicts = [verdict, Verdict::NoGoal, Verdict::NotJudged("no python3 here".into()), Verdict::NoGoal];
+        Judged { name: "n", group, against: "other".into(), limit: Limit::Times(2.0), why: "so it is", verdicts }
+    }
+
+    #[test]
+    fn a_missed_goal_is_told_with_its_reason() {
+        let results = Results { judged: vec![judged("g", 2.5)], ..Results::default() };
+        let text = render(&results);
+        assert!(text.contains("2.50 MISSED") && text.contains("(native): so it is"), "{text}");
+        let results = Results { judged: vec![judged("g", 1.5)], ..Results::default() };
+        assert!(!render(&results).contains("MISSED"));
+    }
+
+    #[test]
+    fn a_line_of_the_short_table_has_the_worst_of_its_group() {
+        let results =
+            Results { judged: vec![judged("g", 1.5), judged("g", 2.5), judged("h", 1.0)], ..Results::default() };
+        let text = markdown(&results);
+        let lines: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(lines[0], "| g | other | at most 2 times | 2.50 missed |  | no python3 here |  |");
+        assert_eq!(lines.len(), 2);
+        let (met, more) = (Verdict::Met(4.0), Verdict::Met(5.0));
+        assert_eq!(worse(&met, &more, Limit::Faster(3.0)), met);
+        assert_eq!(worse(&met, &more, Limit::Times(9.0)), more);
+    }
+
+    /// The README quotes a table that this list makes: no line more or less, and under its columns.
+    #[test]
+    fn the_table_of_the_readme_is_of_these_workloads() {
+        let readme = include_str!("../../../README.md");
+        let head = format!("| {} |", header().join(" | "));
+        let mut lines = readme.lines().skip_while(|line| *line != head);
+        assert!(lines.next().is_some(), "the README has no table {head}");
+        let quoted: Vec<Vec<&str>> = lines
+            .skip(1)
+            .take_while(|line| line.starts_with('|'))
+            .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+            .collect();
+        let mut groups: Vec<&str> = all().iter().filter(|w| !w.goals.is_empty()).map(|w| w.group).collect();
+        groups.extend(most().iter().map(|(group, _)| *group));
+        assert!(quoted.iter().all(|cells| cells.len() == 3 + COLUMNS.len()), "{quoted:?}");
+        for line in &quoted {
+            assert!(groups.contains(&line[0]), "the README quotes {:?}", line[0]);
+        }
+        for group in groups {
+            assert!(quoted.iter().any(|line| line[0] == group), "the README does not quote {group:?}");
+        }
+    }
+}
