@@ -168,6 +168,18 @@ bench: wasi harness ## measures the workloads natively and in wasmtime, and judg
 		$(call sizes,$(TARGET)/wasm32-wasip1/release) $(call sizes,$(TARGET)/simd128/wasm32-wasip1/release) \
 		$(call sizes,$(TARGET)/wasm32-wasip2/release)
 
+# Beside the ratios, natively: each way by itself, with the error of its time. make criterion [FILTER=...]
+.PHONY: criterion
+criterion: rust ## measures the workloads natively with Criterion, on the data of `make bench`
+	@BENCH_DATA="$(BENCH)/data" $(CARGO) bench -p native-tests --features criterion --bench workloads -- $(FILTER)
+
+.PHONY: keep
+keep: ## puts table and plot of the last `make bench` into README.md and docs/
+	@cp "$(BENCH)/growth.svg" docs/growth.svg
+	@awk 'FNR == NR { table = table $$0 "\n"; next } /^\| work \| against/ { printf "%s", table; quoted = 1 } \
+		!/^\|/ { quoted = 0 } !quoted' "$(BENCH)/table.md" README.md > "$(BENCH)/README.md"
+	@cp "$(BENCH)/README.md" README.md
+
 .PHONY: clean
 clean: ## removes everything that was built
 	@$(CARGO) clean
