@@ -194,6 +194,18 @@ bench: wasi harness ## measures the workloads natively and in wasmtime, and judg
 		$(call sizes,$(TARGET)/wasm32-wasip1/release) $(call sizes,$(TARGET)/simd128/wasm32-wasip1/release) \
 		$(call sizes,$(TARGET)/wasm32-wasip2/release)
 
+# Beside the ratios, natively: each way by itself, with the error of its time. make criterion [FILTER=...]
+.PHONY: criterion
+criterion: rust ## measures the workloads natively with Criterion, on the data of `make bench`
+	@BENCH_DATA="$(BENCH)/data" $(CARGO) bench -p native-tests --features criterion --bench workloads -- $(FILTER)
+
+.PHONY: keep
+keep: ## puts table and plot of the last `make bench` into README.md and docs/
+	@cp "$(BENCH)/growth.svg" docs/growth.svg
+	@awk 'FNR == NR { table = table $$0 "\n"; next } /^\| work \| against/ { printf "%s", table; quoted = 1 } \
+		!/^\|/ { quoted = 0 } !quoted' "$(BENCH)/table.md" README.md > "$(BENCH)/README.md"
+	@cp "$(BENCH)/README.md" README.md
+
 # The copy and what is built from it lie in target/mutants. With ONLY=TEXT, those whose names contain it.
 .PHONY: mutants
 mutants: guests harness ## breaks a copy of the library in many ways, and demands that the suite finds each
@@ -249,7 +261,7 @@ CONSUMERS := grep hash geoip font set records array
 # rustdoc's JSON, which only nightly Rust writes, and of which each release has its own form.
 .PHONY: api
 api: wasi ## compares the façade's interface with memmap2's
-	$(call ensure,rustup run nightly rustc --version,toolchain install nightly --profile minimal)
+	$(call ensure,rustup run nightly rustc --version,toolchain install nightly --profile minimal --no-self-update)
 	$(call ensure,test -d "$$(rustup run nightly rustc --print target-libdir --target wasm32-wasip1)",target add wasm32-wasip1 --toolchain nightly)
 	@echo '== the interface, item by item'
 	@json='-Zunstable-options --output-format=json --cap-lints=allow'; \

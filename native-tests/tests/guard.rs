@@ -141,3 +141,22 @@ fn a_signal_that_is_sent_has_the_effect_that_it_has_without_a_guard() {
     }
     assert_eq!(signal_of(test, "2 guarded"), Some(libc::SIGBUS));
 }
+
+/// What is written a byte at a time is noted as other changes are: of a copy it is nobody's loss that its file became
+/// shorter, of a mapping that reaches the file it is.
+#[test]
+fn bytes_written_past_a_new_end_are_a_loss_where_they_reach_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    for (access, lost) in [(Access::Copy, false), (Access::Write, true)] {
+        let path = dir.path().join("f");
+        let page = Mmap::page_size();
+        std::fs::write(&path, vec![7; 2 * page]).unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+        // SAFETY: nothing is touched after the file is shortened.
+        let mut map = unsafe { MmapOptions::new().access(access).map(file.try_clone().unwrap()).unwrap() };
+        map.seek(std::io::SeekFrom::End(-1)).unwrap();
+        map.write_byte(8).unwrap();
+        file.set_len(page as u64).unwrap();
+        assert_eq!(matches!(map.close(), Err(Error::Truncated { .. })), lost, "{access:?}");
+    }
+}

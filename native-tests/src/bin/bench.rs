@@ -2,9 +2,9 @@
 //!
 //! - `bench make DIR SOURCES` makes the data, if it is not there.
 //! - `bench list` prints the names of the workloads that this platform has.
-//! - `bench time NAME DATA SCRATCH [--rounds N] [--milliseconds N] [--python PROGRAM]` does a workload in each of its ways,
-//!   in turns, and prints a line `time<TAB>way<TAB>nanoseconds` for each, or `absent<TAB>way<TAB>why`. Before that each is done once, between
-//!   lines that have its host count its calls.
+//! - `bench time NAME DATA SCRATCH [--rounds N] [--milliseconds N] [--python PROGRAM]` does a workload in each of its
+//!   ways, in turns, and prints a line `time<TAB>way<TAB>nanoseconds` for each, or `absent<TAB>way<TAB>why`. Before that
+//!   each is done once, between lines that have its host count its calls.
 //! - `bench once NAME DATA SCRATCH --way WAY [--times N] [--len BYTES]` does one way alone, so that somebody can look at
 //!   the process: it prints `peak<TAB>way<TAB>bytes of memory` where the system tells them.
 
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn work(timed: bool, name: &str, data: &Path, scratch: &Path, options: &[&str]) -> Result<(), String> {
+fn work(in_turns: bool, name: &str, data: &Path, scratch: &Path, options: &[&str]) -> Result<(), String> {
     let find = |workload: &&Workload| workload.name == name && workload.on.is_here();
     let workload = all().iter().find(find).ok_or_else(|| format!("there is no {name:?} here"))?;
     let mut place = Place { data: data.to_owned(), scratch: PathBuf::from(scratch), len: data::LEN, python: None };
@@ -58,7 +58,7 @@ fn work(timed: bool, name: &str, data: &Path, scratch: &Path, options: &[&str]) 
             _ => return Err(format!("there is no option {option}")),
         }
     }
-    if timed { time(workload, &place, effort) } else { once(workload, &place, way, times) }
+    if in_turns { time(workload, &place, effort) } else { once(workload, &place, way, times) }
 }
 
 fn time(workload: &Workload, place: &Place, effort: Effort) -> Result<(), String> {

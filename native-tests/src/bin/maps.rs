@@ -1,4 +1,4 @@
-//! Counts the lines of a file that it maps: what the crate adds to a program, against `reads`.
+//! Adds up the bytes of a file that it maps: what the crate adds to a program, against `reads`.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     // SAFETY: nobody is to change the file meanwhile.
     match unsafe { MmapOptions::new().access(Access::Read).open(&path) } {
         Ok(map) => {
-            println!("{}", map.iter().filter(|&&byte| byte == b'\n').count());
+            println!("{}", map.iter().map(|&byte| u64::from(byte)).sum::<u64>());
             ExitCode::SUCCESS
         }
         Err(error) => {

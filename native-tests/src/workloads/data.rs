@@ -87,8 +87,11 @@ impl Place {
     pub(super) fn copy(&self, name: &str) -> PathBuf {
         let path = self.scratch.join(name);
         let mut file = File::create(&path).expect("a file can be made");
-        for part in self.read(&self.random()).chunks(MIB) {
-            file.write_all(part).expect("there is room on the disk");
+        let mut data = File::open(self.random()).expect("the data can be opened");
+        let mut part = vec![0; MIB];
+        for _ in 0..self.len / MIB {
+            data.read_exact(&mut part).expect("the data is long enough");
+            file.write_all(&part).expect("there is room on the disk");
         }
         path
     }
@@ -99,8 +102,8 @@ fn touch(bytes: &[u8]) {
     std::hint::black_box(bytes.iter().step_by(4096).fold(0, |sum: u8, byte| sum.wrapping_add(*byte)));
 }
 
-/// Makes the data in a directory, unless it is there. The text is that of the files of Rust under `sources`, one after the
-/// other in the order of their paths, and over again until it is long enough.
+/// Makes the data in a directory, unless it is there. The text is that of the files of Rust under `sources`, one after
+/// the other in the order of their paths, and over again until it is long enough.
 ///
 /// # Errors
 ///

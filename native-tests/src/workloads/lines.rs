@@ -8,7 +8,7 @@ use super::data::MIB;
 use super::{OURS, Place, Ways, python};
 
 /// The way of the standard library.
-pub(super) const READ_UNTIL: &str = "read_until over a BufReader of 1 MiB";
+pub(super) const READ_UNTIL: &str = "read_until, BufReader of 1 MiB";
 
 /// All lines of the text.
 pub(super) fn readline(place: &Place, ways: &mut Ways) {

@@ -21,8 +21,8 @@ const BYTES: &[Goal] = &[Goal::new(bytes::INDEX, Times(3.0), On::All)];
 
 const STEPPED: &[Goal] = &[Goal::new("a plain iterator", Times(1.2), On::All)];
 
-/// What is to cost the same for a file of 1 MiB and one of 1 GiB, and what is to grow with it: from 64 MiB, where a scan
-/// has no share in what is constant, to 16 times that.
+/// What is to cost the same for a file of 1 MiB and one of 1 GiB, and what is to grow with it: from 64 MiB, where what is
+/// constant has no share in a scan, to 16 times that.
 const GROWTH: &[Goal] = &[
     constant("map 1024", "map 1"),
     constant("close 1024", "close 1"),

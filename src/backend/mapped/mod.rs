@@ -109,6 +109,13 @@ impl Mapped {
         self.region.as_ref().map(Region::as_mut_ptr).ok_or_else(lost)
     }
 
+    /// Notes a range, which is not empty, as borrowed mutably: of what reaches the file.
+    #[inline]
+    fn note_changed(&mut self, range: Range<usize>) {
+        let Range { start, end } = self.changed;
+        self.changed = if start < end { start.min(range.start)..end.max(range.end) } else { range };
+    }
+
     /// Changes that lie past the end of a file that has become shorter are lost: an error, and they stay changed.
     fn check_changes_are_in_file(&self, range: &Range<usize>) -> Result<()> {
         let (start, end) = (self.changed.start.max(range.start), self.changed.end.min(range.end));
@@ -214,8 +221,7 @@ impl Backend for Mapped {
         }
         let start = self.pointer()?;
         if self.plan.reaches_file() && !range.is_empty() {
-            let Range { start, end } = self.changed;
-            self.changed = if start < end { start.min(range.start)..end.max(range.end) } else { range.clone() };
+            self.note_changed(range.clone());
         }
         // SAFETY: the range lies within the mapping.
         let start = unsafe { start.add(range.start) };
@@ -239,11 +245,9 @@ impl Backend for Mapped {
         let Some(region) = self.region.as_ref().filter(|_| may_change) else { return false };
         // SAFETY: the index lies within the mapping.
         let place = unsafe { region.as_mut_ptr().add(index) };
-        self.changed = match self.changed {
-            // Those of private memory are asked for by nobody.
-            Range { start, end } if start < end => start.min(index)..end.max(index + 1),
-            _ => index..index + 1,
-        };
+        if self.plan.reaches_file() {
+            self.note_changed(index..index + 1);
+        }
         // SAFETY: mapped and writable, as in `bytes_mut`.
         unsafe { place.write(byte) };
         true

@@ -1,6 +1,6 @@
 //! Goals: what two ways have to come to, and whether they do.
 
-use native_tests::workloads::{Against, Goal, Limit, On, Workload, all, most};
+use native_tests::workloads::{Against, Goal, Limit, OURS, On, Workload, all, most};
 use serde_json::{Value, json};
 
 use super::{COLUMNS, Measured, NATIVE, SIMD};
@@ -105,7 +105,8 @@ pub(super) fn judge(measured: &[Measured]) -> Vec<Judged> {
         }));
     }
     for (group, goal) in most() {
-        let members: Vec<_> = all().iter().filter(|workload| workload.group == *group).collect();
+        let is_measured = |workload: &Workload| measured.iter().any(|m| m.workload == workload.name);
+        let members: Vec<_> = all().iter().filter(|w| w.group == *group && is_measured(w)).collect();
         let name = *group;
         let verdicts = COLUMNS.map(|column| middle(measured, &members, goal, column));
         if verdicts.iter().any(|verdict| *verdict != Verdict::NoGoal) {
@@ -118,6 +119,7 @@ pub(super) fn judge(measured: &[Measured]) -> Vec<Judged> {
 
 fn against(goal: &Goal) -> String {
     match goal.against {
+        Against::Way(way) if goal.ours != OURS => format!("{} MiB against {way}", goal.ours),
         Against::Way(way) => way.to_owned(),
         Against::Fastest(beginning) => format!("{beginning}, the fastest"),
         Against::Native => "the same natively".to_owned(),

@@ -1,5 +1,5 @@
-//! The workloads of `make bench`, natively and in the sandbox, and what became of their goals: each is a ratio of two times
-//! from one run.
+//! The workloads of `make bench`, natively and in the sandbox, and what became of their goals: each is a ratio of two
+//! times from one run.
 
 mod instructions;
 mod judge;

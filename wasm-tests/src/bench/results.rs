@@ -75,7 +75,8 @@ impl Results {
         Self { python, ..Self::default() }
     }
 
-    /// An object: `python`, and the lists `goals`, `measured`, `instructions` and `sizes`. What there is none of is null.
+    /// An object: `python`, and the lists `goals`, `measured`, `instructions` and `sizes`. What there is none of is
+    /// null.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let goals = self.judged.iter().map(Judged::to_json).collect::<Value>();
