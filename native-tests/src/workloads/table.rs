@@ -9,11 +9,13 @@ use Limit::{Faster, FewerBytes, Times};
 
 const NOISE: &str =
     "the same copy or load in a loop: two measurements of one thing differ by more than the goal allows";
+const MEMORY: &str =
+    "a pass is bound by the bandwidth of memory, which other work on the machine takes away, and CPython's is not";
 const CALLS: &str = "200 positional calls, which take some 15 µs each on Preview 1 and 6 on Preview 2; and a pass in \
     steps of 1 MiB is five times as fast on Preview 1";
 const LINES: &str = "more than half of the instructions are those of memchr, called anew for each line of 38 bytes";
-const ALLOCATOR: &str = "a step at 32 MiB, and level on both sides of it: longer memory than that the allocator of this \
-    system gets from the system for each buffer; an OS mapping costs what the system's calls cost";
+const ALLOCATOR: &str = "a step at 32 MiB, and level on both sides of it: longer memory than that the allocator gets \
+    from the system for each buffer; an OS mapping costs what the system's calls cost";
 
 const COPY: &[Goal] = &[Goal::new("copy_within", Times(1.05), On::All).missed_because(NOISE)];
 const VEC: &[Goal] = &[Goal::new("to_vec", Times(1.05), On::All).missed_because(NOISE)];
@@ -33,9 +35,7 @@ const READLINE: &[Goal] = &[
 
 /// `find`: against CPython, and in the sandbox against itself outside.
 const FIND: &[Goal] = &[
-    Goal::new(CPYTHON, Faster(5.0), On::Native).missed_because(
-        "a pass is bound by the bandwidth of memory, which other work on the machine takes away, and CPython's is not",
-    ),
+    Goal::new(CPYTHON, Faster(5.0), On::Native).missed_because(MEMORY),
     Goal { ours: OURS, against: Against::Native, limit: Times(2.0), on: On::Simd, why: "" }.missed_because(
         "vectors have 16 bytes there and 32 with AVX2 here: memchr takes twice as many steps, in slower code",
     ),
@@ -49,11 +49,11 @@ const BYTES: &[Goal] = &[Goal::new(bytes::INDEX, Times(3.0), On::All)
     .missed_because("the position is kept in memory: the next byte waits until it is stored; see the instructions")];
 
 const STEPPED: &[Goal] = &[Goal::new("a plain iterator", Times(1.2), On::All).missed_because(
-    "callgrind counts as many instructions, and the system as many page faults, for both: it is the noise of faults",
+    "callgrind counts as many instructions, and the system as many page faults, for both; why is not found",
 )];
 
-/// What is to cost the same for a file of 1 MiB and one of 1 GiB, and what is to grow with it: from 64 MiB, where what is
-/// constant has no share in a scan, to 16 times that.
+/// What is to cost the same for a file of 1 MiB and one of 1 GiB, and what is to grow with it: from 64 MiB, where what
+/// is constant has no share in a scan, to 16 times that.
 const GROWTH: &[Goal] = &[
     constant("map 1024", "map 1"),
     constant("close 1024", "close 1"),
@@ -84,7 +84,7 @@ macro_rules! workload {
 /// Goals over a group of workloads, for most of which they have to hold.
 #[must_use]
 pub fn most() -> &'static [(&'static str, Goal)] {
-    const { &[("rfind, ten needles", Goal::new(CPYTHON, Faster(3.0), On::Native))] }
+    const { &[("rfind, ten needles", Goal::new(CPYTHON, Faster(3.0), On::Native).missed_because(MEMORY))] }
 }
 
 /// All workloads, in the order of the report.
@@ -115,13 +115,7 @@ const ALL: &[Workload] = &[
     workload!("rfind, ten needles" / "rfind, two bytes, mirrored", On::All, RFIND, search::rfind_two_mirrored),
     workload!("rfind, ten needles" / "rfind, one letter repeated", On::All, RFIND, search::rfind_repeated),
     workload!("rfind, ten needles" / "rfind, one letter, mirrored", On::All, RFIND, search::rfind_repeated_mirrored),
-    workload!(
-        "readline, all lines of 256 MiB",
-        On::All,
-        READLINE,
-        lines::readline,
-        hot
-    ),
+    workload!("readline, all lines of 256 MiB", On::All, READLINE, lines::readline, hot),
     workload!("read_byte, write_byte, seek" / "read_byte, 16 MiB", On::All, BYTES, bytes::read_byte, hot),
     workload!("read_byte, write_byte, seek" / "write_byte, 16 MiB", On::All, BYTES, bytes::write_byte, hot),
     workload!(
@@ -137,27 +131,16 @@ const ALL: &[Workload] = &[
     workload!("get_slice, stepped" / "get_slice, step 3", On::All, STEPPED, copies::every_third, hot),
     workload!("get_slice, stepped" / "get_slice, step -1", On::All, STEPPED, copies::backwards, hot),
     workload!("m[i], shuffled, Buffered", On::All, &[Goal::new(MAPPED, Times(1.5), On::Native)], pages::index, hot),
-    workload!(
-        "one range, shuffled, Buffered",
-        On::All,
-        EQUAL,
-        pages::range_once,
-        hot
-    ),
+    workload!("one range, shuffled, Buffered", On::All, EQUAL, pages::range_once, hot),
     workload!(
         "load all of 256 MiB",
         On::All,
         &[Goal { ours: OURS, against: Against::Fastest(READ_LOOP), limit: Times(1.1), on: On::Sandbox, why: "" }],
         loading::full_load
     ),
+    workload!("small edits in 256 MiB" / "100 edits in 256 MiB, flush_async", On::All, EDITS, loading::small_edits),
     workload!(
-        "small edits in 256 MiB" / "100 edits in 256 MiB, flush_async",
-        On::All,
-        EDITS,
-        loading::small_edits
-    ),
-    workload!(
-        "100 edits in 256 MiB, flush",
+        "small edits in 256 MiB" / "100 edits in 256 MiB, flush",
         On::All,
         &[Goal::new(WHOLE, Faster(50.0), On::Sandbox).missed_because(CALLS)],
         loading::small_edits_synced
@@ -166,7 +149,7 @@ const ALL: &[Workload] = &[
         "borrow 256 MiB mutably, 1 change",
         On::Sandbox,
         &[Goal::new(SUM, Times(4.0), On::Sandbox).missed_because(
-            "the bytes are read, their copies written, and both read again: five passes over memory where the sum is one",
+            "the bytes are read, their copies written, and both read again: four passes at least, and the sum is one",
         )],
         loading::one_change_in_all
     ),
