@@ -109,6 +109,24 @@ impl<B: Backend> Mapping<B> {
     /// As for [`read_bytes`](Self::read_bytes).
     #[inline]
     pub fn readline(&mut self) -> Result<&[u8]> {
+        let start = self.position;
+        let first = self
+            .backend_if_open()
+            .and_then(|backend| backend.ready_bytes(start..start.saturating_add(FIRST_LINE_STEP).min(backend.len())));
+        let Some(index) = first.and_then(|bytes| memchr::memchr(b'\n', bytes)) else {
+            return self.read_unready_line();
+        };
+        self.position = start + index + 1;
+        let line = start..self.position;
+        match self.backend_if_open().and_then(|backend| backend.ready_bytes(line.clone())) {
+            Some(bytes) => Ok(bytes),
+            None => self.load(line),
+        }
+    }
+
+    /// [`readline`](Self::readline), of a line that is long or not ready.
+    #[inline(never)]
+    fn read_unready_line(&mut self) -> Result<&[u8]> {
         let Range { start, end } = self.rest(usize::MAX)?;
         let mut searched = start;
         let mut step = FIRST_LINE_STEP;

@@ -116,6 +116,11 @@ impl Backend for AnyBackend {
     }
 
     #[inline]
+    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+        either!(ref self, backend => backend.ready_bytes(range))
+    }
+
+    #[inline]
     fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
         either!(mut self, backend => backend.set_ready_byte(index, byte))
     }

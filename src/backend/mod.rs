@@ -162,6 +162,9 @@ pub trait Backend: sealed::Sealed + Send + Sync + Sized {
     /// loops over single bytes; whoever gets none asks for [`bytes`](Self::bytes).
     fn ready_byte(&self, index: usize) -> Option<u8>;
 
+    /// The bytes of a range, if it lies in the mapping, under the same conditions.
+    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]>;
+
     /// Changes the byte at an index and returns true, under the same conditions, and if it may be changed and nothing
     /// has to be kept of what it was.
     fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool;

@@ -7,22 +7,53 @@ use super::search::OUR_FIND;
 use super::{Against, Goal, Limit, OURS, On, Workload, bytes, copies, growth, lines, loading, making, pages, search};
 use Limit::{Faster, FewerBytes, Times};
 
+const NOISE: &str =
+    "the same copy or load in a loop: two measurements of one thing differ by more than the goal allows";
+const MEMORY: &str =
+    "a pass is bound by the bandwidth of memory, which other work on the machine takes away, and CPython's is not";
+const CALLS: &str = "200 positional calls, which take some 15 µs each on Preview 1 and 6 on Preview 2; and a pass in \
+    steps of 1 MiB is five times as fast on Preview 1";
+const LINES: &str = "more than half of the instructions are those of memchr, called anew for each line of 38 bytes";
+const ALLOCATOR: &str = "a step at 32 MiB, and level on both sides of it: longer memory than that the allocator gets \
+    from the system for each buffer; an OS mapping costs what the system's calls cost";
+
+const COPY: &[Goal] = &[Goal::new("copy_within", Times(1.05), On::All).missed_because(NOISE)];
+const VEC: &[Goal] = &[Goal::new("to_vec", Times(1.05), On::All).missed_because(NOISE)];
+/// Equal: as equal as two measurements of one thing are.
+const EQUAL: &[Goal] = &[
+    Goal::new(MAPPED, Times(1.05), On::Native).missed_because(NOISE),
+    Goal::new(SLICE, Times(1.05), On::Sandbox).missed_because(NOISE),
+];
+const EDITS: &[Goal] = &[
+    Goal::new(WHOLE, FewerBytes(500.0), On::Sandbox),
+    Goal::new(WHOLE, Faster(50.0), On::Sandbox).missed_because(CALLS),
+];
+const READLINE: &[Goal] = &[
+    Goal::new(CPYTHON, Faster(4.0), On::Native).missed_because(LINES),
+    Goal::new(lines::READ_UNTIL, Faster(1.0), On::All),
+];
+
 /// `find`: against CPython, and in the sandbox against itself outside.
 const FIND: &[Goal] = &[
-    Goal::new(CPYTHON, Faster(5.0), On::Native),
-    Goal { ours: OURS, against: Against::Native, limit: Times(2.0), on: On::Simd, why: "" },
+    Goal::new(CPYTHON, Faster(5.0), On::Native).missed_because(MEMORY),
+    Goal { ours: OURS, against: Against::Native, limit: Times(2.0), on: On::Simd, why: "" }.missed_because(
+        "vectors have 16 bytes there and 32 with AVX2 here: memchr takes twice as many steps, in slower code",
+    ),
 ];
 
 /// `rfind`: against CPython, and against `find`. That it is 3 times as fast on most needles is judged over all of them.
 const RFIND: &[Goal] = &[Goal::new(CPYTHON, Faster(1.0), On::Native), Goal::new(OUR_FIND, Times(2.0), On::All)];
 
 /// A byte at a time.
-const BYTES: &[Goal] = &[Goal::new(bytes::INDEX, Times(3.0), On::All)];
+const BYTES: &[Goal] = &[Goal::new(bytes::INDEX, Times(3.0), On::All)
+    .missed_because("the position is kept in memory: the next byte waits until it is stored; see the instructions")];
 
-const STEPPED: &[Goal] = &[Goal::new("a plain iterator", Times(1.2), On::All)];
+const STEPPED: &[Goal] = &[Goal::new("a plain iterator", Times(1.2), On::All).missed_because(
+    "callgrind counts as many instructions, and the system as many page faults, for both; why is not found",
+)];
 
-/// What is to cost the same for a file of 1 MiB and one of 1 GiB, and what is to grow with it: from 64 MiB, where what is
-/// constant has no share in a scan, to 16 times that.
+/// What is to cost the same for a file of 1 MiB and one of 1 GiB, and what is to grow with it: from 64 MiB, where what
+/// is constant has no share in a scan, to 16 times that.
 const GROWTH: &[Goal] = &[
     constant("map 1024", "map 1"),
     constant("close 1024", "close 1"),
@@ -32,7 +63,7 @@ const GROWTH: &[Goal] = &[
 
 /// Constant: what 1.5 times would not be, were it to grow with the length by any part.
 const fn constant(long: &'static str, short: &'static str) -> Goal {
-    Goal { ours: long, against: Against::Way(short), limit: Times(1.5), on: On::All, why: "" }
+    Goal { ours: long, against: Against::Way(short), limit: Times(1.5), on: On::All, why: "" }.missed_because(ALLOCATOR)
 }
 
 macro_rules! workload {
@@ -53,7 +84,7 @@ macro_rules! workload {
 /// Goals over a group of workloads, for most of which they have to hold.
 #[must_use]
 pub fn most() -> &'static [(&'static str, Goal)] {
-    const { &[("rfind, ten needles", Goal::new(CPYTHON, Faster(3.0), On::Native))] }
+    const { &[("rfind, ten needles", Goal::new(CPYTHON, Faster(3.0), On::Native).missed_because(MEMORY))] }
 }
 
 /// All workloads, in the order of the report.
@@ -84,13 +115,7 @@ const ALL: &[Workload] = &[
     workload!("rfind, ten needles" / "rfind, two bytes, mirrored", On::All, RFIND, search::rfind_two_mirrored),
     workload!("rfind, ten needles" / "rfind, one letter repeated", On::All, RFIND, search::rfind_repeated),
     workload!("rfind, ten needles" / "rfind, one letter, mirrored", On::All, RFIND, search::rfind_repeated_mirrored),
-    workload!(
-        "readline, all lines of 256 MiB",
-        On::All,
-        &[Goal::new(CPYTHON, Faster(4.0), On::Native), Goal::new(lines::READ_UNTIL, Faster(1.0), On::All)],
-        lines::readline,
-        hot
-    ),
+    workload!("readline, all lines of 256 MiB", On::All, READLINE, lines::readline, hot),
     workload!("read_byte, write_byte, seek" / "read_byte, 16 MiB", On::All, BYTES, bytes::read_byte, hot),
     workload!("read_byte, write_byte, seek" / "write_byte, 16 MiB", On::All, BYTES, bytes::write_byte, hot),
     workload!(
@@ -101,41 +126,31 @@ const ALL: &[Workload] = &[
         hot
     ),
     workload!("read_byte, write_byte, seek" / "seek, 16 Mi times", On::All, BYTES, bytes::seek, hot),
-    workload!("move_within, 32 MiB", On::All, &[Goal::new("copy_within", Times(1.05), On::All)], copies::move_within),
-    workload!("get_slice, step 1, 64 MiB", On::All, &[Goal::new("to_vec", Times(1.05), On::All)], copies::get_slice),
+    workload!("move_within, 32 MiB", On::All, COPY, copies::move_within),
+    workload!("get_slice, step 1, 64 MiB", On::All, VEC, copies::get_slice),
     workload!("get_slice, stepped" / "get_slice, step 3", On::All, STEPPED, copies::every_third, hot),
     workload!("get_slice, stepped" / "get_slice, step -1", On::All, STEPPED, copies::backwards, hot),
     workload!("m[i], shuffled, Buffered", On::All, &[Goal::new(MAPPED, Times(1.5), On::Native)], pages::index, hot),
-    // Equal: as equal as two measurements of one thing are.
-    workload!(
-        "one range, shuffled, Buffered",
-        On::All,
-        &[Goal::new(MAPPED, Times(1.05), On::Native), Goal::new(SLICE, Times(1.05), On::Sandbox)],
-        pages::range_once,
-        hot
-    ),
+    workload!("one range, shuffled, Buffered", On::All, EQUAL, pages::range_once, hot),
     workload!(
         "load all of 256 MiB",
         On::All,
         &[Goal { ours: OURS, against: Against::Fastest(READ_LOOP), limit: Times(1.1), on: On::Sandbox, why: "" }],
         loading::full_load
     ),
+    workload!("small edits in 256 MiB" / "100 edits in 256 MiB, flush_async", On::All, EDITS, loading::small_edits),
     workload!(
-        "small edits in 256 MiB" / "100 edits in 256 MiB, flush_async",
+        "small edits in 256 MiB" / "100 edits in 256 MiB, flush",
         On::All,
-        &[Goal::new(WHOLE, FewerBytes(500.0), On::Sandbox), Goal::new(WHOLE, Faster(50.0), On::Sandbox)],
-        loading::small_edits
-    ),
-    workload!(
-        "100 edits in 256 MiB, flush",
-        On::All,
-        &[Goal::new(WHOLE, Faster(50.0), On::Sandbox)],
+        &[Goal::new(WHOLE, Faster(50.0), On::Sandbox).missed_because(CALLS)],
         loading::small_edits_synced
     ),
     workload!(
         "borrow 256 MiB mutably, 1 change",
         On::Sandbox,
-        &[Goal::new(SUM, Times(4.0), On::Sandbox)],
+        &[Goal::new(SUM, Times(4.0), On::Sandbox).missed_because(
+            "the bytes are read, their copies written, and both read again: four passes at least, and the sum is one",
+        )],
         loading::one_change_in_all
     ),
     workload!("growth from 1 MiB to 1 GiB" / "from 1 MiB to 1 GiB", On::All, GROWTH, growth::platform),

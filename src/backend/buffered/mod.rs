@@ -244,6 +244,15 @@ impl<S: Storage> Backend for Buffered<S> {
     }
 
     #[inline]
+    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+        if self.guard || range.start > range.end || range.end > self.span.len() || !self.loaded.are_all() {
+            return None;
+        }
+        // SAFETY: as in `bytes`.
+        Some(unsafe { self.block.slice(range) })
+    }
+
+    #[inline]
     fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
         if self.guard || index >= self.span.len() || !self.loaded.contains(index / PAGE) {
             return false;

@@ -240,6 +240,16 @@ impl Backend for Mapped {
     }
 
     #[inline]
+    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+        let is_within = range.start <= range.end && range.end <= self.len();
+        let region = self.region.as_ref().filter(|_| self.guard.is_none() && is_within)?;
+        // SAFETY: the range lies within the mapping.
+        let start = unsafe { region.as_mut_ptr().add(range.start) };
+        // SAFETY: mapped, readable and initialised, as in `bytes`.
+        Some(unsafe { slice::from_raw_parts(start, range.len()) })
+    }
+
+    #[inline]
     fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
         let may_change = self.plan.access.is_writable() && self.guard.is_none() && index < self.len();
         let Some(region) = self.region.as_ref().filter(|_| may_change) else { return false };

@@ -1,6 +1,6 @@
 //! Instructions of the hot loops, natively: times differ from run to run, and these do not.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use native_tests::workloads::{Place, Ways, all, data};
@@ -12,7 +12,7 @@ use super::{Instructions, Plan, program};
 const LEN: usize = data::MIB;
 
 /// Counts with callgrind, where it is found: what one time more costs.
-pub(super) fn count(native: &PathBuf, data: &Path, plan: &Plan) -> wasmtime::Result<Option<Vec<Instructions>>> {
+pub(super) fn count(native: &Path, data: &Path, plan: &Plan) -> wasmtime::Result<Option<Vec<Instructions>>> {
     let there = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !there.is_ok_and(|status| status.success()) {
         return Ok(None);
@@ -35,7 +35,7 @@ pub(super) fn count(native: &PathBuf, data: &Path, plan: &Plan) -> wasmtime::Res
     Ok(Some(list))
 }
 
-fn collected(native: &PathBuf, data: &Path, words: [&str; 2], times: &str) -> wasmtime::Result<u64> {
+fn collected(native: &Path, data: &Path, words: [&str; 2], times: &str) -> wasmtime::Result<u64> {
     let tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
     let len = LEN.to_string();
     let said = program::under(&tool, native, data, words, &["--times", times, "--len", &len])?;

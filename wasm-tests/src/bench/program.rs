@@ -1,7 +1,7 @@
 //! The program that measures, on one column: a child process or a guest.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use native_tests::workloads::OURS;
 use wasmtime::error::Context as _;
@@ -121,7 +121,7 @@ pub(super) fn make_data(native: &Path, data: &Path, sources: &Path) -> wasmtime:
 /// Does one way alone, under a program that looks on, and returns what that says to standard error.
 pub(super) fn under(
     tool: &[&str],
-    native: &PathBuf,
+    native: &Path,
     data: &Path,
     words: [&str; 2],
     options: &[&str],
