@@ -176,6 +176,8 @@ impl<B: Backend> Mapping<B> {
                 let last = pieces.remainder().first();
                 out.extend(pieces.map(|piece| piece[0]));
                 out.extend(last);
+            } else if stride == 1 {
+                out.extend(bytes.iter().rev());
             } else {
                 let pieces = bytes.rchunks_exact(stride);
                 let last = pieces.remainder().last();

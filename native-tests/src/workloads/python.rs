@@ -36,7 +36,7 @@ impl Python {
 
 impl Drop for Python {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
+        self.child.stdin = None;
         // It ends with its input; what it has to say then is nobody's concern.
         let _ = self.child.wait();
     }
