@@ -9,7 +9,7 @@
 //! - [`mutants`] breaks a copy of the library, and demands that the comparison notices.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`consumers`] runs programs that map files through other crates, with the real memmap2 and with the façade.
-//! - [`bench`] runs the workloads, compares their ways, and judges their goals.
+//! - [`mod@bench`] runs the workloads, compares their ways, and judges their goals.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.
 //! - [`package`] runs the tests of any crate, each alone, natively and on WASI, and compares what they did.
 
