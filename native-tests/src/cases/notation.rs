@@ -312,7 +312,7 @@ fn assigning_with_a_step_changes_those_bytes_alone<B: FileBackend>(scene: &mut S
 }
 
 fn assigning_over_several_pages_changes_a_byte_of_each<B: FileBackend>(scene: &mut Scene<B>) {
-    let mut content = patternless(300_000);
+    let mut content = patternless(if cfg!(miri) { 60_000 } else { 300_000 });
     let file = scene.file("f", &content);
     for step in WIDE {
         let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
