@@ -20,6 +20,10 @@ pub(crate) fn find<'b>(
     piece: impl Fn(Range<usize>) -> Result<&'b [u8]>,
 ) -> Result<Option<usize>> {
     let Range { mut start, end } = range;
+    if end - start < needle.len() {
+        // Before the needle is looked at, which takes time as it is long.
+        return Ok(None);
+    }
     let finder = Finder::new(needle);
     let mut step = FIRST_STEP;
     while end - start >= needle.len() {
@@ -47,6 +51,9 @@ pub(crate) fn rfind<'b>(
     piece: impl Fn(Range<usize>) -> Result<&'b [u8]>,
 ) -> Result<Option<usize>> {
     let Range { start, mut end } = range;
+    if end - start < needle.len() {
+        return Ok(None);
+    }
     let finder = LastFinder::new(needle);
     let mut step = FIRST_STEP;
     while end - start >= needle.len() {

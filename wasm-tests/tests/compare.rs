@@ -145,7 +145,7 @@ fn the_three_reports_say_the_same() {
     let transcript = |case, column| cell(&report, case, column)["transcript"].as_u64().unwrap();
     assert_eq!(transcript("good", "mapped"), transcript("good", "wasip2"));
     assert_ne!(transcript("observes_otherwise", "mapped"), transcript("observes_otherwise", "wasip1"));
-    assert!(cell(&report, "reads_twice", "wasip1")["calls"]["fd_read"].is_array());
+    assert!(cell(&report, "reads_twice", "wasip1")["calls"]["fd_pread"].is_array());
     assert!(cell(&report, "reads_twice", "mapped")["calls"].is_null());
 }
 
