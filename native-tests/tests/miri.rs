@@ -32,7 +32,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("search/a_needle_may_be_the_whole_mapping", "minutes of another crate's code over a long needle"),
     ("search/periodic_needles", "minutes of another crate's code over long needles"),
     ("search/a_long_periodic_needle", "minutes of another crate's code over a long needle"),
-    ("oracle/long_searches", "minutes of another crate's code over long needles"),
 ];
 
 #[cfg(unix)]
