@@ -132,7 +132,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Fits the span to the source's length, asked for if it is not known, and finds out whether the source must become longer first.
+    /// Fits the span to the source's length, asked for if `size` does not tell, and finds out whether the source must
+    /// become longer first.
     fn fit<S: Storage>(&mut self, options: &MmapOptions, kind: Kind, size: Option<u64>, source: &S) -> Result<()> {
         if kind != Kind::Regular && options.len > 0 {
             return Ok(());

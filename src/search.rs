@@ -26,20 +26,19 @@ pub(crate) fn find<'b>(
     }
     let finder = Finder::new(needle);
     let mut step = FIRST_STEP;
-    while end - start >= needle.len() {
+    loop {
         // No byte more than a step, unless the needle is so long that a step would hardly get on.
         let piece_end = start.saturating_add(step.max(needle.len().saturating_mul(2))).min(end);
         if let Some(index) = finder.find(piece(start..piece_end)?) {
             return Ok(Some(start + index));
         }
         if piece_end == end {
-            break;
+            return Ok(None);
         }
         // A match may start in this piece and end in the next.
         start = piece_end - needle.len().saturating_sub(1);
         step = (step * 2).min(MAX_STEP);
     }
-    Ok(None)
 }
 
 /// The index of the last `needle` that lies wholly within `range`, of which `piece` gives the bytes.
@@ -56,18 +55,17 @@ pub(crate) fn rfind<'b>(
     }
     let finder = LastFinder::new(needle);
     let mut step = FIRST_STEP;
-    while end - start >= needle.len() {
+    loop {
         let piece_start = end.saturating_sub(step.max(needle.len().saturating_mul(2))).max(start);
         if let Some(index) = finder.find(piece(piece_start..end)?) {
             return Ok(Some(piece_start + index));
         }
         if piece_start == start {
-            break;
+            return Ok(None);
         }
         end = piece_start + needle.len().saturating_sub(1);
         step = (step * 2).min(MAX_STEP);
     }
-    Ok(None)
 }
 
 /// Finds the last occurrence with the search for the first.
@@ -96,8 +94,8 @@ impl<'n> LastFinder<'n> {
             // One byte is searched for backwards with vectors too.
             return self.backwards.rfind(bytes);
         }
-        // A block begins where the one behind it does, less the needle's length at least: so all of them together take
-        // at most twice the time of their bytes.
+        // A block shares needle.len() - 1 bytes with the one behind it, for an occurrence may lie across both. It has
+        // twice the needle's length at least: so no byte is searched more than twice forwards, and few backwards.
         let (mut end, mut block) = (bytes.len(), Self::LAST_BLOCK.max(needle.len() * 2));
         let mut start = end.saturating_sub(block);
         let mut found = self.backwards.rfind(&bytes[start..end]);

@@ -2,9 +2,9 @@
 
 use std::ptr::NonNull;
 
-use super::{Buffered, Changes, PAGE};
+use super::Buffered;
 use crate::backend::{Face, Storage};
-use crate::{Error, Result};
+use crate::Result;
 
 impl<S: Storage> Buffered<S> {
     /// The address of the first byte, once all are loaded.
@@ -16,19 +16,9 @@ impl<S: Storage> Buffered<S> {
     /// Counts every byte that differs from its copy as changed from now on, whoever wrote it. No slice is made of the
     /// bytes: others may be alive.
     pub(crate) fn watch(&mut self) -> Result<()> {
-        self.load(&(0..self.span.len()), Face::Calls)?;
-        let count = self.page_count();
-        match &mut self.changes {
-            Changes::ReadOnly => return Err(Error::ReadOnly),
-            Changes::Anonymous => {}
-            Changes::Private(own) => own.insert(&(0..count), count)?,
-            Changes::WrittenBack(copies) => {
-                for page in 0..count {
-                    // SAFETY: just loaded, and nobody writes through the pointer while the buffer is borrowed mutably.
-                    copies.keep(page, count, unsafe { self.block.slice(page * PAGE..(page + 1) * PAGE) })?;
-                }
-            }
-        }
+        let all = 0..self.span.len();
+        self.load(&all, Face::Calls)?;
+        self.expect_changes(&all)?;
         self.watched = true;
         Ok(())
     }
