@@ -25,8 +25,9 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub(super) struct Guard {
     node: &'static Node,
-    /// The pages that were replaced by zeros, a bit each. The node points here.
-    replaced: Box<[AtomicU64]>,
+    /// The pages that were replaced by zeros, a bit each. The node points here: so no `Box`, which would be the only way
+    /// to its words when it moves, and no `&mut` to them.
+    replaced: Vec<AtomicU64>,
     start: *mut u8,
     page: usize,
 }
@@ -152,7 +153,6 @@ impl Guard {
         let mut replaced = Vec::new();
         replaced.try_reserve_exact(words).map_err(|_| Error::NoMemory { len: words as u64 * 8 })?;
         replaced.resize_with(words, AtomicU64::default);
-        let replaced = replaced.into_boxed_slice();
         let node = Node::take();
         node.change(|node| {
             node.start.store(start.addr(), Ordering::Relaxed);
@@ -161,7 +161,7 @@ impl Guard {
             node.writable.store(plan.access.is_writable(), Ordering::Relaxed);
             node.fd.store(fd, Ordering::Relaxed);
             node.offset.store(plan.span.offset(), Ordering::Relaxed);
-            node.replaced.store(replaced.as_ptr().cast_mut(), Ordering::Relaxed);
+            node.replaced.store(replaced.as_mut_ptr(), Ordering::Relaxed);
             node.first.store(0, Ordering::Relaxed);
         });
         Ok(Self { node, replaced, start, page })
@@ -183,8 +183,8 @@ impl Guard {
         prot.set(ProtFlags::EXEC, plan.executable);
         let flags = MapFlags::FIXED | if plan.private { MapFlags::PRIVATE } else { MapFlags::SHARED };
         for page in pages {
-            let (word, bit) = (self.replaced[page / 64].get_mut(), 1 << (page % 64));
-            if *word & bit == 0 {
+            let (word, bit) = (&self.replaced[page / 64], 1 << (page % 64));
+            if word.load(Ordering::Relaxed) & bit == 0 {
                 continue;
             }
             let start = page * self.page;
@@ -192,9 +192,9 @@ impl Guard {
             // SAFETY: a whole page of our own mapping, which is borrowed mutably.
             let mapped = unsafe { mmap(self.start.wrapping_add(start).cast(), self.page, prot, flags, file, offset) };
             mapped.map_err(|e| Error::io("map", offset, self.page as u64, e.into()))?;
-            *word &= !bit;
+            word.fetch_and(!bit, Ordering::Relaxed);
         }
-        if self.replaced.iter_mut().all(|word| *word.get_mut() == 0) {
+        if self.replaced.iter().all(|word| word.load(Ordering::Relaxed) == 0) {
             self.node.first.store(0, Ordering::Release);
         }
         Ok(())
