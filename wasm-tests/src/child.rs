@@ -68,7 +68,7 @@ pub fn run_command(mut command: Command, time: Option<Duration>) -> io::Result<(
         let end = if timed_out { End::TimedOut } else { end_of(status?) };
         let stdout = joined(stdout)?;
         let stderr = joined(stderr)?;
-        Ok((Report { end, stdout, stderr, time, memory: 0, memory_refused: None, calls: None }, counted))
+        Ok((Report::native(end, stdout, stderr, time), counted))
     })
 }
 

@@ -218,15 +218,7 @@ mod tests {
     use super::*;
 
     fn ran(end: End, stdout: &str, left: &str) -> Ran {
-        let report = Report {
-            end,
-            stdout: stdout.into(),
-            stderr: b"first\nwhy\n".to_vec(),
-            time: Duration::ZERO,
-            memory: 0,
-            memory_refused: None,
-            calls: None,
-        };
+        let report = Report::native(end, stdout, *b"first\nwhy\n", Duration::ZERO);
         Ran { report, left: vec![left.to_owned()] }
     }
 

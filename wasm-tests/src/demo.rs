@@ -369,8 +369,7 @@ mod tests {
     }
 
     fn printed(end: End, stdout: &str) -> Report {
-        let time = Duration::ZERO;
-        Report { end, stdout: stdout.into(), stderr: Vec::new(), time, memory: 0, memory_refused: None, calls: None }
+        Report::native(end, stdout, [], Duration::ZERO)
     }
 
     #[test]

@@ -241,15 +241,7 @@ mod tests {
     }
 
     fn ended(end: End, stdout: &str, stderr: &str) -> Report {
-        Report {
-            end,
-            stdout: stdout.into(),
-            stderr: stderr.into(),
-            time: Duration::ZERO,
-            memory: 0,
-            memory_refused: None,
-            calls: None,
-        }
+        Report::native(end, stdout, stderr, Duration::ZERO)
     }
 
     fn kind(case: &Case, report: &Report) -> &'static str {

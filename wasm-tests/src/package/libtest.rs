@@ -203,15 +203,7 @@ mod tests {
     use super::*;
 
     fn report(end: End, stdout: &str, stderr: &str) -> Report {
-        Report {
-            end,
-            stdout: stdout.into(),
-            stderr: stderr.into(),
-            time: Duration::ZERO,
-            memory: 0,
-            memory_refused: None,
-            calls: None,
-        }
+        Report::native(end, stdout, stderr, Duration::ZERO)
     }
 
     fn native(code: i32, stdout: &str) -> Ran {
