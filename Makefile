@@ -31,7 +31,7 @@ help: ## lists the targets
 	@echo 'usage: make TARGET'
 	@sed -n 's/^\([a-z-]*\):.*## /  \1	/p' $(firstword $(MAKEFILE_LIST))
 
-# --- The two commands ---
+# --- The three commands ---
 
 .PHONY: demo
 demo: examples harness ## runs the examples on a copy of a file, natively and in wasmtime: make demo [FILE=...]
@@ -156,19 +156,36 @@ deny: rust
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --workspace check bans licenses sources; \
 	else echo 'NOT CHECKED: `cargo install --locked cargo-deny` makes this check possible'; fi
 
+NIGHTLY := rustup run nightly cargo
+# $(call nightly,TEST,COMPONENTS): nightly Rust with its own sources, which Miri and the sanitizers build std from.
+nightly = $(call ensure,$(1) && test -d "$$(rustup run nightly rustc --print sysroot)/lib/rustlib/src/rust",toolchain install nightly --profile minimal --no-self-update --component rust-src $(2))
+
 # Every case that is not large over the emulation, under both models of what a reference may be used for: each finds what
-# the other lets pass. The unit tests of the search take minutes there, and it has no unsafe code.
-.PHONY: miri
-miri: rust ## looks for undefined behaviour in the emulation, with the interpreter of nightly Rust
-	$(call ensure,rustup run nightly cargo miri --version && test -d "$$(rustup run nightly rustc --print sysroot)/lib/rustlib/src/rust",toolchain install nightly --profile minimal --no-self-update --component miri --component rust-src)
-	@for model in stacked tree; do \
-		echo "== Miri, $$model borrows"; \
-		flags=-Zmiri-disable-isolation; export RUST_BACKTRACE=0; \
-		if [ $$model = tree ]; then flags="$$flags -Zmiri-tree-borrows"; fi; \
-		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p portable-mmap --lib -- --skip search:: && \
-		MIRIFLAGS="$$flags" rustup run nightly cargo miri test -p native-tests --test miri && \
-		MIRIFLAGS="$$flags -Zmiri-many-seeds=0..16" rustup run nightly cargo miri test -p native-tests --test threads || \
-			exit 1; done
+# the other lets pass. Addresses that are made from numbers are refused under both. The unit tests of the search take
+# minutes there, and it has no unsafe code.
+.PHONY: miri miri-stacked miri-tree
+miri: miri-stacked miri-tree ## looks for undefined behaviour in the emulation, with the interpreter of nightly Rust
+
+miri-tree: MODEL = -Zmiri-tree-borrows
+miri-stacked miri-tree: rust
+	$(call nightly,$(NIGHTLY) miri --version,--component miri)
+	@echo '== Miri: $(@:miri-%=%) borrows'
+	@flags='-Zmiri-disable-isolation -Zmiri-strict-provenance $(MODEL)'; export RUST_BACKTRACE=0; \
+		MIRIFLAGS="$$flags" $(NIGHTLY) miri test -p portable-mmap --lib -- --skip search:: && \
+		MIRIFLAGS="$$flags" $(NIGHTLY) miri test -p native-tests --test miri && \
+		MIRIFLAGS="$$flags -Zmiri-many-seeds=0..16" $(NIGHTLY) miri test -p native-tests --test threads
+
+# Over OS mappings and real files, where Miri cannot look: an access outside of what is mapped or allocated, and threads
+# that race. std is built anew, to be watched too. The sanitizers leave signals to the guard and to Rust.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+.PHONY: sanitize
+sanitize: rust ## runs the native tests under AddressSanitizer and ThreadSanitizer, with nightly Rust
+	$(call nightly,$(NIGHTLY) --version,)
+	@export ASAN_OPTIONS=handle_segv=0:handle_sigbus=0 TSAN_OPTIONS=handle_segv=0:handle_sigbus=0; \
+		for sanitizer in address thread; do \
+		echo "== $$sanitizer sanitizer"; \
+		RUSTFLAGS="-Zsanitizer=$$sanitizer" $(NIGHTLY) test -Zbuild-std --target $(HOST) \
+			--target-dir "$(TARGET)/sanitize/$$sanitizer" -p portable-mmap -p native-tests --lib --tests || exit 1; done
 
 # Times vary from run to run; the two of a ratio are taken in turns. The table is no test. What is measured: the programs of
 # the workloads, and two small ones whose sizes are compared. Vectors are enabled in a folder of their own: other flags
