@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
-use comfy_table::{Cell, CellAlignment, Table};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use native_tests::ledger::Exception;
 
 use crate::calls::{HostCalls, Stretch};
@@ -115,10 +115,14 @@ pub(crate) fn align_right(table: &mut Table, first: usize) {
     table.column_iter_mut().skip(first).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
 }
 
+/// No table is wider than this, in characters: longer cells go on in a further line.
+const WIDTH: u16 = 100;
+
 /// A table as all of the harness's are.
 pub(crate) fn new_table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_BORDERS_ONLY);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     table.set_header(header);
     table
 }
@@ -152,4 +156,17 @@ fn counted(calls: &HostCalls) -> String {
         };
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WIDTH, new_table};
+
+    #[test]
+    fn no_table_is_wider_than_a_page() {
+        let mut table = new_table(&["Work", "Against"]);
+        table.add_row(["a word ".repeat(30), "another ".repeat(30)]);
+        let text = table.to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH.into()), "{text}");
+    }
 }
