@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::io::SeekFrom;
 
-use portable_mmap::{BufferedMmap, Mmap};
+use portable_mmap::{Backend, BufferedMmap, Mapping, Mmap};
 
 use super::data::MIB;
 use super::{OURS, Place, Ways};
@@ -33,6 +33,39 @@ pub(super) fn read_byte(place: &Place, ways: &mut Ways) {
             }
         }
     });
+    read_index(ways, len);
+}
+
+/// `write_byte` through all bytes.
+pub(super) fn write_byte(place: &Place, ways: &mut Ways) {
+    let len = len(place);
+    write_each(ways, len, || anonymous(len));
+}
+
+/// The same over a buffer: in the sandbox that is what [`write_byte`] is.
+pub(super) fn write_byte_buffered(place: &Place, ways: &mut Ways) {
+    let len = len(place);
+    write_each(ways, len, || {
+        let mut map: BufferedMmap = BufferedMmap::anonymous(len).expect("there is memory");
+        map[..].fill(1);
+        map
+    });
+}
+
+fn write_each<B: Backend + 'static>(ways: &mut Ways, len: usize, map: impl FnOnce() -> Mapping<B>) {
+    ways.add(OURS, || {
+        let mut map = map();
+        move || {
+            map.seek(SeekFrom::Start(0)).expect("every mapping has a start");
+            for _ in 0..len {
+                map.write_byte(black_box(2)).expect("it is not behind the end");
+            }
+        }
+    });
+    write_index(ways, len);
+}
+
+fn read_index(ways: &mut Ways, len: usize) {
     ways.add(INDEX, || {
         let bytes = vec![1_u8; len];
         move || {
@@ -41,38 +74,6 @@ pub(super) fn read_byte(place: &Place, ways: &mut Ways) {
             }
         }
     });
-}
-
-/// `write_byte` through all bytes.
-pub(super) fn write_byte(place: &Place, ways: &mut Ways) {
-    let len = len(place);
-    ways.add(OURS, || {
-        let mut map = anonymous(len);
-        move || {
-            map.seek(SeekFrom::Start(0)).expect("every mapping has a start");
-            for _ in 0..len {
-                map.write_byte(black_box(2)).expect("it is not behind the end");
-            }
-        }
-    });
-    write_index(ways, len);
-}
-
-/// The same over a buffer: in the sandbox that is what [`write_byte`] is.
-pub(super) fn write_byte_buffered(place: &Place, ways: &mut Ways) {
-    let len = len(place);
-    ways.add(OURS, || {
-        let mut map = BufferedMmap::anonymous(len).expect("there is memory");
-        map[..].fill(1);
-        let mut map: BufferedMmap = map;
-        move || {
-            map.seek(SeekFrom::Start(0)).expect("every mapping has a start");
-            for _ in 0..len {
-                map.write_byte(black_box(2)).expect("it is not behind the end");
-            }
-        }
-    });
-    write_index(ways, len);
 }
 
 fn write_index(ways: &mut Ways, len: usize) {
@@ -97,12 +98,5 @@ pub(super) fn seek(place: &Place, ways: &mut Ways) {
             }
         }
     });
-    ways.add(INDEX, || {
-        let bytes = vec![1_u8; len];
-        move || {
-            for at in 0..len {
-                black_box(bytes[black_box(at)]);
-            }
-        }
-    });
+    read_index(ways, len);
 }

@@ -3,8 +3,8 @@
 use std::ptr::NonNull;
 
 use super::Buffered;
-use crate::backend::{Face, Storage};
 use crate::Result;
+use crate::backend::{Face, Storage};
 
 impl<S: Storage> Buffered<S> {
     /// The address of the first byte, once all are loaded.
