@@ -182,7 +182,9 @@ fn lines_longer_than_1_kib_are_whole<B: FileBackend>(scene: &mut Scene<B>) {
 fn lines_longer_than_64_kib_are_whole<B: FileBackend>(scene: &mut Scene<B>) {
     // An interpreter takes minutes for each.
     let lengths: &[usize] = if cfg!(miri) { &[64 << 10] } else { &[63 << 10, 64 << 10, 127 << 10] };
-    lengths.iter().for_each(|&len| lines_around(scene, len));
+    for &len in lengths {
+        lines_around(scene, len);
+    }
 }
 
 fn lines_longer_than_1_mib_are_whole<B: FileBackend>(scene: &mut Scene<B>) {
