@@ -8,8 +8,9 @@ use portable_mmap::Error;
 
 use crate::{FileBackend, Scene, describe};
 
-/// A multiple of the page size and of the granularity of every target, in bytes.
-pub const UNIT: usize = 64 << 10;
+/// A multiple of the page size and of the granularity of every target, in bytes. An interpreter, which runs the
+/// emulation alone, takes seconds for as many bytes: there it is a few pages.
+pub const UNIT: usize = if cfg!(miri) { 16 << 10 } else { 64 << 10 };
 
 /// The page of a buffer, in bytes.
 pub const PAGE: usize = 4096;
