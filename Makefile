@@ -239,25 +239,11 @@ crate: wasi harness ## compares the tests of a published crate, natively and on 
 
 # Its packages are a workspace of their own, where memmap2 is patched.
 COMPAT := --manifest-path compat/Cargo.toml --target-dir "$(TARGET)/compat"
-RUN_WASI := CARGO_TARGET_WASM32_WASIP1_RUNNER='$(HARNESS) run' CARGO_TARGET_WASM32_WASIP2_RUNNER='$(HARNESS) run'
-# What the emulation cannot do where it stands in for mappings on this machine: executable memory, locks, files that the
-# kernel vouches for, and changes that another mapping of the file sees before they are flushed.
-NOT_EMULATED := --exact $(addprefix --skip map::,advise jit_x86_anon jit_x86_file lock map_if_safe_regular_file \
-	map_if_safe_sealed_memfd map_if_safe_verity map_if_safe_with_offset)
-# The test programs open and close files by number: one test at a time.
-FACADE = -p "path+file://$(CURDIR)/compat/memmap2" -p upstream-tests
-FACADE_TESTS = --no-fail-fast --tests $(FACADE)
+FACADE := -p memmap2 -p upstream-tests
 
 .PHONY: facade-tests
-facade-tests: wasi harness ## runs memmap2's own tests and the façade's, natively and in wasmtime, and prints a table
-	@echo '== the tests of memmap2 and of the façade'
-	@mkdir -p "$(TARGET)/compat"; log="$(TARGET)/compat/tests.log"; : >"$$log"; \
-	column() { printf '%s\n' "@ $$1" >>"$$log"; shift; env RUST_TEST_THREADS=1 RUST_TEST_NOCAPTURE=0 "$$@" >>"$$log" 2>&1 || \
-		{ echo "@ FAILED" >>"$$log"; }; }; \
-	column native $(CARGO) test $(COMPAT) $(FACADE_TESTS); \
-	column emulated env RUSTFLAGS='--cfg memmap2_emulated' $(CARGO) test $(COMPAT)/emulated $(FACADE_TESTS) -- $(NOT_EMULATED); \
-	for target in $(WASI); do column "$${target#wasm32-}" env $(RUN_WASI) $(CARGO) test $(COMPAT) $(FACADE_TESTS) --target $$target; done; \
-	awk -f compat/table.awk "$$log" || { cat "$$log" >&2; exit 1; }
+facade-tests: wasi harness ## compares memmap2's own tests and the façade's alone: make facade-tests [FILTER=...]
+	@CARGO='$(CARGO)' "$(HARNESS)" compare --columns facade --filter '$(FILTER)' --target-dir "$(TARGET)"
 
 .PHONY: consumers
 consumers: wasi harness ## runs programs that map files through other crates, on WASI without and with the patch
@@ -286,7 +272,7 @@ api: wasi ## compares the façade's interface with memmap2's
 	printf '\n[workspace]\n' >>"$(TARGET)/upstream/Cargo.toml" && \
 	rustup run nightly cargo rustdoc --manifest-path "$(TARGET)/upstream/Cargo.toml" --target-dir "$(TARGET)/upstream" \
 		--features stable_deref_trait --lib -- $$json && \
-	rustup run nightly cargo rustdoc $(COMPAT)/api -p "path+file://$(CURDIR)/compat/memmap2" --features stable_deref_trait \
+	rustup run nightly cargo rustdoc $(COMPAT)/api -p memmap2 --features stable_deref_trait \
 		--target wasm32-wasip1 --lib -- $$json && \
 	$(CARGO) run $(COMPAT) -q -p api -- "$(TARGET)/upstream/doc/memmap2.json" \
 		"$(TARGET)/compat/api/wasm32-wasip1/doc/memmap2.json"

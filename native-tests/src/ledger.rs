@@ -3,12 +3,20 @@
 /// A case that does not hold in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exception {
-    /// The case's name.
+    /// The case's name; one that ends with a slash stands for all cases whose names begin so.
     pub case: &'static str,
     /// The column's name.
     pub column: &'static str,
     /// The property of the platform that makes it impossible.
     pub reason: &'static str,
+}
+
+impl Exception {
+    /// Whether it is one for the case of this name.
+    #[must_use]
+    pub fn covers(&self, case: &str) -> bool {
+        if self.case.ends_with('/') { case.starts_with(self.case) } else { case == self.case }
+    }
 }
 
 /// What decides which cases a column can hold: the backend, and the system or the host that serves its files.
@@ -26,6 +34,12 @@ pub enum Platform {
     Buffered,
     /// The emulation in Node's WASI.
     BufferedNode,
+    /// memmap2 itself, with its own tests and those of its façade.
+    Memmap2,
+    /// The façade's emulation on this machine.
+    Memmap2Emulated,
+    /// The façade's emulation on WASI.
+    Memmap2Wasi,
 }
 
 impl Platform {
@@ -53,6 +67,14 @@ struct Group {
     reason: &'static str,
     cases: &'static [&'static str],
 }
+
+/// Platforms of exceptions that are there only on some machines: a test that no column has needs none.
+const fn only(here: bool, platforms: &'static [Platform]) -> &'static [Platform] {
+    if here { platforms } else { &[] }
+}
+
+const LINUX: bool = cfg!(target_os = "linux");
+const X86: bool = cfg!(any(target_arch = "x86", target_arch = "x86_64"));
 
 /// All of them.
 const LEDGER: &[Group] = &[
@@ -118,5 +140,69 @@ const LEDGER: &[Group] = &[
         platforms: &[Platform::BufferedNode],
         reason: "Node's fd_fdstat_get does not tell that a file was opened for appending",
         cases: &["modes/a_file_open_for_reading_and_append_takes_no_changes"],
+    },
+    Group {
+        platforms: &[Platform::Memmap2],
+        reason: "these tests are about the emulation, and an operating system's mappings are none",
+        cases: &["emulation/"],
+    },
+    Group {
+        platforms: only(cfg!(target_pointer_width = "64"), &[Platform::Memmap2, Platform::Memmap2Emulated]),
+        reason: "the length of this test is too long for 32 bits, and not for 64",
+        cases: &["upstream/map::map_anon_len_overflow"],
+    },
+    Group {
+        platforms: only(cfg!(windows), &[Platform::Memmap2]),
+        reason: "Windows opens no directory",
+        cases: &["interface/a_directory_is_not_mapped"],
+    },
+    Group {
+        platforms: only(X86, &[Platform::Memmap2Emulated]),
+        reason: "a buffer is no executable memory",
+        cases: &["upstream/map::jit_x86_anon", "upstream/map::jit_x86_file"],
+    },
+    Group {
+        platforms: &[Platform::Memmap2Emulated],
+        reason: "nothing locks a buffer into memory",
+        cases: &["upstream/map::lock"],
+    },
+    Group {
+        platforms: only(LINUX, &[Platform::Memmap2Emulated]),
+        reason: "no kernel vouches for the bytes of a buffer, nor for its file while it is loaded",
+        cases: &[
+            "upstream/map::map_if_safe_regular_file",
+            "upstream/map::map_if_safe_sealed_memfd",
+            "upstream/map::map_if_safe_with_offset",
+        ],
+    },
+    Group {
+        platforms: only(X86, &[Platform::Memmap2Wasi]),
+        reason: "machine code of x86 is not executed in WebAssembly",
+        cases: &["upstream/map::jit_x86_anon", "upstream/map::jit_x86_file"],
+    },
+    Group {
+        platforms: only(cfg!(unix), &[Platform::Memmap2Wasi]),
+        reason: "memmap2 compiles these tests for unix alone: they call its C library",
+        cases: &["upstream/map::advise", "upstream/map::lock", "upstream/map::map_fd"],
+    },
+    Group {
+        platforms: only(LINUX, &[Platform::Memmap2Wasi]),
+        reason: "memmap2 compiles these tests for Linux alone: its calls, or its C library, are in them",
+        cases: &[
+            "upstream/map::advise_writes_unsafely",
+            "upstream/map::advise_writes_unsafely_to_part_of_map",
+            "upstream/map::map_if_safe_regular_file",
+            "upstream/map::map_if_safe_sealed_memfd",
+            "upstream/map::map_if_safe_verity",
+            "upstream/map::map_if_safe_with_offset",
+            "upstream/map::remap_grow",
+            "upstream/map::remap_shrink",
+            "upstream/map::remap_with_offset",
+        ],
+    },
+    Group {
+        platforms: &[Platform::Memmap2Wasi],
+        reason: "a guest sees no files of other packages, whose sources are compared here",
+        cases: &["copy/"],
     },
 ];

@@ -1,4 +1,4 @@
-//! A column: one way to run the suite's program.
+//! A column: one way to run the suite's program, or tests in its place.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::case::{Case, parse_list};
 use crate::child;
+use crate::package::cases::Tests;
 use crate::sandbox::{End, Report, Run, Sandbox};
 
 /// What the suite's program is called in a sandbox, and how it names the directory that it is given there.
@@ -31,6 +32,8 @@ enum Way {
     Guest { host: Vec<OsString>, program: PathBuf },
     /// A guest of wasmtime.
     Sandbox(Sandbox),
+    /// Another program than the suite's: tests of cargo's.
+    Tests(Tests),
 }
 
 /// With this exit code another host of WASI says that its guest has trapped: that of a program that SIGABRT has ended.
@@ -77,6 +80,12 @@ impl Column {
         Self::new(name, Way::Sandbox(sandbox))
     }
 
+    /// A column of tests, which have limits of their own.
+    #[must_use]
+    pub fn tests(name: &str, tests: Tests) -> Self {
+        Self::new(name, Way::Tests(tests))
+    }
+
     fn new(name: &str, way: Way) -> Self {
         Self { name: name.to_owned(), way, patience: 1, aborted: None }
     }
@@ -120,6 +129,7 @@ impl Column {
             Way::Sandbox(sandbox) => sandbox
                 .run(&Run::new(GUEST.0).args(["list"]).time(limits.time).memory(limits.memory))
                 .map_err(|error| format!("{error:#}"))?,
+            Way::Tests(tests) => return tests.list(),
         };
         if report.end != End::Exited(0) {
             let stderr = String::from_utf8_lossy(&report.stderr);
@@ -159,6 +169,7 @@ impl Column {
                     .time(limits.time);
                 sandbox.run(&run).map_err(|error| format!("{error:#}"))?
             }
+            Way::Tests(tests) => tests.run(case)?,
         };
         if let (End::Exited(code), Some(aborted)) = (&report.end, self.aborted)
             && *code == aborted

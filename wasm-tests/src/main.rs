@@ -23,10 +23,10 @@ wasm-tests suite --native PROGRAM --wasip1 WASM --wasip2 WASM [--filter TEXT] [-
 
 wasm-tests compare [--columns KEYS] [--filter TEXT] [--out DIR] [--target-dir DIR] [--no-build]
                    [--program NAME] [--jobs N] [--time SECONDS]
-    Builds the suite's program for each column and runs it there: in the directory of the workspace. --columns demands
-    columns by their keys, `ci` or `all`; without it every column that can run here does. Writes report.html,
-    report.json and junit.xml. Succeeds only if every column that was demanded has run every case with one and the same
-    transcript.
+    Builds the suite's program for each column and runs it there: in the directory of the workspace. The columns of the
+    façade run memmap2's own tests and the façade's instead. --columns demands columns by their keys, `suite`, `facade`,
+    `ci` or `all`; without it every column that can run here does. Writes report.html, report.json and junit.xml.
+    Succeeds only if every column that was demanded has run every case with one and the same transcript.
 
 wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--env NAME[=VALUE]]...
                [--time SECONDS] [--memory MIB] WASM [ARGUMENT]...

@@ -1,10 +1,11 @@
-//! The results of the suite as text: what failed and how, the ledger, and the table.
+//! The results of the suite as text: what failed and how, the ledger, and the table; and how far a run has come.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use indicatif::{ProgressBar, ProgressStyle};
 use native_tests::ledger::Exception;
 
 use crate::calls::{HostCalls, Stretch};
@@ -16,7 +17,8 @@ pub fn render(results: &Results, ledger: &[Exception]) -> String {
     let mut text = failures(results, |_, _| None);
     text.push_str(&exceptions(ledger));
     _ = writeln!(text, "{}", columns(results));
-    text.push_str(&closing(results));
+    text.push_str(&not_in_the_table(results));
+    text.push_str(&counts(results.passed(), results.failed()));
     text
 }
 
@@ -43,14 +45,18 @@ pub(crate) fn failures(results: &Results, again: impl Fn(&str, usize) -> Option<
     text
 }
 
-/// What stands below the table: what was not counted and not run, and the count of it all.
-pub(crate) fn closing(results: &Results) -> String {
+/// What was not counted and not run.
+pub(crate) fn not_in_the_table(results: &Results) -> String {
     let mut text = uncounted(results);
     if results.left_out > 0 {
         _ = writeln!(text, "The filter left out {} cases.", results.left_out);
     }
-    _ = writeln!(text, "{} passed, {} failed", results.passed(), results.failed());
     text
+}
+
+/// The count of it all, the last line.
+pub(crate) fn counts(passed: usize, failed: usize) -> String {
+    format!("{passed} passed, {failed} failed\n")
 }
 
 /// The ledger of exceptions.
@@ -108,6 +114,12 @@ pub(crate) fn columns(results: &Results) -> Table {
     }
     align_right(&mut table, 1);
     table
+}
+
+/// The progress of so many runs, silent where the output is not a terminal.
+pub(crate) fn progress(count: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{elapsed} {bar:30} {pos}/{len} {wide_msg}");
+    ProgressBar::new(count as u64).with_style(style.expect("the template is one"))
 }
 
 /// Aligns the columns from `first` on as numbers are.

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use native_tests::ledger::Exception;
 
 use crate::calls::HostCalls;
 use crate::case::Case;
 use crate::column::{Column, Limits};
 use crate::files;
+use crate::report;
 use crate::verdict::{Failure, compare, judge};
 
 /// What to run, and how.
@@ -105,9 +105,21 @@ impl Results {
     }
 }
 
+/// What is wrong where nothing is run.
+pub(crate) const NO_CASE: &str = "there is no case to run";
+
 /// Runs the suite: every case that any column lists, on every column, each in a fresh directory.
 #[must_use]
 pub fn run(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
+    let mut results = run_what_is_there(columns, plan, ledger);
+    if results.cases.is_empty() {
+        results.problems.push(NO_CASE.to_owned());
+    }
+    results
+}
+
+/// As [`run`], where it is no failure that the filter leaves no case.
+pub(crate) fn run_what_is_there(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
     let mut problems = Vec::new();
     let lists: Vec<Vec<Case>> = columns
         .iter()
@@ -119,10 +131,6 @@ pub fn run(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
         })
         .collect();
     let (cases, left_out) = merge(&lists, plan.filter.as_deref());
-    if cases.is_empty() {
-        problems.push("there is no case to run".to_owned());
-    }
-
     let cells = run_cells(columns, &lists, &cases, plan);
     let mut cells = cells.into_iter();
     let cases = cases
@@ -149,9 +157,7 @@ fn merge(lists: &[Vec<Case>], filter: Option<&str>) -> (Vec<Case>, usize) {
 /// Runs each case on each column: all columns of the first case, then of the second.
 fn run_cells(columns: &[Column], lists: &[Vec<Case>], cases: &[Case], plan: &Plan) -> Vec<Cell> {
     let count = cases.len() * columns.len();
-    let progress = ProgressBar::new(count as u64);
-    let style = ProgressStyle::with_template("{elapsed} {bar:30} {pos}/{len} {wide_msg}");
-    progress.set_style(style.expect("the template is one"));
+    let progress = report::progress(count);
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(count));
     std::thread::scope(|scope| {
@@ -216,7 +222,7 @@ fn settle(results: &mut Results, ledger: &[Exception], lists: &[Vec<Case>], filt
         let exceptions: Vec<Option<&'static str>> = results
             .columns
             .iter()
-            .map(|column| ledger.iter().find(|e| e.case == case.name && e.column == column).map(|e| e.reason))
+            .map(|column| ledger.iter().find(|e| e.covers(&case.name) && e.column == column).map(|e| e.reason))
             .collect();
         // The measure is the first column that ended as it should and is not known to differ.
         let reference = case.cells.iter().zip(&exceptions).position(|(cell, e)| cell.failure.is_none() && e.is_none());
@@ -235,9 +241,9 @@ fn settle(results: &mut Results, ledger: &[Exception], lists: &[Vec<Case>], filt
         }
     }
     // A filtered run judges what it asked for alone.
-    for Exception { case, .. } in ledger.iter().filter(|e| filter.is_none_or(|filter| e.case.contains(filter))) {
-        if !lists.iter().flatten().any(|listed| listed.name == *case) {
-            results.problems.push(format!("the ledger excepts {case}, which no column has"));
+    for exception in ledger.iter().filter(|e| filter.is_none_or(|filter| e.case.contains(filter))) {
+        if !lists.iter().flatten().any(|listed| exception.covers(&listed.name)) {
+            results.problems.push(format!("the ledger excepts {}, which no column has", exception.case));
         }
     }
 }

@@ -1,8 +1,40 @@
-//! The columns of the comparison: what each is, and which of them are asked for.
+//! The columns of the comparison: what each is, what it has to say about which subject, and which are asked for.
 
 use native_tests::ledger::Platform;
 
-/// One column: a way to build the suite's program and to run it.
+/// What is compared: columns of one subject have the same cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The library, with the cases of its suite.
+    Library,
+    /// The façade of memmap2, with memmap2's own tests and its own.
+    Facade,
+}
+
+impl Subject {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 2] = [Self::Library, Self::Facade];
+
+    /// What programs call it: the word for its columns in `--columns` too.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Library => "suite",
+            Self::Facade => "facade",
+        }
+    }
+
+    /// What reports call its cases.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Library => "The suite of portable-mmap",
+            Self::Facade => "The tests of memmap2 and of its façade",
+        }
+    }
+}
+
+/// One column: a way to build the suite's program, or tests, and to run them.
 #[derive(Debug)]
 pub struct Definition {
     /// What `--columns` calls it.
@@ -49,6 +81,13 @@ pub enum Host {
     },
     /// As a program of Windows, under Wine.
     Wine,
+    /// The tests of the façade instead of the suite: here, or compiled for a target of WASI in wasmtime.
+    Facade {
+        /// A target of WASI.
+        target: Option<&'static str>,
+        /// Whether the emulation stands in for mappings where there are some.
+        emulated: bool,
+    },
 }
 
 const MAPPED: Option<&str> = Some("mapped");
@@ -63,6 +102,11 @@ const AARCH64: Host = Host::Linux {
 const S390X: Host =
     Host::Linux { target: "s390x-unknown-linux-gnu", linker: "s390x-linux-gnu-gcc", emulator: Some("qemu-s390x") };
 const I686: Host = Host::Linux { target: "i686-unknown-linux-gnu", linker: "i686-linux-gnu-gcc", emulator: None };
+
+const FACADE: Host = Host::Facade { target: None, emulated: false };
+const FACADE_EMULATED: Host = Host::Facade { target: None, emulated: true };
+const FACADE_WASIP1: Host = Host::Facade { target: Some("wasm32-wasip1"), emulated: false };
+const FACADE_WASIP2: Host = Host::Facade { target: Some("wasm32-wasip2"), emulated: false };
 
 /// All columns, in the order of tables. A case is measured by the first that holds it.
 pub const COLUMNS: &[Definition] = &[
@@ -186,7 +230,55 @@ pub const COLUMNS: &[Definition] = &[
         host: Host::Wine,
         patience: 8,
     },
+    Definition {
+        key: "memmap2",
+        name: "memmap2 native",
+        what: "this machine, memmap2 itself",
+        ci: true,
+        platform: Platform::Memmap2,
+        backend: None,
+        host: FACADE,
+        patience: 1,
+    },
+    Definition {
+        key: "memmap2-emulated",
+        name: "memmap2 emulated",
+        what: "this machine, the emulation in the place of its mappings",
+        ci: true,
+        platform: Platform::Memmap2Emulated,
+        backend: None,
+        host: FACADE_EMULATED,
+        patience: 1,
+    },
+    Definition {
+        key: "memmap2-wasip1",
+        name: "memmap2 wasip1",
+        what: "WASI Preview 1 in wasmtime",
+        ci: true,
+        platform: Platform::Memmap2Wasi,
+        backend: None,
+        host: FACADE_WASIP1,
+        patience: 1,
+    },
+    Definition {
+        key: "memmap2-wasip2",
+        name: "memmap2 wasip2",
+        what: "WASI Preview 2, a component, in wasmtime",
+        ci: true,
+        platform: Platform::Memmap2Wasi,
+        backend: None,
+        host: FACADE_WASIP2,
+        patience: 1,
+    },
 ];
+
+impl Definition {
+    /// What it is a column of.
+    #[must_use]
+    pub fn subject(&self) -> Subject {
+        if matches!(self.host, Host::Facade { .. }) { Subject::Facade } else { Subject::Library }
+    }
+}
 
 /// Which columns to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,8 +290,9 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// Reads keys with spaces or commas between them. `ci` stands for those of continuous integration, `all` for all,
-    /// and nothing for those that can run. A number is nothing: shells export the width of the terminal as `COLUMNS`.
+    /// Reads keys with spaces or commas between them. `ci` stands for those of continuous integration, the key of a
+    /// subject for its own, `all` for all, and nothing for those that can run. A number is nothing: shells export the
+    /// width of the terminal as `COLUMNS`.
     ///
     /// # Errors
     ///
@@ -209,10 +302,12 @@ impl Selection {
         let words = text.split([' ', ',', '\t', '\n']).filter(|word| word.contains(|c: char| !c.is_ascii_digit()));
         for word in words {
             let before = demanded.len();
-            demanded.extend(COLUMNS.iter().filter(|c| word == "all" || word == c.key || word == "ci" && c.ci));
+            let of_several = |c: &Definition| word == "all" || word == "ci" && c.ci || word == c.subject().key();
+            demanded.extend(COLUMNS.iter().filter(|c| word == c.key || of_several(c)));
             if demanded.len() == before {
                 let keys: Vec<&str> = COLUMNS.iter().map(|column| column.key).collect();
-                return Err(format!("there is no column {word:?}: there are ci, all, {}", keys.join(", ")));
+                let groups = Subject::ALL.map(Subject::key).join(", ");
+                return Err(format!("there is no column {word:?}: there are ci, all, {groups}, {}", keys.join(", ")));
             }
         }
         if demanded.is_empty() {
@@ -249,9 +344,13 @@ mod tests {
     fn columns_are_asked_for_by_key_and_keep_their_order() {
         assert_eq!(keys("wasip2 mapped"), ["mapped", "wasip2"]);
         assert_eq!(keys("node,wasip1,node"), ["wasip1", "node"]);
-        assert_eq!(keys("ci"), ["mapped", "buffered", "wasip1", "simd128", "wasip2", "node"]);
+        let facade = ["memmap2", "memmap2-emulated", "memmap2-wasip1", "memmap2-wasip2"];
+        assert_eq!(keys("facade"), facade);
+        assert_eq!(keys("ci"), [&["mapped", "buffered", "wasip1", "simd128", "wasip2", "node"][..], &facade].concat());
+        assert_eq!(keys("suite memmap2").len(), COLUMNS.len() - 3);
         assert_eq!(keys("all").len(), COLUMNS.len());
-        assert!(Selection::parse("mapped wasip3").unwrap_err().contains("\"wasip3\": there are ci, all, mapped, "));
+        let refused = Selection::parse("mapped wasip3").unwrap_err();
+        assert!(refused.contains("\"wasip3\": there are ci, all, suite, facade, mapped, "), "{refused}");
     }
 
     #[test]

@@ -6,28 +6,19 @@ use std::time::{Duration, UNIX_EPOCH};
 use native_tests::counts::{Kind, Tally};
 use serde_json::{Map, Value, json};
 
-use super::{Absent, Comparison, state};
+use super::{Absent, Comparison, Section, state};
 use crate::suite::CaseResults;
 use crate::verdict::Failure;
 
 /// The version of the schema: another one where something that was there has changed its place or its meaning.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The whole report.
 #[must_use]
 pub fn report(comparison: &Comparison) -> Value {
-    let results = &comparison.results;
     let mut transcripts = Transcripts::default();
-    let cases: Vec<Value> = results
-        .cases
-        .iter()
-        .map(|case| {
-            let cells = comparison.ran.iter().enumerate().map(|(index, definition)| {
-                (definition.key.to_owned(), value_of_cell(comparison, case, index, &mut transcripts))
-            });
-            json!({ "name": case.name, "cells": cells.collect::<Map<_, _>>() })
-        })
-        .collect();
+    let sections: Vec<Value> =
+        comparison.sections.iter().map(|section| value_of_section(section, &mut transcripts)).collect();
     let started = comparison.started.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
     json!({
         "schema": "portable-mmap/compare",
@@ -35,23 +26,40 @@ pub fn report(comparison: &Comparison) -> Value {
         "started": started,
         "seconds": seconds(comparison.elapsed),
         "filter": comparison.filter,
-        "left_out": results.left_out,
         "passed": comparison.passed(),
-        "counts": { "passed": results.passed(), "failed": results.failed() },
-        "columns": columns(comparison),
-        "problems": results.problems,
-        "ledger": comparison.ledger.iter().map(|exception| json!({
-            "case": exception.case, "column": key(comparison, exception.column), "reason": exception.reason,
-        })).collect::<Vec<_>>(),
-        "cases": cases,
+        "counts": { "passed": comparison.passes(), "failed": comparison.failed() },
+        "sections": sections,
         "transcripts": transcripts.all,
     })
 }
 
+fn value_of_section<'r>(section: &'r Section, transcripts: &mut Transcripts<'r>) -> Value {
+    let results = &section.results;
+    let cases = results.cases.iter().map(|case| {
+        let cells =
+            section.ran.iter().enumerate().map(|(index, definition)| {
+                (definition.key.to_owned(), value_of_cell(section, case, index, transcripts))
+            });
+        json!({ "name": case.name, "cells": cells.collect::<Map<_, _>>() })
+    });
+    let cases: Vec<Value> = cases.collect();
+    json!({
+        "subject": section.subject.key(),
+        "title": section.subject.title(),
+        "left_out": results.left_out,
+        "columns": columns(section),
+        "problems": results.problems,
+        "ledger": section.ledger.iter().map(|exception| json!({
+            "case": exception.case, "column": key(section, exception.column), "reason": exception.reason,
+        })).collect::<Vec<_>>(),
+        "cases": cases,
+    })
+}
+
 /// Columns that have run and then those that have not.
-fn columns(comparison: &Comparison) -> Vec<Value> {
-    let ran = comparison.ran.iter().enumerate().map(|(index, definition)| {
-        let cells = || comparison.results.cases.iter().map(|case| &case.cells[index]);
+fn columns(section: &Section) -> Vec<Value> {
+    let ran = section.ran.iter().enumerate().map(|(index, definition)| {
+        let cells = || section.results.cases.iter().map(|case| &case.cells[index]);
         let count = |wanted: &str| cells().filter(|cell| state(cell) == wanted).count();
         let time = cells().map(|cell| cell.time).sum();
         let tallies: Vec<&Tally> = cells().filter_map(|cell| Some(&cell.calls.as_ref()?.total)).collect();
@@ -62,7 +70,7 @@ fn columns(comparison: &Comparison) -> Vec<Value> {
             "calls": if tallies.is_empty() { Value::Null } else { kinds(&tallies) },
         })
     });
-    let absent = comparison.absent.iter().map(|Absent { definition, reason }| {
+    let absent = section.absent.iter().map(|Absent { definition, reason }| {
         json!({
             "key": definition.key, "name": definition.name, "what": definition.what, "state": "absent",
             "reason": reason,
@@ -71,12 +79,12 @@ fn columns(comparison: &Comparison) -> Vec<Value> {
     ran.chain(absent).collect()
 }
 
-fn key<'c>(comparison: &Comparison, name: &'c str) -> &'c str {
-    comparison.ran.iter().find(|definition| definition.name == name).map_or(name, |definition| definition.key)
+fn key<'c>(section: &Section, name: &'c str) -> &'c str {
+    section.ran.iter().find(|definition| definition.name == name).map_or(name, |definition| definition.key)
 }
 
 fn value_of_cell<'r>(
-    comparison: &Comparison,
+    section: &Section,
     case: &'r CaseResults,
     column: usize,
     transcripts: &mut Transcripts<'r>,
@@ -89,13 +97,13 @@ fn value_of_cell<'r>(
     });
     if let Some(failure) = &cell.failure {
         value["failure"] = json!({ "kind": failure.kind(), "text": failure.to_string() });
-        value["failure"]["again"] = json!(comparison.again(&case.name, column));
+        value["failure"]["again"] = json!(section.again(&case.name, column));
         if let Some(seed) = cell.seed() {
             value["failure"]["seed"] = json!(seed);
         }
         if let Failure::Differs(difference) = failure {
             value["failure"]["difference"] = json!({
-                "reference": key(comparison, &difference.reference), "line": difference.line + 1,
+                "reference": key(section, &difference.reference), "line": difference.line + 1,
                 "before": difference.before, "theirs": difference.theirs, "ours": difference.ours,
             });
         }

@@ -12,27 +12,31 @@ use crate::suite::Cell;
 ///
 /// A writer of XML that fails, which has no reason to.
 pub fn report(comparison: &Comparison) -> Result<String, SerializeError> {
-    let results = &comparison.results;
     let mut report = Report::new("comparison across targets");
     report.set_time(comparison.elapsed);
-    for (index, definition) in comparison.ran.iter().enumerate() {
-        let mut suite = TestSuite::new(definition.name);
-        suite.set_time(results.cases.iter().map(|case| case.cells[index].time).sum());
-        suite.add_test_cases(results.cases.iter().map(|case| {
-            let again = || comparison.again(&case.name, index);
-            let mut test = TestCase::new(case.name.as_str(), status(&case.cells[index], again));
-            test.set_classname(definition.key).set_time(case.cells[index].time);
-            test
+    for section in &comparison.sections {
+        report.add_test_suites(section.ran.iter().enumerate().map(|(index, definition)| {
+            let cases = &section.results.cases;
+            let mut suite = TestSuite::new(definition.name);
+            suite.set_time(cases.iter().map(|case| case.cells[index].time).sum());
+            suite.add_test_cases(cases.iter().map(|case| {
+                let again = || section.again(&case.name, index);
+                let mut test = TestCase::new(case.name.as_str(), status(&case.cells[index], again));
+                test.set_classname(definition.key).set_time(case.cells[index].time);
+                test
+            }));
+            suite
         }));
-        report.add_test_suite(suite);
     }
     let mut beside = TestSuite::new("columns");
-    beside.add_test_cases(comparison.absent.iter().map(|Absent { definition, reason }| {
+    let absent = comparison.sections.iter().flat_map(|section| &section.absent);
+    beside.add_test_cases(absent.map(|Absent { definition, reason }| {
         let mut status = TestCaseStatus::skipped();
         status.set_message(reason.as_str());
         TestCase::new(definition.name, status)
     }));
-    beside.add_test_cases(results.problems.iter().enumerate().map(|(index, problem)| {
+    let problems = comparison.sections.iter().flat_map(|section| &section.results.problems);
+    beside.add_test_cases(problems.enumerate().map(|(index, problem)| {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status.set_message(problem.as_str());
         TestCase::new(format!("problem {}", index + 1), status)

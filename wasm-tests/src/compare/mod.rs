@@ -1,6 +1,8 @@
-//! The comparison across targets: the suite on every column that there is, and reports of it.
+//! The comparison across targets: the suite, and the tests of the façade, on every column that there is; and reports of
+//! it.
 //!
 //! - [`columns`] names the columns and reads which are asked for; [`workshop`] builds them and finds what runs them.
+//!   Those of one [`Subject`] are compared with each other.
 //! - [`suite`] runs and judges. What is demanded and cannot run is a failure here.
 //! - [`json`], [`junit`] and [`html`] write down what came of it, for programs, for CI systems and for people.
 
@@ -18,11 +20,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use native_tests::ledger::Exception;
 
-use crate::column::Column;
 use crate::report;
-use crate::suite::{self, Cell, Results};
+use crate::suite::{self, Cell, NO_CASE, Results};
 use crate::verdict::Failure;
-use columns::{Definition, Selection};
+use columns::{Definition, Selection, Subject};
 use workshop::{Missing, Workshop};
 
 /// What the reports are called: the page, the report for programs, and that for CI systems.
@@ -50,9 +51,11 @@ pub struct Absent {
     pub reason: String,
 }
 
-/// What came of it all.
+/// What came of the columns of one subject.
 #[derive(Debug)]
-pub struct Comparison {
+pub struct Section {
+    /// What was compared.
+    pub subject: Subject,
     /// The columns that have run, as in [`Results::columns`].
     pub ran: Vec<&'static Definition>,
     /// The columns that have not.
@@ -61,6 +64,13 @@ pub struct Comparison {
     pub results: Results,
     /// The exceptions of the columns that have run.
     pub ledger: Vec<Exception>,
+}
+
+/// What came of it all.
+#[derive(Debug)]
+pub struct Comparison {
+    /// The subjects that have columns, at least one.
+    pub sections: Vec<Section>,
     /// Which cases were asked for.
     pub filter: Option<String>,
     /// When it began.
@@ -82,16 +92,33 @@ pub fn clear(dir: &Path) -> io::Result<()> {
     })
 }
 
-/// Builds the columns and runs the suite on them. The building is told on standard error, if `plan` has it.
+/// Builds the columns and runs the cases on them. The building is told on standard error, if `plan` has it.
 #[must_use]
 pub fn run(plan: &Plan) -> Comparison {
-    let started = SystemTime::now();
+    let (started, mut elapsed, mut sections) = (SystemTime::now(), Duration::ZERO, Vec::new());
+    for subject in Subject::ALL {
+        if plan.selection.columns().any(|column| column.subject() == subject) {
+            let (section, time) = run_section(subject, plan);
+            sections.push(section);
+            elapsed += time;
+        }
+    }
+    if sections.iter().all(|section| section.results.cases.is_empty()) {
+        // Of all subjects alike; it stands with the first.
+        sections[0].results.problems.push(NO_CASE.to_owned());
+    }
+    Comparison { sections, filter: plan.suite.filter.clone(), started, elapsed }
+}
+
+/// Builds the columns of a subject, and runs its cases on those that are ready: how long that took is answered too. Each
+/// column has the exceptions of its platform, and no other's.
+fn run_section(subject: Subject, plan: &Plan) -> (Section, Duration) {
     let (mut ran, mut columns, mut absent, mut problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for definition in plan.selection.columns() {
+    for definition in plan.selection.columns().filter(|column| column.subject() == subject) {
         if plan.workshop.build {
             eprintln!("== {}: {}", definition.name, definition.what);
         }
-        match plan.workshop.column(definition) {
+        match plan.workshop.column(definition, plan.suite.limits) {
             Ok(column) => {
                 ran.push(definition);
                 columns.push(column);
@@ -103,10 +130,11 @@ pub fn run(plan: &Plan) -> Comparison {
             }
         }
     }
-    let comparison = compare(&ran, &columns, &plan.suite, started);
-    let mut results = comparison.results;
+    let ledger: Vec<Exception> = ran.iter().flat_map(|column| column.platform.exceptions(column.name)).collect();
+    let begun = Instant::now();
+    let mut results = suite::run_what_is_there(&columns, &plan.suite, &ledger);
     results.problems.splice(0..0, problems);
-    Comparison { absent, results, ..comparison }
+    (Section { subject, ran, absent, results, ledger }, begun.elapsed())
 }
 
 /// A column that cannot run is a failure where it was demanded, and always where all that it needs is there.
@@ -117,22 +145,7 @@ fn problem(definition: &Definition, missing: &Missing, demanded: bool) -> Option
     }
 }
 
-/// Runs the suite on columns that are ready. Each has the exceptions of its platform, and no other column's.
-fn compare(ran: &[&'static Definition], columns: &[Column], plan: &suite::Plan, started: SystemTime) -> Comparison {
-    let ledger: Vec<Exception> = ran.iter().flat_map(|column| column.platform.exceptions(column.name)).collect();
-    let begun = Instant::now();
-    let results = suite::run(columns, plan, &ledger);
-    let filter = plan.filter.clone();
-    Comparison { ran: ran.to_vec(), absent: Vec::new(), results, ledger, filter, started, elapsed: begun.elapsed() }
-}
-
-impl Comparison {
-    /// Whether every column that was demanded has run every case, with one and the same transcript.
-    #[must_use]
-    pub fn passed(&self) -> bool {
-        self.results.failed() == 0
-    }
-
+impl Section {
     /// The command that runs a case again on one of the columns that have run, and on the one that it was compared
     /// with.
     #[must_use]
@@ -146,11 +159,9 @@ impl Comparison {
         format!("make compare COLUMNS='{}' FILTER='{case}'", keys.join(" "))
     }
 
-    /// All of it for a terminal.
-    #[must_use]
-    pub fn render(&self) -> String {
-        let mut text = report::failures(&self.results, |case, column| Some(self.again(case, column)));
-        text.push_str(&report::exceptions(&self.ledger));
+    /// The table, and what is not in it.
+    fn render(&self) -> String {
+        let mut text = String::new();
         let mut table = report::columns(&self.results);
         for Absent { definition, .. } in &self.absent {
             table.add_row([definition.name, "absent"]);
@@ -159,7 +170,41 @@ impl Comparison {
         for Absent { definition, reason } in &self.absent {
             _ = writeln!(text, "{} ({}) is absent: {reason}", definition.name, definition.key);
         }
-        text.push_str(&report::closing(&self.results));
+        text.push_str(&report::not_in_the_table(&self.results));
+        text
+    }
+}
+
+impl Comparison {
+    /// Whether every column that was demanded has run every case, with one and the same transcript.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.failed() == 0
+    }
+
+    /// How many cells passed.
+    fn passes(&self) -> usize {
+        self.sections.iter().map(|section| section.results.passed()).sum()
+    }
+
+    /// How many cells failed, and what else is wrong.
+    fn failed(&self) -> usize {
+        self.sections.iter().map(|section| section.results.failed()).sum()
+    }
+
+    /// All of it for a terminal.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        for section in &self.sections {
+            text.push_str(&report::failures(&section.results, |case, column| Some(section.again(case, column))));
+        }
+        let ledger: Vec<Exception> = self.sections.iter().flat_map(|section| section.ledger.iter().copied()).collect();
+        text.push_str(&report::exceptions(&ledger));
+        for section in &self.sections {
+            _ = write!(text, "{}\n{}", section.subject.title(), section.render());
+        }
+        text.push_str(&report::counts(self.passes(), self.failed()));
         text
     }
 
@@ -193,9 +238,9 @@ mod tests {
 
     use serde_json::Value;
 
-    use super::columns::{COLUMNS, Definition};
+    use super::columns::{COLUMNS, Definition, Subject};
     use super::workshop::Missing;
-    use super::{Absent, Comparison, json, junit, problem};
+    use super::{Absent, Comparison, Section, json, junit, problem};
     use crate::suite::{CaseResults, Cell, Results};
     use crate::verdict::{Failure, compare};
 
@@ -219,13 +264,14 @@ mod tests {
             left_out: 0,
         };
         let absent = vec![Absent { definition: column("node"), reason: "there is no `node`".into() }];
+        let section = Section { subject: Subject::Library, ran, absent, results, ledger: Vec::new() };
         let (started, elapsed) = (SystemTime::now(), Duration::from_secs(2));
-        Comparison { ran, absent, results, ledger: Vec::new(), filter: None, started, elapsed }
+        Comparison { sections: vec![section], filter: None, started, elapsed }
     }
 
     fn differing() -> Comparison {
         let mut comparison = comparison(cell(&["seed = 7", "a", "seed = 8", "x", "seed = 9"]));
-        let cells = &mut comparison.results.cases[0].cells;
+        let cells = &mut comparison.sections[0].results.cases[0].cells;
         let difference = compare("native Mapped", &cells[0].transcript, &cells[1].transcript).unwrap();
         cells[1].failure = Some(Failure::Differs(difference));
         comparison
@@ -248,8 +294,8 @@ mod tests {
         assert!(comparison.passed());
         assert_eq!(report["passed"], true);
         assert_eq!(report["transcripts"].as_array().unwrap().len(), 1);
-        assert_eq!(report["columns"][2]["state"], "absent");
-        assert_eq!(report["columns"][0]["seconds"], 1.5);
+        assert_eq!(report["sections"][0]["columns"][2]["state"], "absent");
+        assert_eq!(report["sections"][0]["columns"][0]["seconds"], 1.5);
         let text = comparison.render();
         assert!(text.contains("wasip1 Node (node) is absent: there is no `node`\n2 passed, 0 failed\n"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
@@ -267,13 +313,13 @@ mod tests {
         let text = comparison.render();
         assert!(text.contains(&format!("    with the seed 8\n    again: {again}\n")), "{text}");
         let report = json::report(&comparison);
-        let failure = &report["cases"][0]["cells"]["wasip1"]["failure"];
+        let failure = &report["sections"][0]["cases"][0]["cells"]["wasip1"]["failure"];
         assert_eq!((&failure["seed"], &failure["again"]), (&"8".into(), &again.into()));
         assert_eq!(
             (&failure["difference"]["line"], &failure["difference"]["reference"]),
             (&4.into(), &"mapped".into())
         );
-        assert_eq!(report["cases"][0]["cells"]["mapped"]["failure"], Value::Null);
+        assert_eq!(report["sections"][0]["cases"][0]["cells"]["mapped"]["failure"], Value::Null);
         let junit = junit::report(&comparison).unwrap();
         assert!(junit.contains("failures=\"1\"") && junit.contains("with the seed 8"), "{junit}");
     }
@@ -281,9 +327,9 @@ mod tests {
     #[test]
     fn an_exception_is_no_failure_and_tells_its_reason() {
         let mut comparison = differing();
-        comparison.results.cases[0].cells[1].excepted = Some("the platform is like that");
+        comparison.sections[0].results.cases[0].cells[1].excepted = Some("the platform is like that");
         assert!(comparison.passed());
-        let cell = &json::report(&comparison)["cases"][0]["cells"]["wasip1"];
+        let cell = &json::report(&comparison)["sections"][0]["cases"][0]["cells"]["wasip1"];
         assert_eq!((&cell["state"], &cell["reason"]), (&"excepted".into(), &"the platform is like that".into()));
         let junit = junit::report(&comparison).unwrap();
         assert!(junit.contains("<skipped message=\"the platform is like that\"/>"), "{junit}");

@@ -1,8 +1,15 @@
 "use strict";
 
 const report = JSON.parse(document.getElementById("report").textContent);
-const ran = report.columns.filter((column) => column.state === "ran");
-const byKey = new Map(report.columns.map((column) => [column.key, column]));
+/** What is compared with each other: the columns that ran, the elements that show it, and its cases by groups. */
+const sections = report.sections.map((section) => ({
+  ...section,
+  ran: section.columns.filter((column) => column.state === "ran"),
+  element: document.getElementById("section").content.firstElementChild.cloneNode(true),
+  groups: new Map(),
+}));
+const all = (field) => sections.flatMap((section) => section[field]);
+const byKey = new Map(all("columns").map((column) => [column.key, column]));
 
 /** Equal lines before the first difference, and lines after it, that are shown at first. */
 const BEFORE = 3, AFTER = 12;
@@ -35,21 +42,25 @@ function showVerdict() {
   const verdict = document.getElementById("verdict");
   verdict.className = report.passed ? "passed" : "failed";
   verdict.dataset.passed = report.passed;
-  const excepted = ran.reduce((sum, column) => sum + column.excepted, 0);
+  const excepted = all("ran").reduce((sum, column) => sum + column.excepted, 0);
   const but = excepted === 0 ? "" : `, but for ${some(excepted, "exception")} of the ledger`;
   verdict.textContent = report.passed
-    ? `Passed: ${some(report.cases.length, "case")} on ${some(ran.length, "column")}, with equal transcripts${but}`
+    ? `Passed: ${some(all("cases").length, "case")} on ${some(all("ran").length, "column")}, `
+      + `with equal transcripts${but}`
     : `Failed: ${some(report.counts.failed, "failure")}, and ${number(report.counts.passed)} passed`;
   const begun = new Date(report.started * 1000).toLocaleString();
   const about = [`Begun ${begun}`, `the cases took ${duration(report.seconds)}`];
-  if (report.filter !== null) about.push(`only “${report.filter}”, which left out ${some(report.left_out, "case")}`);
+  if (report.filter !== null) {
+    const leftOut = sections.reduce((sum, section) => sum + section.left_out, 0);
+    about.push(`only “${report.filter}”, which left out ${some(leftOut, "case")}`);
+  }
   document.getElementById("about").textContent = `${about.join("; ")}.`;
   const problems = document.getElementById("problems");
-  problems.hidden = report.problems.length === 0;
-  problems.querySelector("ul").append(...report.problems.map((problem) => make("li", {}, problem)));
+  problems.hidden = all("problems").length === 0;
+  problems.querySelector("ul").append(...all("problems").map((problem) => make("li", {}, problem)));
 }
 
-function showColumns() {
+function showColumns({ columns, element }) {
   const counts = ["cases", "passed", "failed", "excepted"];
   const calls = [["reads", number], ["bytes_read", bytes], ["writes", number], ["bytes_written", bytes],
     ["syncs", number], ["stats", number]];
@@ -57,7 +68,7 @@ function showColumns() {
   const heads = ["Column", ...counts.map(title), "Time", ...calls.map(([name]) => title(name))];
   const head = make("tr", {}, ...heads.map((text, index) =>
     make("th", { scope: "col", class: index === 0 ? "first" : undefined }, text)));
-  const rows = report.columns.map((column) => {
+  const rows = columns.map((column) => {
     const row = make("tr", {}, make("th", { scope: "row", class: "first" }, make("strong", {}, column.name),
       make("span", { class: "what" }, column.what)));
     if (column.state !== "ran") {
@@ -80,16 +91,16 @@ function showColumns() {
     }
     return row;
   });
-  document.getElementById("columns").append(make("thead", {}, head), make("tbody", {}, ...rows));
-  for (const column of report.columns.filter((column) => column.state === "absent")) {
-    document.getElementById("absent").append(make("dt", {}, `${column.name} is absent`), make("dd", {}, column.reason));
+  element.querySelector(".columns").append(make("thead", {}, head), make("tbody", {}, ...rows));
+  for (const column of columns.filter((column) => column.state === "absent")) {
+    element.querySelector(".absent").append(make("dt", {}, `${column.name} is absent`), make("dd", {}, column.reason));
   }
 }
 
 /** The exceptions by reason, and under each the cases with their columns. */
 function showLedger() {
   const reasons = new Map();
-  for (const { case: name, column, reason } of report.ledger) {
+  for (const { case: name, column, reason } of all("ledger")) {
     if (!reasons.has(reason)) reasons.set(reason, new Map());
     const cases = reasons.get(reason);
     if (!cases.has(name)) cases.set(name, []);
@@ -115,46 +126,45 @@ function opener(text, attributes, toggle) {
   return button;
 }
 
-const subjects = new Map();
-
-function showCases() {
-  const table = document.getElementById("cases");
+function showCases(section) {
+  const { element, ran, groups } = section;
+  const table = element.querySelector(".cases");
   table.append(make("thead", {}, make("tr", {}, make("th", { scope: "col", class: "first" }, "Case"),
     ...ran.map((column) => make("th", { scope: "col" }, column.name)))));
-  for (const item of report.cases) {
+  for (const item of section.cases) {
     const name = item.name.includes("/") ? item.name.slice(0, item.name.indexOf("/")) : "cases";
-    if (!subjects.has(name)) subjects.set(name, { name, cases: [], open: false });
-    subjects.get(name).cases.push(item);
+    if (!groups.has(name)) groups.set(name, { name, cases: [], open: false });
+    groups.get(name).cases.push(item);
   }
-  for (const subject of subjects.values()) table.append(bodyOf(subject));
+  for (const group of groups.values()) table.append(bodyOf(group, ran));
 }
 
-function bodyOf(subject) {
+function bodyOf(group, ran) {
   const failed = (item) => ran.some((column) => item.cells[column.key].state === "failed");
-  subject.open = subject.cases.some(failed);
-  subject.button = opener(`${subject.name}, ${some(subject.cases.length, "case")}`, {}, (open) => {
-    subject.open = open;
+  group.open = group.cases.some(failed);
+  group.button = opener(`${group.name}, ${some(group.cases.length, "case")}`, {}, (open) => {
+    group.open = open;
     applyFilter();
   });
   const sums = ran.map((column) => {
-    const of = (state) => subject.cases.filter((item) => item.cells[column.key].state === state).length;
+    const of = (state) => group.cases.filter((item) => item.cells[column.key].state === state).length;
     const parts = [[of("failed"), "failed"], [of("excepted"), "excepted"], [of("passed"), "passed"]];
     const shown = parts.filter(([count]) => count > 0);
     return make("td", { class: of("failed") > 0 ? "failed" : undefined },
       ...shown.map(([count, word]) => make("span", { class: `part ${word}` }, `${count} ${word}`)));
   });
-  const title = make("th", { scope: "rowgroup", class: "first" }, subject.button);
+  const title = make("th", { scope: "rowgroup", class: "first" }, group.button);
   const head = make("tr", { class: "subject" }, title, ...sums);
-  subject.rows = subject.cases.map(rowOf);
-  return make("tbody", {}, head, ...subject.rows.map(({ row }) => row));
+  group.rows = group.cases.map((item) => rowOf(item, ran));
+  return make("tbody", {}, head, ...group.rows.map(({ row }) => row));
 }
 
-function rowOf(item) {
+function rowOf(item, ran) {
   const entry = { item, states: new Set(), details: null };
   const short = item.name.slice(item.name.indexOf("/") + 1).replaceAll("_", "_\u200b");
   const button = opener(short, { class: "name", title: item.name }, (open) => {
     if (open && entry.details === null) {
-      entry.details = detailsOf(item);
+      entry.details = detailsOf(item, ran);
       entry.row.after(entry.details);
     }
     if (entry.details !== null) entry.details.hidden = !open;
@@ -172,7 +182,7 @@ function rowOf(item) {
 }
 
 /** What became of a case on each column: those that are alike together. */
-function detailsOf(item) {
+function detailsOf(item, ran) {
   const box = make("div", {}, make("p", {}, make("code", {}, item.name)));
   const odd = ran.filter((column) => item.cells[column.key].failure !== undefined);
   for (const column of odd) box.append(outcomeOf(item, column));
@@ -291,32 +301,38 @@ function applyFilter() {
   const wanted = ({ item, states }) => item.name.toLowerCase().includes(text)
     && (state === "" || (state === "passed" ? states.size === 1 && states.has(state) : states.has(state)));
   let count = 0;
-  for (const subject of subjects.values()) {
-    const rows = subject.rows.filter(wanted);
+  for (const group of sections.flatMap((section) => [...section.groups.values()])) {
+    const rows = group.rows.filter(wanted);
     count += rows.length;
     // What was asked for is shown without being opened too.
-    const open = subject.open || state !== "" || text !== "";
-    subject.button.setAttribute("aria-expanded", open);
-    subject.button.closest("tbody").hidden = rows.length === 0;
-    for (const entry of subject.rows) {
+    const open = group.open || state !== "" || text !== "";
+    group.button.setAttribute("aria-expanded", open);
+    group.button.closest("tbody").hidden = rows.length === 0;
+    for (const entry of group.rows) {
       entry.row.hidden = !open || !wanted(entry);
       if (entry.details !== null) {
         entry.details.hidden = entry.row.hidden || entry.button.getAttribute("aria-expanded") !== "true";
       }
     }
   }
-  form.elements.count.textContent = `${number(count)} of ${some(report.cases.length, "case")}`;
+  form.elements.count.textContent = `${number(count)} of ${some(all("cases").length, "case")}`;
 }
 
-/** The width of what is seen of the table of cases: details are as wide. */
+/** The width of what is seen of a table of cases: details are as wide. */
 function measure() {
-  const table = document.getElementById("cases");
-  table.style.setProperty("--seen", `${table.parentElement.clientWidth}px`);
+  for (const { element } of sections) {
+    const table = element.querySelector(".cases");
+    table.style.setProperty("--seen", `${table.parentElement.clientWidth}px`);
+  }
 }
 
 showVerdict();
-showColumns();
-showCases();
+for (const section of sections) {
+  section.element.querySelector("h2").textContent = section.title;
+  showColumns(section);
+  showCases(section);
+  document.getElementById("sections").append(section.element);
+}
 showLedger();
 // `report.html#failed` shows the failures alone.
 const asked = location.hash.slice(1);

@@ -1,4 +1,4 @@
-//! Makes columns: builds the suite's program for each, and finds what runs it.
+//! Makes columns: builds the suite's program or the tests of the façade for each, and finds what runs it.
 
 use std::env::consts::EXE_EXTENSION;
 use std::ffi::OsString;
@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use super::columns::{Definition, Host};
 use crate::child;
-use crate::column::Column;
+use crate::column::{Column, Limits};
+use crate::package::{Target, cases, set_flags};
 use crate::sandbox::{End, Sandbox};
 
 /// The host of WASI that Node's columns run.
@@ -34,6 +35,10 @@ const WINE_ABORTED: i32 = 9;
 
 /// The first start of Wine makes a Windows to live in.
 const WINE_SETTLES: Duration = Duration::from_mins(5);
+
+/// The workspace of the façade, and which tests of it are compared.
+const FACADE: &str = "compat";
+const FACADE_TESTS: [&str; 6] = ["--quiet", "--tests", "-p", "memmap2", "-p", "upstream-tests"];
 
 /// How to get what a column of another system needs.
 const TOOLS: &str = "`make compare-tools` installs what this column needs on Debian";
@@ -80,7 +85,7 @@ impl Workshop {
     /// # Errors
     ///
     /// What is missing for it, or wrong.
-    pub fn column(&self, definition: &Definition) -> Result<Column, Missing> {
+    pub fn column(&self, definition: &Definition, limits: Limits) -> Result<Column, Missing> {
         let Definition { name, backend, host, patience, .. } = *definition;
         let column = match host {
             Host::Native => Column::child(name, vec![self.build(&Build::default())?.into()], backend),
@@ -94,6 +99,7 @@ impl Workshop {
             Host::Node => self.node(name)?,
             Host::Linux { target, linker, emulator } => self.linux(definition, target, linker, emulator)?,
             Host::Wine => self.wine(definition)?,
+            Host::Facade { target, emulated } => Column::tests(name, self.facade(target, emulated, limits)?),
         };
         Ok(column.patient(patience))
     }
@@ -168,6 +174,29 @@ impl Workshop {
         Ok(Column::child(definition.name, command, definition.backend).aborting_with(WINE_ABORTED))
     }
 
+    /// Builds the tests of memmap2 and of its façade, a workspace of their own.
+    fn facade(&self, target: Option<&str>, emulated: bool, limits: Limits) -> Result<cases::Tests, Missing> {
+        if !self.build {
+            return Err(Missing::Absent("its programs are found by building them".into()));
+        }
+        if cfg!(windows) && emulated {
+            return Err(Missing::Absent("the emulation wants descriptors, which Windows has not".into()));
+        }
+        if let Some(target) = target {
+            self.needs_target(target, None)?;
+        }
+        let dir = self.target_dir.join("compat");
+        let build = cases::Build {
+            source: FACADE.into(),
+            // One of its own, as for vectors: the flag changes all that is built.
+            target_dir: if emulated { dir.join("emulated") } else { dir },
+            cargo_args: FACADE_TESTS.map(Into::into).to_vec(),
+            target: target.map_or(Ok(Target::Native), Target::parse).map_err(Missing::Broken)?,
+            flags: emulated.then_some("--cfg memmap2_emulated"),
+        };
+        cases::Tests::build(&build, limits).map_err(Missing::Broken)
+    }
+
     /// Builds the program, and tells where it is.
     fn build(&self, build: &Build) -> Result<PathBuf, Missing> {
         let Build { target, flags, apart, linker } = *build;
@@ -189,8 +218,7 @@ impl Workshop {
                 command.args(["--target", target]);
             }
             if let Some(flags) = flags {
-                // One of the two hides all other ways to give flags.
-                command.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
+                set_flags(&mut command, flags);
             }
             if let (Some(target), Some(linker)) = (target, linker) {
                 command.env(format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_")), linker);

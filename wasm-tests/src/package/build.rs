@@ -47,6 +47,8 @@ impl Target {
 pub(super) struct Binary {
     /// What it is called in the table: `lib`, `test NAME` and the like.
     pub(super) label: String,
+    /// What it is called by cargo: a package may have two of one name.
+    pub(super) name: String,
     pub(super) path: PathBuf,
     /// The directory of its package, where cargo runs it.
     pub(super) directory: PathBuf,
@@ -90,6 +92,13 @@ pub(super) struct Order {
     manifest: PathBuf,
     target_dir: PathBuf,
     cargo_args: Vec<OsString>,
+    flags: Option<&'static str>,
+}
+
+/// Gives flags to rustc, and takes those of the surroundings away.
+pub(crate) fn set_flags(cargo: &mut Command, flags: &str) {
+    // One of the two hides all other ways to give flags.
+    cargo.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
 }
 
 impl Order {
@@ -102,7 +111,12 @@ impl Order {
         }
         let own = || manifest.with_file_name("target").join("wasm-tests");
         let target_dir = target_dir.map_or_else(own, Path::to_path_buf);
-        Ok(Self { manifest, target_dir, cargo_args: cargo_args.to_vec() })
+        Ok(Self { manifest, target_dir, cargo_args: cargo_args.to_vec(), flags: None })
+    }
+
+    /// The same order with flags for rustc.
+    pub(super) fn flags(self, flags: Option<&'static str>) -> Self {
+        Self { flags, ..self }
     }
 
     fn directory(&self) -> &Path {
@@ -154,6 +168,9 @@ impl Order {
                 wrapper::apply(&mut cargo, &this);
             }
         }
+        if let Some(flags) = self.flags {
+            set_flags(&mut cargo, flags);
+        }
         cargo.args(&self.cargo_args).stderr(Stdio::inherit());
         let output = cargo.output().map_err(|error| format!("cannot start cargo: {error}; see https://rustup.rs"))?;
         if !output.status.success() {
@@ -191,7 +208,8 @@ fn binary(message: &Value, built: &(PathBuf, PathBuf)) -> Option<Binary> {
         _ => "lib".to_owned(),
     };
     let package = package(message["package_id"].as_str()?);
-    Some(Binary { label, path, directory: manifest.parent()?.to_path_buf(), package, built: built.clone() })
+    let name = name.to_owned();
+    Some(Binary { label, name, path, directory: manifest.parent()?.to_path_buf(), package, built: built.clone() })
 }
 
 /// Name and version in the identity of a package: `…#NAME@VERSION`, or `…/NAME#VERSION`.

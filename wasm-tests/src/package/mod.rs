@@ -7,6 +7,7 @@
 //! Documentation tests and benchmarks are not looked at: cargo builds no programs of their own for them here.
 
 mod build;
+pub mod cases;
 mod libtest;
 mod normal;
 mod program;
@@ -20,13 +21,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use self::build::Order;
 use self::program::Program;
 use crate::column::Limits;
+use crate::report;
 
 pub use build::Target;
+pub(crate) use build::set_flags;
 pub use libtest::{Outcome, Ran, Test};
 pub use program::Host;
 pub use published::Published;
@@ -184,7 +185,8 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
         let start = Instant::now();
         clear(&order.built(target).join("tmp")).map_err(|error| format!("the directory for tests' files: {error}"))?;
         let mut left_out = 0;
-        for binary in &binaries {
+        for binary in binaries {
+            let label = binary.label.clone();
             let program = match (target, host) {
                 (Target::Native, _) | (_, Host::This) => Ok(Program::native(binary, plan.limits)),
                 (Target::Wasi(_), Host::Wasmtime) => Program::wasmtime(binary, plan.limits),
@@ -197,12 +199,12 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
                     tests.retain(|test| plan.wants(&test.name));
                     left_out += all - tests.len();
                     let ran = run_tests(&name, &program, &tests, plan.jobs);
-                    let names = tests.into_iter().map(|test| (binary.label.clone(), test.name));
+                    let names = tests.into_iter().map(|test| (label.clone(), test.name));
                     fill(&mut results.rows, index, names.zip(ran).collect());
                 }
                 Err(error) => {
-                    results.problems.push(format!("{}, {name}: {error}", binary.label));
-                    unlisted.push((binary.label.clone(), index));
+                    results.problems.push(format!("{label}, {name}: {error}"));
+                    unlisted.push((label, index));
                 }
             }
         }
@@ -235,10 +237,8 @@ fn fill(rows: &mut Vec<Row>, column: usize, told: Vec<Told>) {
     }
 }
 
-fn run_tests(column: &str, program: &Program<'_>, tests: &[Test], jobs: usize) -> Vec<Ran> {
-    let progress = ProgressBar::new(tests.len() as u64);
-    let style = ProgressStyle::with_template("{elapsed} {bar:30} {pos}/{len} {wide_msg}");
-    progress.set_style(style.expect("the template is one"));
+fn run_tests(column: &str, program: &Program, tests: &[Test], jobs: usize) -> Vec<Ran> {
+    let progress = report::progress(tests.len());
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(tests.len()));
     std::thread::scope(|scope| {

@@ -55,29 +55,31 @@ const NO_TEST: &str = "no test";
 const STEERING: &str = "RUST_TEST_";
 
 /// A test program that is ready to run.
-pub(super) struct Program<'a> {
-    binary: &'a Binary,
-    kind: Kind<'a>,
+#[derive(Debug)]
+pub(super) struct Program {
+    binary: Binary,
+    kind: Kind,
     limits: Limits,
     way: Way,
 }
 
-enum Kind<'a> {
+#[derive(Debug)]
+enum Kind {
     Native,
     Wasmtime(Sandbox),
     /// With the script that is the host.
-    Node(&'a Path),
+    Node(PathBuf),
 }
 
-impl<'a> Program<'a> {
-    pub(super) fn native(binary: &'a Binary, limits: Limits) -> Self {
+impl Program {
+    pub(super) fn native(binary: Binary, limits: Limits) -> Self {
         Self { binary, kind: Kind::Native, limits, way: Way::Native }
     }
 
     /// # Errors
     ///
     /// A program that cannot be loaded; the text says why.
-    pub(super) fn wasmtime(binary: &'a Binary, limits: Limits) -> Result<Self, String> {
+    pub(super) fn wasmtime(binary: Binary, limits: Limits) -> Result<Self, String> {
         let sandbox = Sandbox::load(&binary.path).map_err(|error| format!("{error:#}"))?;
         Self { binary, kind: Kind::Wasmtime(sandbox), limits, way: Way::Guest }.with_way()
     }
@@ -85,8 +87,8 @@ impl<'a> Program<'a> {
     /// # Errors
     ///
     /// As for [`wasmtime`](Self::wasmtime).
-    pub(super) fn node(binary: &'a Binary, script: &'a Path, limits: Limits) -> Result<Self, String> {
-        Self { binary, kind: Kind::Node(script), limits, way: Way::Guest }.with_way()
+    pub(super) fn node(binary: Binary, script: &Path, limits: Limits) -> Result<Self, String> {
+        Self { binary, kind: Kind::Node(script.to_path_buf()), limits, way: Way::Guest }.with_way()
     }
 
     /// Finds out how the guest runs a test: the codes with which an invoked one ends mean nothing from another program.
@@ -122,20 +124,25 @@ impl<'a> Program<'a> {
         if test.ignored {
             return Ran::silent(Outcome::Ignored);
         }
-        let args: Vec<&str> = libtest::ALONE.into_iter().chain(["--", &test.name]).collect();
-        match self.start(&args, (self.way == Way::InvokedGuest).then_some(&test.name)) {
-            Ok(mut report) => {
-                for stream in [&mut report.stdout, &mut report.stderr] {
-                    *stream = self.binary.without_target(stream);
-                }
-                libtest::judge(&test.name, &report, self.way)
-            }
-            Err(error) => Ran::silent(Outcome::NotRun(error)),
+        self.report(&test.name).map_or_else(|error| Ran::silent(Outcome::NotRun(error)), |(ran, _)| ran)
+    }
+
+    /// Runs one test alone, whether it is marked as ignored or not: what became of it, and what the program did.
+    ///
+    /// # Errors
+    ///
+    /// A program that cannot be run; the text says why.
+    pub(super) fn report(&self, test: &str) -> Result<(Ran, Report), String> {
+        let args: Vec<&str> = libtest::ALONE.into_iter().chain(["--", test]).collect();
+        let mut report = self.start(&args, (self.way == Way::InvokedGuest).then_some(test))?;
+        for stream in [&mut report.stdout, &mut report.stderr] {
+            *stream = self.binary.without_target(stream);
         }
+        Ok((libtest::judge(test, &report, self.way), report))
     }
 
     fn start(&self, args: &[&str], invoked: Option<&str>) -> Result<Report, String> {
-        let Binary { path, directory, .. } = self.binary;
+        let Binary { path, directory, .. } = &self.binary;
         match &self.kind {
             Kind::Native => {
                 let mut command = Command::new(path);

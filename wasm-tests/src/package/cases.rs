@@ -1,0 +1,154 @@
+//! The tests of packages as cases of a comparison: each is named after its program and itself, observes what it prints,
+//! and ends with a case's last line if it has passed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::build::{Order, Target};
+use super::libtest::{Outcome, Ran};
+use super::program::Program;
+use crate::case::{Case, Expects};
+use crate::column::Limits;
+use crate::sandbox::{End, Report};
+
+/// How the tests are built.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// The package's or the workspace's directory, or its manifest.
+    pub source: PathBuf,
+    /// Cargo's target directory.
+    pub target_dir: PathBuf,
+    /// What else to tell cargo, such as which packages.
+    pub cargo_args: Vec<OsString>,
+    /// What to build for; what is built for WASI runs in wasmtime.
+    pub target: Target,
+    /// Flags for rustc.
+    pub flags: Option<&'static str>,
+}
+
+/// Test programs that are built, each with the name that its cases begin with.
+#[derive(Debug)]
+pub struct Tests {
+    programs: Vec<(String, Program)>,
+}
+
+impl Tests {
+    /// Builds the tests, and empties the directory for the files of integration tests. What cargo says goes to standard
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// Cargo fails or builds no test, or a program cannot be loaded; the text says which.
+    pub fn build(build: &Build, limits: Limits) -> Result<Self, String> {
+        let Build { source, target_dir, cargo_args, target, flags } = build;
+        let order = Order::new(source, Some(target_dir), cargo_args)?.flags(*flags);
+        let binaries = order.build(target)?;
+        let temporary = order.built(target).join("tmp");
+        super::clear(&temporary).map_err(|error| format!("the directory for tests' files: {error}"))?;
+        let programs = binaries.into_iter().map(|binary| {
+            let name = binary.name.clone();
+            let program = match target {
+                Target::Native => Program::native(binary, limits),
+                Target::Wasi(_) => Program::wasmtime(binary, limits)?,
+            };
+            Ok((name, program))
+        });
+        Ok(Self { programs: programs.collect::<Result<_, String>>()? })
+    }
+
+    /// All tests, also those that are marked as ignored.
+    ///
+    /// # Errors
+    ///
+    /// A program that does not list its tests as libtest does, two tests of one name, or none at all.
+    pub fn list(&self) -> Result<Vec<Case>, String> {
+        let mut cases: Vec<Case> = Vec::new();
+        for (program, tests) in &self.programs {
+            for test in tests.list()? {
+                let name = format!("{program}/{}", test.name);
+                if cases.iter().any(|case| case.name == name) {
+                    return Err(format!("two of its programs have the test {name}"));
+                }
+                cases.push(Case { name, expects: Expects::Finishes });
+            }
+        }
+        if cases.is_empty() { Err("it has no tests".to_owned()) } else { Ok(cases) }
+    }
+
+    /// Runs a test alone.
+    ///
+    /// # Errors
+    ///
+    /// A test that is not there or is not meant to run, or a program that cannot be started; the text says which.
+    pub fn run(&self, case: &str) -> Result<Report, String> {
+        let found = self.programs.iter().find_map(|(name, program)| {
+            let test = case.strip_prefix(name)?.strip_prefix('/')?;
+            Some((program, test))
+        });
+        let (program, test) = found.ok_or_else(|| format!("no program has the test {case}"))?;
+        let (ran, report) = program.report(test)?;
+        as_case(case, ran, report)
+    }
+}
+
+/// What a test did, as a case would have done it.
+fn as_case(case: &str, ran: Ran, report: Report) -> Result<Report, String> {
+    let mut stdout = ran.stdout;
+    let end = match ran.outcome {
+        Outcome::Passed => {
+            if !stdout.is_empty() && !stdout.ends_with('\n') {
+                stdout.push('\n');
+            }
+            let case = Case { name: case.to_owned(), expects: Expects::Finishes };
+            stdout.push_str(&case.end_line());
+            stdout.push('\n');
+            // A guest that was told its test by a variable ends with another code.
+            End::Exited(0)
+        }
+        // As natively: a guest's panic is a trap.
+        Outcome::Failed => End::Exited(101),
+        Outcome::TooMuchOutput => return Ok(report),
+        Outcome::Ignored => return Err("it is marked as ignored".to_owned()),
+        Outcome::NotRun(why) => return Err(why),
+        Outcome::Absent | Outcome::Aborted | Outcome::Exited(_) | Outcome::TimedOut => report.end.clone(),
+    };
+    Ok(Report { end, stdout: stdout.into_bytes(), stderr: ran.stderr.into_bytes(), ..report })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::verdict::{Failure, judge};
+
+    /// How a case is judged whose test came out so.
+    fn judged(outcome: Outcome, printed: &str, end: End) -> Result<(), Failure> {
+        let ran = Ran { outcome, stdout: printed.to_owned(), stderr: "why\n".to_owned(), should_panic: false };
+        let report = Report::native(end, "", "", Duration::ZERO);
+        let case = Case { name: "program/test".to_owned(), expects: Expects::Finishes };
+        let report = as_case(&case.name, ran, report).map_err(Failure::NotRun)?;
+        judge(&case, &report, Duration::ZERO)
+    }
+
+    #[test]
+    fn only_a_test_that_passed_is_a_case_that_passed() {
+        for printed in ["", "a line\n", "no end"] {
+            assert_eq!(judged(Outcome::Passed, printed, End::Exited(50)), Ok(()), "{printed:?}");
+        }
+        let why = || "why\n".to_owned();
+        let trap = || End::Trapped("unreachable".into());
+        for (outcome, end, failure) in [
+            (Outcome::Failed, trap(), Failure::Exited(101, why())),
+            (Outcome::Aborted, trap(), Failure::Trapped("unreachable".into(), why())),
+            (Outcome::Exited(0), End::Exited(0), Failure::NotFinished),
+            (Outcome::Exited(3), End::Exited(3), Failure::Exited(3, why())),
+            (Outcome::TimedOut, End::TimedOut, Failure::TimedOut(Duration::ZERO)),
+            (Outcome::Ignored, End::Exited(0), Failure::NotRun("it is marked as ignored".into())),
+            (Outcome::NotRun("no".into()), End::Exited(0), Failure::NotRun("no".into())),
+        ] {
+            // The last line of a case, printed by the test itself, is none.
+            assert_eq!(judged(outcome, "end of program/test\nmore\n", end), Err(failure));
+        }
+    }
+}
