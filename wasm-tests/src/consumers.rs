@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use wasmtime::error::Context as _;
 
-use crate::report::new_table;
+use crate::report::{self, new_table};
 use crate::sandbox::{End, Report, Run, Sandbox};
 use crate::{child, files};
 
@@ -33,6 +33,8 @@ pub struct Plan {
 /// What the programs did.
 #[derive(Debug)]
 pub struct Results {
+    /// What the program that wrote the files says of them.
+    files: String,
     rows: Vec<Row>,
 }
 
@@ -87,34 +89,48 @@ struct Ran {
 /// A program that is not there, or files that cannot be written.
 pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     wasmtime::ensure!(!plan.programs.is_empty(), "there are no programs to run");
+    let progress = report::progress(plan.programs.len() * COLUMNS.len());
+    let files = prepare(plan, tempfile::tempdir()?.path())?;
     let rows = plan.programs.iter().map(|program| {
         let mut model = None;
         let cells = COLUMNS.iter().map(|column| {
+            progress.set_message(format!("{program}, {}", column.name));
             let ran = run_in(column, program, plan).with_context(|| format!("{program}, {}", column.name))?;
             let cell = match &model {
                 None => judge_model(&ran),
                 Some(model) => judge(column, &ran, model),
             };
             model.get_or_insert(ran);
+            progress.inc(1);
             Ok(cell)
         });
         Ok(Row { program: program.clone(), cells: cells.collect::<wasmtime::Result<_>>()? })
     });
-    Ok(Results { rows: rows.collect::<wasmtime::Result<_>>()? })
+    let rows = rows.collect::<wasmtime::Result<_>>()?;
+    progress.finish_and_clear();
+    Ok(Results { files, rows })
+}
+
+/// Writes the files, and answers what is to be known of them.
+fn prepare(plan: &Plan, dir: &Path) -> wasmtime::Result<String> {
+    let report = run_native(&plan.without, PREPARE, dir)?;
+    wasmtime::ensure!(report.end == End::Exited(0), "the files cannot be made: {}", last_line(&report.stderr));
+    Ok(String::from_utf8_lossy(&report.stdout).into_owned())
+}
+
+/// Runs a native program of cargo's directory on the directory `work`.
+fn run_native(programs: &Path, name: &str, work: &Path) -> std::io::Result<Report> {
+    let path = programs.join("release").join(name).with_extension(std::env::consts::EXE_EXTENSION);
+    child::run(path.as_os_str(), &[work.as_os_str()], Some(TIME)).map(|(report, _)| report)
 }
 
 /// Runs a program in a column, on files that nobody has worked on before.
 fn run_in(column: &Column, program: &str, plan: &Plan) -> wasmtime::Result<Ran> {
-    let native = |dir: &Path, name: &str, work: &Path| {
-        let path = dir.join("release").join(name).with_extension(std::env::consts::EXE_EXTENSION);
-        child::run(path.as_os_str(), &[work.as_os_str()], Some(TIME)).map(|(report, _)| report)
-    };
     let dir = tempfile::tempdir()?;
-    let prepared = native(&plan.without, PREPARE, dir.path())?;
-    wasmtime::ensure!(prepared.end == End::Exited(0), "the files cannot be made: {}", last_line(&prepared.stderr));
+    prepare(plan, dir.path())?;
     let programs = if column.patched { &plan.with } else { &plan.without };
     let report = match column.target {
-        None => native(programs, program, dir.path())?,
+        None => run_native(programs, program, dir.path())?,
         Some(target) => {
             let path = programs.join(target).join("release").join(program).with_extension("wasm");
             Sandbox::load(&path)?.run(&Run::new(program).args(["/"]).dir(dir.path(), "/").time(TIME))?
@@ -197,7 +213,7 @@ impl Results {
             }
             table.add_row(line);
         }
-        _ = writeln!(text, "{table}");
+        _ = writeln!(text, "{}{table}", self.files);
         for (number, note) in notes.iter().enumerate() {
             _ = writeln!(text, "({}) {note}", number + 1);
         }

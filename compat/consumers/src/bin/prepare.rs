@@ -1,4 +1,5 @@
-//! Writes the files that the programs work on: made here, or taken from a crate that carries them.
+//! Writes the files that the programs work on: made here, taken from this system, or from a crate that carries them; and
+//! says which.
 
 #[cfg(target_os = "wasi")]
 fn main() {
@@ -14,9 +15,11 @@ fn main() -> std::process::ExitCode {
 mod files {
     use std::fmt::Write as _;
     use std::fs;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use consumers::Outcome;
+    use epaint_default_fonts::HACK_REGULAR;
+    use fontdb::{Database, Source};
 
     pub(crate) fn prepare(dir: &Path) -> Outcome {
         fs::create_dir_all(dir)?;
@@ -27,10 +30,29 @@ mod files {
             map.insert(line, number as u64)?;
         }
         fs::write(dir.join("words.fst"), map.into_inner()?)?;
-        fs::write(dir.join("font.ttf"), epaint_default_fonts::HACK_REGULAR)?;
+        let (font, whose) = font();
+        println!("font.ttf is {whose}, {} bytes", font.len());
+        fs::write(dir.join("font.ttf"), font)?;
         fs::write(dir.join("networks.mmdb"), mmdb(&[([10, 0], "ten"), ([172, 16], "middle"), ([192, 168], "home")]))?;
         fs::write(dir.join("array.npy"), npy(1000, 64))?;
         Ok(())
+    }
+
+    /// The first font of this system by its path, or that of a crate where the system has none; and whose it is.
+    fn font() -> (Vec<u8>, String) {
+        let mut fonts = Database::new();
+        fonts.load_system_fonts();
+        let files = fonts.faces().filter_map(|face| match &face.source {
+            Source::File(path) if face.index == 0 => Some(path),
+            _ => None,
+        });
+        let mut files: Vec<&PathBuf> = files.collect();
+        files.sort();
+        let found = files.into_iter().find_map(|path| Some((fs::read(path).ok()?, path)));
+        match found {
+            Some((font, path)) => (font, format!("{} of this system", path.display())),
+            None => (HACK_REGULAR.to_vec(), "Hack Regular out of a crate, for this system has no font".to_owned()),
+        }
     }
 
     /// Some megabytes of numbered lines.
