@@ -153,7 +153,10 @@ msrv: rust
 .PHONY: deny
 deny: rust
 	@echo '== licences, bans and sources of all dependencies'
-	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --workspace check bans licenses sources; \
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		for place in . compat; do \
+			$(CARGO) deny --workspace --manifest-path $$place/Cargo.toml --config $$place/deny.toml \
+				check bans licenses sources || exit 1; done; \
 	else echo 'NOT CHECKED: `cargo install --locked cargo-deny` makes this check possible'; fi
 
 NIGHTLY := rustup run nightly cargo
