@@ -259,7 +259,10 @@ fn hints_are_taken_and_advice_that_changes_bytes_only_in_memory_of_no_file() {
     // SAFETY: nobody changes the file meanwhile.
     let map = unsafe { Mmap::map(&open(&path)) }.unwrap();
     map.advise(Advice::Sequential).unwrap();
-    assert_eq!(map.advise_range(Advice::WillNeed, 5, 0).unwrap_err().kind(), ErrorKind::InvalidInput);
+    for (offset, len) in [(5, 0), (0, 5), (3, 2)] {
+        let refused = map.advise_range(Advice::WillNeed, offset, len).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidInput, "{refused}");
+    }
     assert!(Advice::WillNeed.is_supported() && !Advice::HugePage.is_supported());
     // SAFETY: nobody borrows the bytes.
     let refused = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) }.unwrap_err();

@@ -93,7 +93,7 @@ impl Buffer {
     /// Lets changes be made, which are noticed from now on.
     pub(super) fn make_mut(&mut self) -> io::Result<()> {
         if !self.access.is_writable() {
-            return Err(io::ErrorKind::PermissionDenied.into());
+            return Err(denied("the file was not open for writing when it was mapped"));
         }
         if let (Some(bytes), false) = (&mut self.bytes, self.watched) {
             // Nobody shares it before it is watched.
@@ -113,9 +113,7 @@ impl Buffer {
 
     /// Writes the changes of the pages that hold a range back: until others see them, or until they are on the disk.
     pub(super) fn flush(&self, offset: usize, len: usize, to_disk: bool) -> io::Result<()> {
-        if offset > self.len || len > self.len - offset {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
+        self.check(offset, len)?;
         let (Some(bytes), Some(file)) = (&self.bytes, &self.file) else { return Ok(()) };
         file.distrust();
         let start = self.before() + offset;
@@ -131,15 +129,19 @@ impl Buffer {
         Ok(())
     }
 
-    /// Checks the range of an advice.
-    pub(super) fn advise(&self, offset: usize, len: usize) -> io::Result<()> {
-        if offset > self.len || len > self.len { Err(io::ErrorKind::InvalidInput.into()) } else { Ok(()) }
+    /// Refuses a range that does not lie in the mapping.
+    pub(super) fn check(&self, offset: usize, len: usize) -> io::Result<()> {
+        if offset <= self.len && len <= self.len - offset {
+            return Ok(());
+        }
+        let text = format!("{len} bytes from {offset} on do not lie in a mapping of {} bytes", self.len);
+        Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     }
 
     /// # Safety
     /// Nobody borrows the bytes of the range.
     pub(super) unsafe fn advise_unchecked(&self, advice: UncheckedAdvice, offset: usize, len: usize) -> io::Result<()> {
-        self.advise(offset, len)?;
+        self.check(offset, len)?;
         match (advice, &self.bytes) {
             (UncheckedAdvice::DontNeed, Some(bytes)) if self.file.is_none() => {
                 let page = offset - offset % PAGE;
@@ -161,7 +163,8 @@ impl Buffer {
             return Ok(());
         }
         if !may_move {
-            return Err(io::ErrorKind::OutOfMemory.into());
+            let text = format!("{len} bytes have no room where {} are: `RemapOptions::may_move` gives them", self.len);
+            return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
         }
         let mut new = if let Some(file) = self.file.clone() {
             if self.access == Access::Write {
@@ -211,8 +214,17 @@ fn admit(file: &Descriptor, access: Access) -> io::Result<()> {
         _ => return Err(unsupported("mapping what is no file")),
     }
     let mode = file.opened_for();
-    let allowed = mode.read && (access != Access::Write || (mode.write && !mode.append));
-    if allowed { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+    if !mode.read {
+        return Err(denied("the file is not open for reading"));
+    }
+    if access == Access::Write && (!mode.write || mode.append) {
+        return Err(denied("the file is not open for writing, or for append only"));
+    }
+    Ok(())
+}
+
+fn denied(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
 pub(super) fn unsupported(what: &'static str) -> io::Error {

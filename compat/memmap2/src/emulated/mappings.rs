@@ -66,7 +66,7 @@ macro_rules! any_mapping {
             /// # Errors
             /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a range that does not lie in the mapping.
             pub fn advise_range(&self, _: Advice, offset: usize, len: usize) -> io::Result<()> {
-                self.inner.advise(offset, len)
+                self.inner.check(offset, len)
             }
 
             /// Gives advice that changes bytes.
