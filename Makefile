@@ -164,8 +164,9 @@ NIGHTLY := rustup run nightly cargo
 nightly = $(call ensure,$(1) && test -d "$$(rustup run nightly rustc --print sysroot)/lib/rustlib/src/rust",toolchain install nightly --profile minimal --no-self-update --component rust-src $(2))
 
 # Every case that is not large over the emulation, under both models of what a reference may be used for: each finds what
-# the other lets pass. Addresses that are made from numbers are refused under both. The unit tests of the search take
-# minutes there, and it has no unsafe code.
+# the other lets pass. Buffers behind a pointer too, and of the façade that is made of them the tests that have no file:
+# Miri cannot tell for what one was opened. Addresses that are made from numbers are refused under both. The unit tests of
+# the search take minutes there, and it has no unsafe code.
 .PHONY: miri miri-stacked miri-tree
 miri: miri-stacked miri-tree ## looks for undefined behaviour in the emulation, with the interpreter of nightly Rust
 
@@ -175,7 +176,9 @@ miri-stacked miri-tree: rust
 	@echo '== Miri: $(@:miri-%=%) borrows'
 	@flags='-Zmiri-disable-isolation -Zmiri-strict-provenance $(MODEL)'; export RUST_BACKTRACE=0; \
 		MIRIFLAGS="$$flags" $(NIGHTLY) miri test -p portable-mmap --lib -- --skip search:: && \
-		MIRIFLAGS="$$flags" $(NIGHTLY) miri test -p native-tests --test miri && \
+		MIRIFLAGS="$$flags" $(NIGHTLY) miri test -p native-tests --test miri --test raw && \
+		MIRIFLAGS="$$flags" RUSTFLAGS='--cfg memmap2_emulated' \
+			$(NIGHTLY) miri test $(COMPAT)/miri -p memmap2 --test anonymous && \
 		MIRIFLAGS="$$flags -Zmiri-many-seeds=0..16" $(NIGHTLY) miri test -p native-tests --test threads
 
 # Over OS mappings and real files, where Miri cannot look: an access outside of what is mapped or allocated, and threads

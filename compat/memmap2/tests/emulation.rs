@@ -245,16 +245,10 @@ fn a_mapping_is_given_another_length() {
     assert_eq!(&map[..], b"0X");
     drop(map);
     assert_eq!(fs::read(&path).unwrap(), b"0X2345678Y");
-
-    let mut memory = MmapMut::map_anon(3).unwrap();
-    memory.copy_from_slice(b"abc");
-    // SAFETY: as above.
-    unsafe { memory.remap(5, RemapOptions::new().may_move(true)) }.unwrap();
-    assert_eq!(&memory[..], b"abc\0\0");
 }
 
 #[test]
-fn hints_are_taken_and_advice_that_changes_bytes_only_in_memory_of_no_file() {
+fn hints_are_taken_and_advice_that_changes_bytes_of_a_file_is_not() {
     let path = file("advice", b"text");
     // SAFETY: nobody changes the file meanwhile.
     let map = unsafe { Mmap::map(&open(&path)) }.unwrap();
@@ -267,12 +261,6 @@ fn hints_are_taken_and_advice_that_changes_bytes_only_in_memory_of_no_file() {
     // SAFETY: nobody borrows the bytes.
     let refused = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) }.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unsupported);
-
-    let mut memory = MmapMut::map_anon(5000).unwrap();
-    memory.fill(1);
-    // SAFETY: nobody borrows the bytes.
-    unsafe { memory.unchecked_advise_range(UncheckedAdvice::DontNeed, 4096, 10) }.unwrap();
-    assert!(memory[..4096].iter().all(|&byte| byte == 1) && memory[4096..].iter().all(|&byte| byte == 0));
 }
 
 #[test]

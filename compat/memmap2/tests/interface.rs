@@ -34,7 +34,6 @@ fn a_length_of_none_is_an_empty_slice() {
     // SAFETY: nobody changes the file meanwhile.
     let map = unsafe { MmapOptions::new().len(0).map(&open(&path)) }.unwrap();
     assert_eq!(&map[..], b"");
-    assert!(MmapMut::map_anon(0).unwrap().is_empty());
 }
 
 #[test]
@@ -207,15 +206,4 @@ fn a_directory_is_not_mapped() {
     assert!(unsafe { Mmap::map(&directory) }.is_err());
     // SAFETY: nothing is mapped.
     assert!(unsafe { MmapOptions::new().len(0).map(&directory) }.is_err());
-}
-
-#[test]
-fn anonymous_memory_is_zeros_and_its_own() {
-    let mut map = MmapMut::map_anon(10_000).unwrap();
-    assert!(map.iter().all(|&byte| byte == 0));
-    map[9_999] = 7;
-    map.flush().unwrap();
-    let map = map.make_read_only().unwrap();
-    assert_eq!(map[9_999], 7);
-    assert!(MmapOptions::new().map_anon().unwrap().is_empty());
 }

@@ -1,0 +1,141 @@
+//! `RawBuffer` over storages in memory, which Miri interprets: pointers, slices and flushes at the same time.
+
+use std::io::ErrorKind;
+use std::slice;
+
+use native_tests::others::{PAGE, pattern};
+use native_tests::storages::{Memory, Op, Rig};
+use portable_mmap::raw::RawBuffer;
+use portable_mmap::{Access, Buffered, Error, Flags, MmapOptions, Storage};
+
+/// Two pages and a half, which end in the middle of a page.
+const LEN: usize = 2 * PAGE + PAGE / 2;
+
+fn buffer<S: Storage>(storage: S, access: Access) -> RawBuffer<S> {
+    RawBuffer::new(MmapOptions::new().access(access).map_storage(storage).unwrap()).unwrap()
+}
+
+/// A buffer that notices what is written.
+fn watched<S: Storage>(storage: S) -> RawBuffer<S> {
+    let mut buffer = buffer(storage, Access::Write);
+    buffer.watch().unwrap();
+    buffer
+}
+
+/// Writes a byte through the pointer.
+fn put<S: Storage>(buffer: &RawBuffer<S>, at: usize, byte: u8) {
+    assert!(at < buffer.len());
+    // SAFETY: within the buffer, and no test has a slice of the byte then.
+    unsafe { buffer.as_ptr().wrapping_add(at).write(byte) };
+}
+
+fn flush<S: Storage>(buffer: &RawBuffer<S>, offset: usize, len: usize) -> portable_mmap::Result<()> {
+    // SAFETY: nobody writes meanwhile.
+    unsafe { buffer.flush_range(offset, len) }
+}
+
+#[test]
+fn the_address_stays_and_so_do_slices() {
+    let memory = Memory::new(pattern(LEN));
+    let mut buffer = buffer(memory.clone(), Access::Write);
+    let start = buffer.as_ptr();
+    // SAFETY: all bytes are initialised, and none of these is written.
+    let tail = unsafe { slice::from_raw_parts(start.wrapping_add(PAGE), LEN - PAGE) };
+    buffer.watch().unwrap();
+    buffer.watch().unwrap();
+    let buffer = Box::new(buffer);
+    put(&buffer, 0, b'X');
+    flush(&buffer, 0, LEN).unwrap();
+    // SAFETY: nobody writes meanwhile.
+    unsafe { buffer.flush_async_range(0, LEN) }.unwrap();
+    assert_eq!(buffer.as_ptr(), start);
+    assert_eq!(tail, &pattern(LEN)[PAGE..]);
+    assert_eq!(memory.content()[0], b'X');
+}
+
+#[test]
+fn a_flush_writes_what_was_changed_and_nothing_else() {
+    let (memory, rig) = (Memory::new(pattern(LEN)), Rig::default());
+    let buffer = watched(rig.around(memory.clone()));
+    let _ = rig.take();
+    let mut expected = pattern(LEN);
+    for at in [1, PAGE - 1, LEN - 1] {
+        expected[at] ^= 0xff;
+        put(&buffer, at, expected[at]);
+    }
+    flush(&buffer, 0, PAGE).unwrap();
+    assert_eq!(rig.calls(Op::Write), [(1, 1), (PAGE as u64 - 1, 1)]);
+    assert_ne!(memory.content(), expected, "the last page was not asked for");
+    flush(&buffer, 2 * PAGE, PAGE / 2).unwrap();
+    assert_eq!(memory.content(), expected);
+    let _ = rig.take();
+    flush(&buffer, 0, LEN).unwrap();
+    assert_eq!(rig.calls(Op::Write), [], "nothing is written twice");
+    // What was written once is noticed when it changes once more.
+    put(&buffer, 1, 0);
+    drop(buffer);
+    expected[1] = 0;
+    assert_eq!(memory.content(), expected);
+}
+
+#[test]
+fn a_page_of_many_changes_is_merged_with_what_others_wrote() {
+    let memory = Memory::new(vec![b'a'; LEN]);
+    let buffer = watched(memory.clone());
+    (0..PAGE).step_by(8).for_each(|at| put(&buffer, at, b'X'));
+    memory.overwrite(1, b"other");
+    flush(&buffer, 0, LEN).unwrap();
+    assert_eq!(&memory.content()[..10], b"XotheraaXa");
+}
+
+#[test]
+fn a_flush_that_failed_has_forgotten_nothing() {
+    let (memory, rig) = (Memory::new(pattern(LEN)), Rig::default());
+    let buffer = watched(rig.around(memory.clone()));
+    put(&buffer, 3, b'X');
+    rig.fail(Op::Write, 0, 1, ErrorKind::StorageFull);
+    let refused = flush(&buffer, 0, LEN).unwrap_err();
+    assert!(matches!(&refused, Error::Io { source, .. } if source.kind() == ErrorKind::StorageFull), "{refused:?}");
+    assert_eq!(memory.content(), pattern(LEN));
+    flush(&buffer, 0, LEN).unwrap();
+    assert_eq!(memory.content()[3], b'X');
+}
+
+#[test]
+fn what_may_not_be_changed_is_not_watched_and_a_copy_stays_in_memory() {
+    let memory = Memory::new(pattern(LEN));
+    assert!(matches!(buffer(memory.clone(), Access::Read).watch(), Err(Error::ReadOnly)));
+    let mut copy = buffer(memory.clone(), Access::Copy);
+    copy.watch().unwrap();
+    put(&copy, 0, b'X');
+    flush(&copy, 0, LEN).unwrap();
+    drop(copy);
+    assert_eq!(memory.content(), pattern(LEN));
+}
+
+#[test]
+fn memory_without_a_file_is_zeros() {
+    let map = MmapOptions::new().flags(Flags::PRIVATE).len(LEN).anonymous_with::<Buffered<Memory>>().unwrap();
+    let buffer = RawBuffer::new(map).unwrap();
+    // SAFETY: all bytes are initialised, and nobody writes meanwhile.
+    assert!(unsafe { slice::from_raw_parts(buffer.as_ptr(), LEN) } == [0; LEN]);
+    put(&buffer, LEN - 1, 1);
+    flush(&buffer, 0, LEN).unwrap();
+}
+
+#[test]
+fn threads_flush_while_others_read() {
+    let memory = Memory::new(pattern(LEN));
+    let buffer = watched(memory.clone());
+    (0..3).for_each(|page| put(&buffer, page * PAGE, b'X'));
+    std::thread::scope(|scope| {
+        for page in 0..3 {
+            let buffer = &buffer;
+            scope.spawn(move || flush(buffer, page * PAGE, PAGE / 2).unwrap());
+            // SAFETY: nobody writes meanwhile.
+            scope.spawn(move || assert_eq!(unsafe { buffer.as_ptr().wrapping_add(page * PAGE).read() }, b'X'));
+        }
+    });
+    let content = memory.content();
+    assert_eq!([0, PAGE, 2 * PAGE].map(|at| content[at]), *b"XXX");
+}
