@@ -372,7 +372,8 @@ impl<B: Backend> Mapping<B> {
                 Error::Truncated { offset, len, size }
             }
             FaultKind::Io => {
-                Error::io("read", offset, len, io::Error::other("the file could not be read when touched"))
+                let cause = "the file could not be read when touched, or no disk space was left for a hole in it";
+                Error::io("read", offset, len, io::Error::other(cause))
             }
         }
     }

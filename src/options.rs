@@ -184,7 +184,9 @@ impl MmapOptions {
     ///
     /// A touch past the new end of the file reads zeros, in place of the `SIGBUS` that ends the process on unix and of
     /// the panic of a buffer's slice face. The mapping notes the first such [`fault`](Mapping::fault), and from then on
-    /// its fallible calls answer [`Error::Truncated`], until [`refresh`](Mapping::refresh) maps again.
+    /// its fallible calls answer [`Error::Truncated`], until [`refresh`](Mapping::refresh) maps again. So it is where the
+    /// file reaches as far and cannot be read, or where its disk is full and has no room for a hole that is touched: then
+    /// they answer [`Error::Io`].
     ///
     /// What a guard cannot do: bytes that are gone stay gone, bytes written to a page that was replaced by zeros reach
     /// no file, and a borrowed slice may change from data to zeros while it is read. On Windows, where a mapped file

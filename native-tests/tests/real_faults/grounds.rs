@@ -1,0 +1,171 @@
+//! Where the tests play, and how a child process comes to be there.
+
+use std::ffi::CString;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Output};
+use std::ptr;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use portable_mmap::Mmap;
+
+/// Pages of the small disk.
+pub(crate) const DISK_PAGES: usize = 64;
+
+/// The user that no file belongs to.
+const NOBODY: u32 = 65534;
+
+/// Names the test that a child process is to play, and its directory.
+const ROLE: [&str; 2] = ["REAL_FAULT", "REAL_FAULT_DIR"];
+
+/// What a child process becomes before it plays.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// One whose directory is a file system of its own, in memory, of [`DISK_PAGES`].
+    SmallDisk,
+    /// One whose user is not root, and owns nothing but what it makes in its directory.
+    OrdinaryUser,
+}
+
+/// A test, which plays in an empty directory.
+#[derive(Clone, Copy)]
+pub(crate) struct Test {
+    pub(crate) name: &'static str,
+    pub(crate) ground: Ground,
+    /// The signal that ends it where all is well.
+    pub(crate) ends_by: Option<i32>,
+    pub(crate) play: fn(&Path),
+}
+
+/// Runs the tests, each in a child process; or plays one, in such a process.
+pub(crate) fn main(tests: &[Test]) {
+    if let [Some(role), Some(dir)] = ROLE.map(std::env::var_os) {
+        return play(tests, &role.to_string_lossy(), Path::new(&dir));
+    }
+    let grounds = [(Ground::SmallDisk, "a disk of its own"), (Ground::OrdinaryUser, "another user than root")];
+    let missing: Vec<Ground> = grounds
+        .into_iter()
+        .filter_map(|(ground, what)| {
+            let reason = in_child(ground.probe()).err()?;
+            eprintln!("NOT RUN: the tests that need {what}: {reason}");
+            Some(ground)
+        })
+        .collect();
+    let trial = |test: &Test| {
+        let Test { name, ground, ends_by, .. } = *test;
+        Trial::test(name, move || judge(&in_child(name)?, ends_by)).with_ignored_flag(missing.contains(&ground))
+    };
+    libtest_mimic::run(&Arguments::from_args(), tests.iter().map(trial).collect()).exit();
+}
+
+/// Whether a child that played ended as it should.
+fn judge(output: &Output, ends_by: Option<i32>) -> Result<(), Failed> {
+    let as_it_should = |status: ExitStatus| match ends_by {
+        None => status.success(),
+        Some(signal) => status.signal() == Some(signal),
+    };
+    if as_it_should(output.status) {
+        return Ok(());
+    }
+    Err(format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim_end()).into())
+}
+
+/// Plays a test, or probes a ground, in a child process. An error: it could not become what the test needs.
+fn in_child(role: &str) -> Result<Output, String> {
+    let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).map_err(|error| error.to_string())?;
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut child = Command::new(program);
+    let output = child.env(ROLE[0], role).env(ROLE[1], dir.path()).output().map_err(|error| error.to_string())?;
+    if output.status.code() == Some(CANNOT_BECOME) {
+        return Err(String::from_utf8_lossy(&output.stderr).trim_end().to_owned());
+    }
+    Ok(output)
+}
+
+/// The exit code of a child that could not become what its test needs.
+const CANNOT_BECOME: i32 = 77;
+
+/// In a child process, which has one thread.
+fn play(tests: &[Test], role: &str, dir: &Path) {
+    let test = tests.iter().find(|test| test.name == role);
+    let probed = [Ground::SmallDisk, Ground::OrdinaryUser].into_iter().find(|ground| ground.probe() == role);
+    let ground = test.map(|test| test.ground).or(probed).expect("a test or a probe");
+    if let Err(error) = ground.enter(dir) {
+        eprintln!("{error}");
+        std::process::exit(CANNOT_BECOME);
+    }
+    if let Some(test) = test {
+        (test.play)(dir);
+    }
+}
+
+impl Ground {
+    /// The role of a child that only enters it.
+    fn probe(self) -> &'static str {
+        match self {
+            Self::SmallDisk => "probe: small disk",
+            Self::OrdinaryUser => "probe: ordinary user",
+        }
+    }
+
+    fn enter(self, dir: &Path) -> Result<(), String> {
+        match self {
+            Self::SmallDisk => mount_small_disk(dir),
+            Self::OrdinaryUser => become_nobody(),
+        }
+    }
+}
+
+fn done(what: &str, answer: libc::c_int) -> Result<(), String> {
+    if answer == 0 { Ok(()) } else { Err(format!("{what}: {}", io::Error::last_os_error())) }
+}
+
+fn ids() -> (u32, u32) {
+    // SAFETY: asks and cannot fail.
+    let user = unsafe { libc::geteuid() };
+    // SAFETY: as above.
+    (user, unsafe { libc::getegid() })
+}
+
+/// Who is not root becomes so in a user namespace, where no more than its own files belong to it.
+fn mount_small_disk(dir: &Path) -> Result<(), String> {
+    let (user, group) = ids();
+    let own_users = if user == 0 { 0 } else { libc::CLONE_NEWUSER };
+    // SAFETY: concerns this process alone, which has one thread.
+    done("unshare", unsafe { libc::unshare(libc::CLONE_NEWNS | own_users) })?;
+    if user != 0 {
+        let maps =
+            [("setgroups", "deny".to_owned()), ("uid_map", format!("0 {user} 1")), ("gid_map", format!("0 {group} 1"))];
+        for (file, text) in maps {
+            fs::write(format!("/proc/self/{file}"), text).map_err(|error| format!("{file}: {error}"))?;
+        }
+    }
+    let root = c"/".as_ptr();
+    // What is mounted is to be seen here alone.
+    // SAFETY: a string that ends in zero, and nothing where nothing is asked for.
+    let private = unsafe { libc::mount(ptr::null(), root, ptr::null(), libc::MS_REC | libc::MS_PRIVATE, ptr::null()) };
+    done("mount --make-rprivate", private)?;
+    let target = CString::new(dir.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
+    let size = CString::new(format!("size={}", DISK_PAGES * Mmap::page_size())).map_err(|error| error.to_string())?;
+    let name = c"tmpfs".as_ptr();
+    // SAFETY: strings that end in zero and live as long as the call.
+    done("mount", unsafe { libc::mount(name, target.as_ptr(), name, 0, size.as_ptr().cast()) })
+}
+
+/// Root is forbidden nothing: it becomes nobody. Others stay what they are.
+fn become_nobody() -> Result<(), String> {
+    if ids().0 != 0 {
+        return Ok(());
+    }
+    // SAFETY: no groups are read from nowhere.
+    done("setgroups", unsafe { libc::setgroups(0, ptr::null()) })?;
+    // SAFETY: concerns this process alone.
+    done("setgid", unsafe { libc::setgid(NOBODY) })?;
+    // SAFETY: as above.
+    done("setuid", unsafe { libc::setuid(NOBODY) })
+}
