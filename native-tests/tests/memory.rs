@@ -78,6 +78,8 @@ const TESTS: &[(&str, Test)] = &[
     ("bookkeeping is below 1/256 of the mapping", bookkeeping_is_small),
     ("copies are kept of what is borrowed mutably, until it is flushed", copies_are_kept_until_a_flush),
     ("memory goes to the pages that are touched", memory_goes_to_what_is_touched),
+    #[cfg(unix)]
+    ("a fault under a guard takes no memory", a_fault_takes_no_memory),
 ];
 
 fn mapped(path: &Path, content: &[u8]) -> BufferedMmap {
@@ -165,6 +167,7 @@ fn every_allocation_may_fail(path: &Path) {
         }
     }
     assert!(refused > 20, "there were allocations to refuse: {refused}");
+    println!("{refused} allocations were refused, one in each run");
 }
 
 fn a_resize_without_memory(path: &Path) {
@@ -235,4 +238,18 @@ fn resident() -> Option<usize> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
     Some(pages * portable_mmap::Mmap::page_size())
+}
+
+/// It is met in a signal handler, where the allocator may be in the midst of something.
+#[cfg(unix)]
+fn a_fault_takes_no_memory(path: &Path) {
+    let page = portable_mmap::Mmap::page_size();
+    fs::write(path, vec![7; 70 * page]).expect("a file can be written");
+    // SAFETY: nothing is borrowed while the file is shortened.
+    let map = unsafe { MmapOptions::new().guard(true).open(path) }.expect("a file can be mapped");
+    OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(0)).expect("a file can be cut");
+    let mut sum = 0;
+    failing(0, 0, || sum = map.iter().step_by(page).fold(0, |sum, &byte| sum + usize::from(byte)));
+    assert_eq!((sum, HAS_FAILED.load(Relaxed)), (0, false), "seventy faults asked for no memory");
+    assert!(map.fault().is_some());
 }
