@@ -1,0 +1,181 @@
+//! Several mappings of one file in one process, and threads that read through theirs while another writes.
+//!
+//! What one thread sees of several is in the suite, for every backend: `windows/`, `refresh/`, `differences/`. Here
+//! they really run at once. Promised is what a flush there and a refresh here make visible, and that a byte is one
+//! that somebody wrote. In which order the bytes between two flushes arrive is not.
+
+#![cfg(unix)]
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
+
+use native_tests::others::UNIT;
+use portable_mmap::{Access, Backend, Buffered, BufferedMmap, Mapped, Mapping, MmapOptions};
+
+const READERS: usize = 4;
+const LEN: usize = 4 * UNIT;
+
+/// A file of zeros.
+fn file(dir: &Path) -> Arc<File> {
+    let path = dir.join("f");
+    fs::write(&path, vec![0; LEN]).unwrap();
+    Arc::new(OpenOptions::new().read(true).write(true).open(path).unwrap())
+}
+
+fn mapped<B>(file: &Arc<File>, access: Access) -> Mapping<B>
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    // SAFETY: no two threads use the same byte at once, one of them to change it, unless the mapping is a buffer.
+    unsafe { MmapOptions::new().access(access).map_with(file.clone()) }.unwrap()
+}
+
+/// Every round the writer changes all, flushes, and lets the readers look; then they let it go on.
+fn readers_see_every_flush<B>()
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    let dir = tempfile::tempdir().unwrap();
+    let file = file(dir.path());
+    let turn = Barrier::new(READERS + 1);
+    thread::scope(|scope| {
+        for _ in 0..READERS {
+            scope.spawn(|| {
+                let mut map = mapped::<B>(&file, Access::Read);
+                // Told at the end: who panicked in between would be waited for.
+                let mut wrong = Vec::new();
+                for round in 1..=50 {
+                    turn.wait();
+                    let refreshed = map.refresh().is_ok();
+                    if !refreshed || map.iter().any(|&byte| byte != round) {
+                        wrong.push(round);
+                    }
+                    turn.wait();
+                }
+                assert_eq!(wrong, [0; 0], "rounds in which another byte was seen than was flushed");
+            });
+        }
+        let mut map = mapped::<B>(&file, Access::Write);
+        for round in 1..=50 {
+            map.as_mut_slice().unwrap().fill(round);
+            map.flush_async().unwrap();
+            turn.wait();
+            turn.wait();
+        }
+    });
+}
+
+#[test]
+fn readers_see_every_flush_of_another_mapping() {
+    readers_see_every_flush::<Mapped>();
+}
+
+#[test]
+fn readers_see_every_flush_of_another_buffer() {
+    readers_see_every_flush::<Buffered>();
+}
+
+/// Several write at once, each its own bytes of every page: nobody's are lost.
+fn writers_of_other_bytes_do_not_disturb_each_other<B>()
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    const WRITERS: u8 = 4;
+    let dir = tempfile::tempdir().unwrap();
+    let file = file(dir.path());
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let file = &file;
+            scope.spawn(move || {
+                let mut map = mapped::<B>(file, Access::Write);
+                for round in 1..=20 {
+                    // A few runs a page: very many are merged with what the page holds then.
+                    for at in (100 * usize::from(writer)..LEN).step_by(1000) {
+                        map.range_mut(at..at + 10).unwrap().fill(round * 8 + writer);
+                    }
+                    map.flush_async().unwrap();
+                }
+            });
+        }
+    });
+    let content = fs::read(dir.path().join("f")).unwrap();
+    for writer in 0..WRITERS {
+        for at in (100 * usize::from(writer)..LEN).step_by(1000) {
+            assert_eq!(content[at..at + 10], [20 * 8 + writer; 10], "writer {writer}, byte {at}");
+        }
+    }
+}
+
+#[test]
+fn mappings_that_write_other_bytes_do_not_disturb_each_other() {
+    writers_of_other_bytes_do_not_disturb_each_other::<Mapped>();
+}
+
+#[test]
+fn buffers_that_write_other_bytes_do_not_disturb_each_other() {
+    writers_of_other_bytes_do_not_disturb_each_other::<Buffered>();
+}
+
+/// Without any turns, which a buffer does not need: what a reader sees lies between what had been written when it began
+/// to look and what had been begun when it ended.
+fn buffers_read_while_another_writes(mut write: impl FnMut(&Arc<File>, u8)) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = file(dir.path());
+    let (begun, done, looks) = (AtomicU8::new(0), AtomicU8::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..READERS {
+            scope.spawn(|| {
+                let mut map: BufferedMmap = mapped(&file, Access::Read);
+                let mut wrong = Vec::new();
+                while done.load(Ordering::SeqCst) < 200 {
+                    let least = done.load(Ordering::SeqCst);
+                    map.refresh().unwrap();
+                    let (low, high) = (*map.iter().min().unwrap(), *map.iter().max().unwrap());
+                    let most = begun.load(Ordering::SeqCst);
+                    if low < least || most < high {
+                        wrong.push((least, low, high, most));
+                    }
+                    looks.fetch_add(1, Ordering::SeqCst);
+                }
+                assert_eq!(wrong, [(0, 0, 0, 0); 0], "done before, the least and the most that was seen, begun after");
+            });
+        }
+        for round in 1..=200 {
+            begun.store(round, Ordering::SeqCst);
+            write(&file, round);
+            done.store(round, Ordering::SeqCst);
+            // Someone looks in every round.
+            let seen = looks.load(Ordering::SeqCst);
+            while round < 200 && looks.load(Ordering::SeqCst) == seen {
+                thread::yield_now();
+            }
+        }
+    });
+}
+
+#[test]
+fn buffers_are_read_while_another_buffer_writes() {
+    let mut map: Option<BufferedMmap> = None;
+    buffers_read_while_another_writes(|file, round| {
+        let map = map.get_or_insert_with(|| mapped(file, Access::Write));
+        map.as_mut_slice().unwrap().fill(round);
+        map.flush_async().unwrap();
+    });
+}
+
+#[test]
+fn buffers_are_read_while_an_os_mapping_writes() {
+    let mut map: Option<Mapping<Mapped>> = None;
+    buffers_read_while_another_writes(|file, round| {
+        map.get_or_insert_with(|| mapped(file, Access::Write)).as_mut_slice().unwrap().fill(round);
+    });
+}
+
+#[test]
+fn buffers_are_read_while_the_file_is_written() {
+    buffers_read_while_another_writes(|file, round| file.write_all_at(&vec![round; LEN], 0).unwrap());
+}
