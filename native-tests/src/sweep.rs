@@ -16,6 +16,9 @@ pub type Act = fn(&mut Emulated) -> Result<Vec<u8>, Error>;
 /// Pages of the storage before the last one, which is not whole.
 const PAGES: usize = 4;
 
+/// What a transcript calls the number of calls that a sweep has failed, one in each run: `make faults` adds them up.
+const FAILED: &str = "calls failed";
+
 /// Where the position is before the act.
 const POSITION: u64 = 6;
 
@@ -88,7 +91,7 @@ pub fn sweep<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: &MmapOpt
     let after = state(&quiet);
     let finished = finish(&mut quiet);
 
-    let mut ends = String::new();
+    let (mut ends, mut failed) = (String::new(), 0);
     for failing in 0.. {
         let mut has_failed = false;
         // Looked at after the failure in one run, and not touched before it is done again in the other.
@@ -124,20 +127,23 @@ pub fn sweep<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: &MmapOpt
         if !has_failed {
             break;
         }
+        failed += 1;
         assert!(failing < 1000, "{name}: there is an end to its calls");
     }
     scene.note(name, ends.trim_end_matches(", "));
+    scene.note(FAILED, failed);
 }
 
 /// Sweeps the making of a mapping: an error leaves the storage as it was.
 pub fn sweep_mapping<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: &MmapOptions) {
-    let mut ends = String::new();
+    let (mut ends, mut failed) = (String::new(), 0);
     for failing in 0.. {
         let (memory, rig) = (crate::storages::Memory::new(content()), crate::storages::Rig::default());
         rig.fail(None, failing, 1, ErrorKind::TimedOut);
         let mapped = options.map_storage(rig.around(memory.clone()));
         let has_failed = rig.has_failed();
         rig.mend();
+        failed += usize::from(has_failed);
         match mapped {
             Ok(map) => {
                 let len = map.as_slice().expect("what works again can be read").len();
@@ -158,6 +164,7 @@ pub fn sweep_mapping<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: 
         }
     }
     scene.note(name, ends.trim_end_matches(", "));
+    scene.note(FAILED, failed);
 }
 
 /// Fails all calls of one kind from each on, and drops the mapping: no panic, and the storage is partly written at most.
@@ -178,5 +185,5 @@ pub fn sweep_drop<B: FileBackend>(scene: &mut Scene<B>, op: Option<Op>) {
         assert!(failing < 1000, "there is an end to its calls");
     }
     scene.eq("drops that could not write all", kept > 0, true);
-    scene.note("how many", kept);
+    scene.note(FAILED, kept);
 }
