@@ -47,6 +47,8 @@ SUITE = "$(HARNESS)" suite --native "$(TARGET)/debug/suite$(EXE)" --wasip1 "$(TA
 test: test-native guests harness test-wasi test-harness ## runs all tests, and the suite in four columns
 	@echo '== the suite, in four columns'
 	@$(SUITE)
+	@echo '== 60 kills: `make crash` has more'
+	@$(CRASH) --kills 60
 
 # The harness builds what each column needs. A shell that exports its width as COLUMNS demands nothing.
 .PHONY: compare
@@ -237,7 +239,19 @@ mutants: guests harness ## breaks a copy of the library in many ways, and demand
 	@echo '== the suite over libraries that are broken'
 	@"$(HARNESS)" mutants --native "$(TARGET)/debug/suite$(EXE)" --scratch "$(TARGET)/mutants" --only '$(ONLY)'
 
-# Each is failed in two runs: what is left is looked at in one, and not touched before the call is made again in the other.
+# Six columns share them. A seed is that of the first script, and the next kill takes the next.
+KILLS ?= 1000
+SEED ?= 1
+CRASH = "$(HARNESS)" crash --native "$(TARGET)/debug/crash$(EXE)" --wasip1 "$(TARGET)/wasm32-wasip1/debug/crash.wasm" \
+	--wasip2 "$(TARGET)/wasm32-wasip2/debug/crash.wasm" --seed '$(SEED)'
+
+.PHONY: crash
+crash: guests harness ## kills programs in the midst of edits, and looks at the file: make crash [KILLS=1000] [SEED=1]
+	@echo '== $(KILLS) kills'
+	@$(CRASH) --kills '$(KILLS)'
+
+# Each is failed in two runs: in one what is left is looked at, in the other nothing touches it before the call is made
+# again.
 .PHONY: faults
 faults: guests harness ## counts the calls of a storage that the fault sweeps of the suite fail, one by one
 	@log="$(TARGET)/faults.log"; $(SUITE) --filter faults/ --show >"$$log" || { cat "$$log" >&2; exit 1; }; \

@@ -13,6 +13,7 @@ mod case;
 pub mod cases;
 pub mod counted;
 pub mod counts;
+pub mod crash;
 pub mod ledger;
 pub mod model;
 pub mod others;

@@ -9,7 +9,7 @@ use lexopt::{Error, Parser};
 use wasm_tests::column::Limits;
 use wasm_tests::compare::{self, columns::Selection, workshop::Workshop};
 use wasm_tests::sandbox::MEMORY_LIMIT;
-use wasm_tests::{bench, consumers, demo, mutants, package, runner, suite};
+use wasm_tests::{bench, consumers, crash, demo, mutants, package, runner, suite};
 use wasmtime_wasi::FsPerms;
 
 /// Long enough for a case that moves half a gigabyte on a slow machine.
@@ -25,6 +25,7 @@ pub(crate) enum Command {
     Run(runner::Options),
     Package(package::Plan),
     Mutants(mutants::Plan),
+    Crash(crash::Plan),
     Demo(demo::Plan),
     Bench(bench::Plan),
     Consumers(consumers::Plan),
@@ -47,11 +48,14 @@ pub(crate) fn parse() -> Result<Command, Error> {
         Some(Value(command)) if command == "run" => run(parser).map(Command::Run),
         Some(Value(command)) if command == "crate" => package(parser).map(Command::Package),
         Some(Value(command)) if command == "mutants" => mutants(parser).map(Command::Mutants),
+        Some(Value(command)) if command == "crash" => crash(parser).map(Command::Crash),
         Some(Value(command)) if command == "demo" => demo(parser).map(Command::Demo),
         Some(Value(command)) if command == "bench" => bench(parser).map(Command::Bench),
         Some(Value(command)) if command == "consumers" => consumers(parser).map(Command::Consumers),
         Some(other) => Err(other.unexpected()),
-        None => Err("a command is missing: suite, compare, run, crate, mutants, demo, bench or consumers".into()),
+        None => {
+            Err("a command is missing: suite, compare, run, crate, mutants, crash, demo, bench or consumers".into())
+        }
     }
 }
 
@@ -190,6 +194,29 @@ fn mutants(mut parser: Parser) -> Result<mutants::Plan, Error> {
         scratch: required(scratch, "--scratch")?,
         only,
         jobs,
+    })
+}
+
+fn crash(mut parser: Parser) -> Result<crash::Plan, Error> {
+    let (mut native, mut wasip1, mut wasip2, mut kills, mut seed) = (None, None, None, 1000, 1);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("native") => native = Some(parser.value()?.into()),
+            Long("wasip1") => wasip1 = Some(parser.value()?.into()),
+            Long("wasip2") => wasip2 = Some(parser.value()?.into()),
+            Long("kills") => kills = parser.value()?.parse()?,
+            Long("seed") => seed = parser.value()?.parse()?,
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(crash::Plan {
+        native: required(native, "--native")?,
+        wasip1: required(wasip1, "--wasip1")?,
+        wasip2: required(wasip2, "--wasip2")?,
+        harness: std::env::current_exe().map_err(|error| Error::Custom(error.into()))?,
+        kills,
+        seed,
+        flaw: None,
     })
 }
 

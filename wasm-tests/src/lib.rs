@@ -7,6 +7,7 @@
 //! - [`suite`] runs every case on every column, reads what the case left behind, and compares.
 //! - [`compare`] does so on columns that it builds itself, emulated machines among them, and writes reports.
 //! - [`mutants`] breaks a copy of the library, and demands that the comparison notices.
+//! - [`crash`] kills programs while they edit a file, and looks at what it holds.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`consumers`] runs programs that map files through other crates, with the real memmap2 and with the façade.
 //! - [`mod@bench`] runs the workloads, compares their ways, and judges their goals.
@@ -21,6 +22,7 @@ pub mod column;
 pub mod compare;
 pub mod consumers;
 pub mod counters;
+pub mod crash;
 pub mod demo;
 pub mod files;
 mod memory;

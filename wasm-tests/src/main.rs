@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use native_tests::ledger::Platform;
 use wasm_tests::{
-    bench, column::Column, compare, consumers, demo, mutants, package, report, runner, sandbox::Sandbox, suite,
+    bench, column::Column, compare, consumers, crash, demo, mutants, package, report, runner, sandbox::Sandbox, suite,
 };
 
 use args::{Command, SuiteArgs};
@@ -44,6 +44,11 @@ wasm-tests mutants --native PROGRAM --scratch DIR [--workspace DIR] [--only TEXT
     Breaks a copy of the library in DIR in one place at a time, and compares each with the suite's program as it is.
     Succeeds only if a case has noticed each of them, and none the copy as it is.
 
+wasm-tests crash --native PROGRAM --wasip1 WASM --wasip2 WASM [--kills N] [--seed N]
+    Kills the program `crash` at random moments while it edits and flushes a file: as a child process with either
+    backend; in wasmtime, whose store is dropped; and with the process of wasmtime around it. Succeeds only if every byte
+    of a flush that had returned is in the file, and no byte that nobody wrote. --kills counts those of all columns.
+
 wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --wasip2-dir DIR [--pattern TEXT]
     Runs the example programs hello, grep and replace from each of the three folders on copies of FILE.
 
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
         }),
         Ok(Command::Package(plan)) => run_package(&plan),
         Ok(Command::Mutants(plan)) => run_mutants(&plan),
+        Ok(Command::Crash(plan)) => run_crash(&plan),
         Ok(Command::Demo(plan)) => run_demo(&plan),
         Ok(Command::Bench(plan)) => run_bench(&plan),
         Ok(Command::Consumers(plan)) => run_consumers(&plan),
@@ -126,6 +132,12 @@ fn run_mutants(plan: &mutants::Plan) -> wasmtime::Result<ExitCode> {
     let told = mutants::run(plan).map_err(wasmtime::Error::msg)?;
     print!("{}", mutants::render(&told));
     Ok(if mutants::all_found(&told) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_crash(plan: &crash::Plan) -> wasmtime::Result<ExitCode> {
+    let tallies = crash::run(plan)?;
+    print!("{}", crash::render(&tallies));
+    Ok(if tallies.iter().all(crash::Tally::passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn run_demo(plan: &demo::Plan) -> wasmtime::Result<ExitCode> {

@@ -1,0 +1,166 @@
+//! Programs that are killed while they edit and flush a file, and what the file holds afterwards.
+//!
+//! Each kill takes the next script of [`native_tests::crash`]. What has returned is known from the victim's output,
+//! which outlives it: every byte of a flush that had returned is in the file, and no byte that nobody wrote.
+//! A kill shows nothing about a machine that stops: the system's cache outlives the process. That a buffer's `flush`
+//! syncs is shown by counting, in `counting/a_changed_byte_is_one_byte_written_and_one_sync` and in `write_back/`.
+
+mod victim;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use comfy_table::Cell;
+use indicatif::{ProgressBar, ProgressStyle};
+use native_tests::crash::{Findings, Model, Script, Step, content};
+use native_tests::random::Random;
+
+use self::victim::{FILE, Kill, Victim};
+use crate::report::{align_right, new_table};
+
+/// Failures that are told in full; of more the numbers are enough.
+const MOST_TOLD: usize = 5;
+
+/// What to kill, and how often.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The program `crash`, natively.
+    pub native: PathBuf,
+    /// As a module of Preview 1.
+    pub wasip1: PathBuf,
+    /// As a component of Preview 2.
+    pub wasip2: PathBuf,
+    /// The program of this harness, which is killed as a host.
+    pub harness: PathBuf,
+    /// How many kills in all, divided among the columns.
+    pub kills: usize,
+    /// The seed of the first script, and of when each is killed.
+    pub seed: u64,
+    /// What the program is to break, for the harness's own tests.
+    pub flaw: Option<&'static str>,
+}
+
+/// What all kills of one column have left.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// What was killed, and how.
+    pub name: &'static str,
+    /// How many times.
+    pub kills: usize,
+    /// Flushes that had returned.
+    pub flushes: usize,
+    /// Kills that left a part of what had not returned yet.
+    pub midway: usize,
+    /// Bytes of files that were looked at.
+    pub bytes: usize,
+    /// Bytes that a flush had written, and that were not there.
+    pub lost: usize,
+    /// Bytes that nobody wrote.
+    pub foreign: usize,
+    /// What is wrong, a text each.
+    pub failures: Vec<String>,
+}
+
+impl Tally {
+    /// Whether this column has shown that nothing is lost: nothing was, and there was something to lose.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.failures.is_empty() && self.flushes > 0
+    }
+
+    /// Adds what one kill has left.
+    fn add(&mut self, seed: u64, last: Option<usize>, found: &Findings) {
+        let returned = Script::new(seed).take(last.map_or(0, |last| last + 1));
+        self.flushes += returned.filter(|step| matches!(step, Step::Flush { .. })).count();
+        self.kills += 1;
+        self.midway += usize::from(found.newer > 0);
+        self.bytes += found.bytes;
+        self.lost += found.lost;
+        self.foreign += found.foreign;
+        if let Some(wrong) = &found.first_wrong {
+            let after = last.map_or_else(|| "before any return".to_owned(), |last| format!("after step {last}"));
+            let Findings { lost, foreign, .. } = found;
+            self.failures.push(format!("seed {seed}, {after}: {lost} lost, {foreign} foreign; {wrong}"));
+        }
+    }
+}
+
+/// Kills as often as the plan says.
+///
+/// # Errors
+///
+/// A program that cannot be loaded.
+pub fn run(plan: &Plan) -> wasmtime::Result<Vec<Tally>> {
+    let victims = Victim::all(plan)?;
+    let each = plan.kills.div_ceil(victims.len());
+    let progress = ProgressBar::new((each * victims.len()) as u64);
+    progress.set_style(ProgressStyle::with_template("{elapsed} {bar:30} {pos}/{len} {wide_msg}")?);
+    let mut random = Random::new(plan.seed);
+    let tallies = victims.iter().map(|victim| {
+        progress.set_message(victim.name);
+        let mut tally = Tally { name: victim.name, ..Tally::default() };
+        for seed in (plan.seed..).take(each) {
+            match kill(victim, seed, plan.flaw, &mut random) {
+                Ok((last, found)) => tally.add(seed, last, &found),
+                Err(error) => tally.failures.push(format!("seed {seed}: {error}")),
+            }
+            progress.inc(1);
+        }
+        tally
+    });
+    let tallies = tallies.collect();
+    progress.finish_and_clear();
+    Ok(tallies)
+}
+
+/// Kills once. Gives the last step whose return was reported, and what the file holds.
+fn kill(
+    victim: &Victim,
+    seed: u64,
+    flaw: Option<&str>,
+    random: &mut Random,
+) -> Result<(Option<usize>, Findings), String> {
+    let dir = tempfile::tempdir().map_err(|error| format!("no directory for it: {error}"))?;
+    let path = dir.path().join(FILE);
+    std::fs::write(&path, content()).map_err(|error| format!("its file cannot be written: {error}"))?;
+    let output = victim.kill(&mut Kill { dir: dir.path(), seed, flaw, random })?;
+    // A line that was not finished reports nothing.
+    let mut lines = output.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    let last = lines.next_back().map(|line| line.parse().map_err(|_| format!("it printed {line:?}"))).transpose()?;
+    let file = std::fs::read(&path).map_err(|error| format!("its file cannot be read: {error}"))?;
+    Ok((last, Model::after(Script::new(seed), last, victim.is_mapped).look_at(&file)))
+}
+
+/// A row for each column, after what has failed.
+#[must_use]
+pub fn render(tallies: &[Tally]) -> String {
+    let mut text = String::new();
+    for Tally { name, failures, flushes, .. } in tallies {
+        for failure in failures.iter().take(MOST_TOLD) {
+            _ = writeln!(text, "FAILED {name}, {failure}");
+        }
+        if failures.len() > MOST_TOLD {
+            _ = writeln!(text, "FAILED {name}, and {} more", failures.len() - MOST_TOLD);
+        }
+        if *flushes == 0 {
+            _ = writeln!(text, "FAILED {name}: no flush had returned, so nothing was shown; try more kills");
+        }
+    }
+    let header = ["Killed", "Kills", "Flushes returned", "Midway", "Bytes checked", "Lost", "Foreign"];
+    let mut table = new_table(&header);
+    let row = |name: &str, numbers: [usize; 6]| {
+        let numbers = numbers.iter().map(Cell::new);
+        std::iter::once(Cell::new(name)).chain(numbers).collect::<Vec<_>>()
+    };
+    let numbers = |t: &Tally| [t.kills, t.flushes, t.midway, t.bytes, t.lost, t.foreign];
+    let mut total = [0; 6];
+    for tally in tallies {
+        total.iter_mut().zip(numbers(tally)).for_each(|(sum, number)| *sum += number);
+        table.add_row(row(tally.name, numbers(tally)));
+    }
+    table.add_row(row("all", total));
+    align_right(&mut table, 1);
+    _ = writeln!(text, "{table}");
+    text.push_str("Midway: the file held a part of what had not returned yet.\n");
+    text
+}
