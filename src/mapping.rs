@@ -396,6 +396,9 @@ impl<B: Backend> Mapping<B> {
     #[inline]
     pub(crate) fn load_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
         self.load(range.clone())?;
+        if let Some(backend) = &self.backend {
+            backend.touch(&range);
+        }
         self.backend_mut()?.bytes_mut(range, Face::Calls)
     }
 
@@ -403,6 +406,10 @@ impl<B: Backend> Mapping<B> {
     pub(crate) fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
         self.load(from.clone())?;
         self.load(to..to + from.len())?;
+        if let Some(backend) = &self.backend {
+            backend.touch(&from);
+            backend.touch(&(to..to + from.len()));
+        }
         self.backend_mut()?.copy_within(from, to)
     }
 

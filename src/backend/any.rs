@@ -111,6 +111,11 @@ impl Backend for AnyBackend {
     }
 
     #[inline]
+    fn touch(&self, range: &Range<usize>) {
+        either!(ref self, backend => backend.touch(range));
+    }
+
+    #[inline]
     fn ready_byte(&self, index: usize) -> Option<u8> {
         either!(ref self, backend => backend.ready_byte(index))
     }

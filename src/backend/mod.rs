@@ -158,6 +158,10 @@ pub trait Backend: sealed::Sealed + Send + Sync + Sized {
     /// That of loading them, or [`Error::NoMemory`](crate::Error::NoMemory).
     fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]>;
 
+    /// Touches the bytes of a range, so that a guard notes what is gone before a call changes anything. Nothing where
+    /// `bytes` has told already, or where there is no guard.
+    fn touch(&self, range: &Range<usize>);
+
     /// The byte at an index, if there is one and nothing has to be done or looked at for it: no loading, no guard. For
     /// loops over single bytes; whoever gets none asks for [`bytes`](Self::bytes).
     fn ready_byte(&self, index: usize) -> Option<u8>;

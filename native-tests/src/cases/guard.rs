@@ -4,7 +4,7 @@
 
 use std::io::SeekFrom;
 
-use portable_mmap::{Access, Advice, FaultKind, Mapping, MmapOptions};
+use portable_mmap::{Access, Advice, FaultKind, Mapping, MmapOptions, Slice};
 
 use crate::others::{UNIT, pattern};
 use crate::{FileBackend, Scene, cases};
@@ -15,6 +15,7 @@ cases!("guard":
     the_first_fault_is_the_one_that_is_told,
     after_a_fault_every_fallible_call_is_truncated,
     a_fallible_call_is_truncated_without_a_slice_before,
+    a_call_that_is_truncated_has_changed_nothing,
     what_the_cut_left_is_read_without_a_fault,
     a_refresh_takes_a_fault_back,
     a_refresh_shows_what_the_file_holds_again,
@@ -118,6 +119,33 @@ fn a_fallible_call_is_truncated_without_a_slice_before<B: FileBackend>(scene: &m
             _ => map.starts_with(pattern(UNIT + 1)).map(drop),
         };
         scene.variant(call, answer, "Truncated");
+    }
+}
+
+fn a_call_that_is_truncated_has_changed_nothing<B: FileBackend>(scene: &mut Scene<B>) {
+    // Each touches what is there and what is gone.
+    for call in
+        ["write_bytes", "set_slice", "stepped", "backwards", "to what is gone", "from what is gone", "range_mut"]
+    {
+        let mut map = cut(scene, Access::Write);
+        map.seek(SeekFrom::Start(UNIT as u64 - 3)).unwrap();
+        let at = UNIT.cast_signed();
+        let answer = match call {
+            "write_bytes" => map.write_bytes(b"??????").map(drop),
+            "set_slice" => map.set_slice(at - 3..at + 3, b"??????"),
+            "stepped" => map.set_slice(Slice::new(at - 20_000, at + 20_000, 20_000), b"??"),
+            "backwards" => map.set_slice(Slice::new(at + 1, at - 3, -1), b"????"),
+            "to what is gone" => map.move_within(UNIT - 3, 0, 6),
+            "from what is gone" => map.move_within(0, UNIT - 3, 6),
+            _ => map.range_mut(UNIT - 3..UNIT + 3).map(|bytes| bytes.fill(b'?')),
+        };
+        scene.variant(call, answer, "Truncated");
+        scene.eq("position", map.tell(), UNIT as u64 - 3);
+        scene.bytes("what is gone", &map[UNIT..UNIT + 3], [0; 3]);
+        map.refresh().unwrap();
+        scene.bytes("what is left", &map[..UNIT], pattern(UNIT));
+        map.close().unwrap();
+        scene.file_is("f", pattern(UNIT));
     }
 }
 

@@ -234,6 +234,9 @@ impl<S: Storage> Backend for Buffered<S> {
         Ok(unsafe { self.block.slice_mut(range) })
     }
 
+    /// Loading tells.
+    fn touch(&self, _: &Range<usize>) {}
+
     #[inline]
     fn ready_byte(&self, index: usize) -> Option<u8> {
         if self.guard || index >= self.span.len() || !self.loaded.contains(index / PAGE) {

@@ -231,6 +231,16 @@ impl Backend for Mapped {
     }
 
     #[inline]
+    fn touch(&self, range: &Range<usize>) {
+        let (Some(_), Ok(start)) = (&self.guard, self.pointer()) else { return };
+        for page in span::pages(range, os::page_size()) {
+            let byte = start.wrapping_add(range.start.max(page * os::page_size()));
+            // SAFETY: the byte lies in the range, which lies in the mapping.
+            unsafe { byte.read_volatile() };
+        }
+    }
+
+    #[inline]
     fn ready_byte(&self, index: usize) -> Option<u8> {
         let region = self.region.as_ref().filter(|_| self.guard.is_none() && index < self.len())?;
         // SAFETY: the index lies within the mapping.
