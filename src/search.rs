@@ -82,7 +82,7 @@ impl<'n> LastFinder<'n> {
     /// The block that is searched backwards at once, in bytes: an occurrence near the end is found with one search.
     const LAST_BLOCK: usize = 512;
     /// The longest block: what is searched twice, where it holds an occurrence.
-    const MAX_BLOCK: usize = 32 << 10;
+    const MAX_BLOCK: usize = 256 << 10;
 
     fn new(needle: &'n [u8]) -> Self {
         Self { forwards: Finder::new(needle), backwards: FinderRev::new(needle) }
