@@ -198,6 +198,8 @@ fn by_frame(code: i32, body: &str, should_panic: bool) -> (Outcome, &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn report(end: End, stdout: &str, stderr: &str) -> Report {
