@@ -97,6 +97,11 @@ impl<B: Backend> Index<usize> for Mapping<B> {
     #[inline]
     #[track_caller]
     fn index(&self, index: usize) -> &u8 {
+        // For loops over single indices: whatever is not ready, or not there, is looked at more closely.
+        let ready = self.backend_if_open().and_then(|backend| backend.ready_bytes(index..index.saturating_add(1)));
+        if let Some([byte]) = ready {
+            return byte;
+        }
         check_index(index, self.len());
         &self.touch(index..index + 1)[0]
     }

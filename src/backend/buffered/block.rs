@@ -60,7 +60,9 @@ impl Block {
 
     #[inline]
     fn pointer(&self, range: &Range<usize>) -> *mut u8 {
-        assert!(range.start <= range.end && range.end <= self.len(), "{range:?} lies within {} bytes", self.len());
+        if range.start > range.end || range.end > self.len() {
+            outside(range.clone(), self.len());
+        }
         // SAFETY: just checked: within the allocation, or at its end.
         unsafe { self.start.add(range.start) }.as_ptr()
     }
@@ -74,6 +76,18 @@ impl Block {
         let pointer = self.pointer(&range);
         // SAFETY: within the block; the caller vouches for the rest.
         unsafe { std::slice::from_raw_parts(pointer, range.len()) }
+    }
+
+    /// [`slice`](Self::slice), for who has looked at the range already.
+    ///
+    /// # Safety
+    /// As for [`slice`](Self::slice); and the range lies in the block.
+    #[inline]
+    pub(super) unsafe fn slice_unchecked(&self, range: Range<usize>) -> &[u8] {
+        // SAFETY: the caller vouches for the range.
+        let pointer = unsafe { self.start.add(range.start) };
+        // SAFETY: the caller vouches for the bytes.
+        unsafe { std::slice::from_raw_parts(pointer.as_ptr(), range.len()) }
     }
 
     /// The bytes of a range, to be changed.
@@ -141,6 +155,13 @@ impl Block {
         // SAFETY: within the block, and `MaybeUninit` needs no initialised bytes; the caller vouches for the rest.
         unsafe { std::slice::from_raw_parts_mut(pointer, range.len()) }
     }
+}
+
+/// Out of line, for `assert!` would write the range to memory before every access.
+#[cold]
+#[inline(never)]
+fn outside(range: Range<usize>, len: usize) -> ! {
+    panic!("{range:?} lies within {len} bytes");
 }
 
 impl Drop for Block {

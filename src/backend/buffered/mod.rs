@@ -86,7 +86,7 @@ impl Changes {
 /// Memory for `len` bytes, none of them loaded. An error speaks of the bytes asked for, as every backend's does.
 fn memory(len: usize) -> Result<(Block, LoadedPages)> {
     let pages = len.div_ceil(PAGE);
-    let made = Block::new(pages).and_then(|block| Ok((block, LoadedPages::none(pages)?)));
+    let made = Block::new(pages).and_then(|block| Ok((block, LoadedPages::none(pages, len)?)));
     made.map_err(|_| Error::NoMemory { len: len as u64 })
 }
 
@@ -248,11 +248,11 @@ impl<S: Storage> Backend for Buffered<S> {
 
     #[inline]
     fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        if self.guard || range.start > range.end || range.end > self.span.len() || !self.loaded.are_all() {
+        if self.guard || range.start > range.end || range.end > self.loaded.ready() {
             return None;
         }
-        // SAFETY: as in `bytes`.
-        Some(unsafe { self.block.slice(range) })
+        // SAFETY: as in `bytes`, and no longer than the mapping.
+        Some(unsafe { self.block.slice_unchecked(range) })
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! Sets of pages: one that many threads read while one adds, and one that belongs to its owner.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::{Error, Result};
 
@@ -29,7 +29,7 @@ pub(super) fn try_vec<T: Default>(len: usize) -> Result<Vec<T>> {
     Ok(vec)
 }
 
-/// The pages whose bytes are initialised: a bit a page, and one flag for all.
+/// The pages whose bytes are initialised: a bit a page, and one number for all.
 ///
 /// Bits are set with Release after the bytes were written, and read with Acquire before a slice over them is made: so
 /// whoever sees a bit sees the bytes. Bits are cleared through `&mut self` only, when no slice is alive.
@@ -38,20 +38,30 @@ pub(super) struct LoadedPages {
     words: Vec<AtomicU64>,
     pages: usize,
     count: AtomicUsize,
-    all: AtomicBool,
+    /// The mapping's length in bytes, which is never 0.
+    len: usize,
+    /// So many bytes are there to be read: that length once every page is in the set, else 0. One comparison tells an
+    /// index that it is within the mapping and loaded.
+    ready: AtomicUsize,
 }
 
 impl LoadedPages {
-    /// None of `pages` pages.
-    pub(super) fn none(pages: usize) -> Result<Self> {
+    /// None of `pages` pages, of a mapping of `len` bytes.
+    pub(super) fn none(pages: usize, len: usize) -> Result<Self> {
         let words = try_vec(pages.div_ceil(BITS))?;
-        Ok(Self { words, pages, count: AtomicUsize::new(0), all: AtomicBool::new(pages == 0) })
+        Ok(Self { words, pages, count: AtomicUsize::new(0), len, ready: AtomicUsize::new(0) })
+    }
+
+    /// How many bytes from the start may be read as they are, without another question: all, or none.
+    #[inline]
+    pub(super) fn ready(&self) -> usize {
+        self.ready.load(Ordering::Acquire)
     }
 
     /// Whether every page that there is is in the set.
     #[inline]
     pub(super) fn are_all(&self) -> bool {
-        self.all.load(Ordering::Acquire)
+        self.ready() != 0
     }
 
     /// Whether a page is in the set.
@@ -104,7 +114,7 @@ impl LoadedPages {
         }
         let before = self.count.fetch_add(range.len(), Ordering::Relaxed);
         if before + range.len() == self.pages {
-            self.all.store(true, Ordering::Release);
+            self.ready.store(self.len, Ordering::Release);
         }
     }
 
@@ -116,7 +126,7 @@ impl LoadedPages {
             *bits &= !removed;
             *self.count.get_mut() -= removed.count_ones() as usize;
         }
-        *self.all.get_mut() = self.pages == 0;
+        *self.ready.get_mut() = 0;
     }
 }
 
@@ -159,7 +169,7 @@ mod tests {
 
     #[test]
     fn absent_runs_are_found_across_words() {
-        let mut loaded = LoadedPages::none(200).unwrap();
+        let mut loaded = LoadedPages::none(200, 200 * 4096 - 1).unwrap();
         assert_eq!(loaded.first_absent(&(0..200)), 0..200);
         loaded.insert(&(0..70));
         loaded.insert(&(130..140));
@@ -172,9 +182,9 @@ mod tests {
         assert!(loaded.contains(69) && !loaded.contains(70) && loaded.contains(130) && !loaded.contains(200));
         assert!(loaded.contains_all(&(0..70)) && !loaded.contains_all(&(0..71)));
         loaded.insert(&(70..130));
-        assert!(!loaded.all.load(Ordering::Relaxed));
+        assert_eq!(loaded.ready(), 0);
         loaded.insert(&(140..200));
-        assert!(loaded.all.load(Ordering::Relaxed));
+        assert_eq!(loaded.ready(), 200 * 4096 - 1);
         loaded.remove(&(5..6));
         assert!(!loaded.contains_all(&(0..200)) && loaded.contains_all(&(6..200)));
         assert_eq!(loaded.first_absent(&(0..200)), 5..6);
