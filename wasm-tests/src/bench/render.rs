@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Cell, CellAlignment};
+use comfy_table::{Cell, CellAlignment, Table};
 use native_tests::workloads::{Limit, all};
 
 use super::judge::{goal_text, is_met};
@@ -60,6 +60,16 @@ fn number(value: f64, limit: Limit) -> String {
 
 /// Times and memory of each way.
 fn details(results: &Results) -> String {
+    let memory = |m: &Measured| m.peak.map(|peak| format!("{} MiB", peak >> 20));
+    format!(
+        "Shortest times:\n{}\nThe most memory of a program that does this alone:\n{}\n",
+        of_each_way(results, |m| Some(time(m))),
+        of_each_way(results, memory)
+    )
+}
+
+/// A line for each way of which something is known, and a column for each column.
+fn of_each_way(results: &Results, what: impl Fn(&Measured) -> Option<String>) -> Table {
     let mut table = new_table(&["Work", "Way", COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3]]);
     for workload in all() {
         let mut ways: Vec<&str> = Vec::new();
@@ -70,27 +80,27 @@ fn details(results: &Results) -> String {
         }
         for way in ways {
             let on = |column: &str| {
-                results.measured.iter().find(|m| m.column == column && m.workload == workload.name && m.way == way)
+                let is_it = |m: &&Measured| m.column == column && m.workload == workload.name && m.way == way;
+                results.measured.iter().find(is_it).and_then(&what)
             };
-            let mut row = vec![Cell::new(workload.name), Cell::new(way)];
-            row.extend(COLUMNS.map(|column| Cell::new(on(column).map_or_else(String::new, cost))));
-            table.add_row(row);
+            let cells = COLUMNS.map(on);
+            if cells.iter().any(Option::is_some) {
+                let mut row = vec![Cell::new(workload.name), Cell::new(way)];
+                row.extend(cells.into_iter().map(|cell| Cell::new(cell.unwrap_or_default())));
+                table.add_row(row);
+            }
         }
     }
     align_right(&mut table, 2);
-    format!("Shortest times, and the most memory of a program that does this alone:\n{table}\n")
+    table
 }
 
-fn cost(m: &Measured) -> String {
-    let mut text = match &m.time {
+fn time(m: &Measured) -> String {
+    match &m.time {
         Ok(time) if *time < 1e5 => format!("{:.2} µs", time / 1e3),
         Ok(time) => format!("{:.2} ms", time / 1e6),
         Err(why) => why.clone(),
-    };
-    if let Some(peak) = m.peak {
-        _ = write!(text, ", {} MiB", peak >> 20);
     }
-    text
 }
 
 fn instructions(results: &Results) -> String {
