@@ -115,15 +115,17 @@ format: rust
 	$(call ensure,$(CARGO) fmt --version,component add rustfmt)
 	@echo '== formatting'
 	@$(CARGO) fmt --all --check
+	@cd fuzz && $(CARGO) fmt --check
 
-# All of the workspace on this machine; what is compiled for them on Windows and WASI. The tests of native-tests are
-# drivers for native columns, which WASI has not.
+# All of the workspace and the fuzz targets on this machine; what is compiled for them on Windows and WASI. The tests of
+# native-tests are drivers for native columns, which WASI has not. What is not linked needs no libFuzzer, which is C++.
 .PHONY: lint
 lint: wasi
 	$(call ensure,$(CARGO) clippy --version,component add clippy)
 	$(call ensure,test -d "$$(rustc --print target-libdir --target $(WINDOWS))",target add $(WINDOWS))
 	@echo '== lints, on this machine'
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@CUSTOM_LIBFUZZER_PATH=not/linked $(CARGO) clippy $(FUZZ) --all-targets -- -D warnings
 	@echo '== lints, on Windows'
 	@$(CARGO) clippy -p portable-mmap -p native-tests --all-targets --target $(WINDOWS) -- -D warnings
 	@echo '== lints, on WASI'
@@ -196,6 +198,21 @@ sanitize: rust ## runs the native tests under AddressSanitizer and ThreadSanitiz
 		echo "== $$sanitizer sanitizer"; \
 		RUSTFLAGS="-Zsanitizer=$$sanitizer" $(NIGHTLY) test -Zbuild-std --target $(HOST) \
 			--target-dir "$(TARGET)/sanitize/$$sanitizer" -p portable-mmap -p native-tests --lib --tests || exit 1; done
+
+# Side by side, for as long each; what they find is not lost when they end. With ONLY=NAME one of them.
+FUZZ := --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET)/fuzz"
+FUZZ_TARGETS := script notation search
+CARGO_FUZZ := 0.13.2
+TIME ?= 60
+
+.PHONY: fuzz
+fuzz: rust ## looks for inputs that break the library: make fuzz [TIME=seconds] [ONLY=script|notation|search]
+	$(call ensure,$(NIGHTLY) --version,toolchain install nightly --profile minimal --no-self-update)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo '== cargo install cargo-fuzz'; \
+		$(CARGO) install --quiet --locked cargo-fuzz --version $(CARGO_FUZZ); }
+	@echo '== the fuzz targets'
+	@$(NIGHTLY) fuzz build --target-dir "$(TARGET)/fuzz"
+	@fuzz/run "$(TARGET)" '$(TIME)' $(or $(ONLY),$(FUZZ_TARGETS))
 
 # Times vary from run to run; the two of a ratio are taken in turns. The table is no test. What is measured: the programs of
 # the workloads, and two small ones whose sizes are compared. Vectors are enabled in a folder of their own: other flags

@@ -1,0 +1,278 @@
+//! What libFuzzer's bytes mean: steps of a few numbers each, which are made to fit the mapping that they are for.
+
+use std::io::SeekFrom;
+
+use arbitrary::{Arbitrary, Unstructured};
+use portable_mmap::{Access, Advice};
+
+use super::call::{Call, Change, Notation};
+use super::file::{MAX_PAGES, PAGE};
+
+/// How many mappings there are at once.
+pub(super) const SLOTS: usize = 3;
+
+/// More steps are left out: a finding is read by people.
+const MAX_STEPS: usize = 48;
+
+/// A file, and what is done to mappings of it.
+#[derive(Debug)]
+pub struct Input {
+    pub(super) len: Length,
+    pub(super) is_text: bool,
+    /// Whether the file becomes shorter under mappings: then those of the operating system have a guard.
+    pub(super) has_cuts: bool,
+    pub(super) steps: Vec<Step>,
+}
+
+impl<'a> Arbitrary<'a> for Input {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
+        let (len, is_text, has_cuts) = bytes.arbitrary()?;
+        Ok(Self { len, is_text, has_cuts, steps: crate::all_of(bytes, MAX_STEPS)? })
+    }
+}
+
+/// Of one width, whatever is done, and with no byte that means nothing: so most changes of an input mean something.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub(super) struct Step {
+    deed: u8,
+    pub(super) slot: u8,
+    at: Length,
+    len: Length,
+    byte: u8,
+    more: u8,
+}
+
+/// A place or a length: near a page's border in half of the cases.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub(super) struct Length(u16);
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deed {
+    Map,
+    Drop,
+    /// A write of somebody else.
+    Write,
+    SetLen,
+    /// A call of a mapping.
+    Call(Kind),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Read,
+    ReadLine,
+    ReadByte,
+    Write,
+    WriteByte,
+    Seek,
+    GetItem,
+    SetItem,
+    GetSlice,
+    SetSlice,
+    Range,
+    Index,
+    Find,
+    Move,
+    Flush,
+    Advise,
+    Refresh,
+    Resize,
+    Size,
+    Close,
+}
+
+/// What steps do, and how often, in 64ths.
+const DEEDS: [(u8, Deed); 24] = [
+    (5, Deed::Map),
+    (1, Deed::Drop),
+    (6, Deed::Write),
+    (3, Deed::SetLen),
+    (2, Deed::Call(Kind::Read)),
+    (1, Deed::Call(Kind::ReadLine)),
+    (1, Deed::Call(Kind::ReadByte)),
+    (4, Deed::Call(Kind::Write)),
+    (1, Deed::Call(Kind::WriteByte)),
+    (2, Deed::Call(Kind::Seek)),
+    (2, Deed::Call(Kind::GetItem)),
+    (3, Deed::Call(Kind::SetItem)),
+    (2, Deed::Call(Kind::GetSlice)),
+    (2, Deed::Call(Kind::SetSlice)),
+    (6, Deed::Call(Kind::Range)),
+    (4, Deed::Call(Kind::Index)),
+    (2, Deed::Call(Kind::Find)),
+    (2, Deed::Call(Kind::Move)),
+    (5, Deed::Call(Kind::Flush)),
+    (1, Deed::Call(Kind::Advise)),
+    (5, Deed::Call(Kind::Refresh)),
+    (2, Deed::Call(Kind::Resize)),
+    (1, Deed::Call(Kind::Size)),
+    (1, Deed::Call(Kind::Close)),
+];
+
+impl Length {
+    /// A number for something of `len` bytes, now and then above.
+    pub(super) fn within(self, len: usize) -> usize {
+        let Self(n) = self;
+        let [low, high] = n.to_le_bytes();
+        if high < 0x80 {
+            return usize::from(n) % (len + len / 16 + 2);
+        }
+        let page = usize::from(high) % (len / PAGE + 1);
+        (page * PAGE).saturating_add_signed(low.cast_signed().into())
+    }
+
+    /// A length of the file from `offset` on.
+    pub(super) fn of_file(self, offset: usize) -> usize {
+        let most = MAX_PAGES * PAGE - offset;
+        self.within(most).min(most)
+    }
+}
+
+/// A mapping that is to be made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    pub(super) offset: usize,
+    pub(super) len: usize,
+    pub(super) access: Access,
+    pub(super) guard: bool,
+    pub(super) extend: bool,
+}
+
+impl Step {
+    pub(super) fn deed(self) -> Deed {
+        let mut left = self.deed % 64;
+        for (share, deed) in DEEDS {
+            if left < share {
+                return deed;
+            }
+            left -= share;
+        }
+        unreachable!("the shares add up to 64")
+    }
+
+    pub(super) fn wish(self) -> Wish {
+        let offset = usize::from(self.byte % 3) * PAGE;
+        let access = [Access::Write, Access::Write, Access::Write, Access::Default, Access::Copy, Access::Read];
+        Wish {
+            offset,
+            // Half of them reach to the end of the file.
+            len: if self.more & 8 == 0 { 0 } else { self.len.of_file(offset) },
+            access: access[usize::from(self.at.0) % access.len()],
+            guard: self.more & 1 != 0,
+            extend: self.more & 6 == 6,
+        }
+    }
+
+    /// A length that the file gets.
+    pub(super) fn file_len(self) -> usize {
+        self.len.of_file(0)
+    }
+
+    /// Bytes for the file, and where they go.
+    pub(super) fn write(self, is_text: bool) -> (usize, Vec<u8>) {
+        let at = self.at.of_file(0);
+        let mut bytes = self.data(2 * PAGE, is_text);
+        bytes.truncate(MAX_PAGES * PAGE - at);
+        (at, bytes)
+    }
+
+    /// In a text few bytes occur, so that what is stored often is what was there.
+    fn letter(self, n: usize, is_text: bool) -> u8 {
+        let byte = self.byte.wrapping_add(n.to_le_bytes()[0]);
+        if is_text { b"abc\n"[usize::from(byte % 4)] } else { byte }
+    }
+
+    /// Bytes, all equal or not; mostly few.
+    fn data(self, limit: usize, is_text: bool) -> Vec<u8> {
+        let len = self.len.within(if self.more & 6 == 0 { limit } else { limit.min(64) });
+        match self.more & 1 {
+            0 => vec![self.letter(0, is_text); len],
+            _ => (0..len).map(|i| self.letter(i, is_text)).collect(),
+        }
+    }
+
+    fn range(self, len: usize) -> Option<(usize, usize)> {
+        (self.more & 1 != 0).then(|| (self.at.within(len), self.len.within(len)))
+    }
+
+    /// A page that is one, but now and then.
+    fn page(self) -> usize {
+        usize::from(self.byte % 8) * PAGE + usize::from(self.byte == 255)
+    }
+
+    /// The call, on a mapping of `len` bytes at this offset, whose bytes `content` tells.
+    pub(super) fn call(
+        self,
+        kind: Kind,
+        (offset, len): (usize, usize),
+        is_text: bool,
+        content: &dyn Fn(usize) -> u8,
+    ) -> Call {
+        let (at, count) = (self.at.within(len), self.len.within(len));
+        let flag = self.more & 1 != 0;
+        let index = if flag { -at.cast_signed() } else { at.cast_signed() };
+        let change = (self.more & 2 != 0)
+            .then(|| Change { stride: 1 + usize::from(self.more / 4), byte: self.letter(0, is_text) });
+        match kind {
+            Kind::Read => Call::Read(count),
+            Kind::ReadLine => Call::ReadLine,
+            Kind::ReadByte => Call::ReadByte,
+            Kind::Write => Call::Write(self.data(len, is_text)),
+            Kind::WriteByte => Call::Write(vec![self.letter(0, is_text)]),
+            Kind::Seek => Call::Seek(match self.byte % 4 {
+                0 => SeekFrom::Current(index as i64),
+                1 => SeekFrom::End(index as i64),
+                _ => SeekFrom::Start(at as u64),
+            }),
+            Kind::GetItem => Call::GetItem(index),
+            Kind::SetItem => Call::SetItem(index, self.letter(0, is_text)),
+            Kind::GetSlice => Call::GetSlice(self.notation(len)),
+            Kind::SetSlice => {
+                let slice = self.notation(len);
+                let count = if slice.step == 0 { 0 } else { slice.indices(len).len() };
+                // Now and then one too many.
+                let count = count + usize::from(self.byte > 250);
+                Call::SetSlice(slice, (0..count).map(|i| self.letter(i, is_text)).collect())
+            }
+            Kind::Range => Call::Range { start: at, len: count, change },
+            Kind::Index => Call::Index { start: at.min(len), len: count.min(len - at.min(len)), change },
+            Kind::Find => {
+                let (start, most) = (usize::from(self.byte) * 53 % (len + 1), usize::from(self.more / 4 % 16));
+                Call::Find {
+                    needle: (start..len.min(start + most)).map(content).collect(),
+                    within: flag.then_some((at, count)),
+                    is_first: self.more & 2 != 0,
+                }
+            }
+            Kind::Move => Call::Move { dest: at, src: usize::from(self.byte) * 67 % (len + 9), count },
+            Kind::Flush => Call::Flush { is_sync: self.more & 2 != 0, range: flag.then(|| (self.page(), count)) },
+            Kind::Advise => {
+                let hints = [Advice::Normal, Advice::Random, Advice::Sequential, Advice::WillNeed, Advice::DontNeed];
+                Call::Advise(hints[usize::from(self.more) % hints.len()], self.page(), count)
+            }
+            Kind::Refresh => Call::Refresh(self.range(len)),
+            Kind::Resize => Call::Resize(self.len.of_file(offset)),
+            Kind::Size => Call::Size,
+            Kind::Close => Call::Close,
+        }
+    }
+
+    /// A slice of not too many bytes: each costs time, and the notation has a target of its own.
+    fn notation(self, len: usize) -> Notation {
+        let size = isize::from(self.more / 8);
+        let step = match self.more % 8 {
+            0..3 => 1,
+            3 => -1,
+            4 => size,
+            5 => -size,
+            6 => size * 297,
+            _ => size * -297,
+        };
+        let start = self.at.within(len).cast_signed();
+        let most = if step.unsigned_abs() == 1 { 300 } else { 40 };
+        let stop = start + step * isize::try_from(self.len.0 % most).unwrap_or(0);
+        // A stop before the first byte counts from the end; left out where it must not.
+        Notation { start: Some(start), stop: (stop >= 0).then_some(stop), step }
+    }
+}
