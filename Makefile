@@ -196,8 +196,9 @@ sanitize: rust ## runs the native tests under AddressSanitizer and ThreadSanitiz
 	@export ASAN_OPTIONS=handle_segv=0:handle_sigbus=0 TSAN_OPTIONS=handle_segv=0:handle_sigbus=0; \
 		for sanitizer in address thread; do \
 		echo "== $$sanitizer sanitizer"; \
-		RUSTFLAGS="-Zsanitizer=$$sanitizer" $(NIGHTLY) test -Zbuild-std --target $(HOST) \
-			--target-dir "$(TARGET)/sanitize/$$sanitizer" -p portable-mmap -p native-tests --lib --tests || exit 1; done
+		run="$(NIGHTLY) test -Zbuild-std --target $(HOST)"; \
+		export RUSTFLAGS="-Zsanitizer=$$sanitizer" CARGO_TARGET_DIR="$(TARGET)/sanitize/$$sanitizer"; \
+		$$run -p portable-mmap --lib && $$run -p native-tests --tests || exit 1; done
 
 # Side by side, for as long each; what they find is not lost when they end. With ONLY=NAME one of them.
 FUZZ := --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET)/fuzz"
