@@ -74,11 +74,11 @@ impl Promise for Buffered {
             return now.is_none();
         };
         let shown = ahead.drain(..).chain(now).find(|bytes| &bytes[..seen.len()] == seen);
-        let Some(bytes) = shown else { return false };
-        self.pages[page] = Page::Known { own: bytes.clone(), base: bytes };
-        // What was seen may have been loaded by the look.
-        self.may_read_ahead(file, page);
-        true
+        shown.is_some_and(|bytes| {
+            self.pages[page] = Page::Known { own: bytes.clone(), base: bytes };
+            self.may_read_ahead(file, page);
+            true
+        })
     }
 
     fn is_gone(&self, file: &File, page: usize) -> bool {

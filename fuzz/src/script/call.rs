@@ -159,8 +159,14 @@ impl Call {
                 outcome(map.flush_async_range(start, len), nothing)
             }
             &Self::Advise(advice, start, len) => outcome(map.advise_range(advice, start, len), nothing),
-            Self::Refresh(None) => outcome(map.refresh(), nothing),
-            &Self::Refresh(Some((start, len))) => outcome(map.refresh_range(start, len), nothing),
+            Self::Refresh(range) => {
+                let done = match *range {
+                    None => map.refresh(),
+                    Some((start, len)) => map.refresh_range(start, len),
+                };
+                // What it gives is whether a fault is left.
+                outcome(done, |()| Value::Number(u64::from(map.fault().is_some())))
+            }
             Self::Resize(len) => outcome(map.resize(*len), nothing),
             Self::Size => outcome(map.size(), Value::Number),
             Self::Close => outcome(map.close(), nothing),

@@ -24,6 +24,8 @@ pub(super) struct View<P> {
     pub(super) guard: bool,
     /// The pages that were touched in vain since the last refresh of them all: there is a fault while there are any.
     pub(super) vain: BTreeSet<usize>,
+    /// Those of which it is not known whether they were, behind such a page.
+    maybe_vain: BTreeSet<usize>,
 }
 
 const TRUNCATED: Outcome = Err("Truncated");
@@ -40,7 +42,7 @@ fn singles(indices: &[usize]) -> Vec<Range<usize>> {
 
 impl<P: Promise> View<P> {
     pub(super) fn new(window: Window, guard: bool) -> Self {
-        Self { bytes: P::new(window), position: 0, guard, vain: BTreeSet::new() }
+        Self { bytes: P::new(window), position: 0, guard, vain: BTreeSet::new(), maybe_vain: BTreeSet::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -137,8 +139,12 @@ impl<P: Promise> View<P> {
                 self.bytes.may_read_ahead(file, page);
             }
             if self.guard {
-                let run = (gone..pages(range).end).take_while(|&page| self.bytes.is_gone(file, page));
-                self.vain.extend(run);
+                // As far as nothing is loaded: what of the rest is, nobody has looked at.
+                let mut run = (gone..pages(range).end).take_while(|&page| self.bytes.is_gone(file, page));
+                self.vain.insert(gone);
+                let sure = run.by_ref().skip(1).take_while(|&page| !self.bytes.is_unsure(file, page));
+                self.vain.extend(sure);
+                self.maybe_vain.extend(self.vain.last().map_or(gone, |last| last + 1)..pages(range).end);
             }
             return Err("Truncated");
         }
@@ -153,7 +159,7 @@ impl<P: Promise> View<P> {
         let has_fault = !self.vain.is_empty();
         match call {
             Call::Index { start, len, change } => return self.borrow(file, *start..start + len, *change, Touch::Use),
-            Call::Refresh(range) => return self.refresh(file, *range),
+            Call::Refresh(range) => return self.refresh(file, *range, got),
             Call::Close => {
                 let all_written = self.bytes.flush(file, &(0..self.len()), *got == TRUNCATED);
                 return if all_written { Ok(Value::Nothing) } else { TRUNCATED };
@@ -330,7 +336,12 @@ impl<P: Promise> View<P> {
     fn search_is_in_vain(&mut self, file: &File, range: &Range<usize>, got: &Outcome) -> bool {
         let ranges = std::slice::from_ref(range);
         if self.has_gone(file, ranges) && *got == TRUNCATED {
-            return self.touch(file, ranges, Touch::Call).is_err();
+            let is_in_vain = self.touch(file, ranges, Touch::Call).is_err();
+            if let (false, Some(&first)) = (P::LAZY, self.vain.first()) {
+                // It is asked for piece by piece: those behind the first may not have been.
+                self.maybe_vain.append(&mut self.vain.split_off(&(first + 1)));
+            }
+            return is_in_vain;
         }
         pages(range).for_each(|page| self.bytes.may_load(file, page));
         pages(range).for_each(|page| self.bytes.may_read_ahead(file, page));
@@ -389,14 +400,18 @@ impl<P: Promise> View<P> {
         if self.has_gone(file, &[looked_at]) { TRUNCATED } else { Ok(Value::Place(found)) }
     }
 
-    fn refresh(&mut self, file: &File, range: Option<(usize, usize)>) -> Outcome {
+    fn refresh(&mut self, file: &File, range: Option<(usize, usize)>, got: &Outcome) -> Outcome {
         let (start, len) = range.unwrap_or((0, self.len()));
         let refreshed = pages(&within(start, len, self.len())?);
         self.bytes.refresh(file, refreshed.clone());
         // A mapping forgets page by page, a buffer all at once.
-        if P::LAZY || self.vain.iter().all(|page| refreshed.contains(page)) {
+        let forgets = |set: &BTreeSet<usize>| set.iter().all(|page| refreshed.contains(page));
+        if P::LAZY {
             self.vain.retain(|page| !refreshed.contains(page));
+        } else if forgets(&self.vain) && (*got == Ok(Value::Number(0)) || forgets(&self.maybe_vain)) {
+            self.vain.clear();
+            self.maybe_vain.clear();
         }
-        Ok(Value::Nothing)
+        Ok(Value::Number(u64::from(!self.vain.is_empty())))
     }
 }
