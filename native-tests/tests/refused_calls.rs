@@ -1,0 +1,265 @@
+//! System calls that fail: each act on a mapping of a file plays in threads that the kernel refuses one kind of call
+//! each. After the error everything is as before; done again where nothing is refused, the act ends as it should.
+//!
+//! So an OS mapping meets what storages of the suite do to a buffer, and it shows that its `flush` syncs: one that
+//! cannot is an error.
+
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::SeekFrom;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+use native_tests::others::{UNIT, pattern};
+use portable_mmap::{Advice, Backend, Buffered, Error, Mapped, Mapping, MmapOptions};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
+
+/// A kind of call that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refused {
+    /// What a file is, and how long.
+    Stat,
+    /// What a file was opened for.
+    Mode,
+    Read,
+    Write,
+    Truncate,
+    /// Mapping a file; memory is to be had.
+    Map,
+    /// Syncing a file or a mapping, and waiting for it.
+    Sync,
+    /// Syncing a mapping at some time.
+    SyncLater,
+    Advise,
+}
+
+use Refused::{Advise, Map, Mode, Read, Stat, Sync, SyncLater, Truncate, Write};
+
+const ALL: [Refused; 9] = [Stat, Mode, Read, Write, Truncate, Map, Sync, SyncLater, Advise];
+
+/// The error that a refused call gives.
+const CAUSE: i32 = libc::EIO;
+
+/// An argument of a call, of four bytes, and how it is compared.
+fn argument(index: u8, compared: SeccompCmpOp, value: i32) -> Vec<SeccompRule> {
+    let value = u64::from(value.cast_unsigned());
+    let condition = SeccompCondition::new(index, SeccompCmpArgLen::Dword, compared, value).expect("an argument");
+    vec![SeccompRule::new(vec![condition]).expect("a condition")]
+}
+
+impl Refused {
+    /// The calls of the kernel, with what their arguments must be; no rule: whatever they are.
+    fn calls(self) -> Vec<(libc::c_long, Vec<SeccompRule>)> {
+        use SeccompCmpOp::{Eq, Ne};
+        let any = |calls: &[libc::c_long]| calls.iter().map(|&call| (call, Vec::new())).collect();
+        match self {
+            Stat => any(&[libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx]),
+            Mode => vec![(libc::SYS_fcntl, argument(1, Eq, libc::F_GETFL))],
+            Read => any(&[libc::SYS_pread64]),
+            Write => any(&[libc::SYS_pwrite64]),
+            Truncate => any(&[libc::SYS_ftruncate]),
+            Map => vec![(libc::SYS_mmap, argument(4, Ne, -1))],
+            Sync => {
+                let mut calls: Vec<_> = any(&[libc::SYS_fsync, libc::SYS_fdatasync]);
+                calls.push((libc::SYS_msync, argument(2, Eq, libc::MS_SYNC)));
+                calls
+            }
+            SyncLater => vec![(libc::SYS_msync, argument(2, Eq, libc::MS_ASYNC))],
+            Advise => any(&[libc::SYS_madvise]),
+        }
+    }
+
+    /// Does something in a thread that is refused these calls from its start to its end.
+    fn during<T: Send>(self, act: impl FnOnce() -> T + Send) -> T {
+        let calls = self.calls().into_iter().collect();
+        let refuse = SeccompAction::Errno(CAUSE.cast_unsigned());
+        let machine = std::env::consts::ARCH.try_into().expect("one of the machines at the top");
+        let filter = SeccompFilter::new(calls, SeccompAction::Allow, refuse, machine).expect("two different actions");
+        let program = BpfProgram::try_from(filter).expect("a small filter");
+        thread::scope(|scope| {
+            let playing = scope.spawn(move || {
+                seccompiler::apply_filter(&program).expect("a kernel with filters");
+                act()
+            });
+            playing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+type Act<B> = fn(&mut Mapping<B>) -> Result<Vec<u8>, Error>;
+
+fn nothing(_: ()) -> Vec<u8> {
+    Vec::new()
+}
+
+const LEN: usize = 2 * UNIT + 100;
+const POSITION: u64 = 6;
+
+fn open(dir: &Path) -> Arc<File> {
+    let path = dir.join("f");
+    fs::write(&path, pattern(LEN)).unwrap();
+    Arc::new(OpenOptions::new().read(true).write(true).open(path).unwrap())
+}
+
+fn mapped<B>(file: &Arc<File>, options: &MmapOptions) -> Result<Mapping<B>, Error>
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    // SAFETY: nobody else uses the file.
+    unsafe { options.map_with(file.clone()) }
+}
+
+/// A mapping with changes in its first and its last page, and a middle that nobody has looked at.
+fn stage<B>(dir: &Path, options: &MmapOptions) -> Mapping<B>
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    let mut map = mapped::<B>(&open(dir), options).unwrap();
+    map.set_slice(10..13, b"new").unwrap();
+    map.set_slice(-3.., b"new").unwrap();
+    map.seek(SeekFrom::Start(POSITION)).unwrap();
+    map
+}
+
+/// What the bytes of the stage are.
+fn staged() -> Vec<u8> {
+    let mut bytes = pattern(LEN);
+    bytes[10..13].copy_from_slice(b"new");
+    bytes[LEN - 3..].copy_from_slice(b"new");
+    bytes
+}
+
+/// That the cause is the refusal.
+fn assert_refused(error: &Error, context: &str) {
+    let Error::Io { source, .. } = error else { panic!("{context}: {error}") };
+    assert_eq!(source.raw_os_error(), Some(CAUSE), "{context}: {error}");
+}
+
+/// Plays an act once for each kind of call, and says which of them it cannot do without.
+fn needed<B>(options: &MmapOptions, name: &str, act: Act<B>) -> Vec<Refused>
+where
+    B: Backend<Source: From<Arc<File>>> + Send,
+{
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("f");
+    let mut quiet = stage::<B>(dir.path(), options);
+    let answer = act(&mut quiet).unwrap();
+    let after = (!quiet.is_closed()).then(|| quiet.get_slice(..).unwrap());
+    drop(quiet);
+    let written = fs::read(&path).unwrap();
+
+    let fails = |refused: &Refused| {
+        let context = format!("{name}, refused {refused:?}");
+        let mut map = stage::<B>(dir.path(), options);
+        let result = refused.during(|| act(&mut map));
+        let has_failed = result.is_err();
+        let got = result.or_else(|error| {
+            assert_refused(&error, &context);
+            let file = fs::read(&path).unwrap();
+            let is_part = |((now, old), own): ((&u8, &u8), &u8)| now == old || now == own;
+            let is_partly_written = file.iter().zip(&pattern(LEN)).zip(&staged()).all(is_part);
+            assert!(file.len() == LEN && is_partly_written, "{context}: the file is as before");
+            assert_eq!(map.tell(), POSITION, "{context}: the position is as before");
+            assert!(map.get_slice(..).unwrap() == staged(), "{context}: the bytes are as before");
+            act(&mut map)
+        });
+        assert!(got.unwrap() == answer, "{context}: the answer is the same in the end");
+        let now = (!map.is_closed()).then(|| map.get_slice(..).unwrap());
+        assert!(now == after, "{context}: the bytes are the same in the end");
+        drop(map);
+        assert!(fs::read(&path).unwrap() == written, "{context}: the file is the same in the end");
+        has_failed
+    };
+    ALL.into_iter().filter(fails).collect()
+}
+
+/// What each act cannot do without: of an OS mapping, and of a buffer.
+macro_rules! acts {
+    ($($test:ident: $options:expr, $act:expr, $mapped:expr, $buffered:expr;)*) => {$(
+        #[test]
+        fn $test() {
+            let options = $options;
+            assert_eq!(needed::<Mapped>(&options, stringify!($test), $act), $mapped, "an OS mapping");
+            assert_eq!(needed::<Buffered>(&options, stringify!($test), $act), $buffered, "a buffer");
+        }
+    )*};
+}
+
+const NONE: [Refused; 0] = [];
+
+acts! {
+    reading: MmapOptions::new(), |map| map.get_slice(..), NONE, [Read];
+    searching: MmapOptions::new(), |map| map.rfind(b"no such bytes").map(|at| format!("{at:?}").into_bytes()),
+        NONE, [Read];
+    changing: MmapOptions::new(), |map| map.set_slice(UNIT as isize.., &[7; UNIT + 100]).map(nothing), NONE, [Read];
+    asking_for_the_size: MmapOptions::new(), |map| map.size().map(|size| size.to_le_bytes().to_vec()),
+        [Stat], [Stat];
+    flushing: MmapOptions::new(), |map| map.flush().map(nothing), [Stat, Sync], [Stat, Write, Sync];
+    flushing_a_part: MmapOptions::new(), |map| map.flush_range(0, 100).map(nothing),
+        [Stat, Sync], [Stat, Write, Sync];
+    flushing_for_others_to_see: MmapOptions::new(), |map| map.flush_async().map(nothing),
+        [Stat, SyncLater], [Stat, Write];
+    refreshing: MmapOptions::new(), |map| map.refresh().map(nothing), NONE, [Read];
+    // The page in which the old end lies is read, for what the file holds behind it.
+    growing: MmapOptions::new(), |map| map.resize(3 * UNIT).map(nothing),
+        [Stat, Truncate, Map], [Stat, Read, Truncate];
+    growing_allocated: MmapOptions::new().allocate(true).clone(), |map| map.resize(3 * UNIT).map(nothing),
+        [Stat, Write, Map], [Stat, Read, Write];
+    shrinking: MmapOptions::new(), |map| map.resize(UNIT).map(nothing), [Stat, Truncate, Map], [Stat, Truncate];
+    hints_never_fail: MmapOptions::new(), |map| map.advise(Advice::WillNeed).map(nothing), NONE, NONE;
+    closing: MmapOptions::new(), |map| map.close().map(nothing), [Stat], [Stat, Write];
+}
+
+/// Zeros stay where the file cannot be mapped again, and the fault with them.
+#[test]
+fn a_refresh_that_cannot_map_again_keeps_the_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = open(dir.path());
+    let mut map = mapped::<Mapped>(&file, MmapOptions::new().guard(true)).unwrap();
+    file.set_len(0).unwrap();
+    assert_eq!((map[UNIT], map.fault().is_some()), (0, true));
+    fs::write(dir.path().join("f"), pattern(LEN)).unwrap();
+    let refused = Map.during(|| map.refresh()).expect_err("what cannot be mapped is not refreshed");
+    assert_refused(&refused, "a refresh");
+    assert!(map.fault().is_some(), "a fault without a refresh");
+    map.refresh().unwrap();
+    assert!(map.fault().is_none() && map.get_slice(..).unwrap() == pattern(LEN), "as the file is");
+}
+
+/// What making a mapping cannot do without; the file stays as it was.
+fn needed_to_map<B>(options: &MmapOptions) -> Vec<Refused>
+where
+    B: Backend<Source: From<Arc<File>>> + Send,
+{
+    let dir = tempfile::tempdir().unwrap();
+    let fails = |refused: &Refused| {
+        let file = open(dir.path());
+        let result = refused.during(|| mapped::<B>(&file, options).map(drop));
+        let has_failed = result.is_err();
+        if let Err(error) = result {
+            assert_refused(&error, &format!("{options:?}, refused {refused:?}"));
+            assert!(fs::read(dir.path().join("f")).unwrap() == pattern(LEN), "refused {refused:?}: another file");
+        }
+        has_failed
+    };
+    ALL.into_iter().filter(fails).collect()
+}
+
+#[test]
+fn mapping() {
+    let plain = MmapOptions::new();
+    assert_eq!(needed_to_map::<Mapped>(&plain), [Stat, Mode, Map]);
+    assert_eq!(needed_to_map::<Buffered>(&plain), [Stat, Mode]);
+    let guarded = MmapOptions::new().guard(true).clone();
+    assert_eq!(needed_to_map::<Mapped>(&guarded), [Stat, Mode, Map]);
+    let extending = MmapOptions::new().len(3 * UNIT).extend(true).clone();
+    assert_eq!(needed_to_map::<Mapped>(&extending), [Stat, Mode, Truncate, Map]);
+    assert_eq!(needed_to_map::<Buffered>(&extending), [Stat, Mode, Truncate]);
+    let allocating = extending.clone().allocate(true).clone();
+    assert_eq!(needed_to_map::<Mapped>(&allocating), [Stat, Mode, Write, Map]);
+    assert_eq!(needed_to_map::<Buffered>(&allocating), [Stat, Mode, Write]);
+}
