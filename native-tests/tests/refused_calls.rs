@@ -195,7 +195,7 @@ acts! {
     reading: MmapOptions::new(), |map| map.get_slice(..), NONE, [Read];
     searching: MmapOptions::new(), |map| map.rfind(b"no such bytes").map(|at| format!("{at:?}").into_bytes()),
         NONE, [Read];
-    changing: MmapOptions::new(), |map| map.set_slice(UNIT as isize.., &[7; UNIT + 100]).map(nothing), NONE, [Read];
+    moving: MmapOptions::new(), |map| map.move_within(UNIT, 0, UNIT).map(nothing), NONE, [Read];
     asking_for_the_size: MmapOptions::new(), |map| map.size().map(|size| size.to_le_bytes().to_vec()),
         [Stat], [Stat];
     flushing: MmapOptions::new(), |map| map.flush().map(nothing), [Stat, Sync], [Stat, Write, Sync];
