@@ -15,9 +15,9 @@ cases!("scripts":
 /// How many operations a script has; an interpreter is a thousand times slower.
 const STEPS: usize = if cfg!(miri) { 60 } else { 2500 };
 /// The file's length at the start, in bytes: several pages, more than one step of any kind, not a whole number of pages.
-const LENGTH: usize = if cfg!(miri) { 70_001 } else { 200_001 };
-/// An offset that every platform takes.
-const GRANULARITY: usize = 64 << 10;
+const LENGTH: usize = if cfg!(miri) { 20_001 } else { 200_001 };
+/// An offset that every platform takes; an interpreter runs the emulation alone.
+const GRANULARITY: usize = if cfg!(miri) { 4 << 10 } else { 64 << 10 };
 
 macro_rules! seeds {
     ($($case:ident $seed:literal)*) => {$(
