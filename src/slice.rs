@@ -303,6 +303,14 @@ impl<B: Backend> Mapping<B> {
             (_, true) => search::find(start..end, needle, piece)?,
             (_, false) => search::rfind(start..end, needle, piece)?,
         };
+        if let (Some(backend), true) = (self.backend_if_open(), (1..=end - start).contains(&needle.len())) {
+            // An answer stands for every byte that it tells of, and a search may have passed over some without a look.
+            backend.touch(&match found {
+                Some(at) if first => start..at + needle.len(),
+                Some(at) => at..end,
+                None => start..end,
+            });
+        }
         self.settled(found)
     }
 

@@ -16,6 +16,7 @@ cases!("guard":
     after_a_fault_every_fallible_call_is_truncated,
     a_fallible_call_is_truncated_without_a_slice_before,
     a_call_that_is_truncated_has_changed_nothing,
+    a_search_that_passes_over_what_is_gone_is_truncated,
     what_the_cut_left_is_read_without_a_fault,
     a_refresh_takes_a_fault_back,
     a_refresh_shows_what_the_file_holds_again,
@@ -146,6 +147,20 @@ fn a_call_that_is_truncated_has_changed_nothing<B: FileBackend>(scene: &mut Scen
         scene.bytes("what is left", &map[..UNIT], pattern(UNIT));
         map.close().unwrap();
         scene.file_is("f", pattern(UNIT));
+    }
+}
+
+/// A search may jump by the length of its needle, and so over all that is gone: no answer rests on that.
+fn a_search_that_passes_over_what_is_gone_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
+    let file = scene.file("f", &pattern(UNIT + 2));
+    let absent = [253; 12];
+    for (name, is_first) in [("find", true), ("rfind", false)] {
+        scene.set_file_len("f", UNIT + 2);
+        let map = scene.map(MmapOptions::new().guard(true), &file).expect("a file can be mapped");
+        scene.set_file_len("f", UNIT);
+        let found = if is_first { map.find(absent) } else { map.rfind(absent) };
+        scene.variant(name, found.map(drop), "Truncated");
+        scene.eq("fault", map.fault().is_some(), true);
     }
 }
 
