@@ -134,7 +134,7 @@ fn a_call_that_is_truncated_has_changed_nothing<B: FileBackend>(scene: &mut Scen
         let answer = match call {
             "write_bytes" => map.write_bytes(b"??????").map(drop),
             "set_slice" => map.set_slice(at - 3..at + 3, b"??????"),
-            "stepped" => map.set_slice(Slice::new(at - 20_000, at + 20_000, 20_000), b"??"),
+            "stepped" => map.set_slice(Slice::new(at - 10_000, at + 10_000, 10_000), b"??"),
             "backwards" => map.set_slice(Slice::new(at + 1, at - 3, -1), b"????"),
             "to what is gone" => map.move_within(UNIT - 3, 0, 6),
             "from what is gone" => map.move_within(0, UNIT - 3, 6),

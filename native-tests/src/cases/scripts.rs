@@ -13,7 +13,7 @@ cases!("scripts":
 );
 
 /// How many operations a script has; an interpreter is a thousand times slower.
-const STEPS: usize = if cfg!(miri) { 60 } else { 2500 };
+const STEPS: usize = if cfg!(miri) { 30 } else { 2500 };
 /// The file's length at the start, in bytes: several pages, more than one step of any kind, not a whole number of pages.
 const LENGTH: usize = if cfg!(miri) { 12_301 } else { 200_001 };
 /// An offset that every platform takes; an interpreter runs the emulation alone.
