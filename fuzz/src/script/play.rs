@@ -165,11 +165,19 @@ impl<B: Backend<Source: From<Arc<std::fs::File>>>, P: Promise> Player<B, P> {
                 if !view.guard && (is_unsure || view.has_gone(&self.model, &ranges)) {
                     return Some(Call::Range { start, len, change });
                 }
-                // With a fault there is no call that looks without touching.
-                (view.vain.is_empty() || !is_unsure).then_some(Call::Index { start, len, change })
+                (!self.is_blind(slot, &call)).then_some(Call::Index { start, len, change })
             }
             call => Some(call),
         }
+    }
+
+    /// Whether a call reaches pages that show one thing or another, and none can be looked at: with a fault there is no
+    /// call that looks without touching.
+    fn is_blind(&self, slot: usize, call: &Call) -> bool {
+        self.views[slot].as_ref().is_some_and(|view| {
+            let is_unsure = |page| view.bytes.is_unsure(&self.model, page);
+            !view.vain.is_empty() && view.reached(call).iter().flat_map(pages).any(is_unsure)
+        })
     }
 
     /// The call of a step, on the mapping in this slot or the next that there is.
@@ -178,6 +186,10 @@ impl<B: Backend<Source: From<Arc<std::fs::File>>>, P: Promise> Player<B, P> {
         let Some(slot) = slots.into_iter().find(|&slot| self.views[slot].is_some()) else { return Ok(()) };
         let Some(call) = self.call_of(slot, step, kind) else { return Ok(()) };
         self.look(slot, &call)?;
+        if matches!(call, Call::Index { .. }) && self.is_blind(slot, &call) {
+            // The look itself met the fault.
+            return Ok(());
+        }
         let done = self.call(slot, &call);
         if matches!(call, Call::Resize(_)) {
             self.set_model_len(self.model.size());
