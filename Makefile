@@ -172,7 +172,7 @@ nightly = $(call ensure,$(1) && test -d "$$(rustup run nightly rustc --print sys
 # Every case that is not large over the emulation, under both models of what a reference may be used for: each finds what
 # the other lets pass. Buffers behind a pointer too, and of the façade that is made of them the tests that have no file:
 # Miri cannot tell for what one was opened. Addresses that are made from numbers are refused under both. The unit tests of
-# the search take minutes there, and it has no unsafe code. Twenty minutes each.
+# the search take minutes there, and it has no unsafe code. Half an hour each, Tree Borrows more.
 .PHONY: miri miri-stacked miri-tree
 miri: miri-stacked miri-tree ## looks for undefined behaviour in the emulation, with the interpreter of nightly Rust
 
