@@ -73,16 +73,21 @@ fn finish(e: &mut Emulated) -> Vec<u8> {
     e.memory.content()
 }
 
-/// Whether a byte of the storage is as it was before or as the mapping has it, and the length as it was.
-fn is_partly_written(before: &State, storage: &[u8]) -> bool {
+/// Whether each byte is as it was before or as the mapping has it, and the length as it was.
+#[must_use]
+pub fn is_partly_written(before: &[u8], own: &[u8], now: &[u8]) -> bool {
     // Piece by piece, and byte by byte only where that differs: interpreters are slow at bytes.
     const PIECE: usize = 256;
-    let bytes = before.bytes.as_deref().unwrap_or_default();
-    storage.len() == before.storage.len()
-        && bytes.len() == storage.len()
-        && storage.chunks(PIECE).zip(before.storage.chunks(PIECE)).zip(bytes.chunks(PIECE)).all(|((now, old), own)| {
+    now.len() == before.len()
+        && own.len() == now.len()
+        && now.chunks(PIECE).zip(before.chunks(PIECE)).zip(own.chunks(PIECE)).all(|((now, old), own)| {
             now == old || now == own || now.iter().zip(old).zip(own).all(|((now, old), own)| now == old || now == own)
         })
+}
+
+/// Likewise of a storage.
+fn is_storage_partly_written(before: &State, now: &[u8]) -> bool {
+    is_partly_written(&before.storage, before.bytes.as_deref().unwrap_or_default(), now)
 }
 
 /// Sweeps an act over all its calls: notes how each run ended.
@@ -118,7 +123,10 @@ pub fn sweep<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: &MmapOpt
                         let now = state(&e);
                         assert!(now.bytes == before.bytes, "{context}: the bytes are as before");
                         assert!(now.position == before.position, "{context}: the position is as before");
-                        assert!(is_partly_written(&before, &now.storage), "{context}: the storage is as before");
+                        assert!(
+                            is_storage_partly_written(&before, &now.storage),
+                            "{context}: the storage is as before"
+                        );
                     }
                     act(&mut e).unwrap_or_else(|error| panic!("{context}: it fails once more: {error}"))
                 }
@@ -182,7 +190,10 @@ pub fn sweep_drop<B: FileBackend>(scene: &mut Scene<B>, op: Option<Op>) {
         let Emulated { memory, map, .. } = e;
         drop(map);
         let storage = memory.content();
-        assert!(is_partly_written(&before, &storage), "call {failing} fails: the storage is partly written at most");
+        assert!(
+            is_storage_partly_written(&before, &storage),
+            "call {failing} fails: the storage is partly written at most"
+        );
         if Some(&storage) == before.bytes.as_ref() {
             break;
         }

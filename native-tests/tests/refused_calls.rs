@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::thread;
 
 use native_tests::others::{UNIT, pattern};
+use native_tests::sweep::is_partly_written;
 use portable_mmap::{Advice, Backend, Buffered, Error, Mapped, Mapping, MmapOptions};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
@@ -160,9 +161,7 @@ where
         let got = result.or_else(|error| {
             assert_refused(&error, &context);
             let file = fs::read(&path).unwrap();
-            let is_part = |((now, old), own): ((&u8, &u8), &u8)| now == old || now == own;
-            let is_partly_written = file.iter().zip(&pattern(LEN)).zip(&staged()).all(is_part);
-            assert!(file.len() == LEN && is_partly_written, "{context}: the file is as before");
+            assert!(is_partly_written(&pattern(LEN), &staged(), &file), "{context}: the file is as before");
             assert_eq!(map.tell(), POSITION, "{context}: the position is as before");
             assert!(map.get_slice(..).unwrap() == staged(), "{context}: the bytes are as before");
             act(&mut map)
