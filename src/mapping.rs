@@ -260,8 +260,8 @@ impl<B: Backend> Mapping<B> {
     ///
     /// # Errors
     /// [`Error::ReadOnly`] on [`Access::Read`] and [`Access::Copy`]; [`Error::Untracked`]; [`Error::OutOfRange`] for a
-    /// length of 0 or a file too long; [`Error::Unsupported`] where shared anonymous memory would grow;
-    /// [`Error::NoMemory`]; [`Error::Io`]. The mapping and the file are as before. On Windows shortening is an error while
+    /// length of 0 or a file too long; [`Error::Unsupported`] where shared anonymous memory would grow, on a device, and
+    /// where [`allocate`](MmapOptions::allocate) is not supported; [`Error::NoMemory`]; [`Error::Io`]. The mapping and the file are as before. On Windows shortening is an error while
     /// another mapping of the file is alive.
     pub fn resize(&mut self, len: usize) -> Result<()> {
         let backend = self.backend()?;
@@ -270,6 +270,9 @@ impl<B: Backend> Mapping<B> {
         }
         if !self.plan.anonymous && !self.plan.track_file {
             return Err(Error::Untracked { operation: "resize" });
+        }
+        if !self.plan.has_settable_len {
+            return Err(Error::Unsupported { what: "resizing what is no regular file: its length cannot be set" });
         }
         if len == 0 {
             return Err(zero_length("the new length"));

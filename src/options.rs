@@ -198,6 +198,10 @@ impl MmapOptions {
 
     /// Allocates disk blocks whenever the mapping makes its file longer, so that a full disk is an error then, and not
     /// a `SIGBUS` when a hole in the file is touched.
+    ///
+    /// This takes a call of the operating system: `fallocate` on Linux, `F_PREALLOCATE` on macOS, `posix_fallocate` on
+    /// FreeBSD, `SetFileInformationByHandle` on Windows. Where there is none (WASI, other systems, some file systems)
+    /// the call that would make the file longer returns [`Error::Unsupported`] and leaves the file as it is.
     pub fn allocate(&mut self, allocate: bool) -> &mut Self {
         self.allocate = allocate;
         self

@@ -18,6 +18,8 @@ pub struct Plan {
     /// The source's length, if the source has to become longer before it is mapped.
     pub(crate) extend_from: Option<u64>,
     pub(crate) access: Access,
+    /// Whether the source's length can be set: that of a device cannot.
+    pub(crate) has_settable_len: bool,
     /// Changes are seen by nobody else.
     pub(crate) private: bool,
     pub(crate) executable: bool,
@@ -101,6 +103,7 @@ impl Plan {
             span: Span::new(options.offset, options.len)?,
             anonymous: false,
             extend_from: None,
+            has_settable_len: true,
             access,
             private,
             executable,
@@ -135,7 +138,13 @@ impl Plan {
     /// Fits the span to the source's length, asked for if `size` does not tell, and finds out whether the source must
     /// become longer first.
     fn fit<S: Storage>(&mut self, options: &MmapOptions, kind: Kind, size: Option<u64>, source: &S) -> Result<()> {
-        if kind != Kind::Regular && options.len > 0 {
+        self.has_settable_len = kind == Kind::Regular;
+        if !self.has_settable_len && options.extend {
+            return Err(Error::Unsupported {
+                what: "extend(true) on what is no regular file: its length cannot be set",
+            });
+        }
+        if !self.has_settable_len && options.len > 0 {
             return Ok(());
         }
         let size = size.map_or_else(|| source.len(), Ok).map_err(|e| Error::io("stat", 0, 0, e))?;

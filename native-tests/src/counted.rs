@@ -74,6 +74,11 @@ impl Storage for CountedFile {
         self.0.set_len(len)
     }
 
+    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
+        note(Group::Other, "allocate", 0);
+        self.0.allocate(from, to)
+    }
+
     fn sync(&self) -> io::Result<()> {
         note(Group::Sync, "sync", 0);
         self.0.sync()

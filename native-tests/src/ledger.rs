@@ -32,6 +32,8 @@ pub enum Platform {
     MappedWindows,
     /// The emulation, where the host tells how a file was opened.
     Buffered,
+    /// The emulation on WASI.
+    BufferedWasi,
     /// The emulation in Node's WASI.
     BufferedNode,
     /// memmap2 itself, with its own tests and those of its façade.
@@ -135,6 +137,11 @@ const LEDGER: &[Group] = &[
             "guard/a_window_at_an_offset_counts_from_the_start_of_the_file",
             "guard/closing_and_dropping_after_a_fault_is_fine",
         ],
+    },
+    Group {
+        platforms: &[Platform::BufferedWasi, Platform::BufferedNode],
+        reason: "WASI has no call that reserves room on a disk: hosts do not support fd_allocate, or write zeros for it",
+        cases: &["extend/allocated_blocks_are_zeros_too", "resize/allocating_grows_the_same_way"],
     },
     Group {
         platforms: &[Platform::BufferedNode],

@@ -90,6 +90,10 @@ impl Storage for Memory {
         Ok(())
     }
 
+    fn allocate(&self, _: u64, to: u64) -> io::Result<()> {
+        self.set_len(to)
+    }
+
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }
@@ -114,13 +118,15 @@ pub enum Op {
     Len,
     /// `set_len`
     SetLen,
+    /// `allocate`
+    Allocate,
     /// `sync`
     Sync,
     /// `mode` and `kind`, which are asked when mapping.
     Ask,
 }
 
-/// A call that a storage has seen: where, and how many bytes were moved (for `SetLen` the length).
+/// A call that a storage has seen: where, and how many bytes were moved (for `SetLen` and `Allocate` the length).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
     /// Which.
@@ -252,6 +258,13 @@ impl<S: Storage> Storage for Rigged<S> {
         self.rig.admit(Op::SetLen)?;
         self.storage.set_len(len)?;
         self.rig.note(Op::SetLen, 0, len);
+        Ok(())
+    }
+
+    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
+        self.rig.admit(Op::Allocate)?;
+        self.storage.allocate(from, to)?;
+        self.rig.note(Op::Allocate, from, to);
         Ok(())
     }
 

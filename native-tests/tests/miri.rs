@@ -82,6 +82,10 @@ impl Storage for Probed {
         self.0.set_len(len)
     }
 
+    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
+        self.0.allocate(from, to)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.0.sync()
     }

@@ -29,6 +29,8 @@ enum Refused {
     Read,
     Write,
     Truncate,
+    /// Reserving room on the disk.
+    Allocate,
     /// Mapping a file; memory is to be had.
     Map,
     /// Syncing a file or a mapping, and waiting for it.
@@ -38,9 +40,9 @@ enum Refused {
     Advise,
 }
 
-use Refused::{Advise, Map, Mode, Read, Stat, Sync, SyncLater, Truncate, Write};
+use Refused::{Advise, Allocate, Map, Mode, Read, Stat, Sync, SyncLater, Truncate, Write};
 
-const ALL: [Refused; 9] = [Stat, Mode, Read, Write, Truncate, Map, Sync, SyncLater, Advise];
+const ALL: [Refused; 10] = [Stat, Mode, Read, Write, Truncate, Allocate, Map, Sync, SyncLater, Advise];
 
 /// The error that a refused call gives.
 const CAUSE: i32 = libc::EIO;
@@ -63,6 +65,7 @@ impl Refused {
             Read => any(&[libc::SYS_pread64]),
             Write => any(&[libc::SYS_pwrite64]),
             Truncate => any(&[libc::SYS_ftruncate]),
+            Allocate => any(&[libc::SYS_fallocate]),
             Map => vec![(libc::SYS_mmap, argument(4, Ne, -1))],
             Sync => {
                 let mut calls: Vec<_> = any(&[libc::SYS_fsync, libc::SYS_fdatasync]);
@@ -207,7 +210,7 @@ acts! {
     growing: MmapOptions::new(), |map| map.resize(3 * UNIT).map(nothing),
         [Stat, Truncate, Map], [Stat, Read, Truncate];
     growing_allocated: MmapOptions::new().allocate(true).clone(), |map| map.resize(3 * UNIT).map(nothing),
-        [Stat, Write, Map], [Stat, Read, Write];
+        [Stat, Allocate, Map], [Stat, Read, Allocate];
     shrinking: MmapOptions::new(), |map| map.resize(UNIT).map(nothing), [Stat, Truncate, Map], [Stat, Truncate];
     hints_never_fail: MmapOptions::new(), |map| map.advise(Advice::WillNeed).map(nothing), NONE, NONE;
     closing: MmapOptions::new(), |map| map.close().map(nothing), [Stat], [Stat, Write];
@@ -259,6 +262,6 @@ fn mapping() {
     assert_eq!(needed_to_map::<Mapped>(&extending), [Stat, Mode, Truncate, Map]);
     assert_eq!(needed_to_map::<Buffered>(&extending), [Stat, Mode, Truncate]);
     let allocating = extending.clone().allocate(true).clone();
-    assert_eq!(needed_to_map::<Mapped>(&allocating), [Stat, Mode, Write, Map]);
-    assert_eq!(needed_to_map::<Buffered>(&allocating), [Stat, Mode, Write]);
+    assert_eq!(needed_to_map::<Mapped>(&allocating), [Stat, Mode, Allocate, Map]);
+    assert_eq!(needed_to_map::<Buffered>(&allocating), [Stat, Mode, Allocate]);
 }

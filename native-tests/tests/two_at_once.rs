@@ -179,3 +179,43 @@ fn buffers_are_read_while_an_os_mapping_writes() {
 fn buffers_are_read_while_the_file_is_written() {
     buffers_read_while_another_writes(|file, round| file.write_all_at(&vec![round; LEN], 0).unwrap());
 }
+
+/// Growth that allocates blocks while another writer appends: every record is in the file.
+fn allocated_growth_keeps_what_another_appends<B>()
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    const RECORDS: usize = 200;
+    let dir = tempfile::tempdir().unwrap();
+    let file = file(dir.path());
+    // SAFETY: nobody else changes the bytes that are mapped.
+    let mut map = unsafe { MmapOptions::new().allocate(true).map_with::<B>(file) }.unwrap();
+    let path = dir.path().join("f");
+    let mut other = OpenOptions::new().append(true).open(&path).unwrap();
+    let begun = Barrier::new(2);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for record in 0..RECORDS {
+                std::io::Write::write_all(&mut other, &[0xaa; 512]).unwrap();
+                if record == RECORDS / 10 {
+                    begun.wait();
+                }
+            }
+        });
+        begun.wait();
+        map.resize(64 << 20).unwrap();
+    });
+    let content = fs::read(&path).unwrap();
+    let records = content.chunks(512).filter(|record| **record == [0xaa; 512]).count();
+    assert_eq!(records, RECORDS);
+}
+
+#[test]
+fn allocated_growth_of_a_mapping_keeps_what_another_appends() {
+    allocated_growth_keeps_what_another_appends::<Mapped>();
+}
+
+#[test]
+fn allocated_growth_of_a_buffer_keeps_what_another_appends() {
+    allocated_growth_keeps_what_another_appends::<Buffered>();
+}

@@ -116,19 +116,18 @@ pub trait Storage: Send + Sync {
     /// Its own; the length is as before.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
-    /// Makes it `to` bytes long, longer than the `from` bytes it has, and has room for all of them. As provided it
-    /// writes zeros.
+    /// Makes it `to` bytes long, longer than the `from` bytes that it has, and reserves room for all of them, so that a
+    /// later write of these bytes cannot fail for want of room. Overwrites nothing, not even what another writer appends
+    /// meanwhile.
+    ///
+    /// The provided implementation returns an error of kind [`Unsupported`](io::ErrorKind::Unsupported).
     ///
     /// # Errors
-    /// Its own; the caller then sets the length back.
+    /// Its own, and one of kind [`Unsupported`](io::ErrorKind::Unsupported) if it cannot reserve room; the length is as
+    /// before.
     fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
-        let zeros = [0; 1 << 13];
-        let mut at = from;
-        while at < to {
-            let n = usize::try_from(to - at).map_or(zeros.len(), |rest| rest.min(zeros.len()));
-            at += write_some(self, &zeros[..n], at)? as u64;
-        }
-        Ok(())
+        let _ = (from, to);
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Returns once all that was written is where a crash does not reach it.
@@ -248,6 +247,10 @@ impl Storage for OsFile {
         self.file.set_len(len)
     }
 
+    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
+        os::allocate(&self.file, from, to)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
@@ -341,8 +344,8 @@ fn overrun() -> io::Error {
     io::Error::other("the storage claims to have moved more bytes than it was asked to")
 }
 
-/// Makes a storage longer, then does what needs it that long; if that fails the storage gets its old length back.
-/// `from` is its length, or nothing where it needs no change.
+/// Makes a storage longer, then does what needs it that long; if that fails the storage gets its old length back, unless
+/// somebody else has made it longer meanwhile. `from` is its length, or nothing where it needs no change.
 pub(crate) fn with_length<S: Storage, T>(
     storage: &S,
     from: Option<u64>,
@@ -352,13 +355,16 @@ pub(crate) fn with_length<S: Storage, T>(
 ) -> Result<T> {
     let Some(from) = from else { return then() };
     let extended = if allocate { storage.allocate(from, to) } else { storage.set_len(to) };
-    let done = match extended {
-        Ok(()) => then(),
-        Err(e) => Err(Error::io("extend", from, to - from, e)),
-    };
-    if done.is_err() {
+    extended.map_err(|e| match e.kind() {
+        io::ErrorKind::Unsupported if allocate => Error::Unsupported {
+            what: "reserving room for a longer file on this system or file system; it grows without allocate(true)",
+        },
+        _ => Error::io("extend", from, to - from, e),
+    })?;
+    then().inspect_err(|_| {
         // Nothing more can be done if this fails too, and the first error is the one to report.
-        let _ = storage.set_len(from);
-    }
-    done
+        if storage.len().is_ok_and(|len| len == to) {
+            let _ = storage.set_len(from);
+        }
+    })
 }

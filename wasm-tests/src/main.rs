@@ -103,7 +103,12 @@ fn run_suite(args: &SuiteArgs) -> wasmtime::Result<ExitCode> {
         Column::sandbox("wasip1", Sandbox::load(&args.wasip1)?),
         Column::sandbox("wasip2", Sandbox::load(&args.wasip2)?),
     ];
-    let ledger: Vec<_> = Platform::MAPPED_HERE.exceptions("native Mapped").collect();
+    let platforms = [
+        (Platform::MAPPED_HERE, "native Mapped"),
+        (Platform::BufferedWasi, "wasip1"),
+        (Platform::BufferedWasi, "wasip2"),
+    ];
+    let ledger: Vec<_> = platforms.into_iter().flat_map(|(platform, column)| platform.exceptions(column)).collect();
     let results = suite::run(&columns, &args.plan, &ledger);
     if args.show {
         print!("{}", report::transcripts(&results));

@@ -1,7 +1,7 @@
 //! Where the tests play, and how a child process comes to be there.
 
-use std::ffi::CString;
-use std::fs::{self, Permissions};
+use std::ffi::{CString, OsStr};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -16,6 +16,12 @@ use portable_mmap::Mmap;
 /// Pages of the small disk.
 pub(crate) const DISK_PAGES: usize = 64;
 
+/// The name of the block device.
+pub(crate) const DEVICE: &str = "device";
+
+/// How long the block device is, in bytes.
+pub(crate) const DEVICE_LEN: usize = 1 << 20;
+
 /// The user that no file belongs to.
 const NOBODY: u32 = 65534;
 
@@ -27,6 +33,8 @@ const ROLE: [&str; 2] = ["REAL_FAULT", "REAL_FAULT_DIR"];
 pub(crate) enum Ground {
     /// One whose directory is a file system of its own, in memory, of [`DISK_PAGES`].
     SmallDisk,
+    /// One that has a block device of [`DEVICE_LEN`] bytes, by the name of [`DEVICE`] in its directory.
+    BlockDevice,
     /// One whose user is not root, and owns nothing but what it makes in its directory.
     OrdinaryUser,
 }
@@ -46,7 +54,11 @@ pub(crate) fn main(tests: &[Test]) {
     if let [Some(role), Some(dir)] = ROLE.map(std::env::var_os) {
         return play(tests, &role.to_string_lossy(), Path::new(&dir));
     }
-    let grounds = [(Ground::SmallDisk, "a disk of its own"), (Ground::OrdinaryUser, "another user than root")];
+    let grounds = [
+        (Ground::SmallDisk, "a disk of its own"),
+        (Ground::BlockDevice, "a block device of its own"),
+        (Ground::OrdinaryUser, "another user than root"),
+    ];
     let missing: Vec<Ground> = grounds
         .into_iter()
         .filter_map(|(ground, what)| {
@@ -93,7 +105,9 @@ const CANNOT_BECOME: i32 = 77;
 /// In a child process, which has one thread.
 fn play(tests: &[Test], role: &str, dir: &Path) {
     let test = tests.iter().find(|test| test.name == role);
-    let probed = [Ground::SmallDisk, Ground::OrdinaryUser].into_iter().find(|ground| ground.probe() == role);
+    let probed = [Ground::SmallDisk, Ground::BlockDevice, Ground::OrdinaryUser]
+        .into_iter()
+        .find(|ground| ground.probe() == role);
     let ground = test.map(|test| test.ground).or(probed).expect("a test or a probe");
     if let Err(error) = ground.enter(dir) {
         eprintln!("{error}");
@@ -109,6 +123,7 @@ impl Ground {
     fn probe(self) -> &'static str {
         match self {
             Self::SmallDisk => "probe: small disk",
+            Self::BlockDevice => "probe: block device",
             Self::OrdinaryUser => "probe: ordinary user",
         }
     }
@@ -116,6 +131,7 @@ impl Ground {
     fn enter(self, dir: &Path) -> Result<(), String> {
         match self {
             Self::SmallDisk => mount_small_disk(dir),
+            Self::BlockDevice => attach_device(dir),
             Self::OrdinaryUser => become_nobody(),
         }
     }
@@ -155,6 +171,24 @@ fn mount_small_disk(dir: &Path) -> Result<(), String> {
     let name = c"tmpfs".as_ptr();
     // SAFETY: strings that end in zero and live as long as the call.
     done("mount", unsafe { libc::mount(name, target.as_ptr(), name, 0, size.as_ptr().cast()) })
+}
+
+/// Makes a block device of a file. It is gone when this process ends: it is detached at once, and stays for as long as
+/// somebody has it open.
+fn attach_device(dir: &Path) -> Result<(), String> {
+    let image = dir.join("image");
+    fs::write(&image, native_tests::others::pattern(DEVICE_LEN)).map_err(|error| error.to_string())?;
+    let losetup = |args: &[&OsStr]| {
+        let output = Command::new("losetup").args(args).output().map_err(|error| format!("losetup: {error}"))?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+    };
+    let device = losetup(&["-f".as_ref(), "--show".as_ref(), image.as_ref()])?;
+    let opened = File::open(&device).map_err(|error| format!("{device}: {error}"));
+    losetup(&["-d".as_ref(), device.as_ref()])?;
+    // Open until the process ends.
+    let _ = std::mem::ManuallyDrop::new(opened?);
+    std::os::unix::fs::symlink(device, dir.join(DEVICE)).map_err(|error| error.to_string())
 }
 
 /// Root is forbidden nothing: it becomes nobody. Others stay what they are.

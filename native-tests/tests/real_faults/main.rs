@@ -1,9 +1,12 @@
-//! Faults that the operating system makes: a full disk, permissions that are taken away, a file that is removed.
+//! Faults that the operating system makes: a full disk, permissions that are taken away, a file that is removed; and
+//! block devices.
 //!
-//! Each test plays in a child process that has become what the test needs: one with a small disk of its own, or one
-//! that permissions forbid something. Where the system does not let a process become so, the tests that need it are
+//! Each test plays in a child process that has become what the test needs: one with a small disk or a device of its own,
+//! or one that permissions forbid something. Where the system does not let a process become so, the tests that need it are
 //! ignored, and a line that begins with NOT RUN says why.
 
+#[cfg(target_os = "linux")]
+mod devices;
 #[cfg(target_os = "linux")]
 mod full_disk;
 #[cfg(target_os = "linux")]
@@ -13,10 +16,10 @@ mod permissions;
 
 #[cfg(target_os = "linux")]
 fn main() {
-    grounds::main(&[full_disk::TESTS, permissions::TESTS].concat());
+    grounds::main(&[full_disk::TESTS, permissions::TESTS, devices::TESTS].concat());
 }
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    eprintln!("NOT RUN: the faults of a full disk and of permissions, which are made on Linux alone");
+    eprintln!("NOT RUN: the faults of a full disk, of permissions and of devices, which are made on Linux alone");
 }

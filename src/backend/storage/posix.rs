@@ -31,3 +31,56 @@ pub(super) fn mode(file: &File) -> io::Result<Mode> {
         append: flags.contains(OFlags::APPEND),
     })
 }
+
+/// Reserves blocks first and sets the length then, so that a full disk leaves the length as it was. The second call finds
+/// its blocks, and does not shorten a file to which somebody else appends meanwhile, as `ftruncate` would.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    for flags in [FallocateFlags::KEEP_SIZE, FallocateFlags::empty()] {
+        fallocate(file, flags, from, to - from).map_err(unsupported)?;
+    }
+    Ok(())
+}
+
+/// Reserves blocks behind those that the file has, all or none.
+#[cfg(target_vendor = "apple")]
+pub(super) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
+    use std::os::fd::AsRawFd;
+    let len = i64::try_from(to - from).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let mut store = libc::fstore_t {
+        fst_flags: libc::F_ALLOCATEALL,
+        fst_posmode: libc::F_PEOFPOSMODE,
+        fst_offset: 0,
+        fst_length: len,
+        fst_bytesalloc: 0,
+    };
+    // SAFETY: the descriptor is open while `file` is borrowed, and the structure is the one that this command takes.
+    if unsafe { libc::fcntl(file.as_raw_fd(), libc::F_PREALLOCATE, &raw mut store) } == -1 {
+        let e = io::Error::last_os_error();
+        return Err(if e.raw_os_error() == Some(libc::ENOTSUP) { io::ErrorKind::Unsupported.into() } else { e });
+    }
+    file.set_len(to)
+}
+
+/// The call of FreeBSD's kernel. It returns `EINVAL` on a file system that cannot reserve blocks, such as ZFS.
+#[cfg(target_os = "freebsd")]
+pub(super) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
+    use rustix::fs::{FallocateFlags, fallocate};
+    fallocate(file, FallocateFlags::empty(), from, to - from).map_err(unsupported)
+}
+
+/// There is no call, or it is a function of the C library that writes zeros, over what others append too.
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd")))]
+pub(super) fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// The kind that tells a caller to grow a file in another way.
+#[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+fn unsupported(errno: rustix::io::Errno) -> io::Error {
+    use rustix::io::Errno;
+    let is_unsupported = [Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOSYS].contains(&errno)
+        || cfg!(target_os = "freebsd") && errno == Errno::INVAL;
+    if is_unsupported { io::ErrorKind::Unsupported.into() } else { errno.into() }
+}

@@ -70,6 +70,11 @@ pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize
     unsafe { wasi::fd_pwrite(fd(file), &[ciovec], offset) }.map_err(error)
 }
 
+/// Not `fd_allocate`: wasmtime never supports it, and hosts that do may write zeros, over what others append too.
+pub(super) fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 pub(super) fn mode(file: &File) -> io::Result<Mode> {
     // SAFETY: a call without memory of ours.
     let stat = unsafe { wasi::fd_fdstat_get(fd(file)) }.map_err(error)?;

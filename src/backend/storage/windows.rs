@@ -8,8 +8,13 @@ use std::os::windows::io::AsRawHandle;
 use std::sync::{Mutex, PoisonError};
 
 use windows_sys::Wdk::Storage::FileSystem::{FileAccessInformation, NtQueryInformationFile};
-use windows_sys::Win32::Foundation::{ERROR_HANDLE_EOF, RtlNtStatusToDosError};
-use windows_sys::Win32::Storage::FileSystem::{FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA};
+use windows_sys::Win32::Foundation::{
+    ERROR_CALL_NOT_IMPLEMENTED, ERROR_HANDLE_EOF, ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED, RtlNtStatusToDosError,
+};
+use windows_sys::Win32::Storage::FileSystem::{
+    FILE_ALLOCATION_INFO, FILE_APPEND_DATA, FILE_READ_DATA, FILE_WRITE_DATA, FileAllocationInfo,
+    SetFileInformationByHandle,
+};
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
 use super::Mode;
@@ -49,6 +54,26 @@ pub(super) fn read_at_uninit<'b>(file: &File, buf: &'b mut [MaybeUninit<u8>], of
 
 pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize> {
     keeping_cursor(file, |file| file.seek_write(buf, offset))
+}
+
+/// Reserves blocks first and sets the length then, so that a full disk leaves the length as it was.
+pub(super) fn allocate(file: &File, _: u64, to: u64) -> io::Result<()> {
+    let info = FILE_ALLOCATION_INFO { AllocationSize: i64::try_from(to).map_err(|_| io::ErrorKind::FileTooLarge)? };
+    // An allocation that ends before the file does would shorten it: somebody else has made it longer.
+    if file.metadata()?.len() >= to {
+        return Ok(());
+    }
+    let size = u32::try_from(size_of_val(&info)).map_err(io::Error::other)?;
+    // SAFETY: the handle is open while `file` is borrowed, and the structure is the one that this class takes.
+    let done =
+        unsafe { SetFileInformationByHandle(file.as_raw_handle(), FileAllocationInfo, (&raw const info).cast(), size) };
+    if done == 0 {
+        let e = io::Error::last_os_error();
+        let unsupported = [ERROR_CALL_NOT_IMPLEMENTED, ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED].map(os_error);
+        let is_unsupported = e.raw_os_error().is_some_and(|code| unsupported.contains(&code));
+        return Err(if is_unsupported { io::ErrorKind::Unsupported.into() } else { e });
+    }
+    file.set_len(to)
 }
 
 pub(super) fn mode(file: &File) -> io::Result<Mode> {

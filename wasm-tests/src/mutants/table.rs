@@ -181,13 +181,13 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "resize/",
     },
     Mutant {
-        name: "leaves the file longer",
-        contract: "a file that could not be mapped has its old length again",
+        name: "allocates nothing",
+        contract: "a storage that cannot reserve room says so and stays as long as it is",
         file: "src/backend/storage.rs",
-        old: "let _ = storage.set_len(from);",
-        new: "let _ = from;",
+        old: "io::ErrorKind::Unsupported if allocate => Error::Unsupported {",
+        new: "io::ErrorKind::Unsupported if allocate && storage.set_len(to).is_err() => Error::Unsupported {",
         place: Place::Buffered,
-        subject: "faults/",
+        subject: "storage/",
     },
     Mutant {
         name: "ignores the file's mode",

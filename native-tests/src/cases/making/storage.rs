@@ -2,7 +2,7 @@
 
 use std::io;
 
-use portable_mmap::{Access, Error, MmapOptions, Mode};
+use portable_mmap::{Access, Error, Kind, MmapOptions, Mode};
 
 use super::{pattern, refused};
 use crate::storages::{Memory, Op, Rig};
@@ -15,6 +15,8 @@ cases!("storage":
     a_storage_says_what_may_be_done_with_it,
     a_storage_can_be_made_longer,
     a_storage_that_cannot_be_made_longer_keeps_its_length,
+    a_storage_that_cannot_reserve_room_stays_untouched,
+    what_has_no_settable_length_is_neither_extended_nor_resized,
     there_is_no_file_behind_a_storage,
     nothing_is_read_when_a_storage_is_mapped,
     a_storage_that_does_not_know_its_length_cannot_be_mapped
@@ -85,13 +87,53 @@ fn a_storage_can_be_made_longer<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn a_storage_that_cannot_be_made_longer_keeps_its_length<B: FileBackend>(scene: &mut Scene<B>) {
-    for (allocate, failing) in [(false, Op::SetLen), (true, Op::Write)] {
+    for (allocate, failing) in [(false, Op::SetLen), (true, Op::Allocate)] {
         let (memory, rig) = (Memory::new(*b"hello"), Rig::default());
-        // For an allocation the second write fails, when the storage is longer already.
-        rig.fail(failing, usize::from(allocate), 1, io::ErrorKind::StorageFull);
+        rig.fail(failing, 0, 1, io::ErrorKind::StorageFull);
         let options = MmapOptions::new().len(20_000).extend(true).allocate(allocate).clone();
         scene.err("extend", options.map_storage(rig.around(memory.clone())), "Io(StorageFull)");
         scene.bytes("storage", &*memory.bytes(), b"hello");
+    }
+}
+
+fn a_storage_that_cannot_reserve_room_stays_untouched<B: FileBackend>(scene: &mut Scene<B>) {
+    let (memory, rig) = (Memory::new(*b"hello"), Rig::default());
+    let unable = || {
+        rig.fail(Op::Allocate, 0, usize::MAX, io::ErrorKind::Unsupported);
+        rig.around(memory.clone())
+    };
+    let mut options = MmapOptions::new();
+    options.allocate(true);
+    scene.err("extend", options.clone().len(9).extend(true).map_storage(unable()), "Unsupported");
+    let mut map = options.map_storage(unable()).unwrap();
+    map[0] = b'J';
+    scene.err("resize", map.resize(9), "Unsupported");
+    scene.bytes("bytes", &map, b"Jello");
+    scene.bytes("storage", &*memory.bytes(), b"hello");
+    scene.eq("writes", rig.count(Op::Write), (0, 0));
+    // To be shorter takes no room.
+    map.resize(4).unwrap();
+    map.close().unwrap();
+    scene.bytes("storage", &*memory.bytes(), b"Jell");
+}
+
+fn what_has_no_settable_length_is_neither_extended_nor_resized<B: FileBackend>(scene: &mut Scene<B>) {
+    for allocate in [false, true] {
+        let (memory, rig) = (Memory::new(*b"hello").of_kind(Kind::Special), Rig::default());
+        let device = || rig.around(memory.clone());
+        let mut options = MmapOptions::new();
+        options.allocate(allocate).len(5);
+        scene.err("extend", options.clone().extend(true).map_storage(device()), "Unsupported");
+        let mut map = options.map_storage(device()).unwrap();
+        map[4] = b'!';
+        for len in [0, 3, 5, 9] {
+            scene.err("resize", map.resize(len), "Unsupported");
+        }
+        scene.bytes("storage", &*memory.bytes(), b"hello");
+        scene.bytes("bytes", &map, b"hell!");
+        map.close().unwrap();
+        scene.bytes("storage", &*memory.bytes(), b"hell!");
+        scene.eq("lengths that were set", (rig.count(Op::SetLen).0, rig.count(Op::Allocate).0), (0, 0));
     }
 }
 
