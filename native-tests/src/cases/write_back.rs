@@ -23,6 +23,7 @@ cases!("write_back":
     one_flush_asks_the_length_once,
     one_sync_with_changes_and_none_without,
     an_async_flush_leaves_the_sync_to_the_next,
+    a_new_length_is_a_change_that_a_sync_follows,
     closing_and_dropping_write_without_a_sync,
     a_range_is_flushed_by_whole_pages,
     a_flushed_page_is_clean,
@@ -219,6 +220,34 @@ fn an_async_flush_leaves_the_sync_to_the_next<B: FileBackend>(scene: &mut Scene<
     let _ = e.rig.take();
     e.map.flush().unwrap();
     scene.eq("then no calls", e.rig.take(), []);
+}
+
+fn a_new_length_is_a_change_that_a_sync_follows<B: FileBackend>(scene: &mut Scene<B>) {
+    for len in [3, 9, 5000] {
+        let mut e = Emulated::new(*b"hello");
+        e.map.resize(len).unwrap();
+        scene.eq("resize: syncs", e.rig.count(Op::Sync).0, 0);
+        e.map.flush_async().unwrap();
+        scene.eq("async: syncs", e.rig.count(Op::Sync).0, 0);
+        e.map.flush_range(0, 1).unwrap();
+        scene.eq("flush: writes, syncs", (e.rig.count(Op::Write).0, e.rig.count(Op::Sync).0), (0, 1));
+        e.map.flush().unwrap();
+        scene.eq("flush again: syncs", e.rig.count(Op::Sync).0, 1);
+    }
+    let mut e = Emulated::new(*b"hello");
+    e.map.resize(5).unwrap();
+    e.map.flush().unwrap();
+    scene.eq("the same length: syncs", e.rig.count(Op::Sync).0, 0);
+    for allocate in [false, true] {
+        let mut e = Emulated::with(MmapOptions::new().len(9).extend(true).allocate(allocate), *b"hello");
+        e.rig.fail(Op::Sync, 0, 1, ErrorKind::TimedOut);
+        let flushed = e.map.flush();
+        scene.err("flush", flushed, "Io(TimedOut)");
+        e.map.flush().unwrap();
+        scene.eq("extend: syncs", e.rig.count(Op::Sync).0, 1);
+        e.map.flush().unwrap();
+        scene.eq("flush again: syncs", e.rig.count(Op::Sync).0, 1);
+    }
 }
 
 fn closing_and_dropping_write_without_a_sync<B: FileBackend>(scene: &mut Scene<B>) {

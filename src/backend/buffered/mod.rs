@@ -48,7 +48,7 @@ pub struct Buffered<S: Storage = OsFile> {
     loaded: LoadedPages,
     loading: Mutex<Loading>,
     changes: Changes,
-    /// Bytes were written that no sync has followed.
+    /// Bytes were written, or the length was changed, and no sync has followed.
     unsynced: bool,
     /// Bytes are written through a pointer, without a borrow that tells: every page keeps its copy.
     watched: bool,
@@ -191,6 +191,7 @@ impl<S: Storage> Backend for Buffered<S> {
         let mut buffer = Self::new(plan)?;
         with_length(&storage, plan.extend_from, plan.span.end(), plan.allocate, || Ok(()))?;
         buffer.storage = Some(storage);
+        buffer.unsynced = plan.extend_from.is_some();
         if plan.hints.contains(Flags::POPULATE) {
             // A hint: what fails here fails again when it is touched.
             let _ = buffer.load(&(0..plan.span.len()), Face::Calls);

@@ -33,7 +33,7 @@ impl<S: Storage> Buffered<S> {
             rest.start = run.end;
         }
 
-        self.set_storage_len(span)?;
+        self.unsynced |= self.set_storage_len(span)?;
 
         self.span = span;
         std::mem::swap(&mut self.block, &mut block);
@@ -45,16 +45,18 @@ impl<S: Storage> Buffered<S> {
         Ok(())
     }
 
-    /// Makes the storage end where the span ends. On an error it is as long as before.
-    fn set_storage_len(&self, span: Span) -> Result<()> {
-        let Some(storage) = &self.storage else { return Ok(()) };
+    /// Makes the storage end where the span ends, and tells whether that took a change. On an error it is as long as
+    /// before.
+    fn set_storage_len(&self, span: Span) -> Result<bool> {
+        let Some(storage) = &self.storage else { return Ok(false) };
         let size = storage.len().map_err(|e| Error::io("stat", span.offset(), span.len() as u64, e))?;
         let end = span.end();
         if end >= size {
             let from = (end > size).then_some(size);
-            return with_length(storage, from, end, self.allocate, || Ok(()));
+            return with_length(storage, from, end, self.allocate, || Ok(from.is_some()));
         }
-        storage.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))
+        storage.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
+        Ok(true)
     }
 
     /// What becomes of the bytes between the mapping's end and the end of its page, which nobody has seen.

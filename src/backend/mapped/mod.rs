@@ -34,6 +34,8 @@ pub struct Mapped {
     plan: Plan,
     /// All bytes borrowed mutably since the last flush lie in here, if changes reach the file.
     changed: Range<usize>,
+    /// The file's length was changed, and no sync has followed.
+    unsynced_len: bool,
 }
 
 /// Mapped memory.
@@ -93,7 +95,14 @@ fn map_error(span: Span, error: io::Error) -> Error {
 
 impl Mapped {
     fn new(region: Region, guard: Option<os::Guard>, source: Option<OsFile>, plan: &Plan) -> Self {
-        Self { guard, region: Some(region), source, plan: plan.clone(), changed: 0..0 }
+        Self {
+            guard,
+            region: Some(region),
+            source,
+            plan: plan.clone(),
+            changed: 0..0,
+            unsynced_len: plan.extend_from.is_some(),
+        }
     }
 
     /// Watches over a new region, if the plan says so.
@@ -292,6 +301,11 @@ impl Backend for Mapped {
                 flushed.map_err(|e| Error::io("flush", offset, range.len() as u64, e))?;
             }
         }
+        if let (Durability::Disk, true, Some(source)) = (durability, self.unsynced_len, &self.source) {
+            // POSIX promises of `msync` that the bytes are on the disk, and says nothing of the file's length.
+            source.sync().map_err(|e| Error::io("sync", self.plan.span.offset(), self.plan.span.len() as u64, e))?;
+            self.unsynced_len = false;
+        }
         self.check_changes_are_in_file(&range)?;
         if range.start <= self.changed.start && self.changed.end <= range.end {
             self.changed = 0..0;
@@ -326,6 +340,7 @@ impl Backend for Mapped {
         } else {
             self.resize_file(span)?;
         }
+        self.unsynced_len |= !self.plan.anonymous;
         self.plan.span = span;
         self.changed = self.changed.start.min(len)..self.changed.end.min(len);
         Ok(())
