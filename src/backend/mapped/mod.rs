@@ -283,10 +283,15 @@ impl Backend for Mapped {
     }
 
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
-        let source = self.bytes(from.clone(), Face::Calls)?.as_ptr();
-        let target = self.bytes_mut(to..to + from.len(), Face::Calls)?.as_mut_ptr();
+        let count = from.len();
+        // Both checked and noted as ranges, then reached from the mapping's own pointer: a pointer from a slice would be
+        // void once the other slice is made.
+        self.bytes(from.clone(), Face::Calls)?;
+        self.bytes_mut(to..to + count, Face::Calls)?;
+        let start = self.pointer()?;
+        let (source, target) = (start.wrapping_add(from.start), start.wrapping_add(to));
         // SAFETY: both ranges are mapped, the target writable, and no slice of either is alive.
-        unsafe { std::ptr::copy(source, target, from.len()) };
+        unsafe { std::ptr::copy(source, target, count) };
         Ok(())
     }
 
