@@ -69,27 +69,33 @@
 mod advice;
 mod backend;
 mod error;
-mod index;
+mod guard;
 mod mapping;
 mod notation;
 mod options;
+mod page_set;
 mod plan;
 pub mod raw;
+mod region;
+mod runs;
 mod search;
 mod sizeless;
-mod slice;
 mod span;
-mod stream;
+mod storage;
+mod sync;
 
 pub use advice::{Advice, UncheckedAdvice};
 #[cfg(any(unix, windows))]
 pub use backend::Mapped;
-pub use backend::{AnyBackend, Backend, Buffered, Fault, FaultKind, Kind, Mode, OsFile, Platform, Storage};
+pub use backend::{AnyBackend, Backend, Buffered, Fault, FaultKind, Platform};
 pub use error::{Error, Result};
-pub use index::Iter;
-pub use mapping::Mapping;
+pub use mapping::{Iter, Mapping};
 pub use notation::Slice;
 pub use options::{Access, Flags, MmapOptions, Prot};
+#[cfg(any(unix, windows))]
+pub use region::OsRegion;
+pub use region::Region;
+pub use storage::{Kind, Mode, OsFile, Storage};
 
 /// A mapping over this platform's own backend: an OS mapping on unix and Windows, a buffer on WASI.
 pub type Mmap = Mapping<Platform>;

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use bitflags::bitflags;
 
-use crate::backend::{AnyBackend, Backend, OsFile, Platform, Storage};
+use crate::backend::sealed::Bytes as _;
+use crate::backend::{AnyBackend, Backend, Platform};
 use crate::plan::Plan;
+use crate::storage::{OsFile, Storage};
 use crate::{AnyMmap, BufferedMmap, Error, Mapping, Mmap, Result, sizeless};
 
 /// What may be done to the bytes, and where changes go. (Python's `access`)
@@ -180,17 +182,31 @@ impl MmapOptions {
         self
     }
 
-    /// Makes a file that is shortened under the mapping an error and not a death.
+    /// Makes a file that is truncated under the mapping an error and not the end of the process.
     ///
     /// A touch past the new end of the file reads zeros, in place of the `SIGBUS` that ends the process on unix and of
-    /// the panic of a buffer's slice face. The mapping notes the first such [`fault`](Mapping::fault), and from then on
-    /// its fallible calls answer [`Error::Truncated`], until [`refresh`](Mapping::refresh) maps again. So it is where the
-    /// file reaches as far and cannot be read, or where its disk is full and has no room for a hole that is touched: then
-    /// they answer [`Error::Io`].
+    /// the panic of a buffer's slice face. With the first such touch every page past the end is lost: it reads as zeros,
+    /// and what is stored in it reaches no file. The mapping notes the [`fault`](Mapping::fault), and from then on its
+    /// fallible calls return [`Error::Truncated`], until [`refresh`](Mapping::refresh) takes the fault back: then lost
+    /// pages are looked at anew, and one that the file still does not have is a fault again when it is touched. A page
+    /// that the file has and that cannot be read, or a hole for which a full disk has no room, is lost alone: then the
+    /// calls return [`Error::Io`] with the cause.
     ///
-    /// What a guard cannot do: bytes that are gone stay gone, bytes written to a page that was replaced by zeros reach
-    /// no file, and a borrowed slice may change from data to zeros while it is read. On Windows, where a mapped file
-    /// cannot be shortened, it does nothing.
+    /// A call that can fail touches every page that it gives, so it returns the error itself. `m[a..b]` and the rest of
+    /// the slice face touch nothing in advance: look at [`fault`](Mapping::fault) afterwards.
+    ///
+    /// What a guard cannot do:
+    ///
+    /// - Bytes that are gone stay gone, and those of a slice may change from data to zeros while it is borrowed. The guard
+    ///   survives that; Rust does not define what a program that reads such a slice at that moment sees.
+    /// - It works by a handler for `SIGBUS`, which is installed with the first guard and passes on to the handler that was
+    ///   there before what is not a guard's. A handler that is installed later has to pass on in the same way.
+    /// - A thread that blocks `SIGBUS` ends the process when it touches what is gone: the kernel does not ask a handler
+    ///   then.
+    /// - A system call that is given the address of what is gone, such as `write` of a slice of the mapping, returns
+    ///   `EFAULT` and notes no fault.
+    ///
+    /// On Windows, where a mapped file cannot be truncated, it does nothing.
     pub fn guard(&mut self, guard: bool) -> &mut Self {
         self.guard = guard;
         self
@@ -232,7 +248,7 @@ impl MmapOptions {
     /// else may change the bytes of that slice: not another process, not another mapping of the same bytes, not a
     /// write through the file. That is Rust's rule for `&[u8]`, and neither this crate nor the operating system can
     /// enforce it. Nor may the file become shorter than the mapping: a touch of what is gone raises `SIGBUS` on unix
-    /// (a [`guard`](Self::guard) turns that into zeros and an error). File locks, permissions, private directories or
+    /// (a [`guard`](Self::guard) turns that into zeros and an error, within the limits that its text names). File locks, permissions, private directories or
     /// unlinked files are the usual ways to make sure.
     ///
     /// A buffer (WASI, [`map_buffered`](Self::map_buffered)) owns its bytes and owes nothing: there the function is
@@ -297,10 +313,10 @@ impl MmapOptions {
             return Err(Error::Conflict { what: "map_tagged without a tag_name" });
         };
         let untagged = Self { tag_name: None, ..self.clone() };
-        let mut plan = Plan::anonymous::<Platform>(&untagged)?;
+        let mut plan = Plan::anonymous(&untagged, &Platform::limits())?;
         plan.tag_name = Some(tag_name.clone());
         Platform::admit(&plan)?;
-        Ok(Mapping::over(Platform::anonymous(&plan)?, plan))
+        Ok(Mapping::over(Platform::anonymous(plan)?))
     }
 
     /// Maps a file with the emulation, on every target. Safe: the bytes are a copy that nobody else can change.
@@ -345,7 +361,7 @@ impl MmapOptions {
     pub unsafe fn map_any(&self, file: impl Into<Arc<File>>) -> Result<AnyMmap> {
         let file = OsFile::from(file.into());
         if let Some((bytes, plan)) = sizeless::read(self, &file)? {
-            return Ok(Mapping::over(AnyBackend::of_bytes(&bytes, &plan)?, Plan { anonymous: true, ..plan }));
+            return Ok(Mapping::over(AnyBackend::of_bytes(&bytes, plan)?));
         }
         // SAFETY: the caller owes what `map` asks for.
         unsafe { self.map_source(file) }
@@ -371,17 +387,15 @@ impl MmapOptions {
     /// # Errors
     /// As for [`map_anonymous`](Self::map_anonymous).
     pub fn anonymous_with<B: Backend>(&self) -> Result<Mapping<B>> {
-        let plan = Plan::anonymous::<B>(self)?;
-        Ok(Mapping::over(B::anonymous(&plan)?, plan))
+        Ok(Mapping::over(B::anonymous(Plan::anonymous(self, &B::limits())?)?))
     }
 
     /// # Safety
     /// As for [`map`](Self::map).
     unsafe fn map_source<B: Backend>(&self, source: B::Source) -> Result<Mapping<B>> {
-        let plan = Plan::of_source::<B>(self, &source)?;
+        let plan = Plan::of_source(self, &source, &B::limits())?;
         // SAFETY: the caller owes what `map` asks for.
-        let backend = unsafe { B::map(source, &plan)? };
-        Ok(Mapping::over(backend, plan))
+        Ok(Mapping::over(unsafe { B::map(source, plan)? }))
     }
 
     /// Opens a file for reading, and for writing too where mapping or what comes of it will write to it.

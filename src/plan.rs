@@ -2,11 +2,20 @@
 
 use std::io;
 
-use crate::backend::{Backend, Kind, Mode, Storage};
 use crate::span::{self, Span};
+use crate::storage::{Kind, Mode, Storage};
 use crate::{Access, Error, Flags, MmapOptions, Prot, Result};
 
-/// A mapping that may be made: what a [`Backend`] is told.
+/// What a backend can map.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// What an offset in a file must be a multiple of, in bytes.
+    pub(crate) granularity: usize,
+    /// Returns an error for anything else that it cannot map.
+    pub(crate) admit: fn(&Plan) -> Result<()>,
+}
+
+/// A mapping that may be made: what a backend is told.
 ///
 /// The access is the one that results from access, flags and prot, and the span lies within the source.
 #[derive(Clone, Debug)]
@@ -38,7 +47,7 @@ impl Plan {
     }
 
     /// The plan of an anonymous mapping.
-    pub(crate) fn anonymous<B: Backend>(options: &MmapOptions) -> Result<Self> {
+    pub(crate) fn anonymous(options: &MmapOptions, limits: &Limits) -> Result<Self> {
         if options.offset != 0 {
             return Err(Error::Conflict { what: "an anonymous mapping has no offset" });
         }
@@ -51,12 +60,12 @@ impl Plan {
         if plan.span.len() == 0 {
             return Err(zero_length("the length of an anonymous mapping"));
         }
-        B::admit(&plan)?;
+        (limits.admit)(&plan)?;
         Ok(plan)
     }
 
     /// The plan of a mapping of `source`, whose kind, mode and length are asked here and only here.
-    pub(crate) fn of_source<B: Backend>(options: &MmapOptions, source: &B::Source) -> Result<Self> {
+    pub(crate) fn of_source(options: &MmapOptions, source: &impl Storage, limits: &Limits) -> Result<Self> {
         let mut plan = Self::combine(options)?;
         let (kind, size) = source.kind_and_len().map_err(|e| Error::io("stat", 0, 0, e))?;
         if kind == Kind::Directory {
@@ -70,8 +79,8 @@ impl Plan {
         let mode = source.mode().map_err(|e| Error::io("ask for the mode of the file", 0, 0, e))?;
         plan.check_mode(mode)?;
         plan.fit(options, kind, size, source)?;
-        span::check_aligned(plan.span.offset(), B::allocation_granularity())?;
-        B::admit(&plan)?;
+        span::check_aligned(plan.span.offset(), limits.granularity)?;
+        (limits.admit)(&plan)?;
         if plan.extend_from.is_some() && !mode.write {
             return Err(denied("extend the file, which is not open for writing", plan.span));
         }

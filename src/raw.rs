@@ -53,8 +53,8 @@ impl<S: Storage> RawBuffer<S> {
     ///
     /// # Errors
     /// [`Error::Closed`](crate::Error::Closed), and those of loading.
-    pub fn new(map: BufferedMmap<S>) -> Result<Self> {
-        let (start, len) = (map.backend()?.start()?, map.len());
+    pub fn new(mut map: BufferedMmap<S>) -> Result<Self> {
+        let (start, len) = (map.backend_mut()?.start()?, map.len());
         Ok(Self { map: Mutex::new(map), start, len })
     }
 
@@ -64,7 +64,7 @@ impl<S: Storage> RawBuffer<S> {
     /// # Errors
     /// [`Error::ReadOnly`](crate::Error::ReadOnly), and [`Error::NoMemory`](crate::Error::NoMemory) for the copy.
     pub fn watch(&mut self) -> Result<()> {
-        self.map.get_mut().unwrap_or_else(PoisonError::into_inner).backend_mut()?.watch()
+        self.map.get_mut().unwrap_or_else(PoisonError::into_inner).writable_backend()?.watch()
     }
 
     /// The address of the first byte: that of a page, the same until the buffer is dropped, also when it is moved,

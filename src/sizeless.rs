@@ -5,9 +5,11 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 
-use crate::backend::{AnyBackend, Backend, Kind, OsFile, Storage};
+use crate::backend::AnyBackend;
+use crate::backend::sealed::Bytes as _;
 use crate::plan::Plan;
 use crate::span::{self, Span};
+use crate::storage::{Kind, OsFile, Storage, uninterrupted};
 use crate::{Error, MmapOptions, Result};
 
 /// What is read at a time, and at least.
@@ -92,10 +94,9 @@ fn read_to_end(
             bytes.try_reserve(wanted - filled).map_err(|_| Error::NoMemory { len: wanted as u64 })?;
             bytes.resize(wanted, 0);
         }
-        match read(&mut bytes[filled..], filled as u64) {
+        match uninterrupted(|| read(&mut bytes[filled..], filled as u64)) {
             Ok(0) => break,
             Ok(n) => filled += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(Error::io("read", offset + filled as u64, (wanted - filled) as u64, e)),
         }
     }

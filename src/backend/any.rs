@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Backend, Buffered, Durability, Face, Fault, OsFile, Platform};
+use super::sealed::{Bytes, Faults, Ready};
+use super::{Buffered, Durability, Face, Fault, Platform};
 use crate::plan::Plan;
+use crate::storage::OsFile;
 use crate::{Advice, Error, Result, UncheckedAdvice};
 
 /// The backend of [`AnyMmap`](crate::AnyMmap): chosen when a file is mapped.
@@ -11,6 +13,7 @@ use crate::{Advice, Error, Result, UncheckedAdvice};
 pub struct AnyBackend(Either);
 
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each mapping; how large differs by target")]
 enum Either {
     Platform(Platform),
     Buffered(Buffered<OsFile>),
@@ -45,12 +48,12 @@ impl AnyBackend {
     }
 
     /// A buffer of these bytes, as many as the plan's span has, over nothing.
-    pub(crate) fn of_bytes(bytes: &[u8], plan: &Plan) -> Result<Self> {
+    pub(crate) fn of_bytes(bytes: &[u8], plan: Plan) -> Result<Self> {
         Ok(Self(Either::Buffered(Buffered::of_bytes(bytes, plan)?)))
     }
 }
 
-impl Backend for AnyBackend {
+impl Bytes for AnyBackend {
     type Source = OsFile;
 
     fn name(&self) -> &'static str {
@@ -73,12 +76,12 @@ impl Backend for AnyBackend {
         Platform::admit(plan)
     }
 
-    unsafe fn map(source: OsFile, plan: &Plan) -> Result<Self> {
-        // SAFETY: the caller owes what `Backend::map` asks for.
-        match unsafe { Platform::map(source.clone(), plan) } {
+    unsafe fn map(source: OsFile, plan: Plan) -> Result<Self> {
+        // SAFETY: the caller owes what `Bytes::map` asks for.
+        match unsafe { Platform::map(source.clone(), plan.clone()) } {
             Ok(backend) => Ok(Self(Either::Platform(backend))),
-            // Refused by the operating system itself; what a plan asks of OS mappings alone, a buffer refuses too.
-            Err(Error::Io { operation: "map", .. }) if Buffered::<OsFile>::admit(plan).is_ok() => {
+            // The operating system cannot map this file; what a plan asks of OS mappings alone, a buffer cannot do either.
+            Err(Error::Io { operation: "map", .. }) if Buffered::<OsFile>::admit(&plan).is_ok() => {
                 // SAFETY: as above; a buffer owes nothing.
                 Ok(Self(Either::Buffered(unsafe { Buffered::map(source, plan)? })))
             }
@@ -86,8 +89,13 @@ impl Backend for AnyBackend {
         }
     }
 
-    fn anonymous(plan: &Plan) -> Result<Self> {
+    fn anonymous(plan: Plan) -> Result<Self> {
         Ok(Self(Either::Platform(Platform::anonymous(plan)?)))
+    }
+
+    #[inline]
+    fn plan(&self) -> &Plan {
+        either!(ref self, backend => backend.plan())
     }
 
     fn source(&self) -> Option<&OsFile> {
@@ -98,36 +106,12 @@ impl Backend for AnyBackend {
         either!(self, backend => backend.into_source())
     }
 
-    fn len(&self) -> usize {
-        either!(ref self, backend => backend.len())
-    }
-
     fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]> {
         either!(ref self, backend => backend.bytes(range, face))
     }
 
     fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]> {
         either!(mut self, backend => backend.bytes_mut(range, face))
-    }
-
-    #[inline]
-    fn touch(&self, range: &Range<usize>) {
-        either!(ref self, backend => backend.touch(range));
-    }
-
-    #[inline]
-    fn ready_byte(&self, index: usize) -> Option<u8> {
-        either!(ref self, backend => backend.ready_byte(index))
-    }
-
-    #[inline]
-    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        either!(ref self, backend => backend.ready_bytes(range))
-    }
-
-    #[inline]
-    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
-        either!(mut self, backend => backend.set_ready_byte(index, byte))
     }
 
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
@@ -158,8 +142,32 @@ impl Backend for AnyBackend {
     fn close(&mut self) -> Result<()> {
         either!(mut self, backend => backend.close())
     }
+}
 
+impl Ready for AnyBackend {
+    #[inline]
+    fn ready_byte(&self, index: usize) -> Option<u8> {
+        either!(ref self, backend => backend.ready_byte(index))
+    }
+
+    #[inline]
+    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+        either!(ref self, backend => backend.ready_bytes(range))
+    }
+
+    #[inline]
+    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
+        either!(mut self, backend => backend.set_ready_byte(index, byte))
+    }
+}
+
+impl Faults for AnyBackend {
+    #[inline]
     fn fault(&self) -> Option<Fault> {
         either!(ref self, backend => backend.fault())
+    }
+
+    fn fault_error(&self, fault: Fault) -> Error {
+        either!(ref self, backend => backend.fault_error(fault))
     }
 }

@@ -3,9 +3,9 @@
 //! # The contract
 //!
 //! A backend holds the bytes of a span of a source (a file, or any [`Storage`]), or anonymous zeros. It knows bytes,
-//! pages and its source; it knows no position, no Python and no slice notation: what all backends share stands once,
-//! above this folder. Callers have checked every range against [`Backend::len`], every change against the access, and
-//! every offset against [`Backend::allocation_granularity`].
+//! pages and its source; it knows no position, no Python and no slice notation: what all backends share stands once, in
+//! `src/mapping`. Callers have checked every range against the plan's length, every change against the access, and every
+//! offset against [`Bytes::allocation_granularity`](sealed::Bytes::allocation_granularity).
 //!
 //! A backend MUST:
 //!
@@ -13,28 +13,26 @@
 //!   all of which take `&mut self`;
 //! - **let shared borrows be alive while other ranges are asked for**, from several threads at once: `bytes` may load,
 //!   but never writes to a byte that it has handed out;
-//! - **write back what was changed, and nothing else**: with [`Access::Write`](crate::Access::Write) or [`Access::Default`](crate::Access::Default) the bytes changed
-//!   through `bytes_mut` reach the source at the latest when `flush` or `close` returns; with [`Access::Copy`](crate::Access::Copy) never.
-//!   When another mapping or a reader of the file sees them before that is the backend's own affair;
+//! - **write back what was changed, and nothing else**: with [`Access::Write`](crate::Access::Write) or
+//!   [`Access::Default`](crate::Access::Default) the bytes changed through `bytes_mut` reach the source at the latest when
+//!   `flush` or `close` returns; with [`Access::Copy`](crate::Access::Copy) never. When another mapping or a reader of the
+//!   file sees them before that is the backend's own affair;
 //! - **fill with zeros**: anonymous bytes are zero until written, and so are the bytes of the last page past the end of
 //!   the source;
 //! - **never make the source longer** except in `resize`;
 //! - **leave nothing half done**: after an error the bytes, the length and the source are as before the call, except that
 //!   a write-back keeps what it has written and forgets nothing that it has not;
+//! - **touch what it gives to a call that can fail**, if it has a guard: `bytes` and `bytes_mut` return the error of a
+//!   fault that they take;
 //! - **do its best in `Drop`**, silently: write back as `close` does, and give the memory up.
 
-use std::ops::Range;
-
-use crate::plan::Plan;
-use crate::{Advice, Result, UncheckedAdvice};
+use crate::storage::OsFile;
 
 mod any;
 mod buffered;
-mod storage;
 
 pub use any::AnyBackend;
 pub use buffered::Buffered;
-pub use storage::{Kind, Mode, OsFile, Storage};
 
 // THE selector. A platform that maps files gets `Mapped`; WASI gets the emulation, which is compiled everywhere.
 cfg_if::cfg_if! {
@@ -50,12 +48,12 @@ cfg_if::cfg_if! {
         compile_error!(
             "portable-mmap has no backend for this target. It knows unix, Windows, wasm32-wasip1 and wasm32-wasip2. \
              For WebAssembly build with `--target wasm32-wasip1`; for another target add a line to the ladder in \
-             src/backend/mod.rs and, if its files are not those of std, to the one in src/backend/storage.rs."
+             src/backend/mod.rs and, if its files are not those of std, to the one in src/storage/mod.rs."
         );
     }
 }
 
-/// When [`Backend::flush`] returns.
+/// When [`flush`](sealed::Bytes::flush) returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
     /// Once the bytes are on the disk.
@@ -64,13 +62,15 @@ pub enum Durability {
     Visible,
 }
 
-/// Who asks for bytes: it decides what becomes of those that are gone because the file was shortened.
+/// Who asks for bytes: it decides what becomes of those that are gone because the file was truncated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Face {
     /// A call that can fail: [`Error::Truncated`](crate::Error::Truncated).
     Calls,
     /// The slice face, which cannot: zeros and a noted [`Fault`] if the mapping has a guard.
     Slice,
+    /// A hint: what fails is forgotten.
+    Hint,
 }
 
 /// Where a guarded mapping was touched past the end of its file, or where the file could not be read.
@@ -79,7 +79,7 @@ pub enum Face {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {
-    /// The first byte that was touched in vain, in bytes from the start of the file, rounded down to its page.
+    /// The page that was touched, in bytes from the start of the file.
     pub offset: u64,
     /// Why.
     pub kind: FaultKind,
@@ -97,135 +97,152 @@ pub enum FaultKind {
 
 /// What holds the bytes of a [`Mapping`](crate::Mapping): [`Platform`], [`Buffered`] or [`AnyBackend`].
 ///
-/// Sealed: it names a backend in generic code, and its functions are for this crate. The contract stands at the top of
-/// `src/backend/mod.rs`.
-#[expect(clippy::len_without_is_empty, reason = "a mapping is never empty")]
-pub trait Backend: sealed::Sealed + Send + Sync + Sized {
-    /// What it maps; [`OsFile`] unless a [`Storage`] was given.
-    type Source: Storage;
+/// It names a backend in generic code. It is sealed: its functions are for this crate.
+pub trait Backend: sealed::Bytes + sealed::Ready + sealed::Faults {}
 
-    /// A name for people: `"mapped"` or `"buffered"`.
-    fn name(&self) -> &'static str;
+impl<S: crate::Storage> Backend for Buffered<S> {}
+impl Backend for AnyBackend {}
+#[cfg(any(unix, windows))]
+impl<R: crate::Region> Backend for Mapped<R> {}
 
-    /// The unit of `flush` and `advise`, in bytes.
-    fn page_size() -> usize;
+pub(crate) mod sealed {
+    use std::ops::Range;
 
-    /// What a mapping's offset in the file must be a multiple of, in bytes.
-    fn allocation_granularity() -> usize;
+    use super::{Durability, Face, Fault};
+    use crate::plan::{Limits, Plan};
+    use crate::storage::Storage;
+    use crate::{Advice, Error, Result, UncheckedAdvice};
 
-    /// Whether a hint does anything.
-    fn supports(advice: Advice) -> bool;
+    /// The contract: see the top of `src/backend/mod.rs`.
+    pub trait Bytes: Send + Sync + Sized {
+        /// What it maps; [`OsFile`](crate::OsFile) unless a [`Storage`] was given.
+        type Source: Storage;
 
-    /// Refuses what this backend cannot do, before anything is touched.
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`](crate::Error::Unsupported).
-    fn admit(plan: &Plan) -> Result<()>;
+        /// A name for people: `"mapped"` or `"buffered"`.
+        fn name(&self) -> &'static str;
 
-    /// Maps a span of a source that reaches at least as far.
-    ///
-    /// # Safety
-    /// As for [`MmapOptions::map`](crate::MmapOptions::map).
-    ///
-    /// # Errors
-    /// What the operating system or the allocator says.
-    unsafe fn map(source: Self::Source, plan: &Plan) -> Result<Self>;
+        /// The unit of `flush` and `advise`, in bytes.
+        fn page_size() -> usize;
 
-    /// Zeros, of the plan's length.
-    ///
-    /// # Errors
-    /// What the operating system or the allocator says.
-    fn anonymous(plan: &Plan) -> Result<Self>;
+        /// What a mapping's offset in the file must be a multiple of, in bytes.
+        fn allocation_granularity() -> usize;
 
-    /// What is mapped; none for anonymous bytes, and where the source was given up after mapping.
-    fn source(&self) -> Option<&Self::Source>;
+        /// Whether a hint does anything.
+        fn supports(advice: Advice) -> bool;
 
-    /// Gives everything else up; call `close` first.
-    fn into_source(self) -> Option<Self::Source>;
+        /// Returns an error for what this backend cannot do, before anything is touched.
+        ///
+        /// # Errors
+        /// [`Error::Unsupported`].
+        fn admit(plan: &Plan) -> Result<()>;
 
-    /// How many bytes there are; never 0.
-    fn len(&self) -> usize;
+        /// What a plan has to keep to.
+        fn limits() -> Limits {
+            Limits { granularity: Self::allocation_granularity(), admit: Self::admit }
+        }
 
-    /// The bytes of a range.
-    ///
-    /// # Errors
-    /// That of loading them.
-    fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]>;
+        /// Maps a span of a source that reaches at least as far.
+        ///
+        /// # Safety
+        /// As for [`MmapOptions::map`](crate::MmapOptions::map).
+        ///
+        /// # Errors
+        /// What the operating system or the allocator says.
+        unsafe fn map(source: Self::Source, plan: Plan) -> Result<Self>;
 
-    /// The bytes of a range, to be changed.
-    ///
-    /// # Errors
-    /// That of loading them, or [`Error::NoMemory`](crate::Error::NoMemory).
-    fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]>;
+        /// Zeros, of the plan's length.
+        ///
+        /// # Errors
+        /// What the operating system or the allocator says.
+        fn anonymous(plan: Plan) -> Result<Self>;
 
-    /// Touches the bytes of a range, so that a guard notes what is gone before a call changes anything. Nothing where
-    /// `bytes` has told already, or where there is no guard.
-    fn touch(&self, range: &Range<usize>);
+        /// What it was made from, its span kept up to date.
+        fn plan(&self) -> &Plan;
 
-    /// The byte at an index, if there is one and nothing has to be done or looked at for it: no loading, no guard. For
-    /// loops over single bytes; whoever gets none asks for [`bytes`](Self::bytes).
-    fn ready_byte(&self, index: usize) -> Option<u8>;
+        /// What is mapped; none for anonymous bytes, and where the source was given up after mapping.
+        fn source(&self) -> Option<&Self::Source>;
 
-    /// The bytes of a range, if it lies in the mapping, under the same conditions.
-    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]>;
+        /// Gives everything else up; call `close` first.
+        fn into_source(self) -> Option<Self::Source>;
 
-    /// Changes the byte at an index and returns true, under the same conditions, and if it may be changed and nothing
-    /// has to be kept of what it was.
-    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool;
+        /// The bytes of a range.
+        ///
+        /// # Errors
+        /// That of loading or touching them.
+        fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]>;
 
-    /// Copies the bytes of a range to the bytes from `to` on, which may overlap: a change of those alone.
-    ///
-    /// # Errors
-    /// That of loading them, or [`Error::NoMemory`](crate::Error::NoMemory); nothing is copied.
-    fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()>;
+        /// The bytes of a range, to be changed.
+        ///
+        /// # Errors
+        /// That of loading or touching them, or [`Error::NoMemory`].
+        fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]>;
 
-    /// Writes the changes in a range back. It starts at a page and the changes of whole pages are written.
-    ///
-    /// # Errors
-    /// [`Error::Truncated`](crate::Error::Truncated) if changes lie past the end of the source now, [`Error::Io`](crate::Error::Io); what was not written stays
-    /// changed.
-    fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()>;
+        /// Copies the bytes of a range to the bytes from `to` on, which may overlap: a change of those alone.
+        ///
+        /// # Errors
+        /// That of loading or touching them, or [`Error::NoMemory`]; nothing is copied.
+        fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()>;
 
-    /// Makes use of a hint, or not.
-    fn advise(&mut self, advice: Advice, range: Range<usize>);
+        /// Writes the changes in a range back. It starts at a page and the changes of whole pages are written.
+        ///
+        /// # Errors
+        /// [`Error::Truncated`] if changes lie past the end of the source now, [`Error::Io`]; what was not written stays
+        /// changed.
+        fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()>;
 
-    /// Does what the advice says.
-    ///
-    /// # Safety
-    /// As for [`Mapping::advise_unchecked`](crate::Mapping::advise_unchecked).
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`](crate::Error::Unsupported), or what the operating system says.
-    unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, range: Range<usize>) -> Result<()>;
+        /// Makes use of a hint, or not.
+        fn advise(&mut self, advice: Advice, range: Range<usize>);
 
-    /// Makes the bytes and the source longer or shorter: the source ends where the bytes end.
-    ///
-    /// # Errors
-    /// Whatever went wrong; bytes and source are as before.
-    fn resize(&mut self, len: usize) -> Result<()>;
+        /// Does what the advice says.
+        ///
+        /// # Safety
+        /// As for [`Mapping::advise_unchecked`](crate::Mapping::advise_unchecked).
+        ///
+        /// # Errors
+        /// [`Error::Unsupported`], or what the operating system says.
+        unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, range: Range<usize>) -> Result<()>;
 
-    /// Lets later calls see what others wrote to the source; own changes stay.
-    ///
-    /// # Errors
-    /// [`Error::Io`](crate::Error::Io); own changes stay.
-    fn refresh(&mut self, range: Range<usize>) -> Result<()>;
+        /// Makes the bytes and the source longer or shorter: the source ends where the bytes end.
+        ///
+        /// # Errors
+        /// Whatever went wrong; bytes and source are as before.
+        fn resize(&mut self, len: usize) -> Result<()>;
 
-    /// Writes all changes back, without a sync.
-    ///
-    /// # Errors
-    /// As `flush`.
-    fn close(&mut self) -> Result<()>;
+        /// Lets later calls see what others wrote to the source; own changes stay.
+        ///
+        /// # Errors
+        /// [`Error::Io`]; own changes stay.
+        fn refresh(&mut self, range: Range<usize>) -> Result<()>;
 
-    /// The first fault of a guarded mapping since it was made or refreshed.
-    fn fault(&self) -> Option<Fault>;
-}
+        /// Writes all changes back, without a sync.
+        ///
+        /// # Errors
+        /// As `flush`.
+        fn close(&mut self) -> Result<()>;
+    }
 
-mod sealed {
-    pub trait Sealed {}
-    impl<S: super::Storage> Sealed for super::Buffered<S> {}
-    impl Sealed for super::AnyBackend {}
-    #[cfg(any(unix, windows))]
-    impl Sealed for super::Mapped {}
+    /// The fast path: bytes for which nothing has to be done or looked at. There is no loading and no guard; whoever gets
+    /// none asks for [`bytes`](Bytes::bytes).
+    pub trait Ready {
+        /// The byte at an index, if it lies in the mapping and is ready.
+        fn ready_byte(&self, index: usize) -> Option<u8>;
+
+        /// The bytes of a range, if it lies in the mapping and is ready.
+        fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]>;
+
+        /// Changes the byte at an index and returns true, under the same conditions, and if nothing has to be kept of what
+        /// it was. The caller has made sure that the mapping may be changed.
+        fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool;
+    }
+
+    /// What a guard has noted.
+    pub trait Faults {
+        /// The first fault since the mapping was made, or of those that a refresh has left.
+        fn fault(&self) -> Option<Fault>;
+
+        /// The error of a fault.
+        fn fault_error(&self, fault: Fault) -> Error;
+    }
 }
 
 // A mapping may be sent and shared: asserted for each backend on each target.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::PAGE;
-use super::pages::try_vec;
+use crate::page_set::try_vec;
 use crate::{Error, Result};
 
 /// How many pages share one table of copies.

@@ -1,12 +1,15 @@
 //! Loading: absent pages are read when they are asked for, and a sequential reader's are read ahead.
 
+use std::io;
+use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::{MutexGuard, PoisonError};
 
+use super::flights::{Flight, Start};
 use super::{Buffered, PAGE};
-use crate::backend::storage::{Storage, read_some, zeroed};
-use crate::backend::{Face, Fault, FaultKind};
+use crate::backend::Face;
+use crate::backend::sealed::Faults as _;
 use crate::span;
+use crate::storage::{Storage, read_some, zeroed};
 use crate::{Advice, Error, Result};
 
 /// How far is read ahead, in pages: hosts give at most 64 KiB a call, so more would not save a call.
@@ -14,49 +17,25 @@ const MAX_WINDOW: usize = (64 << 10) / PAGE;
 /// How far after the advice [`Advice::Sequential`].
 const MAX_SEQUENTIAL_WINDOW: usize = (1 << 20) / PAGE;
 
-/// What loading remembers, under the one lock.
+/// How the mapping is read, as far as that is known.
 #[derive(Debug)]
-pub(super) struct Loading {
+pub(super) struct Pattern {
     /// The page after the last one that was loaded: who asks for it next is reading sequentially.
     next: usize,
     /// How many pages were read ahead last, at least 1.
     window: usize,
-    pub(super) pattern: Advice,
-    pub(super) faults: Faults,
+    pub(super) advice: Advice,
 }
 
-/// What a guard has noted.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Faults {
-    pub(super) first: Option<Fault>,
-    /// All pages that were asked for in vain since then lie in here.
-    pages: Range<usize>,
-}
-
-impl Faults {
-    fn note(&mut self, pages: Range<usize>, fault: Fault) {
-        let Range { start, end } = self.pages;
-        self.pages = if start < end { start.min(pages.start)..end.max(pages.end) } else { pages };
-        self.first.get_or_insert(fault);
-    }
-
-    /// Forgets the faults if all their pages are in `pages`: while zeros stand in place of what is gone they stay.
-    pub(super) fn forget(&mut self, pages: &Range<usize>) {
-        if pages.start <= self.pages.start && self.pages.end <= pages.end {
-            *self = Self::default();
-        }
-    }
-}
-
-impl Loading {
-    pub(super) fn new(pattern: Advice) -> Self {
+impl Pattern {
+    pub(super) fn new() -> Self {
         // No page is next: the first touch reads what it asks for, wherever it is.
-        Self { next: usize::MAX, window: 1, pattern, faults: Faults::default() }
+        Self { next: usize::MAX, window: 1, advice: Advice::Normal }
     }
 
     /// How many pages to load from `page` on, beyond those asked for.
     fn window_at(&mut self, page: usize) -> usize {
-        let max = match self.pattern {
+        let max = match self.advice {
             Advice::Random => 1,
             Advice::Sequential => MAX_SEQUENTIAL_WINDOW,
             _ => MAX_WINDOW,
@@ -74,42 +53,89 @@ impl<S: Storage> Buffered<S> {
             return Ok(());
         }
         let pages = span::pages(range, PAGE);
-        if self.loaded.contains_all(&pages) { Ok(()) } else { self.load_absent(pages, face) }
-    }
-
-    pub(super) fn loading(&self) -> MutexGuard<'_, Loading> {
-        // A panic in a storage leaves nothing half done here: pages are added after their bytes.
-        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+        if self.loaded.set().contains_all(&pages) { Ok(()) } else { self.load_absent(&pages, face) }
     }
 
     #[cold]
     #[inline(never)]
-    fn load_absent(&self, mut pages: Range<usize>, face: Face) -> Result<()> {
-        let mut loading = self.loading();
+    fn load_absent(&self, pages: &Range<usize>, face: Face) -> Result<()> {
+        let lost = self.guard.as_ref().map(|guard| guard.lost.set());
+        let count = self.page_count();
         loop {
-            let absent = self.loaded.first_absent(&pages);
-            if absent.is_empty() {
-                return Ok(());
+            let farther =
+                |pattern: &mut Pattern, run: &Range<usize>| (run.start + pattern.window_at(run.start)).min(count);
+            match self.flights.start(self.loaded.set(), lost, pages, farther)? {
+                Start::Loaded => return Ok(()),
+                Start::Flight(flight) => self.load_run(flight, pages.end, face)?,
+                Start::Reentered => {
+                    let (offset, len) = (self.plan.span.file_offset(pages.start * PAGE), pages.len() * PAGE);
+                    let cause = "a storage uses the mapping that it is read for, and would wait for itself";
+                    let error = io::Error::new(io::ErrorKind::Deadlock, cause);
+                    return Err(Error::io("read", offset, len as u64, error));
+                }
             }
-            let ahead = absent.start + loading.window_at(absent.start);
-            let wanted = absent.start..absent.end.max(ahead.min(self.page_count()));
-            let run = self.loaded.first_absent(&wanted);
-            self.load_run(&mut loading, run.clone(), absent.end, face)?;
-            loading.next = run.end;
-            pages.start = run.end.min(pages.end);
         }
     }
 
-    /// Loads the pages of `run`, all of them absent, of which those before `needed` are asked for.
-    fn load_run(&self, loading: &mut Loading, run: Range<usize>, needed: usize, face: Face) -> Result<()> {
-        let start = run.start * PAGE;
-        // SAFETY: absent pages are handed out to nobody, and only who holds the lock loads them.
-        let memory = unsafe { self.block.uninit(start..run.end * PAGE) };
-        let end = memory.len().min(self.span.len() - start);
+    /// Loads the pages of a flight, of which those before `needed` are asked for.
+    fn load_run(&self, flight: Flight<'_, Pattern>, needed: usize, face: Face) -> Result<()> {
+        let run = flight.pages.clone();
+        let needed = needed.min(run.end);
+        // SAFETY: absent pages are handed out to nobody, and only this flight has these.
+        let memory = unsafe { self.region.uninit(run.start * PAGE..run.end * PAGE) }?;
+        // Pages that somebody else has noted as lost are not read again.
+        let known = self.fault().filter(|_| self.guard.as_ref().is_some_and(|guard| guard.lost.contains(run.start)));
+        let (filled, failure) = match known {
+            Some(fault) => (0, Some(self.fault_error(fault))),
+            None => self.read(memory, run.start * PAGE),
+        };
+        let read = run.start..run.start + filled / PAGE;
+        let failed = read.end..needed;
+        // What was read ahead and failed is nobody's error. What is gone reads as zeros, where it was asked for.
+        let failure = failure.filter(|_| !failed.is_empty());
+        let has_zeros = failure.is_some() && face == Face::Slice && self.guard.is_some();
+        if has_zeros {
+            zeroed(&mut memory[(failed.start - run.start) * PAGE..(failed.end - run.start) * PAGE]);
+        }
+        flight.land(|landing| {
+            self.loaded.insert(&read);
+            let Some(failure) = failure else {
+                landing.extra.next = run.end;
+                return Ok(());
+            };
+            let failure = match &self.guard {
+                Some(guard) if known.is_none() && face != Face::Hint => {
+                    guard.note(failure, &failed, self.reach(), |pages, lose| {
+                        self.loaded.set().gaps(pages).for_each(|gap| landing.not_in_flight(gap, &mut *lose));
+                    });
+                    // As later calls return it.
+                    self.fault().map(|fault| self.fault_error(fault))
+                }
+                _ => Some(failure),
+            };
+            if has_zeros {
+                // After the fault was noted: a thread that sees zeros sees the fault too.
+                self.loaded.insert(&failed);
+                return Ok(());
+            }
+            failure.map_or(Ok(()), Err)
+        })
+    }
+
+    /// How many bytes the storage has from the start of the mapping on, as far as it says.
+    fn reach(&self) -> u64 {
+        let len = self.storage.as_ref().and_then(|storage| storage.len().ok()).unwrap_or(0);
+        len.saturating_sub(self.plan.span.offset())
+    }
+
+    /// Reads into the memory that starts at byte `start` of the mapping. Returns how many bytes are initialised, and the
+    /// error that ended it, if one did: then the last page that was begun is as absent as those behind it.
+    fn read(&self, memory: &mut [MaybeUninit<u8>], start: usize) -> (usize, Option<Error>) {
+        let span = self.plan.span;
+        let end = memory.len().min(span.len() - start);
         let mut filled = 0;
-        let mut result = Ok(());
-        while let (true, Some(storage)) = (filled < end && result.is_ok(), &self.storage) {
-            let offset = self.span.file_offset(start + filled);
+        while let (true, Some(storage)) = (filled < end, &self.storage) {
+            let offset = span.file_offset(start + filled);
             match read_some(storage, &mut memory[filled..end], offset) {
                 Ok(0) => {
                     // As in an OS mapping the last page of a file goes on with zeros; pages behind it are gone.
@@ -117,37 +143,21 @@ impl<S: Storage> Buffered<S> {
                     zeroed(&mut memory[filled..page_end]);
                     filled = page_end;
                     if filled < end {
-                        result = Err(shortened(storage, self.span.file_offset(start + filled), end - filled));
+                        return (filled, Some(truncated(storage, span.file_offset(start + filled), end - filled)));
                     }
                 }
                 Ok(n) => filled += n,
-                Err(e) => result = Err(Error::io("read", offset, (end - filled) as u64, e)),
+                Err(e) => return (filled, Some(Error::io("read", offset, (end - filled) as u64, e))),
             }
         }
-        let mut loaded = run.start + filled / PAGE;
-        if result.is_ok() {
-            // Behind the end of the mapping, and everywhere in anonymous memory.
-            zeroed(&mut memory[filled..]);
-            loaded = run.end;
-        } else if loaded < needed && self.guard {
-            let kind =
-                if matches!(result, Err(Error::Truncated { .. })) { FaultKind::Shortened } else { FaultKind::Io };
-            let offset = self.span.file_offset(loaded * PAGE);
-            loading.faults.note(loaded..needed, Fault { offset, kind });
-            if face == Face::Slice {
-                // What is gone reads as zeros, in the pages that were asked for.
-                zeroed(&mut memory[(loaded - run.start) * PAGE..(needed - run.start) * PAGE]);
-                loaded = needed;
-            }
-        }
-        self.loaded.insert(&(run.start..loaded));
-        // What was read ahead in vain is nobody's error.
-        if loaded < needed { result } else { Ok(()) }
+        // Behind the end of the mapping, and everywhere in anonymous memory.
+        zeroed(&mut memory[filled..]);
+        (memory.len(), None)
     }
 }
 
 /// The error of a storage that ended at `offset`, `len` bytes before the mapping does.
-fn shortened<S: Storage>(storage: &S, offset: u64, len: usize) -> Error {
+fn truncated<S: Storage>(storage: &S, offset: u64, len: usize) -> Error {
     let len = len as u64;
     match storage.len() {
         Ok(size) => Error::Truncated { offset, len, size },

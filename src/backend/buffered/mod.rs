@@ -1,30 +1,29 @@
 //! The emulation: pages read into memory when they are touched, and changed bytes written back.
 
 use std::ops::Range;
-use std::sync::Mutex;
 
-use self::block::Block;
 use self::copies::Copies;
-use self::load::Loading;
-use self::pages::{LoadedPages, PageSet};
-use super::storage::{OsFile, Storage, with_length};
-use super::{Backend, Durability, Face, Fault};
+use self::faults::Guard;
+use self::flights::Flights;
+use self::load::Pattern;
+use super::sealed::{Bytes, Faults, Ready};
+use super::{Durability, Face, Fault, FaultKind};
+use crate::page_set::{LoadedPages, PageSet};
 use crate::plan::Plan;
-use crate::span::{self, Span};
+use crate::region::heap::{HeapRegion, PAGE};
+use crate::region::sealed::Memory as _;
+use crate::span;
+use crate::storage::{OsFile, Storage, with_length};
 use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
 
-mod block;
 mod copies;
+mod faults;
+mod flights;
 mod load;
-mod pages;
 mod refresh;
 mod resize;
-mod runs;
 mod watch;
 mod write_back;
-
-/// The page of a buffer, in bytes, on every target.
-const PAGE: usize = 4096;
 
 /// A mapping without an operating system's help, over a file or any [`Storage`].
 ///
@@ -39,21 +38,20 @@ const PAGE: usize = 4096;
 /// A mapping touched in k pages takes the memory of k pages, that of a copy of those borrowed mutably since they were
 /// last written, and less than 1/256 of its length for bookkeeping.
 #[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct Buffered<S: Storage = OsFile> {
     /// None: anonymous.
     storage: Option<S>,
-    span: Span,
-    block: Block,
+    /// What it was made from, its span kept up to date.
+    plan: Plan,
+    region: HeapRegion,
     loaded: LoadedPages,
-    loading: Mutex<Loading>,
+    flights: Flights<Pattern>,
     changes: Changes,
     /// Bytes were written, or the length was changed, and no sync has followed.
     unsynced: bool,
     /// Bytes are written through a pointer, without a borrow that tells: every page keeps its copy.
     watched: bool,
-    guard: bool,
-    allocate: bool,
+    guard: Option<Guard>,
 }
 
 /// What is known of the pages that were borrowed mutably.
@@ -83,56 +81,60 @@ impl Changes {
     }
 }
 
-/// Memory for `len` bytes, none of them loaded. An error speaks of the bytes asked for, as every backend's does.
-fn memory(len: usize) -> Result<(Block, LoadedPages)> {
+/// Memory for the plan's bytes, none of them loaded, and a guard if the plan has one. An error speaks of the bytes asked
+/// for, as every backend's does.
+fn memory(plan: &Plan) -> Result<(HeapRegion, LoadedPages, Option<Guard>)> {
+    let len = plan.span.len();
     let pages = len.div_ceil(PAGE);
-    let made = Block::new(pages).and_then(|block| Ok((block, LoadedPages::none(pages, len)?)));
-    made.map_err(|_| Error::NoMemory { len: len as u64 })
+    let make = || {
+        let guard = if plan.guard && !plan.anonymous { Some(Guard::new(pages)?) } else { None };
+        Ok((HeapRegion::new(pages)?, LoadedPages::none(pages, len)?, guard))
+    };
+    make().map_err(|_: Error| Error::NoMemory { len: len as u64 })
 }
 
 impl<S: Storage> Buffered<S> {
     /// Memory for a plan, without a storage yet.
-    fn new(plan: &Plan) -> Result<Self> {
-        let (block, loaded) = memory(plan.span.len())?;
-        Ok(Self {
-            storage: None,
-            span: plan.span,
-            block,
-            loaded,
-            loading: Mutex::new(Loading::new(Advice::Normal)),
-            changes: Changes::of(plan),
-            unsynced: false,
-            watched: false,
-            guard: plan.guard,
-            allocate: plan.allocate,
-        })
+    fn new(plan: Plan) -> Result<Self> {
+        let (region, loaded, guard) = memory(&plan)?;
+        let changes = Changes::of(&plan);
+        let flights = Flights::new(Pattern::new());
+        Ok(Self { storage: None, plan, region, loaded, flights, changes, unsynced: false, watched: false, guard })
     }
 
     /// These bytes, as many as the plan's span has, over no storage.
-    pub(super) fn of_bytes(bytes: &[u8], plan: &Plan) -> Result<Self> {
-        let mut buffer = Self::new(&Plan { anonymous: true, ..plan.clone() })?;
-        buffer.load(&(0..plan.span.len()), Face::Calls)?;
+    pub(super) fn of_bytes(bytes: &[u8], plan: Plan) -> Result<Self> {
+        let mut buffer = Self::new(Plan { anonymous: true, ..plan })?;
+        let all = 0..buffer.plan.span.len();
+        buffer.load(&all, Face::Calls)?;
         // SAFETY: just loaded: zeros, for there is no storage.
-        unsafe { buffer.block.slice_mut(0..plan.span.len()) }.copy_from_slice(bytes);
+        unsafe { buffer.region.slice_mut(all) }.copy_from_slice(bytes);
         Ok(buffer)
     }
 
     #[inline]
     fn page_count(&self) -> usize {
-        self.block.len() / PAGE
+        self.region.len() / PAGE
     }
 
-    /// Notes that the bytes of a range, which are loaded, may be changed from now on.
+    /// Notes that the bytes of a range, which are loaded, may be changed from now on. What is stored in lost pages is
+    /// nobody's change.
     fn expect_changes(&mut self, range: &Range<usize>) -> Result<()> {
         let (pages, count) = (span::pages(range, PAGE), self.page_count());
+        let lost = self.guard.as_ref().filter(|guard| guard.lost.fault().is_some());
+        let is_lost = |page: usize| lost.is_some_and(|guard| guard.lost.contains(page));
         match &mut self.changes {
-            Changes::ReadOnly => return Err(Error::ReadOnly),
-            Changes::Anonymous => {}
-            Changes::Private(own) => own.insert(&pages, count)?,
+            Changes::ReadOnly | Changes::Anonymous => {}
+            Changes::Private(own) if lost.is_none() => own.add(&pages, count)?,
+            Changes::Private(own) => {
+                for page in pages.filter(|&page| !is_lost(page)) {
+                    own.add(&(page..page + 1), count)?;
+                }
+            }
             Changes::WrittenBack(copies) => {
-                for page in pages {
+                for page in pages.filter(|&page| !is_lost(page)) {
                     // SAFETY: loaded, and nobody writes while the buffer is borrowed by this call.
-                    copies.keep(page, count, unsafe { self.block.slice(page * PAGE..(page + 1) * PAGE) })?;
+                    copies.keep(page, count, unsafe { self.region.slice(page * PAGE..(page + 1) * PAGE) })?;
                 }
             }
         }
@@ -155,7 +157,7 @@ impl<S: Storage> Buffered<S> {
     }
 }
 
-impl<S: Storage> Backend for Buffered<S> {
+impl<S: Storage> Bytes for Buffered<S> {
     type Source = S;
 
     fn name(&self) -> &'static str {
@@ -187,20 +189,26 @@ impl<S: Storage> Backend for Buffered<S> {
         Err(Error::Unsupported { what })
     }
 
-    unsafe fn map(storage: S, plan: &Plan) -> Result<Self> {
+    unsafe fn map(storage: S, plan: Plan) -> Result<Self> {
         let mut buffer = Self::new(plan)?;
+        let plan = &buffer.plan;
         with_length(&storage, plan.extend_from, plan.span.end(), plan.allocate, || Ok(()))?;
         buffer.storage = Some(storage);
         buffer.unsynced = plan.extend_from.is_some();
         if plan.hints.contains(Flags::POPULATE) {
             // A hint: what fails here fails again when it is touched.
-            let _ = buffer.load(&(0..plan.span.len()), Face::Calls);
+            let _ = buffer.load(&(0..plan.span.len()), Face::Hint);
         }
         Ok(buffer)
     }
 
-    fn anonymous(plan: &Plan) -> Result<Self> {
+    fn anonymous(plan: Plan) -> Result<Self> {
         Self::new(plan)
+    }
+
+    #[inline]
+    fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     fn source(&self) -> Option<&S> {
@@ -212,80 +220,37 @@ impl<S: Storage> Backend for Buffered<S> {
     }
 
     #[inline]
-    fn len(&self) -> usize {
-        self.span.len()
-    }
-
-    #[inline]
     fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]> {
-        assert!(range.end <= self.span.len());
+        assert!(range.end <= self.plan.span.len());
         self.load(&range, face)?;
         // SAFETY: loaded, so initialised; and loaded pages are written to through `&mut self` only.
-        Ok(unsafe { self.block.slice(range) })
+        Ok(unsafe { self.region.slice(range) })
     }
 
     #[inline]
     fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]> {
-        assert!(range.end <= self.span.len());
+        assert!(range.end <= self.plan.span.len());
         self.load(&range, face)?;
         if !matches!(self.changes, Changes::Anonymous) {
             self.expect_changes(&range)?;
         }
         // SAFETY: loaded, so initialised.
-        Ok(unsafe { self.block.slice_mut(range) })
-    }
-
-    /// Loading tells.
-    fn touch(&self, _: &Range<usize>) {}
-
-    #[inline]
-    fn ready_byte(&self, index: usize) -> Option<u8> {
-        if self.guard || index >= self.span.len() || !self.loaded.contains(index / PAGE) {
-            return None;
-        }
-        // SAFETY: the index lies in the mapping; loaded, and written to through `&mut self` only.
-        Some(unsafe { self.block.byte(index) })
-    }
-
-    #[inline]
-    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        if self.guard || range.start > range.end || range.end > self.loaded.ready() {
-            return None;
-        }
-        // SAFETY: as in `bytes`, and no longer than the mapping.
-        Some(unsafe { self.block.slice_unchecked(range) })
-    }
-
-    #[inline]
-    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
-        if self.guard || index >= self.span.len() || !self.loaded.contains(index / PAGE) {
-            return false;
-        }
-        let is_kept = match &self.changes {
-            Changes::ReadOnly => false,
-            Changes::Anonymous => true,
-            Changes::Private(own) => own.contains(index / PAGE),
-            Changes::WrittenBack(copies) => copies.get(index / PAGE).is_some(),
-        };
-        if is_kept {
-            // SAFETY: the index lies in the mapping, and its byte is loaded.
-            unsafe { self.block.set_byte(index, byte) };
-        }
-        is_kept
+        Ok(unsafe { self.region.slice_mut(range) })
     }
 
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
         self.load(&from, Face::Calls)?;
         self.bytes_mut(to..to + from.len(), Face::Calls)?;
         // SAFETY: both ranges are loaded.
-        unsafe { self.block.copy_within(from, to) };
+        unsafe { self.region.copy_within(from, to) };
         Ok(())
     }
 
     fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()> {
         self.write_back(&range)?;
         if let (Durability::Disk, true, Some(storage)) = (durability, self.unsynced, &self.storage) {
-            storage.sync().map_err(|e| Error::io("sync", self.span.offset(), self.span.len() as u64, e))?;
+            let span = self.plan.span;
+            storage.sync().map_err(|e| Error::io("sync", span.offset(), span.len() as u64, e))?;
             self.unsynced = false;
         }
         Ok(())
@@ -293,12 +258,12 @@ impl<S: Storage> Backend for Buffered<S> {
 
     fn advise(&mut self, advice: Advice, range: Range<usize>) {
         match advice {
-            Advice::Normal | Advice::Random | Advice::Sequential => self.loading().pattern = advice,
+            Advice::Normal | Advice::Random | Advice::Sequential => {
+                self.flights.with(|pattern| pattern.advice = advice);
+            }
             Advice::WillNeed => {
                 // A hint: what fails here fails again when it is touched, and is no fault before.
-                let before = self.loading().faults.clone();
-                let _ = self.load(&range, Face::Calls);
-                self.loading().faults = before;
+                let _ = self.load(&range, Face::Hint);
             }
             Advice::DontNeed if !matches!(self.changes, Changes::Private(_)) => {
                 self.forget_clean(span::pages(&range, PAGE));
@@ -320,12 +285,65 @@ impl<S: Storage> Backend for Buffered<S> {
     }
 
     fn close(&mut self) -> Result<()> {
-        self.write_back(&(0..self.span.len()))
+        self.write_back(&(0..self.plan.span.len()))
+    }
+}
+
+impl<S: Storage> Ready for Buffered<S> {
+    #[inline]
+    fn ready_byte(&self, index: usize) -> Option<u8> {
+        if self.guard.is_some() || index >= self.plan.span.len() || !self.loaded.contains(index / PAGE) {
+            return None;
+        }
+        // SAFETY: the index lies in the mapping; loaded, and written to through `&mut self` only.
+        Some(unsafe { self.region.byte(index) })
     }
 
     #[inline]
+    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+        if self.guard.is_some() || range.start > range.end || range.end > self.loaded.ready() {
+            return None;
+        }
+        // SAFETY: as in `bytes`, and no longer than the mapping.
+        Some(unsafe { self.region.slice_unchecked(range) })
+    }
+
+    #[inline]
+    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
+        if self.guard.is_some() || index >= self.plan.span.len() || !self.loaded.contains(index / PAGE) {
+            return false;
+        }
+        let is_kept = match &self.changes {
+            Changes::ReadOnly => false,
+            Changes::Anonymous => true,
+            Changes::Private(own) => own.contains(index / PAGE),
+            Changes::WrittenBack(copies) => copies.get(index / PAGE).is_some(),
+        };
+        if is_kept {
+            // SAFETY: the index lies in the mapping, and its byte is loaded.
+            unsafe { self.region.set_byte(index, byte) };
+        }
+        is_kept
+    }
+}
+
+impl<S: Storage> Faults for Buffered<S> {
+    #[inline]
     fn fault(&self) -> Option<Fault> {
-        if self.guard { self.loading().faults.first } else { None }
+        let (page, kind) = self.guard.as_ref()?.lost.fault()?;
+        Some(Fault { offset: self.plan.span.file_offset(page * PAGE), kind })
+    }
+
+    #[cold]
+    fn fault_error(&self, fault: Fault) -> Error {
+        let (span, Fault { offset, kind }) = (self.plan.span, fault);
+        let len = span.end().saturating_sub(offset);
+        if let (Some(guard), FaultKind::Io) = (&self.guard, kind) {
+            let page = usize::try_from((offset - span.offset()) / PAGE as u64).unwrap_or(usize::MAX);
+            return guard.cause(page, offset, len);
+        }
+        let size = self.storage.as_ref().and_then(|storage| storage.len().ok()).unwrap_or(offset);
+        Error::Truncated { offset, len, size }
     }
 }
 

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::{Buffered, Changes, PAGE};
 use crate::Result;
-use crate::backend::storage::{Storage, read_full};
+use crate::region::sealed::Memory as _;
+use crate::storage::{Storage, read_full};
 
 impl<S: Storage> Buffered<S> {
     pub(super) fn refresh_pages(&mut self, pages: Range<usize>) -> Result<()> {
@@ -13,12 +14,12 @@ impl<S: Storage> Buffered<S> {
             while let Some(page) = copies.first_page(rest) {
                 rest = page + 1..pages.end;
                 let start = page * PAGE;
-                let end = self.span.len().min(start + PAGE);
+                let end = self.plan.span.len().min(start + PAGE);
                 let mut fresh = [0; PAGE];
                 let fresh = &mut fresh[..end - start];
-                let read = read_full(storage, fresh, self.span.file_offset(start))?;
+                let read = read_full(storage, fresh, self.plan.span.file_offset(start))?;
                 // SAFETY: a page with a copy is loaded.
-                let own = unsafe { self.block.slice_mut(start..end) };
+                let own = unsafe { self.region.slice_mut(start..end) };
                 let copy = copies.get_mut(page).unwrap_or_default();
                 // What the storage no longer holds stays as it is, and the next flush says so.
                 for ((own, copy), &fresh) in own.iter_mut().zip(copy).zip(&fresh[..read]) {
@@ -30,7 +31,10 @@ impl<S: Storage> Buffered<S> {
             }
         }
         self.forget_clean(pages.clone());
-        self.loading().faults.forget(&pages);
+        if let Some(guard) = &mut self.guard {
+            // No page of these has changes: what is stored in a lost page is none.
+            guard.refresh(&pages, |run| self.loaded.remove(&run))?;
+        }
         Ok(())
     }
 }

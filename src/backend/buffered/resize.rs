@@ -3,16 +3,18 @@
 use std::ops::Range;
 
 use super::{Buffered, Changes, PAGE, memory};
-use crate::backend::storage::{Storage, read_full, with_length};
+use crate::plan::Plan;
+use crate::region::sealed::Memory as _;
 use crate::span::Span;
+use crate::storage::{Storage, read_full, with_length};
 use crate::{Error, Result};
 
 impl<S: Storage> Buffered<S> {
     /// Everything that can fail is done before the storage changes, and the storage before the mapping does.
     pub(super) fn resize_to(&mut self, len: usize) -> Result<()> {
-        let span = Span::new(self.span.offset(), len)?;
+        let plan = Plan { span: Span::new(self.plan.span.offset(), len)?, ..self.plan.clone() };
         let pages = len.div_ceil(PAGE);
-        let (mut block, loaded) = memory(len)?;
+        let (mut region, loaded, guard) = memory(&plan)?;
         let tables = match &self.changes {
             Changes::WrittenBack(copies) => Some(copies.prepare_resize(pages)?),
             _ => None,
@@ -20,24 +22,20 @@ impl<S: Storage> Buffered<S> {
 
         let last = self.last_page(len)?;
         let kept = pages.min(self.page_count());
-        let mut rest = 0..kept;
-        loop {
-            let run = self.loaded.first_present(&rest);
-            if run.is_empty() {
-                break;
-            }
+        for run in self.loaded.set().runs(0..kept) {
             let bytes = run.start * PAGE..run.end * PAGE;
             // SAFETY: these pages are loaded.
-            unsafe { block.copy_from(&self.block, bytes) };
+            unsafe { region.copy_from(&self.region, bytes) }?;
             loaded.insert(&run);
-            rest.start = run.end;
         }
 
-        self.unsynced |= self.set_storage_len(span)?;
+        self.unsynced |= self.set_storage_len(plan.span)?;
 
-        self.span = span;
-        std::mem::swap(&mut self.block, &mut block);
+        self.plan = plan;
+        self.region = region;
         self.loaded = loaded;
+        // A fault would have kept the mapping as it was: nothing is lost.
+        self.guard = guard;
         if let (Changes::WrittenBack(copies), Some(tables)) = (&mut self.changes, tables) {
             copies.resize(pages, tables);
         }
@@ -53,7 +51,7 @@ impl<S: Storage> Buffered<S> {
         let end = span.end();
         if end >= size {
             let from = (end > size).then_some(size);
-            return with_length(storage, from, end, self.allocate, || Ok(from.is_some()));
+            return with_length(storage, from, end, self.plan.allocate, || Ok(from.is_some()));
         }
         storage.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
         Ok(true)
@@ -61,21 +59,21 @@ impl<S: Storage> Buffered<S> {
 
     /// What becomes of the bytes between the mapping's end and the end of its page, which nobody has seen.
     fn last_page(&self, new_len: usize) -> Result<LastPage> {
-        let len = self.span.len().min(new_len);
+        let len = self.plan.span.len().min(new_len);
         let page = len / PAGE;
         let hidden = len..(page + 1) * PAGE;
-        if len % PAGE == 0 || !self.loaded.contains_all(&(page..page + 1)) {
+        if len % PAGE == 0 || !self.loaded.contains(page) {
             return Ok(LastPage::Nothing);
         }
         let mut tail = [0; PAGE];
-        if new_len > self.span.len() {
+        if new_len > self.plan.span.len() {
             match (&self.changes, &self.storage) {
                 // Not changed: read again when touched.
                 (Changes::WrittenBack(copies), _) if copies.get(page).is_none() => return Ok(LastPage::Forget(page)),
                 // The file may have gone on behind the mapping.
                 (Changes::WrittenBack(_), Some(storage)) => {
                     let shown = (hidden.end.min(new_len) - hidden.start).min(PAGE);
-                    read_full(storage, &mut tail[..shown], self.span.file_offset(hidden.start))?;
+                    read_full(storage, &mut tail[..shown], self.plan.span.file_offset(hidden.start))?;
                 }
                 _ => {}
             }
@@ -90,7 +88,7 @@ impl<S: Storage> Buffered<S> {
             LastPage::Fill { page, hidden, tail } => {
                 let tail = &tail[..hidden.len()];
                 // SAFETY: the page is loaded.
-                unsafe { self.block.slice_mut(hidden) }.copy_from_slice(tail);
+                unsafe { self.region.slice_mut(hidden) }.copy_from_slice(tail);
                 if let Changes::WrittenBack(copies) = &mut self.changes {
                     if let Some(copy) = copies.get_mut(page) {
                         copy[PAGE - tail.len()..].copy_from_slice(tail);

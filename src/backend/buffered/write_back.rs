@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use super::block::Block;
 use super::copies::Copies;
-use super::runs::runs;
 use super::{Buffered, Changes, PAGE};
-use crate::backend::storage::{Storage, read_full, write_some};
+use crate::region::heap::HeapRegion;
+use crate::region::sealed::Memory as _;
+use crate::runs::runs;
 use crate::span::{self, Span};
+use crate::storage::{Storage, read_full, write_some};
 use crate::{Error, Result};
 
 /// A page with more runs than this is read again, merged and written once.
@@ -23,7 +24,7 @@ impl<S: Storage> Buffered<S> {
         let (Changes::WrittenBack(copies), Some(storage)) = (&mut self.changes, &self.storage) else { return Ok(()) };
         let pages = span::pages(range, PAGE);
         let mut writer =
-            Writer { storage, span: self.span, block: &self.block, end: None, pending: 0..0, wrote: false };
+            Writer { storage, span: self.plan.span, region: &self.region, end: None, pending: 0..0, wrote: false };
         let result = copies
             .pages(pages.clone())
             .try_for_each(|page| writer.add_page(page * PAGE, copies.get(page).unwrap_or_default()))
@@ -31,14 +32,14 @@ impl<S: Storage> Buffered<S> {
         self.unsynced |= writer.wrote;
         let reached = writer.pending.start;
         if result.is_ok() {
-            settle(copies, pages, &self.block, self.watched);
+            settle(copies, pages, &self.region, self.watched);
         } else {
-            settle(copies, pages.start..reached / PAGE, &self.block, self.watched);
+            settle(copies, pages.start..reached / PAGE, &self.region, self.watched);
             // What was written of the page is no change any more: another writer may have it from now on.
             if let Some(copy) = copies.get_mut(reached / PAGE) {
                 let start = reached - reached % PAGE;
                 // SAFETY: a page with a copy is loaded, and the mapping is borrowed mutably: nobody writes.
-                let written = unsafe { self.block.slice(start..reached) };
+                let written = unsafe { self.region.slice(start..reached) };
                 copy[..written.len()].copy_from_slice(written);
             }
         }
@@ -47,14 +48,14 @@ impl<S: Storage> Buffered<S> {
 }
 
 /// Makes pages clean whose changes are all written: their copies are freed, or are what the pages hold now.
-fn settle(copies: &mut Copies, pages: Range<usize>, block: &Block, watched: bool) {
+fn settle(copies: &mut Copies, pages: Range<usize>, region: &HeapRegion, watched: bool) {
     if !watched {
         return copies.drop_pages(pages);
     }
     for page in pages {
         if let Some(copy) = copies.get_mut(page) {
             // SAFETY: a page with a copy is loaded, and who writes through a pointer does not during a write-back.
-            copy.copy_from_slice(unsafe { block.slice(page * PAGE..(page + 1) * PAGE) });
+            copy.copy_from_slice(unsafe { region.slice(page * PAGE..(page + 1) * PAGE) });
         }
     }
 }
@@ -63,7 +64,7 @@ fn settle(copies: &mut Copies, pages: Range<usize>, block: &Block, watched: bool
 struct Writer<'a, S> {
     storage: &'a S,
     span: Span,
-    block: &'a Block,
+    region: &'a HeapRegion,
     /// Where the storage ends, in bytes from the start of the mapping, and its length: asked at the first write.
     end: Option<(usize, u64)>,
     /// The run that is not written yet. Everything before it is.
@@ -75,7 +76,7 @@ impl<S: Storage> Writer<'_, S> {
     /// Takes the changes of the page that starts at byte `start` of the mapping and held `copy` before.
     fn add_page(&mut self, start: usize, copy: &[u8]) -> Result<()> {
         // SAFETY: a page with a copy is loaded, and the mapping is borrowed mutably by the write-back: nobody writes.
-        let own = unsafe { self.block.slice(start..start + PAGE) };
+        let own = unsafe { self.region.slice(start..start + PAGE) };
         let mut found = runs(own, copy);
         let Some(first) = found.next() else { return Ok(()) };
         let mut list = [const { 0..0 }; MAX_RUNS];
@@ -104,7 +105,7 @@ impl<S: Storage> Writer<'_, S> {
     /// Writes the run that is pending.
     fn write_pending(&mut self) -> Result<()> {
         // SAFETY: runs lie in changed pages, for which `add_page` gives the reason.
-        let bytes = unsafe { self.block.slice(self.pending.clone()) };
+        let bytes = unsafe { self.region.slice(self.pending.clone()) };
         self.write(bytes)
     }
 

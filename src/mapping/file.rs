@@ -25,7 +25,8 @@ impl<B: Backend> Mapping<B> {
     /// [`Error::OutOfRange`] for any other target; the position stays.
     #[inline]
     pub fn seek(&mut self, to: SeekFrom) -> Result<u64> {
-        let len = self.backend()?.len();
+        self.door.open()?;
+        let len = self.len();
         // What most seeks are, without 128 bits.
         if let SeekFrom::Start(target) = to {
             if let Some(position) = usize::try_from(target).ok().filter(|&position| position <= len) {
@@ -56,7 +57,8 @@ impl<B: Backend> Mapping<B> {
     /// What is left from the position on, `limit` bytes at the most.
     #[inline]
     fn rest(&self, limit: usize) -> Result<Range<usize>> {
-        let len = self.backend()?.len();
+        self.door.open()?;
+        let len = self.len();
         let start = self.position.min(len);
         Ok(start..start.saturating_add(limit).min(len))
     }
@@ -110,17 +112,15 @@ impl<B: Backend> Mapping<B> {
     #[inline]
     pub fn readline(&mut self) -> Result<&[u8]> {
         let start = self.position;
-        let first = self
-            .backend_if_open()
-            .and_then(|backend| backend.ready_bytes(start..start.saturating_add(FIRST_LINE_STEP).min(backend.len())));
+        let first = self.door.ready_bytes(start..start.saturating_add(FIRST_LINE_STEP).min(self.len()));
         let Some(index) = first.and_then(|bytes| memchr::memchr(b'\n', bytes)) else {
             return self.read_unready_line();
         };
         self.position = start + index + 1;
         let line = start..self.position;
-        match self.backend_if_open().and_then(|backend| backend.ready_bytes(line.clone())) {
+        match self.door.ready_bytes(line.clone()) {
             Some(bytes) => Ok(bytes),
-            None => self.load(line),
+            None => self.door.bytes(line),
         }
     }
 
@@ -133,7 +133,7 @@ impl<B: Backend> Mapping<B> {
         let mut line = start..end;
         while searched < end {
             let piece_end = searched.saturating_add(step).min(end);
-            if let Some(index) = memchr::memchr(b'\n', self.load(searched..piece_end)?) {
+            if let Some(index) = memchr::memchr(b'\n', self.door.bytes(searched..piece_end)?) {
                 line.end = searched + index + 1;
                 break;
             }
@@ -146,13 +146,13 @@ impl<B: Backend> Mapping<B> {
     /// The bytes of a range that starts at the position, which moves behind them.
     #[inline]
     fn advance_over(&mut self, range: Range<usize>) -> Result<&[u8]> {
+        let Self { door, position } = self;
+        let bytes = door.bytes(range.clone())?;
         // Loaded, and free of faults, before the position moves.
-        self.load(range.clone())?;
-        self.settled(())?;
         if !range.is_empty() {
-            self.position = range.end;
+            *position = range.end;
         }
-        self.load(range)
+        Ok(bytes)
     }
 
     /// Reads the byte at the position and moves behind it.
@@ -161,7 +161,7 @@ impl<B: Backend> Mapping<B> {
     /// [`Error::OutOfRange`] at the end, and those of loading the byte; the position stays.
     #[inline]
     pub fn read_byte(&mut self) -> Result<u8> {
-        if let Some(byte) = self.backend_if_open().and_then(|backend| backend.ready_byte(self.position)) {
+        if let Some(byte) = self.door.ready_byte(self.position) {
             self.position += 1;
             return Ok(byte);
         }
@@ -173,8 +173,7 @@ impl<B: Backend> Mapping<B> {
     #[inline(never)]
     fn read_unready_byte(&mut self) -> Result<u8> {
         let range = self.room(1, "the byte to read")?;
-        let byte = self.load(range)?[0];
-        self.settled(())?;
+        let byte = self.door.read(|reader| Ok(reader.bytes(range)?[0]))?;
         self.position += 1;
         Ok(byte)
     }
@@ -182,7 +181,8 @@ impl<B: Backend> Mapping<B> {
     /// `len` bytes from the position on, all of which have to lie in the mapping.
     #[inline]
     fn room(&self, len: usize, what: &'static str) -> Result<Range<usize>> {
-        crate::span::checked_range(what, self.position, len, self.backend()?.len())
+        self.door.open()?;
+        crate::span::checked_range(what, self.position, len, self.len())
     }
 
     /// Writes all of `data` at the position, moves behind it and returns its length. (Python's `write`)
@@ -191,10 +191,12 @@ impl<B: Backend> Mapping<B> {
     /// [`Error::ReadOnly`]; [`Error::OutOfRange`] if it does not fit, or the position lies past the end; those of loading
     /// the bytes. Nothing is written and the position stays.
     pub fn write_bytes(&mut self, data: &[u8]) -> Result<usize> {
-        self.check_writable()?;
+        self.door.check_writable()?;
         let range = self.room(data.len(), "the bytes to write")?;
-        self.load_mut(range)?.copy_from_slice(data);
-        self.settled(())?;
+        self.door.write(|mut writer| {
+            writer.bytes(range)?.copy_from_slice(data);
+            Ok(())
+        })?;
         self.position += data.len();
         Ok(data.len())
     }
@@ -206,7 +208,7 @@ impl<B: Backend> Mapping<B> {
     #[inline]
     pub fn write_byte(&mut self, byte: u8) -> Result<()> {
         let position = self.position;
-        if self.backend_if_open_mut().is_some_and(|backend| backend.set_ready_byte(position, byte)) {
+        if self.door.set_ready_byte(position, byte) {
             self.position += 1;
             return Ok(());
         }
@@ -226,8 +228,10 @@ impl<B: Backend> Read for Mapping<B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let range = self.rest(buf.len())?;
         let n = range.len();
-        buf[..n].copy_from_slice(self.load(range)?);
-        self.settled(())?;
+        self.door.read(|reader| {
+            buf[..n].copy_from_slice(reader.bytes(range)?);
+            Ok(())
+        })?;
         self.position += n;
         Ok(n)
     }
@@ -237,7 +241,7 @@ impl<B: Backend> Read for Mapping<B> {
 impl<B: Backend> BufRead for Mapping<B> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let range = self.rest(READ_AHEAD)?;
-        Ok(self.load(range)?)
+        Ok(self.door.bytes(range)?)
     }
 
     /// Moves the position, to the end at the most.

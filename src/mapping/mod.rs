@@ -2,14 +2,22 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::backend::{Backend, Durability, Face, Fault, FaultKind, Platform, Storage};
-use crate::plan::{Plan, zero_length};
+use self::door::Door;
+use crate::backend::{Backend, Durability, Fault, Platform};
+use crate::plan::zero_length;
 use crate::span::{self, Span};
+use crate::storage::Storage;
 use crate::{Access, Advice, Error, MmapOptions, Result, UncheckedAdvice};
+
+mod door;
+mod file;
+mod index;
+mod slice;
+
+pub use index::Iter;
 
 /// A file in memory: a slice of bytes, and a file with a position.
 ///
@@ -22,16 +30,14 @@ use crate::{Access, Advice, Error, MmapOptions, Result, UncheckedAdvice};
 /// A buffer loads what is touched. [`Deref`](std::ops::Deref) touches everything: take a slice of the part that you
 /// need once, then index that.
 pub struct Mapping<B: Backend = Platform> {
-    /// None once closed.
-    backend: Option<B>,
+    door: Door<B>,
     /// The position of the file face, in bytes from the start of the mapping; past the end after a shrink.
-    pub(crate) position: usize,
-    plan: Plan,
+    position: usize,
 }
 
 impl<B: Backend> Mapping<B> {
-    pub(crate) fn over(backend: B, plan: Plan) -> Self {
-        Self { backend: Some(backend), position: 0, plan }
+    pub(crate) fn over(backend: B) -> Self {
+        Self { door: Door::new(backend), position: 0 }
     }
 
     /// `len` zeros without a file: shared with forked children on unix, and never written anywhere.
@@ -60,7 +66,7 @@ impl<B: Backend> Mapping<B> {
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
-        self.backend.as_ref().map_or(0, B::len)
+        self.door.len()
     }
 
     /// Whether no bytes are mapped: only once it is closed.
@@ -72,7 +78,7 @@ impl<B: Backend> Mapping<B> {
     /// Whether [`close`](Self::close) has succeeded. (Python's `closed`)
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.backend.is_none()
+        self.door.is_closed()
     }
 
     /// Always true. (Python's `seekable`)
@@ -84,26 +90,26 @@ impl<B: Backend> Mapping<B> {
     /// What may be done to the bytes: what results from access, flags and prot.
     #[must_use]
     pub fn access(&self) -> Access {
-        self.plan.access
+        self.door.plan().access
     }
 
     /// Where the mapping starts, in bytes from the start of the file.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.plan.span.offset()
+        self.door.plan().span.offset()
     }
 
     /// `"mapped"` or `"buffered"`; `"closed"` once closed.
     #[must_use]
     pub fn backend_name(&self) -> &'static str {
-        self.backend.as_ref().map_or("closed", B::name)
+        self.door.name()
     }
 
     /// Where a [guarded](MmapOptions::guard) mapping was first touched in vain, since it was made or
     /// [refreshed](Self::refresh).
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
-        self.backend.as_ref().and_then(B::fault)
+        self.door.fault()
     }
 
     /// The unit of flush and advice, in bytes: the operating system's page, or 4096 for a buffer.
@@ -122,7 +128,7 @@ impl<B: Backend> Mapping<B> {
     /// [`track_file(false)`](MmapOptions::track_file), or is closed.
     #[must_use]
     pub fn file(&self) -> Option<&Arc<File>> {
-        self.backend.as_ref().filter(|_| self.plan.track_file)?.source()?.file()
+        self.door.source().filter(|_| self.door.plan().track_file)?.file()
     }
 
     /// The length of the file now, in bytes, which may be more than is mapped; of anonymous memory its own.
@@ -130,12 +136,13 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// [`Error::Untracked`], [`Error::Closed`], [`Error::Io`].
     pub fn size(&self) -> Result<u64> {
-        let backend = self.backend()?;
-        if self.plan.anonymous {
-            return Ok(backend.len() as u64);
+        let backend = self.door.open()?;
+        let plan = backend.plan();
+        if plan.anonymous {
+            return Ok(plan.span.len() as u64);
         }
         match backend.source() {
-            Some(source) if self.plan.track_file => source.len().map_err(|e| Error::io("stat", 0, 0, e)),
+            Some(source) if plan.track_file => source.len().map_err(|e| Error::io("stat", 0, 0, e)),
             _ => Err(Error::Untracked { operation: "size" }),
         }
     }
@@ -178,14 +185,15 @@ impl<B: Backend> Mapping<B> {
     }
 
     fn flush_with(&mut self, range: Option<(usize, usize)>, durability: Durability) -> Result<()> {
-        let backend = self.backend()?;
-        let (offset, len) = range.unwrap_or((0, backend.len()));
-        let range = span::checked_range("the range to flush", offset, len, backend.len())?;
-        if !self.plan.reaches_file() {
+        let backend = self.door.open_mut()?;
+        let (limit, reaches_file) = (backend.plan().span.len(), backend.plan().reaches_file());
+        let (offset, len) = range.unwrap_or((0, limit));
+        let range = span::checked_range("the range to flush", offset, len, limit)?;
+        if !reaches_file {
             return Ok(());
         }
         span::check_aligned(range.start as u64, B::page_size())?;
-        self.backend_mut()?.flush(range, durability)
+        backend.flush(range, durability)
     }
 
     /// Says how all bytes will be used.
@@ -204,7 +212,7 @@ impl<B: Backend> Mapping<B> {
     /// [`page_size`](Self::page_size).
     pub fn advise_range(&mut self, advice: Advice, start: usize, len: usize) -> Result<()> {
         let range = self.advised(start, len)?;
-        self.backend_mut()?.advise(advice, range);
+        self.door.open_mut()?.advise(advice, range);
         Ok(())
     }
 
@@ -221,11 +229,11 @@ impl<B: Backend> Mapping<B> {
     pub unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, start: usize, len: usize) -> Result<()> {
         let range = self.advised(start, len)?;
         // SAFETY: the range lies in the mapping; the caller answers for what becomes of its bytes.
-        unsafe { self.backend_mut()?.advise_unchecked(advice, range) }
+        unsafe { self.door.open_mut()?.advise_unchecked(advice, range) }
     }
 
     fn advised(&self, start: usize, len: usize) -> Result<Range<usize>> {
-        let limit = self.backend()?.len();
+        let limit = self.door.open()?.plan().span.len();
         if start >= limit {
             return Err(Error::OutOfRange {
                 what: "the start of the advised range",
@@ -264,26 +272,25 @@ impl<B: Backend> Mapping<B> {
     /// where [`allocate`](MmapOptions::allocate) is not supported; [`Error::NoMemory`]; [`Error::Io`]. The mapping and the file are as before. On Windows shortening is an error while
     /// another mapping of the file is alive.
     pub fn resize(&mut self, len: usize) -> Result<()> {
-        let backend = self.backend()?;
-        if matches!(self.plan.access, Access::Read | Access::Copy) {
+        let backend = self.door.open_mut()?;
+        let plan = backend.plan();
+        if matches!(plan.access, Access::Read | Access::Copy) {
             return Err(Error::ReadOnly);
         }
-        if !self.plan.anonymous && !self.plan.track_file {
+        if !plan.anonymous && !plan.track_file {
             return Err(Error::Untracked { operation: "resize" });
         }
-        if !self.plan.has_settable_len {
+        if !plan.has_settable_len {
             return Err(Error::Unsupported { what: "resizing what is no regular file: its length cannot be set" });
         }
         if len == 0 {
             return Err(zero_length("the new length"));
         }
-        let span = Span::new(self.plan.span.offset(), len)?;
-        if self.plan.anonymous && !self.plan.private && len > backend.len() {
+        Span::new(plan.span.offset(), len)?;
+        if plan.anonymous && !plan.private && len > plan.span.len() {
             return Err(Error::Unsupported { what: "growing shared anonymous memory; PRIVATE memory grows" });
         }
-        self.backend_mut()?.resize(len)?;
-        self.plan.span = span;
-        Ok(())
+        backend.resize(len)
     }
 
     /// Makes later reads see what others wrote to the file. Own changes stay: a page that has some is read again and
@@ -300,9 +307,8 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// As for [`refresh`](Self::refresh); [`Error::OutOfRange`] if the range does not lie in the mapping.
     pub fn refresh_range(&mut self, offset: usize, len: usize) -> Result<()> {
-        // Not `backend_mut`: this is what takes a fault back.
-        let backend = self.backend.as_mut().ok_or(Error::Closed)?;
-        let range = span::checked_range("the range to refresh", offset, len, backend.len())?;
+        let backend = self.door.open_despite_faults()?;
+        let range = span::checked_range("the range to refresh", offset, len, backend.plan().span.len())?;
         backend.refresh(range)
     }
 
@@ -312,11 +318,7 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// As for [`flush`](Self::flush): the mapping stays open, and `close` can be called again.
     pub fn close(&mut self) -> Result<()> {
-        if let Some(backend) = &mut self.backend {
-            backend.close()?;
-            self.backend = None;
-        }
-        Ok(())
+        self.door.close()
     }
 
     /// Closes the mapping and returns its share in the file, if it has one.
@@ -324,136 +326,22 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// As for [`close`](Self::close); [`Error::Closed`]. After an error the mapping is dropped, which tries once more to
     /// write its changes.
-    pub fn into_file(mut self) -> Result<Option<Arc<File>>> {
-        let mut backend = self.backend.take().ok_or(Error::Closed)?;
-        backend.close()?;
-        let source = backend.into_source();
-        Ok(source.filter(|_| self.plan.track_file).and_then(Storage::into_file))
+    pub fn into_file(self) -> Result<Option<Arc<File>>> {
+        let track_file = self.door.plan().track_file;
+        let source = self.door.into_source()?;
+        Ok(source.filter(|_| track_file).and_then(Storage::into_file))
     }
 
-    /// The backend, unless the mapping is closed, whatever a guard has noted.
-    #[inline]
-    pub(crate) fn backend_if_open(&self) -> Option<&B> {
-        self.backend.as_ref()
-    }
-
-    /// Likewise, to be changed.
-    #[inline]
-    pub(crate) fn backend_if_open_mut(&mut self) -> Option<&mut B> {
-        self.backend.as_mut()
-    }
-
-    /// The backend, unless the mapping is closed or a guard has noted a fault.
-    #[inline]
-    pub(crate) fn backend(&self) -> Result<&B> {
-        let backend = self.backend.as_ref().ok_or(Error::Closed)?;
-        self.check_fault(backend)?;
-        Ok(backend)
-    }
-
-    #[inline]
+    /// The backend, for [`raw`](crate::raw).
     pub(crate) fn backend_mut(&mut self) -> Result<&mut B> {
-        self.backend()?;
-        self.backend.as_mut().ok_or(Error::Closed)
+        self.door.open_mut()
     }
 
-    #[inline]
-    fn check_fault(&self, backend: &B) -> Result<()> {
-        match backend.fault() {
-            None => Ok(()),
-            Some(fault) => Err(self.fault_error(backend, fault)),
-        }
+    /// The backend of a mapping that may be changed, for [`raw`](crate::raw).
+    pub(crate) fn writable_backend(&mut self) -> Result<&mut B> {
+        self.door.check_writable()?;
+        self.door.open_mut()
     }
-
-    #[cold]
-    fn fault_error(&self, backend: &B, fault: Fault) -> Error {
-        let Fault { offset, kind } = fault;
-        let len = self.plan.span.end().saturating_sub(offset);
-        match kind {
-            FaultKind::Shortened => {
-                let size = backend.source().and_then(|source| source.len().ok()).unwrap_or(offset);
-                Error::Truncated { offset, len, size }
-            }
-            FaultKind::Io => {
-                let cause = "the file could not be read when touched, or no disk space was left for a hole in it";
-                Error::io("read", offset, len, io::Error::other(cause))
-            }
-        }
-    }
-
-    /// `value`, unless a guard has noted a fault meanwhile.
-    #[inline]
-    pub(crate) fn settled<T>(&self, value: T) -> Result<T> {
-        self.backend().map(|_| value)
-    }
-
-    /// The bytes of a range that lies in the mapping, for a call that can fail.
-    #[inline]
-    pub(crate) fn load(&self, range: Range<usize>) -> Result<&[u8]> {
-        let backend = self.backend()?;
-        // A fault that this very call has met is told as later calls tell it.
-        backend.bytes(range, Face::Calls).map_err(|e| self.check_fault(backend).err().unwrap_or(e))
-    }
-
-    /// The bytes of a range that lies in the mapping, to be changed, for a call that can fail.
-    #[inline]
-    pub(crate) fn load_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
-        self.load(range.clone())?;
-        if let Some(backend) = &self.backend {
-            backend.touch(&range);
-        }
-        self.backend_mut()?.bytes_mut(range, Face::Calls)
-    }
-
-    /// Copies a range that lies in the mapping to where it lies in the mapping too.
-    pub(crate) fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
-        self.load(from.clone())?;
-        self.load(to..to + from.len())?;
-        if let Some(backend) = &self.backend {
-            backend.touch(&from);
-            backend.touch(&(to..to + from.len()));
-        }
-        self.backend_mut()?.copy_within(from, to)
-    }
-
-    /// The bytes of a range that lies in the mapping, for the slice face, which cannot fail.
-    #[inline]
-    #[track_caller]
-    pub(crate) fn touch(&self, range: Range<usize>) -> &[u8] {
-        let Some(backend) = &self.backend else { return &[] };
-        match backend.bytes(range, Face::Slice) {
-            Ok(bytes) => bytes,
-            Err(e) => unreachable_bytes(e),
-        }
-    }
-
-    /// The bytes of a range that lies in the mapping, to be changed, for the slice face, which cannot fail.
-    #[inline]
-    #[track_caller]
-    pub(crate) fn touch_mut(&mut self, range: Range<usize>) -> &mut [u8] {
-        assert!(self.plan.access.is_writable(), "{}", Error::ReadOnly);
-        let Some(backend) = &mut self.backend else { return &mut [] };
-        match backend.bytes_mut(range, Face::Slice) {
-            Ok(bytes) => bytes,
-            Err(e) => unreachable_bytes(e),
-        }
-    }
-
-    /// Refuses to change a mapping that is read-only: reported before any range is looked at.
-    #[inline]
-    pub(crate) fn check_writable(&self) -> Result<()> {
-        self.backend()?;
-        if self.plan.access.is_writable() { Ok(()) } else { Err(Error::ReadOnly) }
-    }
-}
-
-/// What the slice face does about bytes that cannot be had. Not in line: or indexing would not be.
-#[cold]
-#[inline(never)]
-#[track_caller]
-#[expect(clippy::needless_pass_by_value, reason = "so that the caller need not drop it")]
-fn unreachable_bytes(error: Error) -> ! {
-    panic!("{error}")
 }
 
 /// The state, never the bytes.

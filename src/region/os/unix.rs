@@ -1,15 +1,17 @@
-//! What memmap2 lacks on unix: anonymous memory that a forked child shares, every `MADV_*`, resizing with a file.
+//! What memmap2 lacks on unix: anonymous memory that a forked child shares, huge pages with a file behind them, every
+//! `MADV_*`, resizing with a file.
 
+use std::ops::Range;
+use std::os::fd::AsFd;
 use std::{io, ptr};
 
 use memmap2::MmapRaw;
-use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use rustix::mm::{MapFlags, MsyncFlags, ProtFlags, mmap, mmap_anonymous, msync, munmap};
 
-pub(super) use super::guard::Guard;
-use super::{Mapped, Region, map_error};
-use crate::backend::storage::{OsFile, Storage, with_length};
+use super::{OsRegion, View, map_error};
+use crate::backend::Durability;
 use crate::plan::Plan;
-use crate::span::Span;
+use crate::storage::{OsFile, Storage, with_length};
 use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
 
 pub(super) fn page_size() -> usize {
@@ -27,16 +29,36 @@ pub(super) fn admit(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Never asked for: `admit` has refused.
-pub(super) fn tagged(_: Option<&OsFile>, plan: &Plan) -> Result<Region> {
-    admit(plan)?;
-    anonymous(plan)
+/// memmap2's, unless the file lies in huge pages: their mapping has to be unmapped in whole ones.
+pub(super) fn view_of_file(file: &OsFile, plan: &Plan) -> Result<View> {
+    match huge_page_of(&**file.get()) {
+        Some(unit) => Ok(View::Own(OwnView::new(Some((file, unit)), plan)?)),
+        None => View::of_file(file, plan),
+    }
+}
+
+/// The size of the huge pages that a file lies in, in bytes.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn huge_page_of(file: impl AsFd) -> Option<usize> {
+    /// `HUGETLBFS_MAGIC`, which libc has as different types.
+    const HUGETLBFS: u64 = 0x9584_58f6;
+    let stat = rustix::fs::fstatfs(file).ok()?;
+    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "its type differs from machine to machine")]
+    let is_huge = stat.f_type as u64 & 0xffff_ffff == HUGETLBFS;
+    if is_huge { usize::try_from(stat.f_bsize).ok() } else { None }
+}
+
+/// Only Linux has files in huge pages.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn huge_page_of(_: impl AsFd) -> Option<usize> {
+    None
 }
 
 /// Anonymous memory: memmap2's where it is private and plain, else our own.
-pub(super) fn anonymous(plan: &Plan) -> Result<Region> {
-    if !plan.private || plan.executable || !plan.access.is_writable() {
-        return Ok(Region::Shared(SharedMemory::new(plan)?));
+pub(super) fn anonymous_view(plan: &Plan) -> Result<View> {
+    let is_huge = plan.hints.contains(Flags::HUGETLB);
+    if !plan.private || plan.executable || is_huge || !plan.access.is_writable() {
+        return Ok(View::Own(OwnView::new(None, plan)?));
     }
     let mut options = memmap2::MmapOptions::new();
     options.len(plan.span.len());
@@ -49,47 +71,65 @@ pub(super) fn anonymous(plan: &Plan) -> Result<Region> {
     if plan.hints.contains(Flags::STACK) {
         options.stack();
     }
-    if plan.hints.contains(Flags::HUGETLB) {
-        options.huge(Some(HUGE_PAGE_BITS));
-    }
-    Ok(Region::Memmap(MmapRaw::from(options.map_anon().map_err(|e| map_error(plan.span, e))?)))
+    Ok(View::Memmap(MmapRaw::from(options.map_anon().map_err(|e| map_error(plan.span, e))?)))
 }
 
 /// The size of the huge pages that are asked for, in bytes.
 const HUGE_PAGE: usize = 1 << HUGE_PAGE_BITS;
 const HUGE_PAGE_BITS: u8 = 21;
 
-/// Anonymous memory of which a forked child sees every change.
+/// A mapping of our own: of anonymous memory of which a forked child sees every change, or of huge pages.
 #[derive(Debug)]
-pub(super) struct SharedMemory {
+pub(super) struct OwnView {
     start: *mut u8,
     /// What is mapped, in bytes, a multiple of `unit`.
     mapped: usize,
     /// The page, or the huge page.
     unit: usize,
+    has_file: bool,
 }
 
 // SAFETY: it owns its memory, and access goes through the mapping's own borrows.
-unsafe impl Send for SharedMemory {}
+unsafe impl Send for OwnView {}
 // SAFETY: as for `Send`.
-unsafe impl Sync for SharedMemory {}
+unsafe impl Sync for OwnView {}
 
-impl SharedMemory {
-    fn new(plan: &Plan) -> Result<Self> {
+impl OwnView {
+    /// Maps the plan's span of a file with its unit, or anonymous memory.
+    fn new(file: Option<(&OsFile, usize)>, plan: &Plan) -> Result<Self> {
         let mut prot = ProtFlags::READ;
         prot.set(ProtFlags::WRITE, plan.access.is_writable());
         prot.set(ProtFlags::EXEC, plan.executable);
-        let unit = if plan.hints.contains(Flags::HUGETLB) { HUGE_PAGE } else { page_size() };
+        let huge_or_small = if plan.hints.contains(Flags::HUGETLB) { HUGE_PAGE } else { page_size() };
+        let unit = file.map_or(huge_or_small, |(_, unit)| unit);
         let no_memory = Error::NoMemory { len: plan.span.len() as u64 };
         let Some(mapped) = plan.span.len().checked_next_multiple_of(unit) else { return Err(no_memory) };
-        // SAFETY: a new mapping at an address of the system's choice disturbs nothing.
-        let start = unsafe { mmap_anonymous(ptr::null_mut(), mapped, prot, map_flags(plan)) };
+        let (address, flags) = (ptr::null_mut(), map_flags(plan));
+        let start = match file.map(|(file, _)| &**file.get()) {
+            // SAFETY: a new mapping at an address of the system's choice disturbs nothing.
+            Some(file) => unsafe { mmap(address, mapped, prot, flags, file, plan.span.offset()) },
+            // SAFETY: as above.
+            None => unsafe { mmap_anonymous(address, mapped, prot, flags) },
+        };
         let start = start.map_err(|e| map_error(plan.span, e.into()))?;
-        Ok(Self { start: start.cast(), mapped, unit })
+        Ok(Self { start: start.cast(), mapped, unit, has_file: file.is_some() })
     }
 
     pub(super) fn as_mut_ptr(&self) -> *mut u8 {
         self.start
+    }
+
+    /// Hands changes to the file, if there is one.
+    pub(super) fn flush(&self, range: Range<usize>, durability: Durability) -> io::Result<()> {
+        if !self.has_file {
+            return Ok(());
+        }
+        let flags = match durability {
+            Durability::Disk => MsyncFlags::SYNC,
+            Durability::Visible => MsyncFlags::ASYNC,
+        };
+        // SAFETY: the range lies within our own mapping.
+        Ok(unsafe { msync(self.start.wrapping_add(range.start).cast(), range.len(), flags) }?)
     }
 
     /// Gives the pages behind the first `len` bytes back.
@@ -106,7 +146,7 @@ impl SharedMemory {
     }
 }
 
-impl Drop for SharedMemory {
+impl Drop for OwnView {
     fn drop(&mut self) {
         // SAFETY: our own mapping, and nothing borrows from a mapping that is dropped.
         let unmapped = unsafe { munmap(self.start.cast(), self.mapped) };
@@ -133,24 +173,17 @@ fn map_flags(plan: &Plan) -> MapFlags {
     flags
 }
 
-impl Mapped {
+impl OsRegion {
     /// Maps the new span first wherever a failure could otherwise not be undone.
-    pub(super) fn resize_file(&mut self, span: Span) -> Result<()> {
-        let Some(source) = &self.source else { return Err(Error::Untracked { operation: "resize" }) };
-        let end = span.end();
-        let size = source.len().map_err(|e| Error::io("stat", span.offset(), span.len() as u64, e))?;
+    pub(super) fn resize_file(&mut self, file: &OsFile, _: &Plan, new: &Plan) -> Result<()> {
+        let (offset, end) = (new.span.offset(), new.span.end());
+        let size = file.len().map_err(|e| Error::io("stat", offset, new.span.len() as u64, e))?;
         let from = (end > size).then_some(size);
-        let plan = Plan { span, ..self.plan.clone() };
-        let (region, guard) = with_length(source, from, end, plan.allocate, || {
-            let region = Region::of_file(source, &plan, span)?;
-            let guard = Self::guard(&region, source, &plan)?;
-            Ok((region, guard))
-        })?;
+        let region = with_length(file, from, end, new.allocate, || Self::of_file(file, new))?;
         if end < size {
-            source.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
+            file.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
         }
-        self.guard = guard;
-        self.region = Some(region);
+        *self = region;
         Ok(())
     }
 }

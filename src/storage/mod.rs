@@ -1,4 +1,4 @@
-//! The seam below the emulation: [`Storage`], what reads and writes at offsets; and [`OsFile`], the one that ships.
+//! What is mapped: [`Storage`], which reads and writes at offsets; and [`OsFile`], the one that ships.
 
 use std::fs::File;
 use std::io;
@@ -24,10 +24,15 @@ cfg_if::cfg_if! {
 /// At most so many bytes are moved by one call: one call for 128 MiB fails on wasmtime.
 pub(crate) const MAX_MOVE: usize = 1 << 20;
 
-/// Something that [`Buffered`](crate::backend::Buffered) can map: it reads and writes at offsets.
+/// Something that [`Buffered`](crate::Buffered) can map: it reads and writes at offsets.
 ///
 /// Offsets and lengths are in bytes from the start. Every function may be called from several threads at once, and none
-/// of them moves a cursor that anybody else sees. A panic in one of them is passed on.
+/// of them moves a cursor that anybody else sees. Reads of different pages of one mapping run at the same time. A panic in
+/// one of them is passed on.
+///
+/// A storage must not use a mapping of its own: it would wait for itself. A read that asks for bytes which the same thread
+/// is loading returns an error of kind [`Deadlock`](io::ErrorKind::Deadlock); two threads that wait for each other do not
+/// notice it.
 ///
 /// ```
 /// use std::io;
@@ -214,6 +219,14 @@ impl OsFile {
     }
 }
 
+#[cfg(any(unix, windows))]
+impl OsFile {
+    /// The file, for this crate's own use.
+    pub(crate) fn get(&self) -> &Arc<File> {
+        &self.file
+    }
+}
+
 impl From<Arc<File>> for OsFile {
     fn from(file: Arc<File>) -> Self {
         Self { file, mode: None }
@@ -292,16 +305,23 @@ pub(crate) fn zeroed(buf: &mut [MaybeUninit<u8>]) -> &mut [u8] {
     unsafe { &mut *(std::ptr::from_mut(buf) as *mut [u8]) }
 }
 
-/// One [`Storage::write_at`] of at most [`MAX_MOVE`] bytes that moves at least one, tried again when interrupted.
-pub(crate) fn write_some<S: Storage + ?Sized>(storage: &S, buf: &[u8], offset: u64) -> io::Result<usize> {
-    let buf = &buf[..buf.len().min(MAX_MOVE)];
+/// Makes a call until it is not interrupted.
+pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
-        match storage.write_at(buf, offset) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) if n > buf.len() => return Err(overrun()),
+        match call() {
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }
+    }
+}
+
+/// One [`Storage::write_at`] of at most [`MAX_MOVE`] bytes that moves at least one, tried again when interrupted.
+pub(crate) fn write_some<S: Storage + ?Sized>(storage: &S, buf: &[u8], offset: u64) -> io::Result<usize> {
+    let buf = &buf[..buf.len().min(MAX_MOVE)];
+    match uninterrupted(|| storage.write_at(buf, offset)) {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        Ok(n) if n > buf.len() => Err(overrun()),
+        result => result,
     }
 }
 
@@ -310,16 +330,12 @@ pub(crate) fn write_some<S: Storage + ?Sized>(storage: &S, buf: &[u8], offset: u
 pub(crate) fn read_some<S: Storage>(storage: &S, buf: &mut [MaybeUninit<u8>], offset: u64) -> io::Result<usize> {
     let len = buf.len().min(MAX_MOVE);
     let start = buf.as_ptr().cast::<u8>();
-    loop {
-        match storage.read_at_uninit(&mut buf[..len], offset) {
-            // A storage is safe code and may return any slice: what counts is that these very bytes were initialised.
-            Ok([]) => return Ok(0),
-            Ok(read) if read.as_ptr() == start && read.len() <= len => return Ok(read.len()),
-            Ok(_) => return Err(io::Error::other("a storage returned other bytes than those it was to read into")),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
+    uninterrupted(|| match storage.read_at_uninit(&mut buf[..len], offset)? {
+        // A storage is safe code and may return any slice: what counts is that these very bytes were initialised.
+        [] => Ok(0),
+        read if read.as_ptr() == start && read.len() <= len => Ok(read.len()),
+        _ => Err(io::Error::other("a storage returned other bytes than those it was to read into")),
+    })
 }
 
 /// Fills `buf` from `offset` on. Returns how many bytes there were: fewer only where the storage ends.
@@ -328,11 +344,10 @@ pub(crate) fn read_full<S: Storage>(storage: &S, buf: &mut [u8], offset: u64) ->
     while filled < buf.len() {
         let rest = &mut buf[filled..];
         let (at, len) = (offset + filled as u64, rest.len());
-        match storage.read_at(&mut rest[..len.min(MAX_MOVE)], at) {
+        match uninterrupted(|| storage.read_at(&mut rest[..len.min(MAX_MOVE)], at)) {
             Ok(0) => break,
             Ok(n) if n <= len => filled += n,
             Ok(_) => return Err(Error::io("read", at, len as u64, overrun())),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(Error::io("read", at, len as u64, e)),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::ops::Range;
 use std::os::windows::ffi::OsStrExt;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::ptr;
@@ -14,10 +15,10 @@ use windows_sys::Win32::System::Memory::{
 };
 use windows_sys::Win32::System::SystemInformation::{GetSystemInfo, SYSTEM_INFO};
 
-use super::{Mapped, Region, map_error};
-use crate::backend::storage::{OsFile, Storage, with_length};
+use super::{OsRegion, View, map_error};
+use crate::backend::{Durability, FaultKind};
 use crate::plan::Plan;
-use crate::span::Span;
+use crate::storage::{OsFile, Storage, with_length};
 use crate::{Advice, Error, Result, UncheckedAdvice};
 
 fn system_info() -> SYSTEM_INFO {
@@ -45,20 +46,23 @@ pub(super) fn admit(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// Anonymous memory. Nothing forks, so shared and private memory are one.
-pub(super) fn anonymous(plan: &Plan) -> Result<Region> {
+/// Memory of a file, under the plan's tag name if it has one.
+pub(super) fn view_of_file(file: &OsFile, plan: &Plan) -> Result<View> {
+    if plan.tag_name.is_some() { tagged(Some(file), plan, Tag::Any) } else { View::of_file(file, plan) }
+}
+
+/// Anonymous memory. Nothing forks, so shared and private memory are one, unless it has a name.
+pub(super) fn anonymous_view(plan: &Plan) -> Result<View> {
+    if plan.tag_name.is_some() {
+        return tagged(None, plan, Tag::Any);
+    }
     let map = memmap2::MmapOptions::new().len(plan.span.len()).map_anon();
     let map = if plan.access.is_writable() {
         map.map(MmapRaw::from)
     } else {
         map.and_then(memmap2::MmapMut::make_read_only).map(MmapRaw::from)
     };
-    Ok(Region::Memmap(map.map_err(|e| map_error(plan.span, e))?))
-}
-
-/// Memory of a file, or without one, under the plan's tag name.
-pub(super) fn tagged(source: Option<&OsFile>, plan: &Plan) -> Result<Region> {
-    tagged_span(source, plan, plan.span, Tag::Any)
+    Ok(View::Memmap(map.map_err(|e| map_error(plan.span, e))?))
 }
 
 /// What a tag may name so far.
@@ -70,25 +74,26 @@ enum Tag {
     Any,
 }
 
-fn tagged_span(source: Option<&OsFile>, plan: &Plan, span: Span, tag: Tag) -> Result<Region> {
-    Ok(Region::Shared(SharedMemory::new(source, plan, span, tag).map_err(|e| map_error(span, e))?))
+fn tagged(file: Option<&OsFile>, plan: &Plan, tag: Tag) -> Result<View> {
+    Ok(View::Own(OwnView::new(file, plan, tag).map_err(|e| map_error(plan.span, e))?))
 }
 
 /// A view of a section that has a name: whoever opens the same name shares its memory.
 #[derive(Debug)]
-pub(super) struct SharedMemory {
+pub(super) struct OwnView {
     start: *mut u8,
     /// Keeps the name alive.
     _section: OwnedHandle,
 }
 
 // SAFETY: it owns its view, and access goes through the mapping's own borrows.
-unsafe impl Send for SharedMemory {}
+unsafe impl Send for OwnView {}
 // SAFETY: as for `Send`.
-unsafe impl Sync for SharedMemory {}
+unsafe impl Sync for OwnView {}
 
-impl SharedMemory {
-    fn new(source: Option<&OsFile>, plan: &Plan, span: Span, tag: Tag) -> io::Result<Self> {
+impl OwnView {
+    fn new(file: Option<&OsFile>, plan: &Plan, tag: Tag) -> io::Result<Self> {
+        let span = plan.span;
         let name = plan.tag_name.as_deref().unwrap_or_default();
         if name.is_empty() || name.contains('\0') {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a tag name is neither empty nor contains a 0"));
@@ -101,12 +106,12 @@ impl SharedMemory {
         } else {
             (PAGE_READWRITE, FILE_MAP_READ | FILE_MAP_WRITE)
         };
-        let file = source.and_then(Storage::file);
+        let file = file.map(OsFile::get);
         let handle = file.map_or(INVALID_HANDLE_VALUE, |file| file.as_raw_handle());
         // The section of a file reaches to the file's end, or to the span's if that lies further.
         let size = if file.is_some() { 0 } else { span.len() as u64 };
         let (high, low) = halves(size);
-        // SAFETY: the handle is open while `source` is borrowed, and the name ends in 0.
+        // SAFETY: the handle is open while `file` is borrowed, and the name ends in 0.
         let section = unsafe { CreateFileMappingW(handle, ptr::null(), protect, high, low, name.as_ptr()) };
         // Of a section that was there before, too, it tells by the last error.
         let said = io::Error::last_os_error();
@@ -132,6 +137,12 @@ impl SharedMemory {
         self.start
     }
 
+    /// What is written is the file's at once, as far as it has one.
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "unix has work to do, which can fail")]
+    pub(super) fn flush(&self, _: Range<usize>, _: Durability) -> io::Result<()> {
+        Ok(())
+    }
+
     /// A view cannot be cut; what lies behind its end is not used any more.
     #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "unix has work to do, which can fail")]
     pub(super) fn shrink(&mut self, _: usize) -> Result<()> {
@@ -139,7 +150,7 @@ impl SharedMemory {
     }
 }
 
-impl Drop for SharedMemory {
+impl Drop for OwnView {
     fn drop(&mut self) {
         let view = MEMORY_MAPPED_VIEW_ADDRESS { Value: self.start.cast() };
         // SAFETY: our own view, and nothing borrows from a mapping that is dropped.
@@ -154,40 +165,50 @@ fn halves(n: u64) -> (u32, u32) {
     (u32::try_from(n >> 32).unwrap_or(u32::MAX), u32::try_from(low).unwrap_or(u32::MAX))
 }
 
-impl Mapped {
+impl OsRegion {
     /// A mapped file does not shrink, and memory by name has one length: where either is the matter, unmaps, sets the
     /// length, and maps again. After a failure the old span is mapped again.
-    pub(super) fn resize_file(&mut self, span: Span) -> Result<()> {
-        let Some(source) = &self.source else { return Err(Error::Untracked { operation: "resize" }) };
-        let plan = &self.plan;
-        let end = span.end();
-        let size = source.len().map_err(|e| Error::io("stat", span.offset(), span.len() as u64, e))?;
-        let map = |span, tag| match plan.tag_name {
-            Some(_) => tagged_span(Some(source), plan, span, tag),
-            None => Region::of_file(source, plan, span),
+    pub(super) fn resize_file(&mut self, file: &OsFile, old: &Plan, new: &Plan) -> Result<()> {
+        let (offset, end) = (new.span.offset(), new.span.end());
+        let size = file.len().map_err(|e| Error::io("stat", offset, new.span.len() as u64, e))?;
+        let map = |plan: &Plan, tag| match plan.tag_name {
+            Some(_) => tagged(Some(file), plan, tag),
+            None => View::of_file(file, plan),
         };
-        if end < size || plan.tag_name.is_some() {
+        let has_tag = old.tag_name.is_some();
+        if end < size || has_tag {
             // The bytes of the view are in the file already: unmapping loses none.
-            self.region = None;
+            self.view = None;
+            self.len = 0;
         }
         // Before anything changes: whoever else holds the tag keeps its memory, and that memory the file.
-        let free = if plan.tag_name.is_some() { map(plan.span, Tag::New).map(drop) } else { Ok(()) };
+        let free = if has_tag { map(old, Tag::New).map(drop) } else { Ok(()) };
         let resized = free.and_then(|()| {
             if end >= size {
                 let from = (end > size).then_some(size);
-                return with_length(source, from, end, plan.allocate, || map(span, Tag::New));
+                return with_length(file, from, end, new.allocate, || map(new, Tag::New));
             }
-            source.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
-            map(span, Tag::New).inspect_err(|_| {
+            file.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
+            map(new, Tag::New).inspect_err(|_| {
                 // What was cut off is gone; zeros stand in its place. But what maps less than a moment ago has room.
-                let _ = source.set_len(size);
+                let _ = file.set_len(size);
             })
         });
-        let done = resized.map(|region| self.region = Some(region));
-        if self.region.is_none() {
-            self.region = map(plan.span, Tag::Any).ok();
+        let guard = self.guard.take();
+        match resized {
+            Ok(view) => *self = Self::new(view, guard, new),
+            Err(e) => {
+                if self.view.is_none() {
+                    if let Ok(view) = map(old, Tag::Any) {
+                        *self = Self::new(view, guard, old);
+                    }
+                } else {
+                    self.guard = guard;
+                }
+                return Err(e);
+            }
         }
-        done
+        Ok(())
     }
 }
 
@@ -205,7 +226,7 @@ pub(super) unsafe fn advise_unchecked(_: *mut u8, _: usize, _: UncheckedAdvice) 
     None
 }
 
-/// Windows shortens no file that is mapped: there is nothing to guard against.
+/// Windows truncates no file that is mapped: there is nothing to guard against.
 #[derive(Debug)]
 pub(super) struct Guard;
 
@@ -216,12 +237,22 @@ impl Guard {
     }
 
     #[expect(clippy::unused_self, reason = "unix has work to do")]
-    pub(super) fn fault(&self) -> Option<crate::Fault> {
+    pub(super) fn page(&self) -> usize {
+        page_size()
+    }
+
+    #[expect(clippy::unused_self, reason = "unix has work to do")]
+    pub(super) fn fault(&self) -> Option<(usize, FaultKind)> {
         None
     }
 
+    #[expect(clippy::unused_self, reason = "unix has work to do")]
+    pub(super) fn is_lost(&self, _: usize) -> bool {
+        false
+    }
+
     #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "unix has work to do, which can fail")]
-    pub(super) fn map_again(&mut self, _: std::ops::Range<usize>, _: &OsFile, _: &Plan) -> Result<()> {
+    pub(super) fn refresh(&mut self, _: Range<usize>, _: &OsFile, _: &Plan) -> Result<()> {
         Ok(())
     }
 }

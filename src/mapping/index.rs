@@ -39,7 +39,7 @@ impl<'m, B: Backend> Iterator for Iter<'m, B> {
             if self.next >= end {
                 return None;
             }
-            self.loaded = self.mapping.touch(self.next..end).iter();
+            self.loaded = self.mapping.door.look(self.next..end).iter();
             self.next = end;
         }
     }
@@ -71,7 +71,7 @@ impl<B: Backend> Deref for Mapping<B> {
     #[inline]
     #[track_caller]
     fn deref(&self) -> &[u8] {
-        self.touch(0..self.len())
+        self.door.look(0..self.len())
     }
 }
 
@@ -98,12 +98,12 @@ impl<B: Backend> Index<usize> for Mapping<B> {
     #[track_caller]
     fn index(&self, index: usize) -> &u8 {
         // For loops over single indices: whatever is not ready, or not there, is looked at more closely.
-        let ready = self.backend_if_open().and_then(|backend| backend.ready_bytes(index..index.saturating_add(1)));
+        let ready = self.door.ready_bytes(index..index.saturating_add(1));
         if let Some([byte]) = ready {
             return byte;
         }
         check_index(index, self.len());
-        &self.touch(index..index + 1)[0]
+        &self.door.look(index..index + 1)[0]
     }
 }
 
@@ -114,7 +114,7 @@ impl<B: Backend> IndexMut<usize> for Mapping<B> {
     #[track_caller]
     fn index_mut(&mut self, index: usize) -> &mut u8 {
         check_index(index, self.len());
-        &mut self.touch_mut(index..index + 1)[0]
+        &mut self.door.look_mut(index..index + 1)[0]
     }
 }
 
@@ -130,7 +130,7 @@ macro_rules! index_by {
             #[inline]
             #[track_caller]
             fn index(&self, range: $range) -> &[u8] {
-                self.touch(checked(range, self.len()))
+                self.door.look(checked(range, self.len()))
             }
         }
 
@@ -140,7 +140,10 @@ macro_rules! index_by {
             #[inline]
             #[track_caller]
             fn index_mut(&mut self, range: $range) -> &mut [u8] {
-                self.touch_mut(checked(range, self.len()))
+                {
+                let len = self.len();
+                self.door.look_mut(checked(range, len))
+            }
             }
         }
     )*};

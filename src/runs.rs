@@ -9,7 +9,7 @@ const BLOCK: usize = 8 * WORD;
 /// The ranges in which `own` differs from `copy`, in order, none adjacent to the next.
 ///
 /// Both are of one length, a multiple of 64 bytes.
-pub(super) fn runs<'a>(own: &'a [u8], copy: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+pub(crate) fn runs<'a>(own: &'a [u8], copy: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
     assert!(own.len() == copy.len() && own.len() % BLOCK == 0, "whole pages are compared");
     let mut at = 0;
     std::iter::from_fn(move || {

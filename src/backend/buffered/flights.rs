@@ -1,0 +1,179 @@
+//! Which pages are being loaded, and by whom: loads of different pages run at the same time, and nobody loads a page twice.
+//!
+//! A thread that needs absent pages takes a [`Flight`] of pages that nobody else is loading, fills their memory without a
+//! lock, and lands: under the lock the pages become loaded. A thread whose pages are all in flight waits until one lands.
+
+use std::ops::Range;
+use std::sync::PoisonError;
+
+use crate::page_set::PageSet;
+use crate::sync::thread::{self, ThreadId};
+use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::{Error, Result};
+
+/// The loads of one mapping.
+#[derive(Debug)]
+pub(super) struct Flights<T> {
+    state: Mutex<State<T>>,
+    landed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    in_flight: Vec<(Range<usize>, ThreadId)>,
+    /// What else the lock is for.
+    extra: T,
+}
+
+/// Where a thread stands that needs pages.
+#[derive(Debug)]
+pub(super) enum Start<'f, T> {
+    /// They are all loaded.
+    Loaded,
+    /// It has to load these, and land.
+    Flight(Flight<'f, T>),
+    /// It is loading them itself: it was asked for them in the midst of that.
+    Reentered,
+}
+
+/// Pages that the current thread alone may load. Dropped without landing, they stay absent.
+#[derive(Debug)]
+pub(super) struct Flight<'f, T> {
+    flights: &'f Flights<T>,
+    pub(super) pages: Range<usize>,
+}
+
+/// Under the lock, while a flight lands.
+#[derive(Debug)]
+pub(super) struct Landing<'l, T> {
+    others: &'l [(Range<usize>, ThreadId)],
+    pub(super) extra: &'l mut T,
+}
+
+impl<T> Landing<'_, T> {
+    /// Calls `act` with the runs of pages within `range` that no other flight has.
+    pub(super) fn not_in_flight(&self, range: Range<usize>, mut act: impl FnMut(Range<usize>)) {
+        let mut rest = range;
+        while !rest.is_empty() {
+            let run = free_run(self.others, rest.clone());
+            rest.start = run.end;
+            if !run.is_empty() {
+                act(run);
+            }
+        }
+    }
+}
+
+/// The first run of pages within `range` that is in no flight; empty, at the end of the range, if all are.
+fn free_run(in_flight: &[(Range<usize>, ThreadId)], range: Range<usize>) -> Range<usize> {
+    let Range { mut start, end } = range;
+    while let Some((taken, _)) = in_flight.iter().find(|(taken, _)| start < end && taken.contains(&start)) {
+        start = taken.end.min(end);
+    }
+    let next = in_flight.iter().map(|(taken, _)| taken.start).filter(|&next| next > start).min();
+    start..next.unwrap_or(end).min(end)
+}
+
+impl<T> Flights<T> {
+    pub(super) fn new(extra: T) -> Self {
+        Self { state: Mutex::new(State { in_flight: Vec::new(), extra }), landed: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        // A panic in a storage leaves nothing half done here: pages are added after their bytes.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something under the lock.
+    pub(super) fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
+        act(&mut self.lock().extra)
+    }
+
+    /// Takes pages to load: the first run of absent pages in `wanted` that is in no flight. `farther` gives the end up to
+    /// which pages are wanted beyond those; the flight ends before the next page that is loaded, or in `apart`. A page in
+    /// `apart` flies with its like only.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`].
+    pub(super) fn start(
+        &self,
+        loaded: &PageSet,
+        apart: Option<&PageSet>,
+        wanted: &Range<usize>,
+        farther: impl FnOnce(&mut T, &Range<usize>) -> usize,
+    ) -> Result<Start<'_, T>> {
+        let mut state = self.lock();
+        loop {
+            // Before anything changes: it may want memory.
+            let room = state.in_flight.try_reserve(1);
+            room.map_err(|_| Error::NoMemory { len: size_of::<(Range<usize>, ThreadId)>() as u64 })?;
+            let mut absent = loaded.first_absent(wanted);
+            if absent.is_empty() {
+                return Ok(Start::Loaded);
+            }
+            while !absent.is_empty() {
+                let free = free_run(&state.in_flight, absent.clone());
+                if !free.is_empty() {
+                    let pages = extended(&mut state, loaded, apart, free, farther);
+                    state.in_flight.push((pages.clone(), thread::current().id()));
+                    return Ok(Start::Flight(Flight { flights: self, pages }));
+                }
+                absent = loaded.first_absent(&(absent.end..wanted.end));
+            }
+            let own = thread::current().id();
+            let overlaps = |taken: &Range<usize>| taken.start < wanted.end && wanted.start < taken.end;
+            if state.in_flight.iter().any(|(taken, by)| *by == own && overlaps(taken)) {
+                return Ok(Start::Reentered);
+            }
+            state = self.landed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// The pages of a flight that starts with the run `free`.
+fn extended<T>(
+    state: &mut State<T>,
+    loaded: &PageSet,
+    apart: Option<&PageSet>,
+    free: Range<usize>,
+    farther: impl FnOnce(&mut T, &Range<usize>) -> usize,
+) -> Range<usize> {
+    if let Some(apart) = apart {
+        let run = apart.first_present(&free);
+        if run.start == free.start && !run.is_empty() {
+            return run;
+        }
+    }
+    let end = farther(&mut state.extra, &free).max(free.end);
+    let mut pages = loaded.first_absent(&(free.start..end));
+    if let Some(apart) = apart {
+        pages = apart.first_absent(&pages);
+    }
+    free_run(&state.in_flight, pages)
+}
+
+impl<T> Flight<'_, T> {
+    /// Does something under the lock, and lets the threads go on that wait for these pages.
+    pub(super) fn land<R>(self, act: impl FnOnce(Landing<'_, T>) -> R) -> R {
+        let mut state = self.flights.lock();
+        forget(&mut state, &self.pages);
+        let State { in_flight, extra } = &mut *state;
+        let result = act(Landing { others: in_flight, extra });
+        drop(state);
+        self.flights.landed.notify_all();
+        std::mem::forget(self);
+        result
+    }
+}
+
+/// Takes a flight out.
+fn forget<T>(state: &mut State<T>, pages: &Range<usize>) {
+    state.in_flight.retain(|(taken, _)| taken != pages);
+}
+
+impl<T> Drop for Flight<'_, T> {
+    fn drop(&mut self) {
+        forget(&mut self.flights.lock(), &self.pages);
+        self.flights.landed.notify_all();
+    }
+}

@@ -1,0 +1,239 @@
+//! The handler for SIGBUS that puts zeros where a mapped file has no byte any more.
+//!
+//! Everything that the handler does is async-signal-safe: it reads atomics and tables that stay while it is inside, and
+//! calls `fstat`, `mmap` and `sigaction`. It takes no lock and no memory, and leaves `errno` as it was. A guard costs
+//! nothing until a fault. A fault outside of all guarded mappings, and a SIGBUS of any other kind, go to the handler that
+//! stood before, or have the effect that they had without one; afterwards this handler stands again.
+//!
+//! No kept crate fits: those for signals call the old handler first, and Rust's own, which stands there already, then
+//! takes all handlers of SIGBUS away to die at the next fault.
+
+use std::ops::Range;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{io, mem, ptr};
+
+use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
+
+use super::lost::Lost;
+use super::registry::Registry;
+use crate::backend::FaultKind;
+use crate::plan::Plan;
+use crate::storage::OsFile;
+use crate::{Error, Result};
+
+/// Every guarded mapping, by its addresses.
+static GUARDED: Registry<Guarded> = Registry::new();
+
+/// What the handler knows of a guarded mapping.
+#[derive(Debug)]
+struct Guarded {
+    start: usize,
+    /// The unit of memory that can be replaced, in bytes: a page, or a huge page.
+    page: usize,
+    prot: ProtFlags,
+    /// The file's descriptor, open as long as the mapping is.
+    fd: RawFd,
+    offset: u64,
+    lost: Lost,
+}
+
+/// Watches over one mapping of a file.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    guarded: Arc<Guarded>,
+}
+
+impl Guarded {
+    /// Puts zeros in place of what cannot be had at `address`. False if the system does not let it.
+    fn replace(&self, address: usize) -> bool {
+        let page = (address - self.start) / self.page;
+        // SAFETY: the mapping keeps the file open, and its own thread is touching it.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        let size = rustix::fs::fstat(fd).ok().and_then(|stat| u64::try_from(stat.st_size).ok()).unwrap_or(0);
+        let behind = self.lost.behind(size.saturating_sub(self.offset), self.page);
+        let (kind, gone) =
+            if behind.contains(&page) { (FaultKind::Shortened, behind) } else { (FaultKind::Io, page..page + 1) };
+        self.lost.note(&(page..page + 1), kind);
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED | NORESERVE;
+        self.lost.lose(&gone, |run| {
+            let start = ptr::without_provenance_mut(self.start + run.start * self.page);
+            // SAFETY: whole pages of our own mapping, behind the end of its file or one that cannot be read: no access can
+            // use them as they are.
+            unsafe { mmap_anonymous(start, run.len() * self.page, self.prot, flags) }.is_ok()
+        })
+    }
+}
+
+/// Zeros that nobody writes to need no memory.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NORESERVE: MapFlags = MapFlags::NORESERVE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const NORESERVE: MapFlags = MapFlags::empty();
+
+impl Guard {
+    /// Watches over the mapping at `start`, which the plan made.
+    pub(crate) fn new(start: *mut u8, file: &OsFile, plan: &Plan) -> Result<Self> {
+        install_handler()?;
+        let file = &**file.get();
+        let page = crate::region::huge_page_of(file).unwrap_or_else(rustix::param::page_size);
+        let pages = plan.span.len().div_ceil(page);
+        let mut prot = ProtFlags::READ;
+        prot.set(ProtFlags::WRITE, plan.access.is_writable());
+        let guarded = Arc::new(Guarded {
+            start: start.addr(),
+            page,
+            prot,
+            fd: file.as_raw_fd(),
+            offset: plan.span.offset(),
+            lost: Lost::nothing(pages)?,
+        });
+        GUARDED.insert(guarded.start..guarded.start + pages * page, guarded.clone())?;
+        Ok(Self { guarded })
+    }
+
+    /// The unit of memory that is replaced, in bytes.
+    pub(crate) fn page(&self) -> usize {
+        self.guarded.page
+    }
+
+    /// The page of the first fault that was not taken back.
+    #[inline]
+    pub(crate) fn fault(&self) -> Option<(usize, FaultKind)> {
+        self.guarded.lost.fault()
+    }
+
+    /// Whether zeros stand in place of a page.
+    pub(crate) fn is_lost(&self, page: usize) -> bool {
+        self.guarded.lost.contains(page)
+    }
+
+    /// Takes the faults in `pages` back, and maps the file again in place of what was replaced.
+    pub(crate) fn refresh(&mut self, pages: Range<usize>, file: &OsFile, plan: &Plan) -> Result<()> {
+        let guarded = &*self.guarded;
+        let prot = guarded.prot | if plan.executable { ProtFlags::EXEC } else { ProtFlags::empty() };
+        let flags = MapFlags::FIXED | if plan.private { MapFlags::PRIVATE } else { MapFlags::SHARED };
+        guarded.lost.refresh(&pages, |run| {
+            let (start, len) = (run.start * guarded.page, run.len() * guarded.page);
+            let offset = plan.span.file_offset(start);
+            let address = ptr::without_provenance_mut(guarded.start + start);
+            // SAFETY: whole pages of our own mapping, which is borrowed mutably.
+            let mapped = unsafe { mmap(address, len, prot, flags, &**file.get(), offset) };
+            mapped.map(drop).map_err(|e| Error::io("map", offset, len as u64, e.into()))
+        })
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Before the memory is unmapped: what is mapped there next is not found here.
+        GUARDED.remove(self.guarded.start);
+    }
+}
+
+/// What is done with a SIGBUS that is not ours: the handler and the flags that were set before ours.
+static OLD_HANDLER: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
+static OLD_FLAGS: AtomicI32 = AtomicI32::new(0);
+
+/// The action for SIGBUS that is set now.
+fn action_now() -> io::Result<libc::sigaction> {
+    // SAFETY: all zeros is a valid `sigaction`.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: asks for the action and changes nothing.
+    check(unsafe { libc::sigaction(libc::SIGBUS, ptr::null(), &raw mut action) })?;
+    Ok(action)
+}
+
+fn set_action(action: &libc::sigaction) -> io::Result<()> {
+    // SAFETY: an action that was set before, the default one, or our own, whose handler does what handlers may do.
+    check(unsafe { libc::sigaction(libc::SIGBUS, action, ptr::null_mut()) })
+}
+
+fn check(done: libc::c_int) -> io::Result<()> {
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+fn keep_as_old(action: &libc::sigaction) {
+    OLD_FLAGS.store(action.sa_flags, Ordering::Release);
+    OLD_HANDLER.store(action.sa_sigaction, Ordering::Release);
+}
+
+/// Installs the handler, once.
+fn install_handler() -> Result<()> {
+    static INSTALLED: Mutex<bool> = Mutex::new(false);
+    let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+    if *installed {
+        return Ok(());
+    }
+    let install = || {
+        keep_as_old(&action_now()?);
+        let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_sigbus;
+        // SAFETY: all zeros is a valid `sigaction`.
+        let mut action: libc::sigaction = unsafe { mem::zeroed() };
+        action.sa_sigaction = handler as usize;
+        // On the alternate stack where a thread has one, as Rust's threads do.
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        set_action(&action)
+    };
+    install().map_err(|e| Error::io("install a handler for SIGBUS", 0, 0, e))?;
+    *installed = true;
+    Ok(())
+}
+
+extern "C" fn on_sigbus(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    let errno = errno::errno();
+    // SAFETY: the system hands a handler with `SA_SIGINFO` a valid structure.
+    let code = unsafe { (*info).si_code };
+    let is_replaced = code == libc::BUS_ADRERR && {
+        // SAFETY: as above.
+        let info = unsafe { &*info };
+        // SAFETY: this code comes with an address.
+        let address = unsafe { info.si_addr() }.addr();
+        GUARDED.find(address, |guarded| guarded.replace(address)) == Some(true)
+    };
+    if !is_replaced {
+        pass_on(signal, info, context);
+    }
+    errno::set_errno(errno);
+}
+
+/// What would have happened without our handler. An old handler may set another action: Rust's own sets the default one
+/// for a signal that is sent, and returns. That is what the next such signal then meets, and our handler stays.
+fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+    // SAFETY: as in `on_sigbus`. A positive code is the kernel's, of a fault; others are sent by `kill` and the like.
+    let is_fault = unsafe { (*info).si_code } > 0;
+    match OLD_HANDLER.load(Ordering::Acquire) {
+        libc::SIG_IGN if !is_fault => {}
+        libc::SIG_DFL | libc::SIG_IGN => {
+            // The access is tried again when this handler returns, and ends the process as it would have; what was sent
+            // has to be sent again.
+            // SAFETY: all zeros is a valid `sigaction`: the default one.
+            let default: libc::sigaction = unsafe { mem::zeroed() };
+            let _ = set_action(&default);
+            if !is_fault {
+                // SAFETY: a handler may raise a signal.
+                unsafe { libc::raise(signal) };
+            }
+        }
+        handler => {
+            let before = action_now();
+            if OLD_FLAGS.load(Ordering::Acquire) & libc::SA_SIGINFO != 0 {
+                // SAFETY: installed with `SA_SIGINFO`, so a function of this type.
+                let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
+                    unsafe { mem::transmute(handler) };
+                handler(signal, info, context);
+            } else {
+                // SAFETY: installed without `SA_SIGINFO`, so a function of this type.
+                let handler: extern "C" fn(libc::c_int) = unsafe { mem::transmute(handler) };
+                handler(signal);
+            }
+            if let (Ok(before), Ok(after)) = (before, action_now()) {
+                if before.sa_sigaction != after.sa_sigaction {
+                    keep_as_old(&after);
+                    let _ = set_action(&before);
+                }
+            }
+        }
+    }
+}

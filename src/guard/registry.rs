@@ -1,0 +1,457 @@
+//! The registry of guarded regions: finds the region that holds an address, also inside of a signal handler.
+//!
+//! A reader is a signal handler. It may interrupt any instruction, also of a writer on its own thread that holds the lock.
+//! So it never waits: it loads one pointer, the root, and searches what it leads to. That is a table of sorted chunks of
+//! sorted entries, in which nothing ever moves.
+//!
+//! Writers take a lock. An insert copies the chunk that the region belongs to and the table, and swaps the root. All other
+//! chunks are shared by the old table and the new one. A removal copies nothing, since it must not fail: it marks the entry
+//! in place, and the next copy of the chunk leaves it out.
+//!
+//! # When memory is freed
+//!
+//! What a writer takes out is retired: readers may still look at it. Readers count themselves in `inside`. A writer that
+//! finds the count at zero frees all that was retired until then; otherwise a later writer does. Two fences make this
+//! right:
+//!
+//! - A reader increments `inside`, passes a fence, and loads the root and the marks.
+//! - A writer stores the root or a mark, passes a fence, and loads `inside`.
+//!
+//! Sequentially consistent fences have one order. If the writer's fence comes first, the reader sees the new root or the
+//! mark, and does not reach what is retired. If the reader's fence comes first, the writer sees the increment. If it then
+//! loads zero, it sees the decrement too, which releases all that the reader did and which the load acquires: the reader is
+//! done. The count is changed by read-modify-write operations only, so this holds for each of many readers.
+//!
+//! These are fences and not sequentially consistent loads and stores for two reasons. One fence serves the root and the
+//! marks. And loom, which checks the argument, takes such loads and stores for weaker ones than they are.
+
+use std::cell::Cell;
+use std::ops::Range;
+use std::sync::PoisonError;
+use std::{mem, ptr};
+
+use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering, fence};
+use crate::sync::{Arc, Lifetime, Mutex, MutexGuard};
+use crate::{Error, Result};
+
+#[cfg(test)]
+mod tests;
+
+/// How many entries a chunk has at most. An insert copies a chunk and one slot for each chunk. At 20,000 regions, either is
+/// a few kilobytes. Under Miri and loom chunks are small, so that tests with few regions have several.
+const CHUNK: usize = if cfg!(any(miri, loom)) { 4 } else { 128 };
+
+/// How many entries each chunk has at most after a chunk was split, so that the next inserts split none.
+const SPLIT: usize = CHUNK * 3 / 4;
+
+/// Values by the addresses of the regions that they belong to.
+pub(crate) struct Registry<T> {
+    /// The newest table, or null as long as nothing was inserted.
+    root: AtomicPtr<Table<T>>,
+    /// How many readers there are.
+    inside: AtomicUsize,
+    writer: Mutex<Writer<T>>,
+}
+
+/// What only writers know.
+struct Writer<T> {
+    /// How many regions are in.
+    regions: usize,
+    retired: Retired<T>,
+}
+
+// SAFETY: the pointers own what they point to, and `Arc<T>` is `Send`.
+unsafe impl<T: Send + Sync> Send for Writer<T> {}
+
+/// What no new reader reaches.
+struct Retired<T> {
+    tables: List<Table<T>>,
+    values: List<Held<T>>,
+}
+
+/// The slots of all chunks, in ascending order.
+struct Table<T> {
+    slots: Vec<Slot<T>>,
+    /// The slots whose chunks are freed with this table. The root owns none, since its successor will share them. Only
+    /// writers use this field and the next one.
+    owned: Cell<Range<usize>>,
+    next: Cell<*mut Self>,
+    lifetime: Lifetime,
+}
+
+/// A chunk, which is not empty.
+struct Slot<T> {
+    /// The start of the first entry.
+    first: usize,
+    entries: *mut [Entry<T>],
+}
+
+/// A region.
+struct Entry<T> {
+    start: usize,
+    /// Where the region ends. After its removal this is its start, so that it holds no address.
+    end: AtomicUsize,
+    /// Dangles after the removal. Until then it points to what the registry owns.
+    value: *mut Held<T>,
+    lifetime: Lifetime,
+}
+
+/// A region's value, which all copies of its entry point to.
+struct Held<T> {
+    value: Arc<T>,
+    next: Cell<*mut Self>,
+    lifetime: Lifetime,
+}
+
+impl<T> Registry<T> {
+    /// A registry without regions.
+    #[cfg(not(all(loom, test)))]
+    pub(crate) const fn new() -> Self {
+        Self { root: AtomicPtr::new(ptr::null_mut()), inside: AtomicUsize::new(0), writer: Mutex::new(Writer::new()) }
+    }
+
+    /// A registry without regions. loom's types have no constant constructors.
+    #[cfg(all(loom, test))]
+    pub(crate) fn new() -> Self {
+        Self { root: AtomicPtr::new(ptr::null_mut()), inside: AtomicUsize::new(0), writer: Mutex::new(Writer::new()) }
+    }
+}
+
+impl<T: Send + Sync> Registry<T> {
+    /// Adds the region at these addresses. It must not be empty, and must not overlap a region that is in.
+    ///
+    /// Without memory nothing changes, and the value is dropped.
+    pub(crate) fn insert(&self, addresses: Range<usize>, value: Arc<T>) -> Result<()> {
+        debug_assert!(!addresses.is_empty(), "a region holds an address");
+        // Made before the lock is taken, and dropped after it is given back, whatever happens in between.
+        let held = boxed(Held { value, next: Cell::default(), lifetime: Lifetime::default() })?;
+        let mut held = List::of(held);
+        let mut writer = self.lock();
+        let old = self.root.load(Ordering::Relaxed);
+        // SAFETY: the root is only retired by a writer, and this is the one.
+        let slots = unsafe { old.as_ref() }.map_or(&[][..], |table| &table.slots);
+        let replaced =
+            if is_sparse(slots.len(), writer.regions) { 0..slots.len() } else { overlapped(slots, &addresses) };
+        // SAFETY: the chunks of the root live until a writer replaces them.
+        let table = unsafe { Table::successor(slots, &replaced, &addresses, held.head) }?;
+        // From here on nothing fails.
+        self.root.store(Box::into_raw(table), Ordering::Release);
+        held.head = ptr::null_mut();
+        writer.regions += 1;
+        if !old.is_null() {
+            // SAFETY: as above. It came from a box.
+            unsafe { writer.retired.tables.push(old) }.owned.set(replaced);
+        }
+        self.leave(writer);
+        Ok(())
+    }
+
+    /// Takes the region out that starts there, if there is one. It allocates nothing, so it cannot fail.
+    ///
+    /// The value is dropped now, or by a later writer if a reader is inside.
+    pub(crate) fn remove(&self, start: usize) {
+        let mut writer = self.lock();
+        // SAFETY: the root is only retired by a writer, and this is the one.
+        let table = unsafe { self.root.load(Ordering::Relaxed).as_ref() };
+        // SAFETY: the chunks of the root live until a writer replaces them.
+        let entry = table.and_then(|table| unsafe { table.last_from(start) });
+        if let Some(entry) = entry.filter(|entry| entry.start == start && entry.is_in()) {
+            // The fence of `leave` orders this store before the look at the readers.
+            entry.end.store(start, Ordering::Relaxed);
+            writer.regions -= 1;
+            // SAFETY: the value of a region that is in came from a box, and is in no list. No new reader reaches it.
+            unsafe { writer.retired.values.push(entry.value) };
+        }
+        self.leave(writer);
+    }
+
+    /// Calls `found` with the value of the region that holds the address.
+    ///
+    /// For a signal handler: it takes no lock, allocates nothing and frees nothing. `found` may call it again.
+    pub(crate) fn find<R>(&self, address: usize, found: impl FnOnce(&T) -> R) -> Option<R> {
+        let _inside = Inside::enter(&self.inside);
+        // SAFETY: what the root leads to is not freed while this reader is inside: see the top of this file.
+        let table = unsafe { self.root.load(Ordering::Acquire).as_ref() }?;
+        table.lifetime.read();
+        // SAFETY: as above.
+        let entry = unsafe { table.last_from(address) }?;
+        entry.lifetime.read();
+        if entry.end.load(Ordering::Relaxed) <= address {
+            return None;
+        }
+        // SAFETY: as above, and the entry was not marked after this reader came in.
+        let held = unsafe { &*entry.value };
+        held.lifetime.read();
+        Some(found(&held.value))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Writer<T>> {
+        // Nothing panics under the lock, since values are dropped after it is given back.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the lock back. Frees what was retired if no reader is inside.
+    fn leave(&self, mut writer: MutexGuard<'_, Writer<T>>) {
+        fence(Ordering::SeqCst);
+        let is_unread = self.inside.load(Ordering::Acquire) == 0;
+        let unread = if is_unread { mem::replace(&mut writer.retired, Retired::new()) } else { Retired::new() };
+        // The values' own code may use the registry.
+        drop(writer);
+        drop(unread);
+    }
+}
+
+impl<T> Drop for Registry<T> {
+    fn drop(&mut self) {
+        let root = self.root.load(Ordering::Relaxed);
+        if root.is_null() {
+            return;
+        }
+        // SAFETY: it came from a box, and there is no reader any more.
+        let root = unsafe { Box::from_raw(root) };
+        root.owned.set(0..root.slots.len());
+        for slot in &root.slots {
+            // SAFETY: the root's chunks live until it is dropped, at the end of this function.
+            let entries = unsafe { slot.entries() };
+            for entry in entries.iter().filter(|entry| entry.is_in()) {
+                // SAFETY: the value of a region that is in came from a box, and is in no list.
+                drop(unsafe { Box::from_raw(entry.value) });
+            }
+        }
+    }
+}
+
+impl<T> Writer<T> {
+    const fn new() -> Self {
+        Self { regions: 0, retired: Retired::new() }
+    }
+}
+
+impl<T> Retired<T> {
+    const fn new() -> Self {
+        Self { tables: List::new(), values: List::new() }
+    }
+}
+
+/// Whether a table has far more chunks than its regions need. Then all are copied, so that chunks whose entries were
+/// removed do not pile up. At least three quarters of the regions were removed since the last time, which pays for it.
+fn is_sparse(chunks: usize, regions: usize) -> bool {
+    chunks * CHUNK > 8 * (regions + CHUNK)
+}
+
+/// The chunks that a new region changes: the one that it belongs to, and those that start within it. The latter hold
+/// removed entries at its addresses, which would hide it from a search.
+fn overlapped<T>(slots: &[Slot<T>], addresses: &Range<usize>) -> Range<usize> {
+    let start = slots.partition_point(|slot| slot.first <= addresses.start).saturating_sub(1);
+    let end = slots.partition_point(|slot| slot.first < addresses.end);
+    start..end.max(start + 1).min(slots.len())
+}
+
+impl<T> Table<T> {
+    /// A table with a new region, whose chunks take the place of those in `replaced`.
+    ///
+    /// # Safety
+    ///
+    /// The chunks of `slots` are alive.
+    unsafe fn successor(
+        slots: &[Slot<T>],
+        replaced: &Range<usize>,
+        addresses: &Range<usize>,
+        value: *mut Held<T>,
+    ) -> Result<Box<Self>> {
+        let old = slots[replaced.clone()].iter();
+        // SAFETY: the caller's promise.
+        let old = old.flat_map(|slot| unsafe { slot.entries() }).filter(|entry| entry.is_in());
+        let count = old.clone().count() + 1;
+        let mut entries = Vec::new();
+        reserve(&mut entries, count)?;
+        old.for_each(|entry| entries.push(entry.copy()));
+        let at = entries.partition_point(|entry| entry.start < addresses.start);
+        entries.insert(at, Entry::new(addresses.start, addresses.end, value));
+
+        let chunks = if count <= CHUNK { 1 } else { count.div_ceil(SPLIT) };
+        let owned = Cell::new(replaced.start..replaced.start);
+        let mut table = boxed(Self { slots: Vec::new(), owned, next: Cell::default(), lifetime: Lifetime::default() })?;
+        reserve(&mut table.slots, slots.len() - replaced.len() + chunks)?;
+        table.push_shared(&slots[..replaced.start]);
+        // Until the table is the root it owns its new chunks, which an error frees.
+        if chunks == 1 {
+            table.push_new(entries);
+        } else {
+            let mut entries = entries.into_iter();
+            for chunk in 0..chunks {
+                let len = count * (chunk + 1) / chunks - count * chunk / chunks;
+                let mut copy = Vec::new();
+                reserve(&mut copy, len)?;
+                copy.extend(entries.by_ref().take(len));
+                table.push_new(copy);
+            }
+        }
+        table.push_shared(&slots[replaced.end..]);
+        table.owned.set(0..0);
+        Ok(table)
+    }
+
+    /// Adds chunks of the table before. Room for them is reserved. This is most of the work of an insert, so it is one copy
+    /// of memory: `extend_from_slice` clones slot by slot.
+    fn push_shared(&mut self, slots: &[Slot<T>]) {
+        let room = &mut self.slots.spare_capacity_mut()[..slots.len()];
+        // SAFETY: the room is as long and is no part of the other table. Slots may be copied.
+        unsafe { room.as_mut_ptr().cast::<Slot<T>>().copy_from_nonoverlapping(slots.as_ptr(), slots.len()) };
+        // SAFETY: they were just initialised.
+        unsafe { self.slots.set_len(self.slots.len() + slots.len()) };
+    }
+
+    /// Adds a chunk that the table owns.
+    fn push_new(&mut self, entries: Vec<Entry<T>>) {
+        // The vectors are full, so this allocates nothing.
+        let entries = entries.into_boxed_slice();
+        self.slots.push(Slot { first: entries[0].start, entries: Box::into_raw(entries) });
+        self.owned.get_mut().end = self.slots.len();
+    }
+
+    /// The last entry that starts at the address or before, whether its region is in or was removed.
+    ///
+    /// # Safety
+    ///
+    /// The chunks are alive, for as long as the table is borrowed.
+    unsafe fn last_from(&self, address: usize) -> Option<&Entry<T>> {
+        let slot = self.slots.partition_point(|slot| slot.first <= address).checked_sub(1)?;
+        // SAFETY: the caller's promise.
+        let entries = unsafe { self.slots.get(slot)?.entries() };
+        entries.get(entries.partition_point(|entry| entry.start <= address).checked_sub(1)?)
+    }
+}
+
+impl<T> Drop for Table<T> {
+    fn drop(&mut self) {
+        for slot in &self.slots[self.owned.take()] {
+            // SAFETY: the chunk came from a box, and no other table has it any more.
+            drop(unsafe { Box::from_raw(slot.entries) });
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    /// # Safety
+    ///
+    /// The chunk is alive for `'a`.
+    unsafe fn entries<'a>(&self) -> &'a [Entry<T>] {
+        // SAFETY: the caller's promise. Nobody has a mutable reference to a chunk that is in a table.
+        unsafe { &*self.entries }
+    }
+}
+
+impl<T> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Slot<T> {}
+
+impl<T> Entry<T> {
+    fn new(start: usize, end: usize, value: *mut Held<T>) -> Self {
+        Self { start, end: AtomicUsize::new(end), value, lifetime: Lifetime::default() }
+    }
+
+    /// For a writer: nobody else marks entries.
+    fn copy(&self) -> Self {
+        Self::new(self.start, self.end.load(Ordering::Relaxed), self.value)
+    }
+
+    /// For a writer, as above.
+    fn is_in(&self) -> bool {
+        self.end.load(Ordering::Relaxed) > self.start
+    }
+}
+
+/// A reader that is counted.
+struct Inside<'a>(&'a AtomicUsize);
+
+impl<'a> Inside<'a> {
+    fn enter(inside: &'a AtomicUsize) -> Self {
+        inside.fetch_add(1, Ordering::Relaxed);
+        // Before every look at the root and the marks: see the top of this file.
+        fence(Ordering::SeqCst);
+        Self(inside)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// Boxes that are linked through a field of their own, because a removal must not allocate.
+struct List<X: Linked> {
+    head: *mut X,
+}
+
+trait Linked: Sized {
+    /// Only the list uses it, though readers may look at the rest.
+    fn next(&self) -> &Cell<*mut Self>;
+}
+
+impl<T> Linked for Table<T> {
+    fn next(&self) -> &Cell<*mut Self> {
+        &self.next
+    }
+}
+
+impl<T> Linked for Held<T> {
+    fn next(&self) -> &Cell<*mut Self> {
+        &self.next
+    }
+}
+
+impl<X: Linked> List<X> {
+    const fn new() -> Self {
+        Self { head: ptr::null_mut() }
+    }
+
+    fn of(one: Box<X>) -> Self {
+        Self { head: Box::into_raw(one) }
+    }
+
+    /// # Safety
+    ///
+    /// The pointer came from a box and is in no list. Others may read what it points to until the list is dropped.
+    unsafe fn push(&mut self, pointer: *mut X) -> &X {
+        // SAFETY: the caller's promise.
+        let one = unsafe { &*pointer };
+        one.next().set(mem::replace(&mut self.head, pointer));
+        one
+    }
+}
+
+impl<X: Linked> Drop for List<X> {
+    fn drop(&mut self) {
+        while !self.head.is_null() {
+            // SAFETY: it came from a box, and is in this list only.
+            let one = unsafe { Box::from_raw(self.head) };
+            self.head = one.next().get();
+        }
+    }
+}
+
+/// Makes room for exactly so many elements in an empty vector.
+fn reserve<X>(vec: &mut Vec<X>, len: usize) -> Result<()> {
+    let no_memory = Error::NoMemory { len: (len * size_of::<X>()) as u64 };
+    #[cfg(test)]
+    if tests::is_refused() {
+        return Err(no_memory);
+    }
+    vec.try_reserve_exact(len).map_err(|_| no_memory)
+}
+
+/// Puts a value in a box.
+fn boxed<X>(value: X) -> Result<Box<X>> {
+    let mut one = Vec::new();
+    reserve(&mut one, 1)?;
+    one.push(value);
+    let one = Box::into_raw(one.into_boxed_slice());
+    // SAFETY: a slice of one is laid out as the one.
+    Ok(unsafe { Box::from_raw(one.cast()) })
+}

@@ -1,0 +1,248 @@
+//! The one door to the bytes of a mapping.
+//!
+//! Whoever wants bytes comes through here, so no call can forget what has to be looked at: whether the mapping is open,
+//! whether a guard has noted a fault, whether it may be changed, and afterwards whether a fault was noted meanwhile. The
+//! fields are private to this file.
+
+use std::ops::Range;
+
+use crate::backend::{Backend, Face, Fault};
+use crate::plan::Plan;
+use crate::{Error, Result};
+
+/// A backend, until it is closed.
+#[derive(Debug)]
+pub(crate) struct Door<B>(State<B>);
+
+#[derive(Debug)]
+enum State<B> {
+    Open(B),
+    /// What the mapping was.
+    Closed(Plan),
+}
+
+/// Gives bytes to a call that can fail, for as long as it lasts.
+#[derive(Debug)]
+pub(crate) struct Reader<'m, B>(&'m B);
+
+impl<'m, B: Backend> Reader<'m, B> {
+    /// The bytes of a range that lies in the mapping: loaded, and under a guard touched.
+    #[inline]
+    pub(crate) fn bytes(&self, range: Range<usize>) -> Result<&'m [u8]> {
+        self.0.bytes(range, Face::Calls)
+    }
+}
+
+/// Gives bytes that may be changed to a call that can fail, for as long as it lasts.
+#[derive(Debug)]
+pub(crate) struct Writer<'m, B>(&'m mut B);
+
+impl<B: Backend> Writer<'_, B> {
+    /// The bytes of a range that lies in the mapping, to be changed: loaded, and under a guard touched.
+    #[inline]
+    pub(crate) fn bytes(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
+        self.0.bytes_mut(range, Face::Calls)
+    }
+
+    /// Copies a range that lies in the mapping to where it lies in the mapping too.
+    pub(crate) fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
+        self.0.copy_within(from, to)
+    }
+}
+
+impl<B: Backend> Door<B> {
+    pub(crate) fn new(backend: B) -> Self {
+        Self(State::Open(backend))
+    }
+
+    #[inline]
+    fn backend(&self) -> Option<&B> {
+        match &self.0 {
+            State::Open(backend) => Some(backend),
+            State::Closed(_) => None,
+        }
+    }
+
+    #[inline]
+    fn backend_mut(&mut self) -> Option<&mut B> {
+        match &mut self.0 {
+            State::Open(backend) => Some(backend),
+            State::Closed(_) => None,
+        }
+    }
+
+    /// What the mapping is, or was until it was closed.
+    #[inline]
+    pub(crate) fn plan(&self) -> &Plan {
+        match &self.0 {
+            State::Open(backend) => backend.plan(),
+            State::Closed(plan) => plan,
+        }
+    }
+
+    /// How many bytes there are; 0 once closed.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.backend().map_or(0, |backend| backend.plan().span.len())
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.backend().is_none()
+    }
+
+    /// The backend's name, or that the mapping is closed.
+    pub(crate) fn name(&self) -> &'static str {
+        self.backend().map_or("closed", B::name)
+    }
+
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.backend()?.fault()
+    }
+
+    /// The source, whatever a guard has noted.
+    pub(crate) fn source(&self) -> Option<&B::Source> {
+        self.backend()?.source()
+    }
+
+    /// The backend, for a call that wants no bytes.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], and that of a fault.
+    #[inline]
+    pub(crate) fn open(&self) -> Result<&B> {
+        let backend = self.backend().ok_or(Error::Closed)?;
+        settled(backend)?;
+        Ok(backend)
+    }
+
+    /// [`open`](Self::open), for a call that changes something but bytes.
+    #[inline]
+    pub(crate) fn open_mut(&mut self) -> Result<&mut B> {
+        let backend = self.backend_mut().ok_or(Error::Closed)?;
+        settled(backend)?;
+        Ok(backend)
+    }
+
+    /// The backend, whatever a guard has noted: for the call that takes faults back.
+    pub(crate) fn open_despite_faults(&mut self) -> Result<&mut B> {
+        self.backend_mut().ok_or(Error::Closed)
+    }
+
+    /// Makes sure that bytes may be changed: reported before any range is looked at.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], that of a fault, then [`Error::ReadOnly`].
+    #[inline]
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.open()?.plan().access.is_writable() { Ok(()) } else { Err(Error::ReadOnly) }
+    }
+
+    /// Lets a call read, and looks for a fault before and afterwards.
+    #[inline]
+    pub(crate) fn read<'m, T>(&'m self, act: impl FnOnce(Reader<'m, B>) -> Result<T>) -> Result<T> {
+        let backend = self.open()?;
+        let value = act(Reader(backend))?;
+        settled(backend)?;
+        Ok(value)
+    }
+
+    /// The bytes of a range that lies in the mapping.
+    #[inline]
+    pub(crate) fn bytes(&self, range: Range<usize>) -> Result<&[u8]> {
+        self.read(|reader| reader.bytes(range))
+    }
+
+    /// Lets a call change bytes, and looks for a fault before and afterwards.
+    #[inline]
+    pub(crate) fn write<T>(&mut self, act: impl FnOnce(Writer<'_, B>) -> Result<T>) -> Result<T> {
+        self.check_writable()?;
+        let backend = self.open_mut()?;
+        let value = act(Writer(backend))?;
+        settled(backend)?;
+        Ok(value)
+    }
+
+    /// The bytes of a range that lies in the mapping, to be changed.
+    #[inline]
+    pub(crate) fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
+        self.check_writable()?;
+        self.open_mut()?.bytes_mut(range, Face::Calls)
+    }
+
+    /// The bytes of a range that lies in the mapping, for the slice face, which cannot fail. None once closed.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn look(&self, range: Range<usize>) -> &[u8] {
+        let Some(backend) = self.backend() else { return &[] };
+        match backend.bytes(range, Face::Slice) {
+            Ok(bytes) => bytes,
+            Err(e) => unreachable_bytes(e),
+        }
+    }
+
+    /// The bytes of a range that lies in the mapping, to be changed, for the slice face, which cannot fail.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        assert!(self.plan().access.is_writable(), "{}", Error::ReadOnly);
+        let Some(backend) = self.backend_mut() else { return &mut [] };
+        match backend.bytes_mut(range, Face::Slice) {
+            Ok(bytes) => bytes,
+            Err(e) => unreachable_bytes(e),
+        }
+    }
+
+    /// The byte at an index, if nothing has to be done or looked at for it.
+    #[inline]
+    pub(crate) fn ready_byte(&self, index: usize) -> Option<u8> {
+        self.backend()?.ready_byte(index)
+    }
+
+    /// The bytes of a range, if it lies in the mapping and nothing has to be done or looked at for it.
+    #[inline]
+    pub(crate) fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
+        self.backend()?.ready_bytes(range)
+    }
+
+    /// Changes the byte at an index and returns true, if nothing else has to be done or looked at for that.
+    #[inline]
+    pub(crate) fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
+        self.backend_mut()
+            .is_some_and(|backend| backend.plan().access.is_writable() && backend.set_ready_byte(index, byte))
+    }
+
+    /// Writes back and gives the backend up; after an error it stays.
+    pub(crate) fn close(&mut self) -> Result<()> {
+        if let Some(backend) = self.backend_mut() {
+            backend.close()?;
+            let plan = backend.plan().clone();
+            self.0 = State::Closed(plan);
+        }
+        Ok(())
+    }
+
+    /// Writes back and gives everything up but the source.
+    pub(crate) fn into_source(self) -> Result<Option<B::Source>> {
+        let State::Open(mut backend) = self.0 else { return Err(Error::Closed) };
+        backend.close()?;
+        Ok(backend.into_source())
+    }
+}
+
+/// Looks for a fault.
+#[inline]
+fn settled<B: Backend>(backend: &B) -> Result<()> {
+    match backend.fault() {
+        None => Ok(()),
+        Some(fault) => Err(backend.fault_error(fault)),
+    }
+}
+
+/// What the slice face does about bytes that cannot be had. Not in line: or indexing would not be.
+#[cold]
+#[inline(never)]
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "so that the caller need not drop it")]
+fn unreachable_bytes(error: Error) -> ! {
+    panic!("{error}")
+}

@@ -1,0 +1,378 @@
+//! Sets of pages: a bit for each page, in words that may be read and added to by several threads.
+
+use std::ops::Range;
+
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::{Error, Result};
+
+const BITS: usize = u64::BITS as usize;
+
+/// The bits of `range` that lie in word `word`.
+#[inline]
+fn mask(word: usize, range: &Range<usize>) -> u64 {
+    let first = range.start.max(word * BITS) - word * BITS;
+    let end = range.end.min((word + 1) * BITS) - word * BITS;
+    if first >= end { 0 } else { (u64::MAX << first) & (u64::MAX >> (BITS - end)) }
+}
+
+/// The words that hold the bits of `range`.
+#[inline]
+fn words(range: &Range<usize>) -> Range<usize> {
+    range.start / BITS..range.end.div_ceil(BITS)
+}
+
+/// The first page of `range` whose bit is set in the words that `bits` gives; the end of the range if no bit is.
+fn find(range: &Range<usize>, bits: impl Fn(usize) -> u64) -> usize {
+    for word in words(range) {
+        let hits = bits(word) & mask(word, range);
+        if hits != 0 {
+            return word * BITS + hits.trailing_zeros() as usize;
+        }
+    }
+    range.end
+}
+
+/// The first run of pages within `range` whose bits are set; empty, at the end of the range, if no bit is.
+fn first_run(range: &Range<usize>, bits: impl Fn(usize) -> u64) -> Range<usize> {
+    let start = find(range, &bits);
+    start..find(&(start..range.end), |word| !bits(word))
+}
+
+/// All runs of pages within `range` whose bits are set, in order.
+fn all_runs(range: Range<usize>, bits: impl Fn(usize) -> u64) -> impl Iterator<Item = Range<usize>> {
+    let mut rest = range;
+    std::iter::from_fn(move || {
+        let run = first_run(&rest, &bits);
+        rest.start = run.end;
+        (!run.is_empty()).then_some(run)
+    })
+}
+
+/// A vector of `len` values of `T::default()`, or an error.
+pub(crate) fn try_vec<T: Default>(len: usize) -> Result<Vec<T>> {
+    let mut vec = Vec::new();
+    vec.try_reserve_exact(len).map_err(|_| Error::NoMemory { len: (len * size_of::<T>()) as u64 })?;
+    vec.resize_with(len, T::default);
+    Ok(vec)
+}
+
+/// A set of pages.
+///
+/// Pages are added with Release and looked up with Acquire: a thread that finds a page in the set sees what the thread
+/// that added it did before. Nothing here takes a lock, and only [`add`](Self::add) and [`resize`](Self::resize) take
+/// memory: a signal handler may do the rest.
+#[derive(Debug, Default)]
+pub(crate) struct PageSet {
+    /// No words at all: no page is in the set, and adding one through `&mut self` makes room.
+    words: Vec<AtomicU64>,
+}
+
+impl PageSet {
+    /// An empty set with room for `pages` pages, which [`insert`](Self::insert) needs.
+    pub(crate) fn with_room(pages: usize) -> Result<Self> {
+        Ok(Self { words: try_vec(pages.div_ceil(BITS))? })
+    }
+
+    #[inline]
+    fn word(&self, word: usize) -> u64 {
+        self.words.get(word).map_or(0, |word| word.load(Ordering::Acquire))
+    }
+
+    /// Whether a page is in the set.
+    #[inline]
+    pub(crate) fn contains(&self, page: usize) -> bool {
+        (self.word(page / BITS) >> (page % BITS)) & 1 == 1
+    }
+
+    /// Whether every page of a range is in the set.
+    #[inline]
+    pub(crate) fn contains_all(&self, range: &Range<usize>) -> bool {
+        words(range).all(|word| {
+            let mask = mask(word, range);
+            self.word(word) & mask == mask
+        })
+    }
+
+    /// The first run of pages within `range` that are in the set; empty, at the end of the range, if none is.
+    pub(crate) fn first_present(&self, range: &Range<usize>) -> Range<usize> {
+        first_run(range, |word| self.word(word))
+    }
+
+    /// The first run of pages within `range` that are not in the set; empty, at the end of the range, if all are.
+    pub(crate) fn first_absent(&self, range: &Range<usize>) -> Range<usize> {
+        first_run(range, |word| !self.word(word))
+    }
+
+    /// The runs of pages within `range` that are in the set, in order.
+    pub(crate) fn runs(&self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
+        all_runs(range, |word| self.word(word))
+    }
+
+    /// The runs of pages within `range` that are not in the set, in order.
+    pub(crate) fn gaps(&self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
+        all_runs(range, |word| !self.word(word))
+    }
+
+    /// The last page within `range` that is in the set.
+    #[cfg(any(unix, windows, test))]
+    pub(crate) fn last(&self, range: &Range<usize>) -> Option<usize> {
+        words(range).rev().find_map(|word| {
+            let bits = self.word(word) & mask(word, range);
+            (bits != 0).then(|| word * BITS + (BITS - 1) - bits.leading_zeros() as usize)
+        })
+    }
+
+    /// Adds the pages of a range to a set that has room for them. Takes no memory and no lock.
+    pub(crate) fn insert(&self, range: &Range<usize>) {
+        for word in words(range) {
+            self.words[word].fetch_or(mask(word, range), Ordering::Release);
+        }
+    }
+
+    /// Adds the pages of a range to a set of a mapping of `pages` pages.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] for the first pages that are added.
+    #[inline]
+    pub(crate) fn add(&mut self, range: &Range<usize>, pages: usize) -> Result<()> {
+        if self.words.is_empty() {
+            self.words = try_vec(pages.div_ceil(BITS))?;
+        }
+        for word in words(range) {
+            // Nobody else is adding: no atomic operation is needed.
+            let word_bits = &self.words[word];
+            word_bits.store(word_bits.load(Ordering::Relaxed) | mask(word, range), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Adds the pages of a range to a set that has room for them, and calls `added` with each run of pages that this very
+    /// call has added: of two calls at once, one adds a page. Stops where `added` returns false, and returns that.
+    pub(crate) fn claim(&self, range: &Range<usize>, mut added: impl FnMut(Range<usize>) -> bool) -> bool {
+        let mut run = range.start..range.start;
+        for word in words(range) {
+            let asked = mask(word, range);
+            let mut new = asked & !self.words[word].fetch_or(asked, Ordering::AcqRel);
+            while new != 0 {
+                let first = new.trailing_zeros() as usize;
+                let count = (new >> first).trailing_ones() as usize;
+                let page = word * BITS + first;
+                if page != run.end {
+                    if !run.is_empty() && !added(run) {
+                        return false;
+                    }
+                    run = page..page;
+                }
+                run.end = page + count;
+                new &= !mask(word, &(page..page + count));
+            }
+        }
+        run.is_empty() || added(run)
+    }
+
+    /// Takes the pages of a range out, and returns how many there were.
+    pub(crate) fn remove(&self, range: &Range<usize>) -> usize {
+        let mut count = 0;
+        for word in words(range).start..words(range).end.min(self.words.len()) {
+            let mask = mask(word, range);
+            count += (self.words[word].fetch_and(!mask, Ordering::AcqRel) & mask).count_ones() as usize;
+        }
+        count
+    }
+
+    /// Makes room for `pages` pages, and takes those behind them out. A set without room stays so.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`]; the set is as before.
+    #[cfg(any(unix, windows, test))]
+    pub(crate) fn resize(&mut self, pages: usize) -> Result<()> {
+        if self.words.is_empty() {
+            return Ok(());
+        }
+        let words = pages.div_ceil(BITS);
+        let more = words.saturating_sub(self.words.len());
+        self.words.try_reserve_exact(more).map_err(|_| Error::NoMemory { len: (more * size_of::<u64>()) as u64 })?;
+        let before = self.words.len() * BITS;
+        self.remove(&(pages.min(before)..before));
+        self.words.resize_with(words, AtomicU64::default);
+        Ok(())
+    }
+}
+
+/// The pages whose bytes are initialised: a set, and one number for all.
+///
+/// A page is added after its bytes were written, and looked up before a slice over them is made. Pages are taken out
+/// through `&mut self` only, when no slice is alive.
+#[derive(Debug)]
+pub(crate) struct LoadedPages {
+    set: PageSet,
+    pages: usize,
+    count: AtomicUsize,
+    /// The mapping's length in bytes, which is never 0.
+    len: usize,
+    /// So many bytes are there to be read: that length once every page is in the set, else 0. One comparison tells an
+    /// index that it is within the mapping and loaded.
+    ready: AtomicUsize,
+}
+
+impl LoadedPages {
+    /// None of `pages` pages, of a mapping of `len` bytes.
+    pub(crate) fn none(pages: usize, len: usize) -> Result<Self> {
+        let set = PageSet::with_room(pages)?;
+        Ok(Self { set, pages, count: AtomicUsize::new(0), len, ready: AtomicUsize::new(0) })
+    }
+
+    /// How many bytes from the start may be read as they are, without another question: all, or none.
+    #[inline]
+    pub(crate) fn ready(&self) -> usize {
+        self.ready.load(Ordering::Acquire)
+    }
+
+    /// Whether every page that there is is in the set.
+    #[inline]
+    pub(crate) fn are_all(&self) -> bool {
+        self.ready() != 0
+    }
+
+    /// Whether a page is in the set.
+    #[inline]
+    pub(crate) fn contains(&self, page: usize) -> bool {
+        self.are_all() || self.set.contains(page)
+    }
+
+    /// Which pages they are.
+    #[inline]
+    pub(crate) fn set(&self) -> &PageSet {
+        &self.set
+    }
+
+    /// Adds the pages of a range, none of which is in the set or is added by another thread, and whose bytes were
+    /// written before.
+    pub(crate) fn insert(&self, range: &Range<usize>) {
+        self.set.insert(range);
+        // The thread that adds the last pages sees, through the counter, all that the others added before.
+        let before = self.count.fetch_add(range.len(), Ordering::AcqRel);
+        if before + range.len() == self.pages {
+            self.ready.store(self.len, Ordering::Release);
+        }
+    }
+
+    /// Takes the pages of a range out: nobody may be using their bytes.
+    pub(crate) fn remove(&mut self, range: &Range<usize>) {
+        let removed = self.set.remove(range);
+        let count = self.count.load(Ordering::Relaxed);
+        self.count.store(count - removed, Ordering::Relaxed);
+        if removed > 0 {
+            self.ready.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn masks_hold_exactly_their_bits() {
+        assert_eq!(mask(0, &(0..64)), u64::MAX);
+        assert_eq!(mask(0, &(3..5)), 0b11000);
+        assert_eq!(mask(1, &(3..66)), 0b11);
+        assert_eq!(mask(0, &(63..200)), 1 << 63);
+        assert_eq!(mask(2, &(63..128)), 0);
+    }
+
+    /// The runs of consecutive numbers of a plain set within a range.
+    fn plain_runs(model: &BTreeSet<usize>, range: Range<usize>, present: bool) -> Vec<Range<usize>> {
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for page in range.filter(|page| model.contains(page) == present) {
+            match runs.last_mut() {
+                Some(run) if run.end == page => run.end += 1,
+                _ => runs.push(page..page + 1),
+            }
+        }
+        runs
+    }
+
+    #[test]
+    fn a_set_is_a_plain_set_whatever_is_done_to_it() {
+        let mut seed = 7_u64;
+        let mut random = move |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % below
+        };
+        for _ in 0..if cfg!(miri) { 2 } else { 100 } {
+            let mut pages = 1 + random(300);
+            let (mut set, mut model) = (PageSet::default(), BTreeSet::new());
+            for _ in 0..if cfg!(miri) { 10 } else { 60 } {
+                let start = random(pages + 1);
+                let range = start..start + random(pages + 1 - start);
+                match random(5) {
+                    0 | 1 => {
+                        set.add(&range, pages).unwrap();
+                        model.extend(range.clone());
+                    }
+                    2 => {
+                        let before = model.len();
+                        model.retain(|page| !range.contains(page));
+                        assert_eq!(set.remove(&range), before - model.len());
+                    }
+                    3 if !model.is_empty() => {
+                        let mut added = Vec::new();
+                        let new = plain_runs(&model, range.clone(), false);
+                        set.claim(&range, |run| {
+                            added.push(run);
+                            true
+                        });
+                        assert_eq!(added, new);
+                        model.extend(range.clone());
+                    }
+                    _ => {
+                        pages = 1 + random(300);
+                        set.resize(pages).unwrap();
+                        model.retain(|page| *page < pages);
+                        continue;
+                    }
+                }
+                assert!((0..pages).all(|page| set.contains(page) == model.contains(&page)));
+                assert_eq!(set.last(&range), model.range(range.clone()).last().copied());
+                assert_eq!(set.contains_all(&range), range.clone().all(|page| model.contains(&page)));
+                let runs: Vec<_> = set.runs(range.clone()).collect();
+                assert_eq!(runs, plain_runs(&model, range.clone(), true));
+                assert_eq!(set.first_present(&range), runs.first().cloned().unwrap_or(range.end..range.end));
+                let gaps: Vec<_> = set.gaps(range.clone()).collect();
+                assert_eq!(gaps, plain_runs(&model, range.clone(), false));
+                assert_eq!(set.first_absent(&range), gaps.first().cloned().unwrap_or(range.end..range.end));
+            }
+        }
+    }
+
+    #[test]
+    fn a_set_takes_memory_with_its_first_page() {
+        let mut set = PageSet::default();
+        assert!(!set.contains(3) && set.words.is_empty());
+        set.resize(500).unwrap();
+        assert!(set.words.is_empty());
+        set.add(&(60..70), 128).unwrap();
+        assert!(!set.contains(59) && set.contains(60) && set.contains(69) && !set.contains(70));
+    }
+
+    #[test]
+    fn all_bytes_are_ready_once_every_page_is_loaded() {
+        let mut loaded = LoadedPages::none(200, 200 * 4096 - 1).unwrap();
+        loaded.insert(&(0..70));
+        loaded.insert(&(130..140));
+        assert!(loaded.contains(69) && !loaded.contains(70) && loaded.contains(130) && !loaded.contains(200));
+        loaded.insert(&(70..130));
+        assert_eq!(loaded.ready(), 0);
+        loaded.insert(&(140..200));
+        assert_eq!(loaded.ready(), 200 * 4096 - 1);
+        loaded.remove(&(200..200));
+        assert!(loaded.are_all());
+        loaded.remove(&(5..6));
+        assert!(!loaded.are_all() && !loaded.contains(5) && loaded.contains(6));
+        loaded.insert(&(5..6));
+        assert!(loaded.are_all());
+    }
+}

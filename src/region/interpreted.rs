@@ -1,0 +1,164 @@
+//! What Miri sees in place of an operating system's mapping: memory that is read when it is made, and written to the file
+//! when it is flushed or dropped.
+//!
+//! Every access is to an allocation, so the interpreter sees what it may be used for. Who writes to the file meanwhile is
+//! not seen here: cases that need two views of one file are left out.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::ptr::NonNull;
+
+use super::heap::{HeapRegion, PAGE};
+use super::sealed::{Memory, Region};
+use crate::backend::{Durability, FaultKind};
+use crate::plan::Plan;
+use crate::storage::{OsFile, Storage, read_full, with_length, write_some};
+use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
+
+/// Memory in place of an OS mapping.
+#[derive(Debug)]
+pub struct OsRegion {
+    memory: HeapRegion,
+    len: usize,
+    /// Where changes go, from which offset on.
+    written_to: Option<(OsFile, u64)>,
+}
+
+impl OsRegion {
+    /// Zeros, of the plan's length.
+    fn zeros(plan: &Plan) -> Result<Self> {
+        let len = plan.span.len();
+        let memory = HeapRegion::new(len.div_ceil(PAGE)).map_err(|_| Error::NoMemory { len: len as u64 })?;
+        // SAFETY: nobody else knows this memory.
+        unsafe { memory.uninit(0..memory.len()) }?.fill(MaybeUninit::new(0));
+        Ok(Self { memory, len, written_to: None })
+    }
+
+    fn of_file(file: &OsFile, plan: &Plan) -> Result<Self> {
+        let mut region = Self::zeros(plan)?;
+        let all = 0..region.len;
+        // SAFETY: initialised, and this call's own.
+        read_full(file, unsafe { region.memory.slice_mut(all) }, plan.span.offset())?;
+        region.written_to = plan.reaches_file().then(|| (file.clone(), plan.span.offset()));
+        Ok(region)
+    }
+
+    /// Writes the bytes of a range, as far as the file reaches.
+    fn write(&self, range: Range<usize>) -> io::Result<()> {
+        let Some((file, offset)) = &self.written_to else { return Ok(()) };
+        let reach = usize::try_from(file.len()?.saturating_sub(*offset)).unwrap_or(usize::MAX);
+        let mut rest = range.start..range.end.min(reach);
+        while rest.start < rest.end {
+            // SAFETY: initialised, and borrowed by nobody mutably while the region is.
+            let bytes = unsafe { self.memory.slice(rest.clone()) };
+            rest.start += write_some(file, bytes, offset + rest.start as u64)?;
+        }
+        Ok(())
+    }
+}
+
+impl Memory for OsRegion {
+    fn start(&self) -> NonNull<u8> {
+        self.memory.start()
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl Region for OsRegion {
+    const NAME: &'static str = "mapped";
+
+    fn page_size() -> usize {
+        PAGE
+    }
+
+    fn allocation_granularity() -> usize {
+        PAGE
+    }
+
+    fn supports(_: Advice) -> bool {
+        true
+    }
+
+    fn admit(plan: &Plan) -> Result<()> {
+        if plan.tag_name.is_some() {
+            return Err(Error::Unsupported { what: "tag names; Windows has them" });
+        }
+        if plan.hints.contains(Flags::HUGETLB) {
+            return Err(Error::Unsupported { what: "huge pages for a file; anonymous memory may have them" });
+        }
+        Ok(())
+    }
+
+    unsafe fn map(file: &OsFile, plan: &Plan) -> Result<Self> {
+        Self::of_file(file, plan)
+    }
+
+    fn anonymous(plan: &Plan) -> Result<Self> {
+        Self::zeros(plan)
+    }
+
+    fn resize(&mut self, file: Option<&OsFile>, _: &Plan, new: &Plan) -> Result<()> {
+        let mut region = match file.filter(|_| !new.anonymous) {
+            None => Self::zeros(new)?,
+            Some(file) => {
+                let size = file.len().map_err(|e| Error::io("stat", 0, 0, e))?;
+                let from = (new.span.end() > size).then_some(size);
+                let region = with_length(file, from, new.span.end(), new.allocate, || Self::of_file(file, new))?;
+                if new.span.end() < size {
+                    file.set_len(new.span.end()).map_err(|e| Error::io("truncate", new.span.end(), 0, e))?;
+                }
+                region
+            }
+        };
+        let kept = 0..self.len.min(region.len);
+        // SAFETY: initialised, and borrowed mutably by this call.
+        let old = unsafe { self.memory.slice(kept.clone()) };
+        // SAFETY: this call's own memory.
+        unsafe { region.memory.slice_mut(kept) }.copy_from_slice(old);
+        // The new region has the changes, and the file has another length.
+        self.written_to = None;
+        *self = region;
+        Ok(())
+    }
+
+    fn flush(&self, range: Range<usize>, _: Durability) -> io::Result<()> {
+        self.write(range)
+    }
+
+    fn advise(&self, _: Range<usize>, _: Advice) {}
+
+    unsafe fn advise_unchecked(&self, _: Range<usize>, _: UncheckedAdvice) -> Option<io::Result<()>> {
+        Some(Ok(()))
+    }
+
+    fn is_guarded(&self) -> bool {
+        false
+    }
+
+    fn page(&self) -> usize {
+        PAGE
+    }
+
+    fn fault(&self) -> Option<(usize, FaultKind)> {
+        None
+    }
+
+    fn is_lost(&self, _: usize) -> bool {
+        false
+    }
+
+    fn refresh(&mut self, _: Range<usize>, _: Option<&OsFile>, _: &Plan) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for OsRegion {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error.
+        let _ = self.write(0..self.len);
+    }
+}

@@ -1,0 +1,134 @@
+//! Memory at one address, which the backends are built on.
+//!
+//! [`Memory`](sealed::Memory) has an address and a length. A [`Region`] is memory that an operating system or a host makes
+//! one with a file, or anonymous: it is mapped, flushed, resized with its file, and released when it is dropped. Other
+//! memory, which a buffer fills itself, is a [`HeapRegion`](heap::HeapRegion).
+
+mod file;
+pub(crate) mod heap;
+
+// The regions that are a file. Miri interprets no mapping of a file, so it sees memory that is read and written instead.
+cfg_if::cfg_if! {
+    if #[cfg(all(miri, unix))] {
+        mod interpreted;
+        pub use interpreted::OsRegion;
+    } else if #[cfg(any(unix, windows))] {
+        mod os;
+        pub use os::OsRegion;
+        #[cfg(unix)]
+        pub(crate) use os::huge_page_of;
+    }
+}
+
+/// Memory that is a file: what [`Mapped`](crate::Mapped) is made of. Its functions are for this crate.
+pub trait Region: sealed::Region {}
+
+#[cfg(any(unix, windows))]
+impl Region for OsRegion {}
+
+pub(crate) mod sealed {
+    use std::fmt::Debug;
+    use std::ops::Range;
+    use std::ptr::NonNull;
+    use std::slice;
+
+    pub(crate) use super::file::Region;
+
+    /// Memory with an address and a length, which change only where it is borrowed mutably.
+    ///
+    /// It is never covered by one reference: while a shared slice of some pages is alive others are written through the
+    /// raw pointer, and a reference over all of them would forbid that (Stacked Borrows says so).
+    pub trait Memory: Debug + Send + Sync {
+        /// Where it starts: a pointer that no borrow of the memory ends.
+        fn start(&self) -> NonNull<u8>;
+
+        /// How many bytes there are.
+        fn len(&self) -> usize;
+
+        /// The address of a range.
+        #[inline]
+        fn pointer(&self, range: &Range<usize>) -> *mut u8 {
+            if range.start > range.end || range.end > self.len() {
+                outside(range.clone(), self.len());
+            }
+            // SAFETY: just checked: within the memory, or at its end.
+            unsafe { self.start().add(range.start) }.as_ptr()
+        }
+
+        /// The bytes of a range.
+        ///
+        /// # Safety
+        /// They are initialised, and nobody writes to them while the slice is alive.
+        #[inline]
+        unsafe fn slice(&self, range: Range<usize>) -> &[u8] {
+            let pointer = self.pointer(&range);
+            // SAFETY: within the memory; the caller vouches for the rest.
+            unsafe { slice::from_raw_parts(pointer, range.len()) }
+        }
+
+        /// [`slice`](Self::slice), for a caller that has checked the range already.
+        ///
+        /// # Safety
+        /// As for [`slice`](Self::slice); and the range lies in the memory.
+        #[inline]
+        unsafe fn slice_unchecked(&self, range: Range<usize>) -> &[u8] {
+            // SAFETY: the caller vouches for the range.
+            let pointer = unsafe { self.start().add(range.start) };
+            // SAFETY: the caller vouches for the bytes.
+            unsafe { slice::from_raw_parts(pointer.as_ptr(), range.len()) }
+        }
+
+        /// The bytes of a range, to be changed.
+        ///
+        /// # Safety
+        /// They are initialised and may be written to, and nobody else uses them while the slice is alive.
+        #[inline]
+        unsafe fn slice_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+            let pointer = self.pointer(&range);
+            // SAFETY: within the memory, which is borrowed mutably; the caller vouches for the rest.
+            unsafe { slice::from_raw_parts_mut(pointer, range.len()) }
+        }
+
+        /// The byte at an index.
+        ///
+        /// # Safety
+        /// It lies in the memory, is initialised, and nobody writes to it.
+        #[inline]
+        unsafe fn byte(&self, index: usize) -> u8 {
+            // SAFETY: the caller vouches for the index.
+            let place = unsafe { self.start().add(index) };
+            // SAFETY: the caller vouches for the byte.
+            unsafe { place.read() }
+        }
+
+        /// Changes the byte at an index.
+        ///
+        /// # Safety
+        /// It lies in the memory, is initialised and may be written to.
+        #[inline]
+        unsafe fn set_byte(&mut self, index: usize, byte: u8) {
+            // SAFETY: the caller vouches for the index.
+            let place = unsafe { self.start().add(index) };
+            // SAFETY: the memory is borrowed mutably.
+            unsafe { place.write(byte) };
+        }
+
+        /// Copies the bytes of a range to `to`; they may overlap.
+        ///
+        /// # Safety
+        /// The bytes of both ranges are initialised, and those of the second may be written to.
+        unsafe fn copy_within(&mut self, from: Range<usize>, to: usize) {
+            // Both from the memory's own pointer: one from a slice would be void once another slice is made.
+            let (source, target) = (self.pointer(&from), self.pointer(&(to..to + from.len())));
+            // SAFETY: both lie within the memory, which is borrowed mutably.
+            unsafe { std::ptr::copy(source, target, from.len()) };
+        }
+    }
+
+    /// Out of line, for `assert!` would write the range to memory before every access.
+    #[cold]
+    #[inline(never)]
+    fn outside(range: Range<usize>, len: usize) -> ! {
+        panic!("{range:?} lies within {len} bytes");
+    }
+}

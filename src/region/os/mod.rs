@@ -1,0 +1,224 @@
+//! Memory that the operating system maps, through memmap2; what it lacks stands in `unix.rs` and `windows.rs`.
+
+use std::io;
+use std::ops::Range;
+use std::ptr::NonNull;
+
+use memmap2::MmapRaw;
+
+use super::sealed::{Memory, Region};
+use crate::backend::{Durability, FaultKind};
+use crate::plan::Plan;
+use crate::span::Span;
+use crate::storage::OsFile;
+use crate::{Access, Advice, Error, Flags, Result, UncheckedAdvice};
+
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod unix;
+        use crate::guard::Guard;
+        use unix as os;
+        pub(crate) use unix::huge_page_of;
+    } else {
+        mod windows;
+        use windows as os;
+        use windows::Guard;
+    }
+}
+
+/// Memory that the operating system maps: what [`Mapped`](crate::Mapped) is made of.
+#[derive(Debug)]
+pub struct OsRegion {
+    /// Before the view: it leaves the registry before the memory goes.
+    guard: Option<Guard>,
+    /// Always there, but while Windows resizes, and after it could not map again what it had unmapped.
+    view: Option<View>,
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: `start` points into the view, which may be sent; access goes through the mapping's own borrows.
+unsafe impl Send for OsRegion {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for OsRegion {}
+
+/// Mapped memory, which is released when it is dropped.
+#[derive(Debug)]
+enum View {
+    /// Of a file, or private and anonymous.
+    Memmap(MmapRaw),
+    /// What memmap2 lacks.
+    Own(os::OwnView),
+}
+
+impl View {
+    fn start(&self) -> *mut u8 {
+        match self {
+            Self::Memmap(map) => map.as_mut_ptr(),
+            Self::Own(view) => view.as_mut_ptr(),
+        }
+    }
+
+    /// Maps the plan's span of a file.
+    fn of_file(file: &OsFile, plan: &Plan) -> Result<Self> {
+        let file = file.get();
+        let mut options = memmap2::MmapOptions::new();
+        options.offset(plan.span.offset()).len(plan.span.len());
+        if plan.hints.contains(Flags::POPULATE) {
+            options.populate();
+        }
+        if plan.hints.contains(Flags::NORESERVE) {
+            options.no_reserve_swap();
+        }
+        let map = if plan.executable {
+            // SAFETY: whoever makes a mapping of a file owes what `MmapOptions::map` says.
+            unsafe { options.map_exec(&**file) }.map(MmapRaw::from)
+        } else if plan.private && plan.access == Access::Read {
+            // SAFETY: as above.
+            unsafe { options.map_copy_read_only(&**file) }.map(MmapRaw::from)
+        } else if plan.private {
+            // SAFETY: as above.
+            unsafe { options.map_copy(&**file) }.map(MmapRaw::from)
+        } else if plan.access == Access::Read {
+            options.map_raw_read_only(&**file)
+        } else {
+            options.map_raw(&**file)
+        };
+        Ok(Self::Memmap(map.map_err(|e| map_error(plan.span, e))?))
+    }
+}
+
+/// The error of mapping a span.
+fn map_error(span: Span, error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => Error::NoMemory { len: span.len() as u64 },
+        _ => Error::io("map", span.offset(), span.len() as u64, error),
+    }
+}
+
+impl OsRegion {
+    fn new(view: View, guard: Option<Guard>, plan: &Plan) -> Self {
+        let start = NonNull::new(view.start()).unwrap_or(NonNull::dangling());
+        Self { guard, view: Some(view), start, len: plan.span.len() }
+    }
+
+    /// Maps the plan's span of a file, and watches over it if the plan says so.
+    fn of_file(file: &OsFile, plan: &Plan) -> Result<Self> {
+        let view = os::view_of_file(file, plan)?;
+        let guard = if plan.guard { Some(Guard::new(view.start(), file, plan)?) } else { None };
+        Ok(Self::new(view, guard, plan))
+    }
+
+    /// Gives anonymous memory another length. Shared memory keeps its address, and whoever shares it keeps sharing it.
+    fn resize_anonymous(&mut self, new: &Plan) -> Result<()> {
+        if let Some(View::Own(view)) = &mut self.view {
+            view.shrink(new.span.len())?;
+            self.len = new.span.len();
+            return Ok(());
+        }
+        let mut region = Self::anonymous(new)?;
+        let kept = 0..self.len.min(region.len);
+        // SAFETY: mapped and initialised, and borrowed mutably by this call.
+        let old = unsafe { self.slice(kept.clone()) };
+        // SAFETY: this call's own memory.
+        unsafe { region.slice_mut(kept) }.copy_from_slice(old);
+        *self = region;
+        Ok(())
+    }
+}
+
+impl Memory for OsRegion {
+    #[inline]
+    fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.len
+    }
+}
+
+impl Region for OsRegion {
+    const NAME: &'static str = "mapped";
+
+    fn page_size() -> usize {
+        os::page_size()
+    }
+
+    fn allocation_granularity() -> usize {
+        os::allocation_granularity()
+    }
+
+    fn supports(advice: Advice) -> bool {
+        os::supports(advice)
+    }
+
+    fn admit(plan: &Plan) -> Result<()> {
+        if plan.hints.contains(Flags::HUGETLB) && !plan.anonymous {
+            return Err(Error::Unsupported { what: "huge pages for a file; anonymous memory may have them" });
+        }
+        os::admit(plan)
+    }
+
+    unsafe fn map(file: &OsFile, plan: &Plan) -> Result<Self> {
+        Self::of_file(file, plan)
+    }
+
+    fn anonymous(plan: &Plan) -> Result<Self> {
+        Ok(Self::new(os::anonymous_view(plan)?, None, plan))
+    }
+
+    fn resize(&mut self, file: Option<&OsFile>, old: &Plan, new: &Plan) -> Result<()> {
+        if new.anonymous {
+            return self.resize_anonymous(new);
+        }
+        let Some(file) = file else { return Err(Error::Untracked { operation: "resize" }) };
+        self.resize_file(file, old, new)
+    }
+
+    fn flush(&self, range: Range<usize>, durability: Durability) -> io::Result<()> {
+        match (&self.view, durability) {
+            (Some(View::Memmap(map)), Durability::Disk) => map.flush_range(range.start, range.len()),
+            (Some(View::Memmap(map)), Durability::Visible) => map.flush_async_range(range.start, range.len()),
+            (Some(View::Own(view)), _) => view.flush(range, durability),
+            (None, _) => Ok(()),
+        }
+    }
+
+    fn advise(&self, range: Range<usize>, advice: Advice) {
+        // SAFETY: the range lies within the mapping, and no hint changes a byte of it.
+        unsafe { os::advise(self.pointer(&range), range.len(), advice) };
+    }
+
+    unsafe fn advise_unchecked(&self, range: Range<usize>, advice: UncheckedAdvice) -> Option<io::Result<()>> {
+        // SAFETY: the range lies within the mapping; the caller answers for what becomes of its bytes.
+        unsafe { os::advise_unchecked(self.pointer(&range), range.len(), advice) }
+    }
+
+    #[inline]
+    fn is_guarded(&self) -> bool {
+        self.guard.is_some()
+    }
+
+    #[inline]
+    fn page(&self) -> usize {
+        self.guard.as_ref().map_or_else(os::page_size, Guard::page)
+    }
+
+    #[inline]
+    fn fault(&self) -> Option<(usize, FaultKind)> {
+        self.guard.as_ref()?.fault()
+    }
+
+    fn is_lost(&self, page: usize) -> bool {
+        self.guard.as_ref().is_some_and(|guard| guard.is_lost(page))
+    }
+
+    fn refresh(&mut self, pages: Range<usize>, file: Option<&OsFile>, plan: &Plan) -> Result<()> {
+        match (&mut self.guard, file) {
+            (Some(guard), Some(file)) => guard.refresh(pages, file, plan),
+            _ => Ok(()),
+        }
+    }
+}
