@@ -7,7 +7,7 @@ use std::sync::Arc;
 use portable_mmap::raw::RawBuffer;
 use portable_mmap::{Access, Buffered, Error, Flags, Kind, MmapOptions, Storage as _};
 
-use super::UncheckedAdvice;
+use super::advice::UncheckedAdvice;
 use super::descriptor::Descriptor;
 use super::live;
 use crate::emulation;
@@ -45,7 +45,7 @@ impl Buffer {
         let mut buffer = Self { bytes: None, file: Some(file.clone()), offset, len, access, watched: false };
         let before = buffer.before();
         if len > 0 {
-            let whole = len.checked_add(before).ok_or_else(super::options::length_overflow)?;
+            let whole = len.checked_add(before).ok_or_else(length_overflow)?;
             live::write_back(file);
             file.pretend(offset.saturating_add(len as u64));
             let map =
@@ -157,7 +157,7 @@ impl Buffer {
 
     /// Maps another length of the same file, which stays as it is. What was changed stays changed.
     pub(super) fn remap(&mut self, len: usize, may_move: bool) -> io::Result<()> {
-        super::options::check_len(len as u64)?;
+        check_len(len as u64)?;
         if len <= self.len {
             self.len = len;
             return Ok(());
@@ -229,4 +229,13 @@ fn denied(why: &str) -> io::Error {
 
 pub(super) fn unsupported(what: &'static str) -> io::Error {
     Error::Unsupported { what }.into()
+}
+
+/// A length that a slice can have.
+pub(super) fn check_len(len: u64) -> io::Result<usize> {
+    isize::try_from(len).map(isize::unsigned_abs).map_err(|_| length_overflow())
+}
+
+fn length_overflow() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "memory map length overflows isize")
 }

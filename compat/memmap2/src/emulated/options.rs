@@ -4,7 +4,7 @@ use std::io;
 
 use portable_mmap::Access;
 
-use super::buffer::{Buffer, unsupported};
+use super::buffer::{Buffer, check_len, unsupported};
 use super::descriptor::Descriptor;
 use super::if_safe::MapIfSafeError;
 use super::{Mmap, MmapAsRawDesc, MmapMut, MmapRaw};
@@ -188,13 +188,4 @@ impl MmapOptions {
         };
         Buffer::of_file(&file, self.offset, check_len(len)?, access)
     }
-}
-
-/// A length that a slice can have.
-pub(super) fn check_len(len: u64) -> io::Result<usize> {
-    isize::try_from(len).map(isize::unsigned_abs).map_err(|_| length_overflow())
-}
-
-pub(super) fn length_overflow() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "memory map length overflows isize")
 }
