@@ -3,8 +3,8 @@
 use std::ops::{Deref, DerefMut};
 use std::{fmt, io, slice};
 
+use super::advice::{Advice, UncheckedAdvice};
 use super::buffer::{Buffer, unsupported};
-use super::{Advice, MapIfSafeError, MmapAsRawDesc, MmapOptions, UncheckedAdvice};
 
 /// A file for reading: a slice of its bytes as they were when it was mapped.
 pub struct Mmap {
@@ -121,8 +121,8 @@ macro_rules! any_mapping {
             /// Nobody holds a pointer into the mapping.
             ///
             /// # Errors
-            /// As for [`MmapOptions`]; [`OutOfMemory`](io::ErrorKind::OutOfMemory) where it would become longer and may
-            /// not move; and those of a flush. The mapping is as it was.
+            /// As for [`MmapOptions`](crate::MmapOptions); [`OutOfMemory`](io::ErrorKind::OutOfMemory) where it would
+            /// become longer and may not move; and those of a flush. The mapping is as it was.
             pub unsafe fn remap(&mut self, new_len: usize, options: RemapOptions) -> io::Result<()> {
                 self.inner.remap(new_len, options.may_move)
             }
@@ -216,26 +216,6 @@ slices!(Mmap);
 slices!(MmapMut);
 
 impl Mmap {
-    /// As [`MmapOptions::map`], of the whole file.
-    ///
-    /// # Safety
-    /// As for [`MmapOptions`].
-    ///
-    /// # Errors
-    /// As for [`MmapOptions`].
-    pub unsafe fn map<T: MmapAsRawDesc>(file: T) -> io::Result<Mmap> {
-        // SAFETY: the caller vouches for it.
-        unsafe { MmapOptions::new().map(file) }
-    }
-
-    /// As [`MmapOptions::map_if_safe`].
-    ///
-    /// # Errors
-    /// [`MapIfSafeError::not_supported`], always.
-    pub fn map_if_safe<T: MmapAsRawDesc>(file: T) -> Result<Mmap, MapIfSafeError> {
-        MmapOptions::new().map_if_safe(file)
-    }
-
     /// Lets changes be made: to the file if it was open for writing when it was mapped.
     ///
     /// # Errors
@@ -248,26 +228,6 @@ impl Mmap {
 }
 
 impl MmapMut {
-    /// As [`MmapOptions::map_mut`], of the whole file.
-    ///
-    /// # Safety
-    /// As for [`MmapOptions`].
-    ///
-    /// # Errors
-    /// As for [`MmapOptions`].
-    pub unsafe fn map_mut<T: MmapAsRawDesc>(file: T) -> io::Result<MmapMut> {
-        // SAFETY: the caller vouches for it.
-        unsafe { MmapOptions::new().map_mut(file) }
-    }
-
-    /// `length` zeros without a file.
-    ///
-    /// # Errors
-    /// As for [`MmapOptions`].
-    pub fn map_anon(length: usize) -> io::Result<MmapMut> {
-        MmapOptions::new().len(length).map_anon()
-    }
-
     /// Writes all changes to the file, as [`flush_async`](Self::flush_async) does, and lets no more be made.
     ///
     /// # Errors
@@ -302,14 +262,6 @@ impl AsMut<[u8]> for MmapMut {
 }
 
 impl MmapRaw {
-    /// As [`MmapOptions::map_raw`], of the whole file.
-    ///
-    /// # Errors
-    /// As for [`MmapOptions`].
-    pub fn map_raw<T: MmapAsRawDesc>(file: T) -> io::Result<MmapRaw> {
-        MmapOptions::new().map_raw(file)
-    }
-
     /// The address of the first byte.
     #[inline]
     #[must_use]

@@ -1,13 +1,13 @@
-//! How a mapping is made.
+//! How a mapping is made: with options, or with none, of the whole file.
 
 use std::io;
 
 use portable_mmap::Access;
 
 use super::buffer::{Buffer, check_len, unsupported};
-use super::descriptor::Descriptor;
+use super::descriptor::{Descriptor, MmapAsRawDesc};
 use super::if_safe::MapIfSafeError;
-use super::{Mmap, MmapAsRawDesc, MmapMut, MmapRaw};
+use super::mappings::{Mmap, MmapMut, MmapRaw};
 
 /// How to make a mapping: a builder whose setters can be chained.
 ///
@@ -187,5 +187,59 @@ impl MmapOptions {
                 .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "memory map offset is larger than length"))?,
         };
         Buffer::of_file(&file, self.offset, check_len(len)?, access)
+    }
+}
+
+impl Mmap {
+    /// As [`MmapOptions::map`], of the whole file.
+    ///
+    /// # Safety
+    /// As for [`MmapOptions`].
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub unsafe fn map<T: MmapAsRawDesc>(file: T) -> io::Result<Mmap> {
+        // SAFETY: the caller vouches for it.
+        unsafe { MmapOptions::new().map(file) }
+    }
+
+    /// As [`MmapOptions::map_if_safe`].
+    ///
+    /// # Errors
+    /// [`MapIfSafeError::not_supported`], always.
+    pub fn map_if_safe<T: MmapAsRawDesc>(file: T) -> Result<Mmap, MapIfSafeError> {
+        MmapOptions::new().map_if_safe(file)
+    }
+}
+
+impl MmapMut {
+    /// As [`MmapOptions::map_mut`], of the whole file.
+    ///
+    /// # Safety
+    /// As for [`MmapOptions`].
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub unsafe fn map_mut<T: MmapAsRawDesc>(file: T) -> io::Result<MmapMut> {
+        // SAFETY: the caller vouches for it.
+        unsafe { MmapOptions::new().map_mut(file) }
+    }
+
+    /// `length` zeros without a file.
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub fn map_anon(length: usize) -> io::Result<MmapMut> {
+        MmapOptions::new().len(length).map_anon()
+    }
+}
+
+impl MmapRaw {
+    /// As [`MmapOptions::map_raw`], of the whole file.
+    ///
+    /// # Errors
+    /// As for [`MmapOptions`].
+    pub fn map_raw<T: MmapAsRawDesc>(file: T) -> io::Result<MmapRaw> {
+        MmapOptions::new().map_raw(file)
     }
 }
