@@ -16,7 +16,15 @@ use crate::{BufferedMmap, OsFile, Result, Storage};
 
 /// The bytes of a buffer at one address, from making until it is dropped.
 ///
-/// When it is dropped it is written back, without a word if that fails: flush it before to hear of errors.
+/// The drop writes the changes back and ignores errors. Flush the buffer first to see them.
+///
+/// # References
+/// [`watch`](Self::watch), the flushes and the drop read bytes of the buffer. While one of them runs, nobody may write to
+/// the bytes that it reads, and no `&mut` to them may be live. A `&mut` is live if it is used after the call, itself or
+/// through a reference or a pointer that was made from it. It is also live while a function runs that has it as an
+/// argument.
+///
+/// The pointer of [`as_ptr`](Self::as_ptr) and shared references stay valid across these calls.
 ///
 /// ```
 /// use portable_mmap::{MmapOptions, raw::RawBuffer};
@@ -28,7 +36,7 @@ use crate::{BufferedMmap, OsFile, Result, Storage};
 /// buffer.watch()?;
 /// // SAFETY: the first of ten bytes, which nobody borrows.
 /// unsafe { buffer.as_ptr().write(b'A') };
-/// // SAFETY: nobody writes meanwhile.
+/// // SAFETY: nobody writes meanwhile, and no reference is live.
 /// unsafe { buffer.flush_range(0, 10)? };
 /// assert_eq!(std::fs::read(&path).unwrap(), b"A123456789");
 /// # drop(buffer);
@@ -45,7 +53,7 @@ pub struct RawBuffer<S: Storage = OsFile> {
 
 // SAFETY: the pointer is to memory that the mapping owns, and a mapping may be sent.
 unsafe impl<S: Storage> Send for RawBuffer<S> {}
-// SAFETY: the mapping is behind a lock, and whoever uses the pointer answers for it.
+// SAFETY: the mapping is behind a lock, and those who use the pointer answer for it.
 unsafe impl<S: Storage> Sync for RawBuffer<S> {}
 
 impl<S: Storage> RawBuffer<S> {
@@ -61,6 +69,8 @@ impl<S: Storage> RawBuffer<S> {
     /// From now on what is written through the pointer is a change, which flushes write to the file if the mapping's
     /// access says so. Doing it again changes nothing.
     ///
+    /// The call reads all bytes: see [References](Self#references).
+    ///
     /// # Errors
     /// [`Error::ReadOnly`](crate::Error::ReadOnly), and [`Error::NoMemory`](crate::Error::NoMemory) for the copy.
     pub fn watch(&mut self) -> Result<()> {
@@ -71,8 +81,8 @@ impl<S: Storage> RawBuffer<S> {
     /// flushed or watched.
     ///
     /// All [`len`](Self::len) bytes are initialised. Reading them is fine at any time; writing is, once the buffer is
-    /// watched or where changes need not be kept. Rust's rules for who may read or write while others do are the caller's
-    /// to keep.
+    /// watched or where changes need not be kept. The caller keeps Rust's rules for reading and writing, and for
+    /// references that are made from the pointer. The buffer reads too: see [References](Self#references).
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
         self.start.as_ptr()
@@ -88,7 +98,8 @@ impl<S: Storage> RawBuffer<S> {
     /// As [`Mapping::flush_range`](crate::Mapping::flush_range).
     ///
     /// # Safety
-    /// Nobody writes through the pointer while the call lasts: the bytes are read.
+    /// The call reads all bytes of the pages that hold the range. Nobody writes to these bytes while the call runs, and
+    /// no `&mut` to them is live: see [References](Self#references).
     ///
     /// # Errors
     /// As for [`Mapping::flush_range`](crate::Mapping::flush_range).

@@ -30,7 +30,7 @@ fn put<S: Storage>(buffer: &RawBuffer<S>, at: usize, byte: u8) {
 }
 
 fn flush<S: Storage>(buffer: &RawBuffer<S>, offset: usize, len: usize) -> portable_mmap::Result<()> {
-    // SAFETY: nobody writes meanwhile.
+    // SAFETY: no test writes to these pages meanwhile, or has a slice for writing of them.
     unsafe { buffer.flush_range(offset, len) }
 }
 
@@ -46,11 +46,45 @@ fn the_address_stays_and_so_do_slices() {
     let buffer = Box::new(buffer);
     put(&buffer, 0, b'X');
     flush(&buffer, 0, LEN).unwrap();
-    // SAFETY: nobody writes meanwhile.
+    // SAFETY: nobody writes meanwhile, and the slice is for reading.
     unsafe { buffer.flush_async_range(0, LEN) }.unwrap();
     assert_eq!(buffer.as_ptr(), start);
     assert_eq!(tail, &pattern(LEN)[PAGE..]);
     assert_eq!(memory.content()[0], b'X');
+}
+
+#[test]
+fn a_slice_for_writing_outlives_a_flush_of_other_pages() {
+    let memory = Memory::new(pattern(LEN));
+    let buffer = watched(memory.clone());
+    // SAFETY: all bytes are initialised, and nobody else uses these while the slice is there.
+    let slice = unsafe { slice::from_raw_parts_mut(buffer.as_ptr().wrapping_add(PAGE), PAGE) };
+    slice[0] = b'A';
+    put(&buffer, 0, b'B');
+    flush(&buffer, 0, PAGE).unwrap();
+    assert_eq!(memory.content()[PAGE], pattern(LEN)[PAGE], "the page was not asked for");
+    slice[1] = b'C';
+    flush(&buffer, PAGE, PAGE).unwrap();
+    let content = memory.content();
+    assert_eq!([0, PAGE, PAGE + 1].map(|at| content[at]), *b"BAC");
+}
+
+#[test]
+fn the_pointer_outlives_flushes_and_gives_slices_anew() {
+    let memory = Memory::new(pattern(LEN));
+    let mut buffer = buffer(memory.clone(), Access::Write);
+    let start = buffer.as_ptr();
+    buffer.watch().unwrap();
+    for byte in *b"AB" {
+        // SAFETY: all bytes are initialised, and nobody else uses them while the slice is there.
+        let slice = unsafe { slice::from_raw_parts_mut(start, LEN) };
+        slice[..PAGE].fill(byte);
+        flush(&buffer, 0, LEN).unwrap();
+        // SAFETY: the slice is not used any more.
+        unsafe { start.write(b'C') };
+        flush(&buffer, 0, 1).unwrap();
+        assert_eq!(memory.content()[..2], [b'C', byte]);
+    }
 }
 
 #[test]

@@ -112,15 +112,17 @@ impl Buffer {
     }
 
     /// Writes the changes of the pages that hold a range back: until others see them, or until they are on the disk.
-    pub(super) fn flush(&self, offset: usize, len: usize, to_disk: bool) -> io::Result<()> {
+    ///
+    /// # Safety
+    /// Nobody writes to the bytes of these pages while the call runs, and no `&mut` to them is live.
+    pub(super) unsafe fn flush(&self, offset: usize, len: usize, to_disk: bool) -> io::Result<()> {
         self.check(offset, len)?;
         let (Some(bytes), Some(file)) = (&self.bytes, &self.file) else { return Ok(()) };
         file.distrust();
         let start = self.before() + offset;
         let (page, len) = (start - start % PAGE, len + start % PAGE);
         if to_disk {
-            // SAFETY: a slice that could be written through would borrow the mapping mutably, and who writes through the
-            // pointer of a `MmapRaw` is told not to meanwhile.
+            // SAFETY: the caller vouches for it.
             unsafe { bytes.flush_range(page, len) }?;
         } else {
             // SAFETY: as above.
@@ -189,7 +191,8 @@ impl Buffer {
     fn write_back(&mut self) -> io::Result<()> {
         let (Some(bytes), Some(file)) = (&self.bytes, &self.file) else { return Ok(()) };
         file.distrust();
-        // SAFETY: the mapping is borrowed mutably, so that no slice of it can be written through.
+        // SAFETY: the mapping is borrowed mutably, so no slice of it is live. Code that makes a `&mut` from the pointer of
+        // a `MmapRaw`, or writes through the pointer, keeps the rules that stand there.
         Ok(unsafe { bytes.flush_async_range(0, bytes.len()) }?)
     }
 }

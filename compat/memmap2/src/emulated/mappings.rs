@@ -13,13 +13,24 @@ pub struct Mmap {
 
 /// A file or anonymous memory for reading and writing, as a slice.
 ///
+/// A flush reads the bytes. A pointer that was made from a slice before a flush may not be used to write after it.
+///
 /// Changes reach the file when it is flushed, made read-only or dropped. A drop that cannot write them tells
 /// [`emulation`](crate::emulation).
 pub struct MmapMut {
     inner: Buffer,
 }
 
-/// A file behind a pointer, for those who keep Rust's rules themselves. While one of them flushes nobody may write.
+/// A file behind a pointer, for those who keep Rust's rules themselves.
+///
+/// # References
+/// With a mapping of the operating system, the kernel does the work of a flush. Here a flush reads the bytes of its pages,
+/// and a drop reads all bytes. While one of them runs, nobody may write to these bytes, and no `&mut` to them may be live.
+///
+/// memmap2's `flush` is a safe function, so this one is too, and it cannot demand this of its caller. The code that makes
+/// a `&mut` from the pointer keeps the rule. A program that uses the same `&mut` before and after a flush is sound with
+/// memmap2 and has undefined behaviour here. Make a new `&mut` after the flush, or use the pointer alone, which stays
+/// valid.
 pub struct MmapRaw {
     inner: Buffer,
 }
@@ -142,9 +153,11 @@ any_mapping!(MmapRaw, "MmapRaw");
 
 /// What those of them can do that may have been changed.
 macro_rules! flushed {
-    ($type:ident) => {
+    ($type:ident, $references:literal) => {
         impl $type {
             /// Writes all changes to the file, and returns once they are on the disk.
+            ///
+            #[doc = $references]
             ///
             /// # Errors
             /// As for [`flush_range`](Self::flush_range).
@@ -152,7 +165,9 @@ macro_rules! flushed {
                 self.flush_range(0, self.inner.len())
             }
 
-            /// Writes all changes to the file, and returns once whoever reads it sees them.
+            /// Writes all changes to the file, and returns once all who read it see them.
+            ///
+            #[doc = $references]
             ///
             /// # Errors
             /// As for [`flush_range`](Self::flush_range).
@@ -162,28 +177,38 @@ macro_rules! flushed {
 
             /// Writes the changes of the pages that hold a range to the file, and returns once they are on the disk.
             ///
+            #[doc = $references]
+            ///
             /// # Errors
             /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a range that does not lie in the mapping;
             /// [`StaleNetworkFileHandle`](io::ErrorKind::StaleNetworkFileHandle) if the file was closed meanwhile;
             /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) for changes behind its end; the system's. What was not
             /// written stays changed.
             pub fn flush_range(&self, offset: usize, len: usize) -> io::Result<()> {
-                self.inner.flush(offset, len, true)
+                // SAFETY: a `&mut` from a `MmapMut` borrows it mutably, so none is live. Code that makes one from the
+                // pointer of a `MmapRaw`, or writes through the pointer, keeps the rules that stand there.
+                unsafe { self.inner.flush(offset, len, true) }
             }
 
-            /// Writes the changes of the pages that hold a range to the file, and returns once whoever reads it sees them.
+            /// Writes the changes of the pages that hold a range to the file, and returns once all who read it see them.
+            ///
+            #[doc = $references]
             ///
             /// # Errors
             /// As for [`flush_range`](Self::flush_range).
             pub fn flush_async_range(&self, offset: usize, len: usize) -> io::Result<()> {
-                self.inner.flush(offset, len, false)
+                // SAFETY: as in `flush_range`.
+                unsafe { self.inner.flush(offset, len, false) }
             }
         }
     };
 }
 
-flushed!(MmapMut);
-flushed!(MmapRaw);
+flushed!(
+    MmapMut,
+    "The call reads the bytes: do not write after it through a pointer that was made from a slice before."
+);
+flushed!(MmapRaw, "The call reads the bytes: no `&mut` to them may be live, see [References](MmapRaw#references).");
 
 /// What those of them are that are slices.
 macro_rules! slices {
@@ -269,7 +294,8 @@ impl MmapRaw {
         self.inner.ptr()
     }
 
-    /// The address of the first byte, to be written to if the mapping was made for that.
+    /// The address of the first byte, to be written to if the mapping was made for that. For references that are made
+    /// from it see [References](Self#references).
     #[inline]
     #[must_use]
     pub fn as_mut_ptr(&self) -> *mut u8 {
