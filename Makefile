@@ -169,9 +169,11 @@ NIGHTLY := rustup run nightly cargo
 # $(call nightly,TEST,COMPONENTS): nightly Rust with its own sources, which Miri and the sanitizers build std from.
 nightly = $(call ensure,$(1) && test -d "$$(rustup run nightly rustc --print sysroot)/lib/rustlib/src/rust",toolchain install nightly --profile minimal --no-self-update --component rust-src $(2))
 
-# Every case that is not large over the emulation, and private memory of the OS, under both models of what a reference may be used for: each finds what
-# the other lets pass. Buffers behind a pointer too, and of the façade that is made of them the tests that have no file:
-# Miri cannot tell for what one was opened. Addresses that are made from numbers are refused under both. The unit tests of
+# Every case that is not large over the emulation, and over OS mappings as memory of the allocator, under both models of
+# what a reference may be used for: each finds what the other lets pass. Buffers behind a pointer too, and of the façade that
+# is made of them the tests of memory without a file and of references: for Miri, which cannot tell for what a file was
+# opened, the façade takes it for one that is open for reading and writing. Addresses that are made from numbers are errors
+# under both. The unit tests of
 # the search take minutes there, and it has no unsafe code. Half an hour each, Tree Borrows more.
 .PHONY: miri miri-stacked miri-tree
 miri: miri-stacked miri-tree ## looks for undefined behaviour in the emulation, with the interpreter of nightly Rust
@@ -184,7 +186,7 @@ miri-stacked miri-tree: rust
 		MIRIFLAGS="$$flags" $(NIGHTLY) miri test -p portable-mmap --lib -- --skip search:: && \
 		MIRIFLAGS="$$flags" $(NIGHTLY) miri test -p native-tests --test miri --test raw --test private_memory && \
 		MIRIFLAGS="$$flags" RUSTFLAGS='--cfg memmap2_emulated' \
-			$(NIGHTLY) miri test $(COMPAT)/miri -p memmap2 --test anonymous && \
+			$(NIGHTLY) miri test $(COMPAT)/miri -p memmap2 --test anonymous --test references && \
 		MIRIFLAGS="$$flags -Zmiri-many-seeds=0..16" $(NIGHTLY) miri test -p native-tests --test threads
 
 # Over OS mappings and real files, where Miri cannot look: an access outside of what is mapped or allocated, and threads

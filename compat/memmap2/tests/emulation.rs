@@ -275,6 +275,23 @@ fn what_a_guest_cannot_have_is_said() {
 }
 
 #[test]
+fn a_raw_mapping_shows_what_others_have_flushed() {
+    let path = file("raw-flushed", b"text");
+    let file = open(&path);
+    // SAFETY: nobody changes the file meanwhile.
+    let mut map = unsafe { MmapMut::map_mut(&file) }.unwrap();
+    let first_byte = || {
+        let raw = MmapRaw::map_raw(&file).unwrap();
+        // SAFETY: the first byte, which nobody borrows.
+        unsafe { raw.as_ptr().read() }
+    };
+    map[0] = b'n';
+    assert_eq!(first_byte(), b't');
+    map.flush_async().unwrap();
+    assert_eq!(first_byte(), b'n');
+}
+
+#[test]
 fn a_raw_mapping_tells_of_lost_changes_too() {
     let path = file("raw", b"text");
     let lost = lost_in(|| {

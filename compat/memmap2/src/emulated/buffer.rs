@@ -46,7 +46,6 @@ impl Buffer {
         let before = buffer.before();
         if len > 0 {
             let whole = len.checked_add(before).ok_or_else(length_overflow)?;
-            live::write_back(file);
             file.pretend(offset.saturating_add(len as u64));
             let map =
                 MmapOptions::new().access(access).offset(offset - before as u64).len(whole).map_storage(file.clone());
@@ -158,7 +157,10 @@ impl Buffer {
     }
 
     /// Maps another length of the same file, which stays as it is. What was changed stays changed.
-    pub(super) fn remap(&mut self, len: usize, may_move: bool) -> io::Result<()> {
+    ///
+    /// # Safety
+    /// As for [`live::write_back`], of all mappings of the file.
+    pub(super) unsafe fn remap(&mut self, len: usize, may_move: bool) -> io::Result<()> {
         check_len(len as u64)?;
         if len <= self.len {
             self.len = len;
@@ -172,6 +174,8 @@ impl Buffer {
             if self.access == Access::Write {
                 self.write_back()?;
             }
+            // SAFETY: the caller vouches for it.
+            unsafe { live::write_back(&file) };
             file.distrust();
             Self::of_file(&file, self.offset, len, self.access)?
         } else {

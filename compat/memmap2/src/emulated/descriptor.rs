@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use portable_mmap::{Kind, Mode, OsFile, Storage};
-use rustix::fs::{FileType, fstat};
+use rustix::fs::FileType;
 
 /// The number of a file that is open.
 #[expect(missing_debug_implementations, reason = "the interface has none")]
@@ -105,11 +105,25 @@ impl Descriptor {
     }
 }
 
+#[cfg(not(miri))]
 fn identity(fd: RawFd, file: &OsFile) -> io::Result<Identity> {
+    use std::os::fd::BorrowedFd;
+
     // SAFETY: borrowed for this call. If it was closed the call says so.
-    let stat = fstat(unsafe { BorrowedFd::borrow_raw(fd) })?;
+    let stat = rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(fd) })?;
     let kind = FileType::from_raw_mode(stat.st_mode);
     Ok(Identity { device: stat.st_dev, inode: stat.st_ino, kind, mode: file.mode()? })
+}
+
+/// Miri cannot tell for what a file was opened. There every file counts as open for reading and writing.
+#[cfg(miri)]
+fn identity(_: RawFd, file: &OsFile) -> io::Result<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let stat = file.file().ok_or(io::ErrorKind::Other)?.metadata()?;
+    let kind = FileType::from_raw_mode(stat.mode());
+    let mode = Mode { read: true, write: true, append: false };
+    Ok(Identity { device: stat.dev(), inode: stat.ino(), kind, mode })
 }
 
 impl Borrowed {

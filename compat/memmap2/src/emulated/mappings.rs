@@ -129,13 +129,14 @@ macro_rules! any_mapping {
             /// Maps another length of the same file, which stays as long as it is.
             ///
             /// # Safety
-            /// Nobody holds a pointer into the mapping.
+            /// Nobody holds a pointer into the mapping; and as for [`MmapOptions`](crate::MmapOptions).
             ///
             /// # Errors
             /// As for [`MmapOptions`](crate::MmapOptions); [`OutOfMemory`](io::ErrorKind::OutOfMemory) where it would
             /// become longer and may not move; and those of a flush. The mapping is as it was.
             pub unsafe fn remap(&mut self, new_len: usize, options: RemapOptions) -> io::Result<()> {
-                self.inner.remap(new_len, options.may_move)
+                // SAFETY: the caller vouches for it.
+                unsafe { self.inner.remap(new_len, options.may_move) }
             }
         }
 

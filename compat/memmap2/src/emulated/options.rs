@@ -7,6 +7,7 @@ use portable_mmap::Access;
 use super::buffer::{Buffer, check_len, unsupported};
 use super::descriptor::{Descriptor, MmapAsRawDesc};
 use super::if_safe::MapIfSafeError;
+use super::live;
 use super::mappings::{Mmap, MmapMut, MmapRaw};
 
 /// How to make a mapping: a builder whose setters can be chained.
@@ -14,8 +15,12 @@ use super::mappings::{Mmap, MmapMut, MmapRaw};
 /// # Safety
 ///
 /// The functions that map a file are `unsafe` because they are where files can be mapped. Here the bytes are a copy in
-/// memory, which nobody else changes. While a file is mapped once more no slice of its other mappings may be borrowed
-/// mutably: their changes are written to the file first.
+/// memory, which nobody else changes. These functions write the changes of the file's other mappings to the file first,
+/// and read their bytes for that. While one of these functions runs, nobody may write to the bytes of another mapping of
+/// the same file, in any thread, and no `&mut` to them may be live.
+///
+/// [`map_raw`](Self::map_raw) and [`map_raw_read_only`](Self::map_raw_read_only) are safe and show the file as it is: flush
+/// other mappings first.
 ///
 /// # Errors
 ///
@@ -87,7 +92,8 @@ impl MmapOptions {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
-        self.of_file(&file, Access::Default).map(Mmap::over)
+        // SAFETY: the caller vouches for it.
+        unsafe { self.after_others(&file, Access::Default) }.map(Mmap::over)
     }
 
     /// Maps a file for reading. Nothing is executable, here or anywhere in WebAssembly.
@@ -98,7 +104,8 @@ impl MmapOptions {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map_exec<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
-        self.of_file(&file, Access::Default).map(Mmap::over)
+        // SAFETY: the caller vouches for it.
+        unsafe { self.after_others(&file, Access::Default) }.map(Mmap::over)
     }
 
     /// Maps a file for reading and writing: changes reach it when the mapping is flushed or dropped.
@@ -109,7 +116,8 @@ impl MmapOptions {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map_mut<T: MmapAsRawDesc>(&self, file: T) -> io::Result<MmapMut> {
-        self.changeable(&file, Access::Write).map(MmapMut::over)
+        // SAFETY: the caller vouches for it.
+        unsafe { self.after_others(&file, Access::Write) }.and_then(changeable).map(MmapMut::over)
     }
 
     /// Maps a file for reading and writing: changes stay in memory.
@@ -120,7 +128,8 @@ impl MmapOptions {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map_copy<T: MmapAsRawDesc>(&self, file: T) -> io::Result<MmapMut> {
-        self.changeable(&file, Access::Copy).map(MmapMut::over)
+        // SAFETY: the caller vouches for it.
+        unsafe { self.after_others(&file, Access::Copy) }.and_then(changeable).map(MmapMut::over)
     }
 
     /// Maps a file for reading, and for changes that stay in memory once [`make_mut`](Mmap::make_mut) allows them.
@@ -131,7 +140,8 @@ impl MmapOptions {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map_copy_read_only<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
-        self.of_file(&file, Access::Copy).map(Mmap::over)
+        // SAFETY: the caller vouches for it.
+        unsafe { self.after_others(&file, Access::Copy) }.map(Mmap::over)
     }
 
     /// Maps a file from safe code, if the kernel vouches that nobody changes it.
@@ -155,15 +165,15 @@ impl MmapOptions {
         Buffer::anonymous(len).map(MmapMut::over)
     }
 
-    /// As [`map_mut`](Self::map_mut), behind a pointer.
+    /// As [`map_mut`](Self::map_mut), behind a pointer. Changes of other mappings that were not flushed do not show.
     ///
     /// # Errors
     /// As for [`MmapOptions`].
     pub fn map_raw<T: MmapAsRawDesc>(&self, file: T) -> io::Result<MmapRaw> {
-        self.changeable(&file, Access::Write).map(MmapRaw::over)
+        self.of_file(&file, Access::Write).and_then(changeable).map(MmapRaw::over)
     }
 
-    /// As [`map`](Self::map), behind a pointer.
+    /// As [`map`](Self::map), behind a pointer. Changes of other mappings that were not flushed do not show.
     ///
     /// # Errors
     /// As for [`MmapOptions`].
@@ -171,14 +181,23 @@ impl MmapOptions {
         self.of_file(&file, Access::Default).map(MmapRaw::over)
     }
 
-    fn changeable<T: MmapAsRawDesc>(&self, file: &T, access: Access) -> io::Result<Buffer> {
-        let mut buffer = self.of_file(file, access)?;
-        buffer.make_mut()?;
-        Ok(buffer)
+    /// The file, with the changes of its other mappings.
+    ///
+    /// # Safety
+    /// As for [`MmapOptions`].
+    unsafe fn after_others<T: MmapAsRawDesc>(&self, file: &T, access: Access) -> io::Result<Buffer> {
+        let file = Descriptor::new(&file.as_raw_desc())?;
+        // SAFETY: the caller vouches for it.
+        unsafe { live::write_back(&file) };
+        self.load(&file, access)
     }
 
+    /// The file as it is.
     fn of_file<T: MmapAsRawDesc>(&self, file: &T, access: Access) -> io::Result<Buffer> {
-        let file = Descriptor::new(&file.as_raw_desc())?;
+        self.load(&Descriptor::new(&file.as_raw_desc())?, access)
+    }
+
+    fn load(&self, file: &Descriptor, access: Access) -> io::Result<Buffer> {
         let len = match self.len {
             Some(len) => len as u64,
             None => file
@@ -186,8 +205,13 @@ impl MmapOptions {
                 .checked_sub(self.offset)
                 .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "memory map offset is larger than length"))?,
         };
-        Buffer::of_file(&file, self.offset, check_len(len)?, access)
+        Buffer::of_file(file, self.offset, check_len(len)?, access)
     }
+}
+
+fn changeable(mut buffer: Buffer) -> io::Result<Buffer> {
+    buffer.make_mut()?;
+    Ok(buffer)
 }
 
 impl Mmap {
