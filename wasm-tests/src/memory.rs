@@ -1,7 +1,46 @@
-//! Linear memory of guests, of which the host can tell how much was touched.
+//! Linear memory of guests: the limit of it, and how much of it was touched.
 //!
 //! wasmtime says where a module's memory is, and nothing of a component's. So on unix the sandbox makes the memories itself,
 //! as wasmtime would: address space for all that a guest may ever have, of which the guest's part can be used.
+
+use wasmtime::ResourceLimiter;
+
+pub(crate) use imp::{configure, resident};
+
+/// Counts a guest's linear memory, and refuses more than its limit. `StoreLimits` would limit each memory by itself, and
+/// could not tell afterwards that it had refused anything.
+pub(crate) struct Meter {
+    limit: u64,
+    held: u64,
+    /// The most that it held.
+    pub(crate) most: u64,
+    /// The size that it wanted when it was last refused.
+    pub(crate) refused: Option<u64>,
+}
+
+impl Meter {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { limit, held: 0, most: 0, refused: None }
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let wanted = self.held - current as u64 + desired as u64;
+        if wanted > self.limit || maximum.is_some_and(|maximum| desired > maximum) {
+            self.refused = Some(wanted);
+            return Ok(false);
+        }
+        self.held = wanted;
+        self.most = self.most.max(wanted);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        // A table element takes a few words; no program needs a million functions.
+        Ok(desired <= 1 << 20 && maximum.is_none_or(|maximum| desired <= maximum))
+    }
+}
 
 #[cfg(all(unix, target_pointer_width = "64"))]
 mod imp {
@@ -142,5 +181,3 @@ mod imp {
         None
     }
 }
-
-pub(crate) use imp::{configure, resident};

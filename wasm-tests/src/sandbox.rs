@@ -11,15 +11,16 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Component;
 use wasmtime::error::Context as _;
-use wasmtime::{Config, Engine, InstancePre, Linker, Module, ResourceLimiter, Store, Trap};
+use wasmtime::{Config, Engine, InstancePre, Linker, Module, Store, Trap};
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
-use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx};
 
+use crate::calls::guest::Guest;
 use crate::calls::marks::Marks;
 use crate::calls::{self, Counter, HostCalls};
-use crate::memory;
+use crate::memory::{self, Meter};
 
 /// Bytes of standard output, and of standard error, that are kept. A program that prints more is told that its output is
 /// closed.
@@ -197,46 +198,6 @@ impl Run {
     }
 }
 
-/// What belongs to one run of a guest: the store's data.
-pub(crate) struct Guest {
-    pub(crate) wasi: WasiP1Ctx,
-    pub(crate) calls: Counter,
-    memory: Meter,
-}
-
-impl WasiView for Guest {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.wasi.ctx()
-    }
-}
-
-/// Counts a guest's linear memory, and refuses more than its limit. `StoreLimits` would limit each memory by itself, and
-/// could not tell afterwards that it had refused anything.
-struct Meter {
-    limit: u64,
-    held: u64,
-    most: u64,
-    refused: Option<u64>,
-}
-
-impl ResourceLimiter for Meter {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let wanted = self.held - current as u64 + desired as u64;
-        if wanted > self.limit || maximum.is_some_and(|maximum| desired > maximum) {
-            self.refused = Some(wanted);
-            return Ok(false);
-        }
-        self.held = wanted;
-        self.most = self.most.max(wanted);
-        Ok(true)
-    }
-
-    fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        // A table element takes a few words; no program needs a million functions.
-        Ok(desired <= 1 << 20 && maximum.is_none_or(|maximum| desired <= maximum))
-    }
-}
-
 enum Program {
     Module(InstancePre<Guest>),
     Component(CommandPre<Guest>),
@@ -333,7 +294,7 @@ impl Sandbox {
     /// Only where the run could not begin: a directory that is not there, say. Whatever the guest does is in the report.
     pub fn run(&self, run: &Run) -> wasmtime::Result<Report> {
         let (stdout, stderr) = (MemoryOutputPipe::new(OUTPUT_LIMIT), MemoryOutputPipe::new(OUTPUT_LIMIT));
-        let memory = Meter { limit: run.memory, held: 0, most: 0, refused: None };
+        let memory = Meter::new(run.memory);
         let calls = Counter::default();
         let wasi = run.context(Marks::new(stdout.clone(), calls.clone()), stderr.clone())?;
         let mut store = Store::new(&self.engine, Guest { wasi, calls: calls.clone(), memory });

@@ -1,7 +1,7 @@
 //! Host calls for files, counted by name: the functions of WASI are shadowed by ones that count and then do the same.
 //!
 //! `p1` and `p2` stand between the guest and wasmtime-wasi. Every call for a file goes through one function there, which
-//! knows its name and tells the counter: whoever wants to fail or shorten the n-th call of a name does it in that function.
+//! knows its name and tells the counter of the `guest`. To fail or shorten the n-th call of a name, change that function.
 //! Standard streams are not counted. `marks` sees the guest's output and takes the counts at the lines between which a case
 //! is [`counted`](native_tests::Scene::counted).
 
@@ -11,6 +11,7 @@ use native_tests::counts::{Bounds, Group, Kind, Tally};
 
 use crate::memory;
 
+pub(crate) mod guest;
 pub(crate) mod marks;
 pub(crate) mod p1;
 pub(crate) mod p2;

@@ -9,7 +9,7 @@ use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as abi, WasiSnapshotPreview
 use wasmtime_wasi::runtime::in_tokio;
 use wiggle::GuestMemory;
 
-use crate::sandbox::Guest;
+use super::guest::Guest;
 
 /// A guest's number for a file or directory, or where something is in its memory.
 type Word = i32;

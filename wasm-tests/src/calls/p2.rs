@@ -16,7 +16,7 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError, FsResult};
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamResult};
 
 use super::Counter;
-use crate::sandbox::Guest;
+use super::guest::Guest;
 
 /// Puts methods that count in the place of those that the linker has.
 pub(crate) fn shadow(linker: &mut Linker<Guest>) -> Result<()> {
