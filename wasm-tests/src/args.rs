@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 use lexopt::{Error, Parser};
-use wasm_tests::column::Limits;
 use wasm_tests::compare::{self, columns::Selection, workshop::Workshop};
+use wasm_tests::outcome::Limits;
 use wasm_tests::sandbox::MEMORY_LIMIT;
 use wasm_tests::{bench, consumers, crash, demo, mutants, package, runner, suite};
 use wasmtime_wasi::FsPerms;

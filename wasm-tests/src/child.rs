@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use shared_child::SharedChild;
 
 use crate::counters::{Counted, OfChild};
-use crate::sandbox::{End, OUTPUT_LIMIT, Report};
+use crate::outcome::{End, OUTPUT_LIMIT, Report};
 
 /// What a program of Windows ends with when it aborts: there are no signals.
 const WINDOWS_ABORTED: i32 = 0xC000_0409_u32.cast_signed();

@@ -2,12 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::case::{Case, parse_list};
 use crate::child;
+use crate::outcome::{End, Limits, Report};
 use crate::package::cases::Tests;
-use crate::sandbox::{End, Report, Run, Sandbox};
+use crate::sandbox::{Run, Sandbox};
 
 /// What the suite's program is called in a sandbox, and how it names the directory that it is given there.
 const GUEST: (&str, &str) = ("suite", "/");
@@ -38,15 +38,6 @@ enum Way {
 
 /// With this exit code another host of WASI says that its guest has trapped: that of a program that SIGABRT has ended.
 pub const TRAPPED: i32 = 134;
-
-/// How far a case may go.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Time for one case.
-    pub time: Duration,
-    /// Bytes of memory for one case, where it runs in a sandbox.
-    pub memory: u64,
-}
 
 impl Column {
     /// A column of child processes: `command` is the suite's program, or a runner such as an emulator with its

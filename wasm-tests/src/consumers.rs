@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use wasmtime::error::Context as _;
 
+use crate::outcome::{End, Report};
 use crate::report::{self, new_table};
-use crate::sandbox::{End, Report, Run, Sandbox};
+use crate::sandbox::{Run, Sandbox};
 use crate::{child, files};
 
 /// Long enough for a busy machine.

@@ -15,8 +15,9 @@ use memchr::memmem;
 use wasmtime::error::Context as _;
 
 use crate::counters::{self, Counted};
+use crate::outcome::{End, Report};
 use crate::report::{align_right, new_table};
-use crate::sandbox::{End, Report, Run, Sandbox};
+use crate::sandbox::{Run, Sandbox};
 use crate::{child, files};
 
 /// Words that a pattern is taken from, the first that the file has.
@@ -353,7 +354,7 @@ mod tests {
 
     use super::{COPY, Plan, Program, Task, check_bytes, check_output};
     use crate::files;
-    use crate::sandbox::{End, Report};
+    use crate::outcome::{End, Report};
 
     fn task(dir: &tempfile::TempDir, content: &[u8], pattern: Option<&str>) -> wasmtime::Result<Task> {
         let file = dir.path().join(COPY);

@@ -1,5 +1,6 @@
 //! The harness of `portable-mmap`: WASI programs inside wasmtime, and the suite of `native-tests` run there and natively.
 //!
+//! - [`outcome`] is how a program ended and what it did, wherever it ran.
 //! - [`sandbox`] runs a WASI program, a Preview 1 module or a Preview 2 component, with a directory, limits and captured
 //!   output.
 //! - [`mod@column`] is one way to run the suite's program: a child process, or the sandbox.
@@ -27,6 +28,7 @@ pub mod demo;
 pub mod files;
 mod memory;
 pub mod mutants;
+pub mod outcome;
 pub mod package;
 pub mod report;
 pub mod runner;

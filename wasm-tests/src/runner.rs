@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use wasmtime::error::Context as _;
 
-use crate::sandbox::{End, Grant, Output, Run, Sandbox};
+use crate::outcome::End;
+use crate::sandbox::{Grant, Output, Run, Sandbox};
 use wasmtime_wasi::FsPerms;
 
 /// Names of environment variables that begin like this are passed to the guest: what cargo sets for tests, and what Rust's

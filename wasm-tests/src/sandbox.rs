@@ -19,12 +19,9 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx};
 
 use crate::calls::guest::Guest;
 use crate::calls::marks::Marks;
-use crate::calls::{self, Counter, HostCalls};
+use crate::calls::{self, Counter};
 use crate::memory::{self, Meter};
-
-/// Bytes of standard output, and of standard error, that are kept. A program that prints more is told that its output is
-/// closed.
-pub const OUTPUT_LIMIT: usize = 64 << 20;
+use crate::outcome::{End, OUTPUT_LIMIT, Report};
 
 /// Bytes of linear memory that a guest gets unless its [`Run`] says otherwise.
 pub const MEMORY_LIMIT: u64 = 2 << 30;
@@ -41,44 +38,6 @@ const MODULE_LAYER: [u8; 4] = [1, 0, 0, 0];
 
 /// Version 13 of the component model's layer.
 const COMPONENT_LAYER: [u8; 4] = [0x0d, 0, 1, 0];
-
-/// How a program ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// It returned or called `exit`.
-    Exited(i32),
-    /// It trapped (an abort or a panic, in a guest), or was killed by a signal. The text says which.
-    Trapped(String),
-    /// It was still running when its time was over.
-    TimedOut,
-}
-
-/// What a program did.
-#[derive(Clone, Debug)]
-pub struct Report {
-    /// How it ended.
-    pub end: End,
-    /// Its standard output, at most [`OUTPUT_LIMIT`] bytes; empty where it was inherited.
-    pub stdout: Vec<u8>,
-    /// Its standard error, likewise.
-    pub stderr: Vec<u8>,
-    /// From its start to its end, without loading and compiling.
-    pub time: Duration,
-    /// The most linear memory that it held, in bytes; 0 for a native program.
-    pub memory: u64,
-    /// The size it wanted, if it once asked for more memory than it was allowed.
-    pub memory_refused: Option<u64>,
-    /// Its calls for files; nothing where they are not counted, which is everywhere but in a sandbox.
-    pub calls: Option<HostCalls>,
-}
-
-impl Report {
-    /// What is known of a native program, whose memory and calls nobody counts.
-    #[must_use]
-    pub fn native(end: End, stdout: impl Into<Vec<u8>>, stderr: impl Into<Vec<u8>>, time: Duration) -> Self {
-        Self { end, stdout: stdout.into(), stderr: stderr.into(), time, memory: 0, memory_refused: None, calls: None }
-    }
-}
 
 /// A directory of the host that a guest may use.
 #[derive(Clone, Debug)]

@@ -10,8 +10,9 @@ use native_tests::ledger::Exception;
 
 use crate::calls::HostCalls;
 use crate::case::Case;
-use crate::column::{Column, Limits};
+use crate::column::Column;
 use crate::files;
+use crate::outcome::Limits;
 use crate::report;
 use crate::verdict::{Failure, compare, judge};
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::case::{Case, Expects};
-use crate::sandbox::{End, OUTPUT_LIMIT, Report};
+use crate::outcome::{End, OUTPUT_LIMIT, Report};
 
 /// How many equal lines are shown before the first that differs, and lines after it.
 const NEIGHBOURS: usize = 2;
@@ -228,7 +228,7 @@ mod tests {
 
     use super::{Failure, compare, judge};
     use crate::case::{Case, Expects};
-    use crate::sandbox::{End, OUTPUT_LIMIT, Report};
+    use crate::outcome::{End, OUTPUT_LIMIT, Report};
 
     const LIMIT: Duration = Duration::from_secs(1);
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use common::{Target, guest};
 use wasm_tests::child;
 use wasm_tests::counters::Counted;
-use wasm_tests::sandbox::{End, OUTPUT_LIMIT, Report};
+use wasm_tests::outcome::{End, OUTPUT_LIMIT, Report};
 
 fn run(args: &[&str]) -> (Report, Option<Counted>) {
     child::run(guest(Target::Native, "hostile").as_os_str(), args, Some(Duration::from_mins(1))).unwrap()

@@ -11,7 +11,8 @@ use std::time::Duration;
 use common::{Target, guest};
 use tempfile::TempDir;
 use wasm_tests::child;
-use wasm_tests::sandbox::{End, Report, Run, Sandbox};
+use wasm_tests::outcome::{End, Report};
+use wasm_tests::sandbox::{Run, Sandbox};
 
 fn main() -> ExitCode {
     common::run_on_both(

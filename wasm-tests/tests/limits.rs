@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use common::Target;
-use wasm_tests::sandbox::{End, OUTPUT_LIMIT, Report, Run, Sandbox};
+use wasm_tests::outcome::{End, OUTPUT_LIMIT, Report};
+use wasm_tests::sandbox::{Run, Sandbox};
 
 fn main() -> ExitCode {
     common::run_on_both(

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use common::{Target, guest};
 use native_tests::ledger::Exception;
-use wasm_tests::column::{Column, Limits};
+use wasm_tests::column::Column;
+use wasm_tests::outcome::Limits;
 use wasm_tests::report;
 use wasm_tests::sandbox::Sandbox;
 use wasm_tests::suite::{self, Plan, Results};

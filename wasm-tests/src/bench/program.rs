@@ -8,7 +8,8 @@ use wasmtime::error::Context as _;
 
 use super::{COLUMNS, Measured, NATIVE, Plan};
 use crate::child;
-use crate::sandbox::{End, Report, Run, Sandbox};
+use crate::outcome::{End, Report};
+use crate::sandbox::{Run, Sandbox};
 
 /// Where a guest finds its data, and where it may write.
 const GUEST: (&str, &str) = ("/data", "/scratch");

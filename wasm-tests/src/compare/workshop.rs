@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use super::columns::{Definition, Host};
 use crate::child;
-use crate::column::{Column, Limits};
+use crate::column::Column;
+use crate::outcome::{End, Limits};
 use crate::package::{Target, cases, set_flags};
-use crate::sandbox::{End, Sandbox};
+use crate::sandbox::Sandbox;
 
 /// The host of WASI that Node's columns run.
 const NODE_HOST: &str = include_str!("../../node-wasi.mjs");

@@ -10,7 +10,8 @@ use std::time::Duration;
 use native_tests::random::Random;
 
 use super::Plan;
-use crate::sandbox::{End, Run, Sandbox};
+use crate::outcome::End;
+use crate::sandbox::{Run, Sandbox};
 
 /// The file that is edited, in a directory of its own.
 pub(super) const FILE: &str = "file";

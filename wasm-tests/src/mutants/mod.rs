@@ -19,7 +19,8 @@ use native_tests::ledger::{Exception, Platform};
 
 use self::copy::Copy;
 use self::table::{MUTANTS, Mutant, Place};
-use crate::column::{Column, Limits};
+use crate::column::Column;
+use crate::outcome::Limits;
 use crate::report::new_table;
 use crate::sandbox::{MEMORY_LIMIT, Sandbox};
 use crate::suite::{self, Results};

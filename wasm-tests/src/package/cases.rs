@@ -8,8 +8,7 @@ use super::build::{Order, Target};
 use super::libtest::{Outcome, Ran};
 use super::program::Program;
 use crate::case::{Case, Expects};
-use crate::column::Limits;
-use crate::sandbox::{End, Report};
+use crate::outcome::{End, Limits, Report};
 
 /// How the tests are built.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::normal;
-use crate::sandbox::{End, OUTPUT_LIMIT, Report};
+use crate::outcome::{End, OUTPUT_LIMIT, Report};
 
 /// The variable that makes a program with libtest's main function for aborting programs run this one test and end.
 pub(super) const INVOKE: &str = "__RUST_TEST_INVOKE";

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use self::build::Order;
 use self::program::Program;
-use crate::column::Limits;
+use crate::outcome::Limits;
 use crate::report;
 
 pub use build::Target;

@@ -7,9 +7,9 @@ use std::process::Command;
 use super::build::{Binary, Target};
 use super::libtest::{self, Outcome, Ran, Test, Way};
 use crate::child;
-use crate::column::Limits;
+use crate::outcome::{End, Limits, Report};
 use crate::runner;
-use crate::sandbox::{End, Report, Run, Sandbox};
+use crate::sandbox::{Run, Sandbox};
 
 /// What runs a test program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
