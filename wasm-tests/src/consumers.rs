@@ -10,8 +10,8 @@ use std::time::Duration;
 use wasmtime::error::Context as _;
 
 use crate::outcome::{End, Report};
-use crate::report::{self, new_table};
 use crate::sandbox::{Run, Sandbox};
+use crate::terminal::{self, new_table};
 use crate::{child, files};
 
 /// Long enough for a busy machine.
@@ -90,7 +90,7 @@ struct Ran {
 /// A program that is not there, or files that cannot be written.
 pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     wasmtime::ensure!(!plan.programs.is_empty(), "there are no programs to run");
-    let progress = report::progress(plan.programs.len() * COLUMNS.len());
+    let progress = terminal::progress(plan.programs.len() * COLUMNS.len());
     let files = prepare(plan, tempfile::tempdir()?.path())?;
     let rows = plan.programs.iter().map(|program| {
         let mut model = None;

@@ -16,8 +16,8 @@ use wasmtime::error::Context as _;
 
 use crate::counters::{self, Counted};
 use crate::outcome::{End, Report};
-use crate::report::{align_right, new_table};
 use crate::sandbox::{Run, Sandbox};
+use crate::terminal::{align_right, new_table};
 use crate::{child, files};
 
 /// Words that a pattern is taken from, the first that the file has.

@@ -34,4 +34,5 @@ pub mod report;
 pub mod runner;
 pub mod sandbox;
 pub mod suite;
+mod terminal;
 pub mod verdict;

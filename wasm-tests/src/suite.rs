@@ -13,7 +13,7 @@ use crate::case::Case;
 use crate::column::Column;
 use crate::files;
 use crate::outcome::Limits;
-use crate::report;
+use crate::terminal;
 use crate::verdict::{Failure, compare, judge};
 
 /// What to run, and how.
@@ -158,7 +158,7 @@ fn merge(lists: &[Vec<Case>], filter: Option<&str>) -> (Vec<Case>, usize) {
 /// Runs each case on each column: all columns of the first case, then of the second.
 fn run_cells(columns: &[Column], lists: &[Vec<Case>], cases: &[Case], plan: &Plan) -> Vec<Cell> {
     let count = cases.len() * columns.len();
-    let progress = report::progress(count);
+    let progress = terminal::progress(count);
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(count));
     std::thread::scope(|scope| {

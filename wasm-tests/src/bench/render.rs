@@ -7,7 +7,7 @@ use native_tests::workloads::{Limit, all};
 
 use super::judge::{goal_text, is_met};
 use super::{COLUMNS, Judged, Measured, Results, Verdict};
-use crate::report::{align_right, new_table};
+use crate::terminal::{align_right, new_table};
 
 /// Everything: times and memory first, goals last, where they are seen.
 #[must_use]

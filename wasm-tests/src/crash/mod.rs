@@ -16,7 +16,7 @@ use native_tests::crash::{Findings, Model, Script, Step, content};
 use native_tests::random::Random;
 
 use self::victim::{FILE, Kill, Victim};
-use crate::report::{align_right, new_table};
+use crate::terminal::{align_right, new_table};
 
 /// Failures that are told in full; of more the numbers are enough.
 const MOST_TOLD: usize = 5;

@@ -21,9 +21,10 @@ use self::copy::Copy;
 use self::table::{MUTANTS, Mutant, Place};
 use crate::column::Column;
 use crate::outcome::Limits;
-use crate::report::new_table;
+use crate::report;
 use crate::sandbox::{MEMORY_LIMIT, Sandbox};
 use crate::suite::{self, Results};
+use crate::terminal::new_table;
 use crate::verdict::Failure;
 
 /// A case that takes so long has been led astray.
@@ -96,7 +97,7 @@ fn control(plan: &Plan, copy: &Copy, mutants: &[&Mutant]) -> Result<(), String> 
         let program = programs.iter().find(|(built, _)| *built == place).map(|(_, program)| program);
         let results = compare(plan, place, program.expect("just built"), subject);
         if results.failed() > 0 {
-            let report = crate::report::render(&results, &ledger());
+            let report = report::render(&results, &ledger());
             return Err(format!("the copy as it is does not pass {subject} in {}:\n{report}", place.column()));
         }
     }

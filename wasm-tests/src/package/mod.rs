@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use self::build::Order;
 use self::program::Program;
 use crate::outcome::Limits;
-use crate::report;
+use crate::terminal;
 
 pub use build::Target;
 pub(crate) use build::set_flags;
@@ -238,7 +238,7 @@ fn fill(rows: &mut Vec<Row>, column: usize, told: Vec<Told>) {
 }
 
 fn run_tests(column: &str, program: &Program, tests: &[Test], jobs: usize) -> Vec<Ran> {
-    let progress = report::progress(tests.len());
+    let progress = terminal::progress(tests.len());
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(tests.len()));
     std::thread::scope(|scope| {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, Table};
 
 use super::{Outcome, Results, Row};
-use crate::report::{align_right, new_table};
+use crate::terminal::{align_right, new_table};
 use crate::verdict;
 
 /// Characters of a program's and of a test's name in the table; the middle of a longer one is left out.
