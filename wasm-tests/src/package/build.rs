@@ -6,41 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::program::Host;
+use super::target::{Host, Target};
 use super::wrapper;
-
-/// What a package is built for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// This machine.
-    Native,
-    /// A target of WASI, by its name.
-    Wasi(String),
-}
-
-impl Target {
-    /// Reads `native` or the name of a target of WASI.
-    ///
-    /// # Errors
-    ///
-    /// Another name.
-    pub fn parse(name: &str) -> Result<Self, String> {
-        match name {
-            "native" => Ok(Self::Native),
-            "wasm32-wasip1" | "wasm32-wasip2" => Ok(Self::Wasi(name.to_owned())),
-            _ => Err(format!("{name:?} is none of native, wasm32-wasip1 and wasm32-wasip2")),
-        }
-    }
-
-    /// The name of its column on a host.
-    pub(super) fn column(&self, host: Host) -> String {
-        match (self, host) {
-            (Self::Native, _) | (_, Host::This) => "native".to_owned(),
-            (Self::Wasi(name), Host::Wasmtime) => name.trim_start_matches("wasm32-").to_owned(),
-            (Self::Wasi(name), Host::Node) => format!("{} Node", name.trim_start_matches("wasm32-")),
-        }
-    }
-}
 
 /// A test program that cargo has built.
 #[derive(Clone, Debug)]
@@ -221,7 +188,7 @@ fn package(identity: &str) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, binaries, package};
+    use super::{binaries, package};
 
     #[test]
     fn a_package_is_read_from_its_identity() {
@@ -247,11 +214,5 @@ mod tests {
         assert_eq!(labels, ["lib", "test files"]);
         assert_eq!(binaries[0].variables()[1].1, "p");
         assert_eq!(binaries[0].without_target(b"in /t/wasm32-wasip1/tmp, /t/wasm32-wasip1"), b"in /t/tmp, /t");
-    }
-
-    #[test]
-    fn other_targets_are_refused() {
-        assert!(Target::parse("native").is_ok() && Target::parse("wasm32-wasip2").is_ok());
-        assert!(Target::parse("wasm32-unknown-unknown").unwrap_err().contains("wasm32-wasip1"));
     }
 }

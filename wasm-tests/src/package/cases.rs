@@ -4,9 +4,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::build::{Order, Target};
+use super::build::Order;
 use super::libtest::{Outcome, Ran};
 use super::program::Program;
+use super::target::Target;
 use crate::case::{Case, Expects};
 use crate::outcome::{End, Limits, Report};
 

@@ -13,6 +13,7 @@ mod normal;
 mod program;
 mod published;
 mod table;
+mod target;
 pub mod wrapper;
 
 use std::ffi::OsString;
@@ -26,12 +27,11 @@ use self::program::Program;
 use crate::outcome::Limits;
 use crate::terminal;
 
-pub use build::Target;
 pub(crate) use build::set_flags;
 pub use libtest::{Outcome, Ran, Test};
-pub use program::Host;
 pub use published::Published;
 pub use table::render;
+pub use target::{Host, Target};
 
 /// What to run, and how.
 #[derive(Clone, Debug)]

@@ -4,46 +4,12 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::build::{Binary, Target};
+use super::build::Binary;
 use super::libtest::{self, Outcome, Ran, Test, Way};
 use crate::child;
 use crate::outcome::{End, Limits, Report};
 use crate::runner;
 use crate::sandbox::{Run, Sandbox};
-
-/// What runs a test program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host {
-    /// This machine: it runs native programs.
-    This,
-    /// wasmtime, which this program has in it.
-    Wasmtime,
-    /// Node's own WASI, which takes modules of Preview 1.
-    Node,
-}
-
-impl Host {
-    /// Reads `wasmtime` or `node`.
-    ///
-    /// # Errors
-    ///
-    /// Another name.
-    pub fn parse(name: &str) -> Result<Self, String> {
-        match name {
-            "wasmtime" => Ok(Self::Wasmtime),
-            "node" => Ok(Self::Node),
-            _ => Err(format!("{name:?} is neither of the hosts wasmtime and node")),
-        }
-    }
-
-    /// Whether it runs what is built for a target.
-    pub(super) fn runs(self, target: &Target) -> bool {
-        match target {
-            Target::Native => self == Self::This,
-            Target::Wasi(name) => self == Self::Wasmtime || self == Self::Node && name == "wasm32-wasip1",
-        }
-    }
-}
 
 /// The code with which the script for Node ends when the guest has trapped, after a line that begins like this.
 const NODE_TRAPPED: (i32, &str) = (134, "RuntimeError: ");
