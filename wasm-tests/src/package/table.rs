@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, Table};
 
-use super::{Outcome, Results, Row};
+use super::libtest::Outcome;
+use super::results::{Results, Row};
 use crate::terminal::{align_right, new_table};
 use crate::verdict;
 
