@@ -5,10 +5,10 @@
 //! A kill shows nothing about a machine that stops: the system's cache outlives the process. That a buffer's `flush`
 //! syncs is shown by counting, in `counting/a_changed_byte_is_one_byte_written_and_one_sync` and in `write_back/`.
 
+mod plan;
 mod victim;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 use comfy_table::Cell;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,27 +18,10 @@ use native_tests::random::Random;
 use self::victim::{FILE, Kill, Victim};
 use crate::terminal::{align_right, new_table};
 
+pub use plan::Plan;
+
 /// Failures that are told in full; of more the numbers are enough.
 const MOST_TOLD: usize = 5;
-
-/// What to kill, and how often.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The program `crash`, natively.
-    pub native: PathBuf,
-    /// As a module of Preview 1.
-    pub wasip1: PathBuf,
-    /// As a component of Preview 2.
-    pub wasip2: PathBuf,
-    /// The program of this harness, which is killed as a host.
-    pub harness: PathBuf,
-    /// How many kills in all, divided among the columns.
-    pub kills: usize,
-    /// The seed of the first script, and of when each is killed.
-    pub seed: u64,
-    /// What the program is to break, for the harness's own tests.
-    pub flaw: Option<&'static str>,
-}
 
 /// What all kills of one column have left.
 #[derive(Clone, Debug, Default)]

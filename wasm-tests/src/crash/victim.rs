@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use native_tests::random::Random;
 
-use super::Plan;
+use super::plan::Plan;
 use crate::outcome::End;
 use crate::sandbox::{Run, Sandbox};
 
