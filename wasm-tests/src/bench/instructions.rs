@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 use native_tests::workloads::{Place, Ways, all, data};
 use wasmtime::error::Context as _;
 
-use super::{Instructions, Plan, program};
+use super::measured::Instructions;
+use super::plan::Plan;
+use super::program;
 
 /// Enough that what is done once has no share in it.
 const LEN: usize = data::MIB;

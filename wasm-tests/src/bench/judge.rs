@@ -3,7 +3,8 @@
 use native_tests::workloads::{Against, Goal, Limit, OURS, On, Workload, all, most};
 use serde_json::{Value, json};
 
-use super::{COLUMNS, Measured, NATIVE, SIMD};
+use super::measured::Measured;
+use super::plan::{COLUMNS, NATIVE, SIMD};
 
 /// A goal, on the columns where it is one.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use native_tests::workloads::SIZES;
 use plotters::prelude::*;
 use wasmtime::error::Context as _;
 
-use super::Measured;
+use super::measured::Measured;
 
 /// The kinds of work, in the order of their names in [`SIZES`].
 const WORK: [&str; 4] = ["map", "close", "an edit of one page, and flush", "scan all bytes"];

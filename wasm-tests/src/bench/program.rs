@@ -6,7 +6,8 @@ use std::path::Path;
 use native_tests::workloads::OURS;
 use wasmtime::error::Context as _;
 
-use super::{COLUMNS, Measured, NATIVE, Plan};
+use super::measured::Measured;
+use super::plan::{COLUMNS, NATIVE, Plan};
 use crate::child;
 use crate::outcome::{End, Report};
 use crate::sandbox::{Run, Sandbox};

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, CellAlignment, Table};
 use native_tests::workloads::{Limit, all};
 
-use super::judge::{goal_text, is_met};
-use super::{COLUMNS, Judged, Measured, Results, Verdict};
+use super::judge::{Judged, Verdict, goal_text, is_met};
+use super::measured::Measured;
+use super::plan::COLUMNS;
+use super::results::Results;
 use crate::terminal::{align_right, new_table};
 
 /// Everything: times and memory first, goals last, where they are seen.

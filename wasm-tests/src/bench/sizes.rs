@@ -4,7 +4,8 @@ use std::path::Path;
 
 use wasmtime::error::Context as _;
 
-use super::{COLUMNS, Plan, Size};
+use super::measured::Size;
+use super::plan::{COLUMNS, Plan};
 
 pub(super) fn measure(plan: &Plan) -> wasmtime::Result<Vec<Size>> {
     // The first column is native.
