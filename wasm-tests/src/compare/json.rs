@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use native_tests::counts::{Kind, Tally};
 use serde_json::{Map, Value, json};
 
-use super::{Absent, Comparison, Section, state};
+use super::comparison::{Absent, Comparison, Section, state};
 use crate::suite::CaseResults;
 use crate::verdict::Failure;
 

@@ -2,7 +2,7 @@
 
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Absent, Comparison};
+use super::comparison::{Absent, Comparison};
 use crate::suite::Cell;
 
 /// The whole report. An exception of the ledger and an absent column are skipped with their reasons; what is wrong

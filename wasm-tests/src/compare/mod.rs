@@ -4,9 +4,11 @@
 //! - [`columns`] names the columns and reads which are asked for; [`workshop`] builds them and finds what runs them.
 //!   Those of one [`Subject`] are compared with each other.
 //! - [`suite`] runs and judges. What is demanded and cannot run is a failure here.
-//! - [`json`], [`junit`] and [`html`] write down what came of it, for programs, for CI systems and for people.
+//! - [`Comparison`] is what came of it, with a [`Section`] for each subject.
+//! - [`json`], [`junit`] and [`html`] write it down, for programs, for CI systems and for people.
 
 pub mod columns;
+mod comparison;
 pub mod html;
 pub mod json;
 pub mod junit;
@@ -21,10 +23,11 @@ use std::time::{Duration, Instant, SystemTime};
 use native_tests::ledger::Exception;
 
 use crate::report;
-use crate::suite::{self, Cell, NO_CASE, Results};
-use crate::verdict::Failure;
+use crate::suite::{self, NO_CASE};
 use columns::{Definition, Selection, Subject};
 use workshop::{Missing, Workshop};
+
+pub use comparison::{Absent, Comparison, Section};
 
 /// What the reports are called: the page, the report for programs, and that for CI systems.
 const REPORTS: [&str; 3] = ["report.html", "report.json", "junit.xml"];
@@ -40,43 +43,6 @@ pub struct Plan {
     pub suite: suite::Plan,
     /// The directory of the reports.
     pub out: PathBuf,
-}
-
-/// A column that has not run.
-#[derive(Clone, Debug)]
-pub struct Absent {
-    /// The column.
-    pub definition: &'static Definition,
-    /// Why, and what to install.
-    pub reason: String,
-}
-
-/// What came of the columns of one subject.
-#[derive(Debug)]
-pub struct Section {
-    /// What was compared.
-    pub subject: Subject,
-    /// The columns that have run, as in [`Results::columns`].
-    pub ran: Vec<&'static Definition>,
-    /// The columns that have not.
-    pub absent: Vec<Absent>,
-    /// What they did.
-    pub results: Results,
-    /// The exceptions of the columns that have run.
-    pub ledger: Vec<Exception>,
-}
-
-/// What came of it all.
-#[derive(Debug)]
-pub struct Comparison {
-    /// The subjects that have columns, at least one.
-    pub sections: Vec<Section>,
-    /// Which cases were asked for.
-    pub filter: Option<String>,
-    /// When it began.
-    pub started: SystemTime,
-    /// How long the cases took, all columns together, without building.
-    pub elapsed: Duration,
 }
 
 /// Removes the reports of a former comparison from a directory: nobody shall take them for those of one that did not
@@ -146,19 +112,6 @@ fn problem(definition: &Definition, missing: &Missing, demanded: bool) -> Option
 }
 
 impl Section {
-    /// The command that runs a case again on one of the columns that have run, and on the one that it was compared
-    /// with.
-    #[must_use]
-    pub fn again(&self, case: &str, column: usize) -> String {
-        let cells = self.results.cases.iter().find(|results| results.name == case).map(|results| &results.cells);
-        let mut keys = vec![self.ran[column].key];
-        if let Some(Failure::Differs(difference)) = cells.and_then(|cells| cells[column].failure.as_ref()) {
-            let reference = self.ran.iter().find(|definition| definition.name == difference.reference);
-            keys.splice(0..0, reference.map(|reference| reference.key));
-        }
-        format!("make compare COLUMNS='{}' FILTER='{case}'", keys.join(" "))
-    }
-
     /// The table, and what is not in it.
     fn render(&self) -> String {
         let mut text = String::new();
@@ -176,22 +129,6 @@ impl Section {
 }
 
 impl Comparison {
-    /// Whether every column that was demanded has run every case, with one and the same transcript.
-    #[must_use]
-    pub fn passed(&self) -> bool {
-        self.failed() == 0
-    }
-
-    /// How many cells passed.
-    fn passes(&self) -> usize {
-        self.sections.iter().map(|section| section.results.passed()).sum()
-    }
-
-    /// How many cells failed, and what else is wrong.
-    fn failed(&self) -> usize {
-        self.sections.iter().map(|section| section.results.failed()).sum()
-    }
-
     /// All of it for a terminal.
     #[must_use]
     pub fn render(&self) -> String {
@@ -220,15 +157,6 @@ impl Comparison {
         let html = html::page(&json);
         let texts = REPORTS.iter().zip([html, json, junit]);
         texts.map(|(name, text)| fs::write(dir.join(name), text).map(|()| dir.join(name))).collect()
-    }
-}
-
-/// What became of a case on a column, in one word.
-fn state(cell: &Cell) -> &'static str {
-    match (&cell.failure, &cell.excepted) {
-        (None, _) => "passed",
-        (Some(_), None) => "failed",
-        (Some(_), Some(_)) => "excepted",
     }
 }
 
