@@ -7,6 +7,7 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 EXE := $(if $(filter Windows_NT,$(OS)),.exe)
 HARNESS := $(TARGET)/debug/wasm-tests$(EXE)
 WASI := wasm32-wasip1 wasm32-wasip2
+THREADS := wasm32-wasip1-threads
 WINDOWS := x86_64-pc-windows-gnu
 # A release of 1.85 has three numbers; Cargo.toml needs two.
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml).0
@@ -44,7 +45,7 @@ SUITE = "$(HARNESS)" suite --native "$(TARGET)/debug/suite$(EXE)" --wasip1 "$(TA
 	--wasip2 "$(TARGET)/wasm32-wasip2/debug/suite.wasm"
 
 .PHONY: test
-test: test-native guests harness test-wasi test-harness ## runs all tests, and the suite in four columns
+test: test-native test-threads guests harness test-wasi test-harness ## runs all tests, and the suite in four columns
 	@echo '== the suite, in four columns'
 	@$(SUITE)
 	@echo '== 60 kills: `make crash` has more'
@@ -98,6 +99,20 @@ test-wasi: wasi harness
 	@echo '== unit tests in wasmtime'
 	@CARGO_TARGET_WASM32_WASIP1_RUNNER='$(HARNESS) run' $(CARGO) test -p portable-mmap --lib --target wasm32-wasip1
 	@CARGO_TARGET_WASM32_WASIP2_RUNNER='$(HARNESS) run' $(CARGO) test -p portable-mmap --lib --target wasm32-wasip2
+
+# The harness's wasmtime runs no threads; Node's workers are threads.
+.PHONY: test-threads
+test-threads: rust
+	$(call ensure,test -d "$$(rustc --print target-libdir --target $(THREADS))",target add $(THREADS))
+	@echo '== threads that read one file, natively and in Node'
+	@mkdir -p "$(TARGET)/threads"
+	@$(CARGO) build -p native-tests --bin threaded
+	@"$(TARGET)/debug/threaded$(EXE)" "$(TARGET)/threads"
+	@$(CARGO) build -p native-tests --bin threaded --target $(THREADS)
+	@if node --eval 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then \
+		node --no-warnings wasm-tests/node-threads.mjs --dir "$(TARGET)/threads::/threads" \
+			"$(TARGET)/$(THREADS)/debug/threaded.wasm" /threads; \
+	else echo 'NOT RUN: threads on WASI, which needs Node 20'; fi
 
 .PHONY: test-harness
 test-harness: guests harness

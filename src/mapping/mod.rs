@@ -126,6 +126,9 @@ impl<B: Backend> Mapping<B> {
 
     /// The file that is mapped; none if there is none, if the mapping was made with
     /// [`track_file(false)`](MmapOptions::track_file), or is closed.
+    ///
+    /// On `wasm32-wasip1` a buffer loads long ranges more slowly after this call, because it no longer moves the file's
+    /// own position.
     #[must_use]
     pub fn file(&self) -> Option<&Arc<File>> {
         self.door.source().filter(|_| self.door.plan().track_file)?.file()

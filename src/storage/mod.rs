@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{Error, Result};
 
@@ -205,17 +205,37 @@ pub enum Kind {
 ///
 /// Holds the [`File`] itself and not its number: WASI has no `dup`, and a number that is kept alone may come to name
 /// another file.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct OsFile {
     file: Arc<File>,
     /// What it was opened for, if that need not be asked.
     mode: Option<Mode>,
+    /// Whether a caller was given a reference to `file`, which its counts do not show. A file layer that moves the cursor
+    /// holds the lock until the cursor is back.
+    lent: Mutex<bool>,
 }
 
 impl OsFile {
+    fn new(file: Arc<File>, mode: Option<Mode>) -> Self {
+        Self { file, mode, lent: Mutex::new(false) }
+    }
+
     /// A file that was just opened for reading, and for writing if `write` says so.
     pub(crate) fn opened(file: File, write: bool) -> Self {
-        Self { file: Arc::new(file), mode: Some(Mode { read: true, write, append: false }) }
+        Self::new(Arc::new(file), Some(Mode { read: true, write, append: false }))
+    }
+
+    /// Waits until no read uses the cursor, and keeps reads away from it.
+    fn lent(&self) -> MutexGuard<'_, bool> {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clone for OsFile {
+    fn clone(&self) -> Self {
+        // The clone can lend the file at once, so no read may use the cursor now. Later the count of the `Arc` is 2.
+        let _lent = self.lent();
+        Self::new(self.file.clone(), self.mode)
     }
 }
 
@@ -229,7 +249,7 @@ impl OsFile {
 
 impl From<Arc<File>> for OsFile {
     fn from(file: Arc<File>) -> Self {
-        Self { file, mode: None }
+        Self::new(file, None)
     }
 }
 
@@ -245,7 +265,7 @@ impl Storage for OsFile {
     }
 
     fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
-        os::read_at_uninit(&self.file, buf, offset)
+        os::read_at_uninit(&self.file, &self.lent, buf, offset)
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
@@ -289,6 +309,7 @@ impl Storage for OsFile {
     }
 
     fn file(&self) -> Option<&Arc<File>> {
+        *self.lent() = true;
         Some(&self.file)
     }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
+use std::sync::Mutex;
 
 use rustix::fs::{OFlags, fcntl_getfl};
 
@@ -12,7 +13,12 @@ pub(super) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<us
     Ok(rustix::io::pread(file, buf, offset)?)
 }
 
-pub(super) fn read_at_uninit<'b>(file: &File, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
+pub(super) fn read_at_uninit<'b>(
+    file: &File,
+    _: &Mutex<bool>,
+    buf: &'b mut [MaybeUninit<u8>],
+    offset: u64,
+) -> io::Result<&'b mut [u8]> {
     let (read, _) = rustix::io::pread(file, buf, offset)?;
     Ok(read)
 }

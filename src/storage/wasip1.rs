@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Mode;
 
@@ -28,17 +28,26 @@ pub(super) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<us
 /// once more, and wasmtime gives 64 KiB of it at the most.
 const CURSOR_PAYS: usize = 256 << 10;
 
-/// Reads at an offset; through the file's cursor, which is put back, where that is faster and nobody else can see it: the
-/// mapping holds the only `Arc`, loads under its lock, and there are no threads.
+/// Locks the file's cursor, if nobody else can use it until the guard is dropped: other threads neither, for no `cfg` of
+/// stable Rust tells wasip1 with threads from wasip1 without.
+fn own_cursor<'l>(file: &Arc<File>, lent: &'l Mutex<bool>) -> Option<MutexGuard<'l, bool>> {
+    // While another thread reads through the cursor or lends the file, the lock is taken.
+    let lent = lent.try_lock().ok().filter(|lent| !**lent)?;
+    // A `Weak` that becomes an `Arc` between the first two looks is seen by the third.
+    let is_only_arc = || Arc::strong_count(file) == 1;
+    (is_only_arc() && Arc::weak_count(file) == 0 && is_only_arc()).then_some(lent)
+}
+
+/// Reads at an offset; through the file's cursor, which is put back, where that is faster and nobody else can use it.
 pub(super) fn read_at_uninit<'b>(
     file: &Arc<File>,
+    lent: &Mutex<bool>,
     buf: &'b mut [MaybeUninit<u8>],
     offset: u64,
 ) -> io::Result<&'b mut [u8]> {
-    let alone = Arc::strong_count(file) == 1 && Arc::weak_count(file) == 0;
-    let by_cursor = alone && buf.len() >= CURSOR_PAYS;
+    let cursor = if buf.len() >= CURSOR_PAYS { own_cursor(file, lent) } else { None };
     let iovec = [wasi::Iovec { buf: buf.as_mut_ptr().cast(), buf_len: buf.len() }];
-    let n = if by_cursor { read_by_cursor(fd(file), iovec, offset)? } else { pread(fd(file), iovec, offset)? };
+    let n = if cursor.is_some() { read_by_cursor(fd(file), iovec, offset)? } else { pread(fd(file), iovec, offset)? };
     let read = &mut buf[..n];
     // SAFETY: the host wrote these `n` bytes, and `MaybeUninit<u8>` has the layout of `u8`.
     Ok(unsafe { &mut *(std::ptr::from_mut(read) as *mut [u8]) })
@@ -83,4 +92,64 @@ pub(super) fn mode(file: &File) -> io::Result<Mode> {
         write: stat.fs_rights_base & wasi::RIGHTS_FD_WRITE != 0,
         append: stat.fs_flags & wasi::FDFLAGS_APPEND != 0,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{OsFile, Storage as _};
+    use super::*;
+
+    /// The manifest of the package: the runner of tests gives a guest the directory of its package.
+    fn manifest() -> Arc<File> {
+        Arc::new(File::open("Cargo.toml").unwrap())
+    }
+
+    fn owns_cursor(file: &OsFile) -> bool {
+        own_cursor(&file.file, &file.lent).is_some()
+    }
+
+    #[test]
+    fn a_file_that_was_given_away_has_a_cursor_of_its_own() {
+        let file = OsFile::from(manifest());
+        assert!(owns_cursor(&file));
+        assert!(owns_cursor(&file));
+    }
+
+    #[test]
+    fn a_file_that_the_caller_holds_too_has_none() {
+        let caller = manifest();
+        let file = OsFile::from(caller.clone());
+        assert!(!owns_cursor(&file));
+        let weak = Arc::downgrade(&caller);
+        drop(caller);
+        assert!(!owns_cursor(&file));
+        drop(weak);
+        assert!(owns_cursor(&file));
+    }
+
+    #[test]
+    fn a_file_that_was_asked_for_has_none() {
+        let file = OsFile::from(manifest());
+        assert_eq!(file.file().map(Arc::strong_count), Some(1));
+        assert!(!owns_cursor(&file));
+    }
+
+    #[test]
+    fn clones_have_none() {
+        let file = OsFile::from(manifest());
+        let clone = file.clone();
+        assert!(!owns_cursor(&file) && !owns_cursor(&clone));
+        clone.file().unwrap();
+        drop(clone);
+        assert!(owns_cursor(&file));
+    }
+
+    #[test]
+    fn one_reader_at_a_time_has_it() {
+        let file = OsFile::from(manifest());
+        let cursor = own_cursor(&file.file, &file.lent);
+        assert!(cursor.is_some() && !owns_cursor(&file));
+        drop(cursor);
+        assert!(owns_cursor(&file));
+    }
 }

@@ -44,7 +44,12 @@ pub(super) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<us
     }
 }
 
-pub(super) fn read_at_uninit<'b>(file: &File, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
+pub(super) fn read_at_uninit<'b>(
+    file: &File,
+    _: &Mutex<bool>,
+    buf: &'b mut [MaybeUninit<u8>],
+    offset: u64,
+) -> io::Result<&'b mut [u8]> {
     buf.fill(MaybeUninit::new(0));
     // SAFETY: every byte was just initialised, and `MaybeUninit<u8>` has the layout of `u8`.
     let buf = unsafe { &mut *(std::ptr::from_mut(buf) as *mut [u8]) };
