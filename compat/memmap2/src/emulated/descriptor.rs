@@ -73,6 +73,8 @@ impl Descriptor {
         }
         // SAFETY: whoever gives a number to map vouches that it is open, and the file made of it is never closed.
         let file = ManuallyDrop::new(OsFile::from(unsafe { File::from_raw_fd(fd) }));
+        // The caller can use the cursor at any time. After this call the file never moves it.
+        let _ = file.file();
         let identity = identity(fd, &file)?;
         let (trusted, reach) = (AtomicBool::new(true), AtomicU64::new(0));
         Ok(Self(Arc::new(Borrowed { file, fd, identity, trusted, reach })))
