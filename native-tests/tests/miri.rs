@@ -1,21 +1,43 @@
-//! Runs every case that is not large over the emulation, on a storage that asks the system for nothing but what Miri
-//! interprets: so the interpreter sees every access to the buffer's memory.
+//! Runs every case that is not large over the emulation and, under Miri, over OS mappings, for which memory of the allocator
+//! stands there: so the interpreter sees every access to the memory of either.
 
 // On Windows, trying what a file may be used for moves its cursor.
 #![cfg_attr(not(unix), allow(dead_code, unused_imports, reason = "there is nothing to run"))]
 
 mod common;
 
-use std::fs::File;
-use std::io;
-use std::mem::MaybeUninit;
-use std::sync::Arc;
-
 use common::play;
 use libtest_mimic::{Arguments, Trial};
-use native_tests::cases;
-use native_tests::counted::Source;
-use portable_mmap::{Buffered, Kind, Mode, OsFile, Storage};
+use native_tests::{FileBackend, cases};
+use portable_mmap::Buffered;
+
+/// What memory in place of an OS mapping cannot show, by the start of a case's name.
+#[cfg(all(unix, miri))]
+const LEFT_OUT_OF_MAPPED: &[(&str, &str)] = &[
+    ("guard/a_c", "a guard's faults are signals"),
+    ("guard/a_fallible", "a guard's faults are signals"),
+    ("guard/a_re", "a guard's faults are signals"),
+    ("guard/a_search", "a guard's faults are signals"),
+    ("guard/a_window", "a guard's faults are signals"),
+    ("guard/after", "a guard's faults are signals"),
+    ("guard/changes", "a guard's faults are signals"),
+    ("guard/closing", "a guard's faults are signals"),
+    ("guard/the_", "a guard's faults are signals"),
+    ("close/a_close_that_failed", "two views of one file"),
+    ("close/a_failed_close", "two views of one file"),
+    ("close/many_mappings", "two views of one file"),
+    ("flush/cut_off_changes", "two views of one file"),
+    ("ownership/a_closed_mapping", "the memory keeps the file that it is written to"),
+    ("refresh/a_", "two views of one file"),
+    ("refresh/own_changes", "two views of one file"),
+    ("refresh/what_another", "two views of one file"),
+    ("resize/a_file_that_another_cut", "two views of one file"),
+    ("resize/a_resized_mapping", "two views of one file"),
+    ("windows/an_untouched", "two views of one file"),
+    ("windows/changes_of_two", "two views of one file"),
+    ("windows/mappings_of_two", "two views of one file"),
+    ("windows/two_mappings", "two views of one file"),
+];
 
 #[cfg(not(unix))]
 fn main() {}
@@ -37,86 +59,32 @@ const LEFT_OUT: &[(&str, &str)] = &[
 #[cfg(unix)]
 fn main() {
     let arguments = Arguments::from_args();
-    let cases: Vec<_> = cases::all::<Buffered<Probed>>().into_iter().filter(|case| !case.large).collect();
-    for (start, reason) in LEFT_OUT {
+    let mut trials = trials::<Buffered>("Buffered", LEFT_OUT);
+    trials.extend(trials_of_mapped());
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// Natively `tests/native.rs` runs them over what the operating system maps.
+#[cfg(all(unix, not(miri)))]
+fn trials_of_mapped() -> Vec<Trial> {
+    Vec::new()
+}
+
+#[cfg(all(unix, miri))]
+fn trials_of_mapped() -> Vec<Trial> {
+    trials::<portable_mmap::Mapped>("Mapped", &[LEFT_OUT, LEFT_OUT_OF_MAPPED].concat())
+}
+
+#[cfg(unix)]
+fn trials<B: FileBackend + 'static>(backend: &str, left_out: &[(&str, &str)]) -> Vec<Trial> {
+    let cases: Vec<_> = cases::all::<B>().into_iter().filter(|case| !case.large).collect();
+    for (start, reason) in left_out {
         assert!(cases.iter().any(|case| case.name.starts_with(start)), "{start} leaves no case out");
         if cfg!(miri) {
-            println!("left out: {start}: {reason}");
+            println!("left out of {backend}: {start}: {reason}");
         }
     }
-    let is_left_out = |name: &str| cfg!(miri) && LEFT_OUT.iter().any(|(start, _)| name.starts_with(start));
+    let is_left_out = |name: &str| cfg!(miri) && left_out.iter().any(|(start, _)| name.starts_with(start));
     let cases = cases.into_iter().filter(|case| !is_left_out(case.name));
-    let trials = cases.map(|case| Trial::test(case.name, move || Ok(play(&case).map(drop)?)));
-    libtest_mimic::run(&arguments, trials.collect()).exit();
-}
-
-/// A file whose mode is found by trying: Miri cannot ask the system for it.
-struct Probed(OsFile);
-
-impl From<Arc<File>> for Probed {
-    fn from(file: Arc<File>) -> Self {
-        Self(file.into())
-    }
-}
-
-impl Source for Probed {}
-
-impl Storage for Probed {
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(buf, offset)
-    }
-
-    fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
-        self.0.read_at_uninit(buf, offset)
-    }
-
-    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        self.0.write_at(buf, offset)
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
-        self.0.allocate(from, to)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.0.sync()
-    }
-
-    /// Leaves the file as it is. A file that cannot be read is not mapped, whatever else it may be.
-    fn mode(&self) -> io::Result<Mode> {
-        let len = self.0.len()?;
-        let mut first = [0];
-        let read = self.0.read_at(&mut first, 0).is_ok();
-        let write = self.0.set_len(len.max(1)).is_ok();
-        let mut append = false;
-        if read && write {
-            let longer = self.0.len()?;
-            self.0.write_at(&first, 0)?;
-            append = self.0.len()? > longer;
-        }
-        if write {
-            self.0.set_len(len)?;
-        }
-        Ok(Mode { read, write, append })
-    }
-
-    fn kind(&self) -> io::Result<Kind> {
-        self.0.kind()
-    }
-
-    fn file(&self) -> Option<&Arc<File>> {
-        self.0.file()
-    }
-
-    fn into_file(self) -> Option<Arc<File>> {
-        self.0.into_file()
-    }
+    cases.map(|case| Trial::test(format!("{backend}: {}", case.name), move || Ok(play(&case).map(drop)?))).collect()
 }

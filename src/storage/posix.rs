@@ -5,8 +5,6 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
 
-use rustix::fs::{OFlags, fcntl_getfl};
-
 use super::Mode;
 
 pub(super) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -27,7 +25,9 @@ pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize
     Ok(rustix::io::pwrite(file, buf, offset)?)
 }
 
+#[cfg(not(miri))]
 pub(super) fn mode(file: &File) -> io::Result<Mode> {
+    use rustix::fs::{OFlags, fcntl_getfl};
     let flags = fcntl_getfl(file)?;
     // Compared as one field: on some systems reading is the absence of bits.
     let access = flags & OFlags::ACCMODE;
@@ -36,6 +36,26 @@ pub(super) fn mode(file: &File) -> io::Result<Mode> {
         write: access == OFlags::WRONLY || access == OFlags::RDWR,
         append: flags.contains(OFlags::APPEND),
     })
+}
+
+/// Miri cannot ask the system: the mode is found by trying, and the file is left as it is. A file that cannot be read is not
+/// mapped, whatever else it may be.
+#[cfg(miri)]
+pub(super) fn mode(file: &File) -> io::Result<Mode> {
+    let len = file.metadata()?.len();
+    let mut first = [0];
+    let read = read_at(file, &mut first, 0).is_ok();
+    let write = file.set_len(len.max(1)).is_ok();
+    let mut append = false;
+    if read && write {
+        let longer = file.metadata()?.len();
+        write_at(file, &first, 0)?;
+        append = file.metadata()?.len() > longer;
+    }
+    if write {
+        file.set_len(len)?;
+    }
+    Ok(Mode { read, write, append })
 }
 
 /// Reserves blocks first and sets the length then, so that a full disk leaves the length as it was. The second call finds

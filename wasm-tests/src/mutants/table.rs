@@ -49,7 +49,7 @@ impl Place {
 const WRITE_BACK: &str = "src/backend/buffered/write_back.rs";
 const LOAD: &str = "src/backend/buffered/load.rs";
 const BUFFERED: &str = "src/backend/buffered/mod.rs";
-const MAPPED: &str = "src/backend/mapped/mod.rs";
+const MAPPED: &str = "src/region/os/mod.rs";
 
 /// All of them.
 pub const MUTANTS: &[Mutant] = &[
@@ -183,7 +183,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "allocates nothing",
         contract: "a storage that cannot reserve room says so and stays as long as it is",
-        file: "src/backend/storage.rs",
+        file: "src/storage/mod.rs",
         old: "io::ErrorKind::Unsupported if allocate => Error::Unsupported {",
         new: "io::ErrorKind::Unsupported if allocate && storage.set_len(to).is_err() => Error::Unsupported {",
         place: Place::Buffered,
@@ -192,7 +192,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "ignores the file's mode",
         contract: "a file that is open for reading only is not mapped for writing",
-        file: "src/backend/storage/posix.rs",
+        file: "src/storage/posix.rs",
         old: "write: access == OFlags::WRONLY || access == OFlags::RDWR,",
         new: "write: true,",
         place: Place::Buffered,
@@ -201,7 +201,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "appends",
         contract: "a file that is open for appending is refused, for its writes would go elsewhere",
-        file: "src/backend/storage/wasip1.rs",
+        file: "src/storage/wasip1.rs",
         old: "append: stat.fs_flags & wasi::FDFLAGS_APPEND != 0,",
         new: "append: false,",
         place: Place::Wasip1,
@@ -210,7 +210,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "leaves the cursor",
         contract: "a mapping does not move the cursor of its file",
-        file: "src/backend/storage/wasip1.rs",
+        file: "src/storage/wasip1.rs",
         old: "seek(i64::try_from(cursor).unwrap_or(i64::MAX))?;",
         new: "let _ = cursor;",
         place: Place::Wasip1,
@@ -219,7 +219,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "ignores access",
         contract: "a mapping for reading refuses to be resized",
-        file: "src/mapping.rs",
+        file: "src/mapping/mod.rs",
         old: "if matches!(self.plan.access, Access::Read | Access::Copy) {",
         new: "if matches!(self.plan.access, Access::Copy) {",
         place: Place::Mapped,
