@@ -204,6 +204,13 @@ miri-stacked miri-tree: rust
 			$(NIGHTLY) miri test $(COMPAT)/miri -p memmap2 --test anonymous --test references && \
 		MIRIFLAGS="$$flags -Zmiri-many-seeds=0..16" $(NIGHTLY) miri test -p native-tests --test threads
 
+# In a directory of its own, since the flag would have everything built again. Only tests whose names contain `loom` are
+# models; the others make atomics and locks outside of one, which loom refuses. Optimised, for they are many orders.
+.PHONY: loom
+loom: rust ## runs the models of what threads and signal handlers share, in every order of their steps
+	@echo '== loom: every interleaving of the models'
+	@RUSTFLAGS='--cfg loom' $(CARGO) test -p portable-mmap --lib --release --target-dir "$(TARGET)/loom" -- loom
+
 # Over OS mappings and real files, where Miri cannot look: an access outside of what is mapped or allocated, and threads
 # that race. std is built anew, to be watched too. The sanitizers leave signals to the guard and to Rust. Tests run one
 # after the other: that an address was unmapped by one and mapped by the next escapes the thread sanitizer, which does not

@@ -5,14 +5,11 @@
 
 pub(crate) mod lost;
 
-#[cfg(all(unix, not(miri)))]
+// Neither Miri nor loom has signals; the registry is checked by both.
+#[cfg(all(unix, not(any(miri, all(loom, test)))))]
 mod handler;
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, any(test, not(miri))))]
 mod registry;
 
-#[cfg(all(unix, not(miri)))]
+#[cfg(all(unix, not(any(miri, all(loom, test)))))]
 pub(crate) use handler::Guard;
-
-// Tested wherever it can be interpreted.
-#[cfg(all(unix, miri, test))]
-mod registry;

@@ -7,9 +7,10 @@
 mod file;
 pub(crate) mod heap;
 
-// The regions that are a file. Miri interprets no mapping of a file, so it sees memory that is read and written instead.
+// The regions that are a file. Miri interprets no mapping of a file, so it sees memory that is read and written instead; and
+// so does loom, which has no signals.
 cfg_if::cfg_if! {
-    if #[cfg(all(miri, unix))] {
+    if #[cfg(all(unix, any(miri, all(loom, test))))] {
         mod interpreted;
         pub use interpreted::OsRegion;
     } else if #[cfg(any(unix, windows))] {

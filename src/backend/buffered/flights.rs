@@ -177,3 +177,112 @@ impl<T> Drop for Flight<'_, T> {
         self.flights.landed.notify_all();
     }
 }
+
+/// Every order of the steps of two threads: `make loom`.
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::sync::atomic::{AtomicUsize, Ordering};
+    use crate::sync::{Arc, UnsafeCell};
+
+    const PAGES: usize = 3;
+
+    struct Memory {
+        pages: Vec<UnsafeCell<u8>>,
+        loaded: PageSet,
+        flights: Flights<()>,
+        /// How many pages were read from the storage.
+        reads: AtomicUsize,
+        /// Whether the next read fails.
+        failing: AtomicUsize,
+    }
+
+    // SAFETY: loom sees every access to the cells, and that is what is checked.
+    unsafe impl Sync for Memory {}
+    // SAFETY: as for `Sync`.
+    unsafe impl Send for Memory {}
+
+    impl Memory {
+        fn new(failing: usize) -> Arc<Self> {
+            Arc::new(Self {
+                pages: (0..PAGES).map(|_| UnsafeCell::new(0)).collect(),
+                loaded: PageSet::with_room(PAGES).unwrap(),
+                flights: Flights::new(()),
+                reads: AtomicUsize::new(0),
+                failing: AtomicUsize::new(failing),
+            })
+        }
+
+        /// Loads as a buffer does. False if the read fails.
+        fn load(&self, wanted: &Range<usize>, ahead: usize) -> bool {
+            if self.loaded.contains_all(wanted) {
+                return true;
+            }
+            loop {
+                match self.flights.start(&self.loaded, None, wanted, |(), run| (run.end + ahead).min(PAGES)).unwrap() {
+                    Start::Loaded => return true,
+                    Start::Reentered => panic!("no read asks for pages"),
+                    Start::Flight(flight) => {
+                        if self.failing.swap(0, Ordering::Relaxed) > 0 {
+                            return false;
+                        }
+                        let pages = flight.pages.clone();
+                        for page in pages.clone() {
+                            // SAFETY: loom checks that nobody else accesses the cell meanwhile.
+                            self.pages[page].with_mut(|byte| unsafe { *byte += 1 });
+                        }
+                        self.reads.fetch_add(pages.len(), Ordering::Relaxed);
+                        flight.land(|_| self.loaded.insert(&pages));
+                    }
+                }
+            }
+        }
+
+        fn check(&self, wanted: &Range<usize>) {
+            for page in wanted.clone() {
+                // SAFETY: as above.
+                assert_eq!(self.pages[page].with(|byte| unsafe { *byte }), 1, "loaded, and loaded once");
+            }
+        }
+    }
+
+    fn load_twice(memory: &Arc<Memory>, ranges: [Range<usize>; 2], ahead: usize) {
+        let [first, second] = ranges;
+        let other = {
+            let memory = memory.clone();
+            thread::spawn(move || {
+                while !memory.load(&second, ahead) {}
+                memory.check(&second);
+            })
+        };
+        while !memory.load(&first, ahead) {}
+        memory.check(&first);
+        other.join().unwrap();
+    }
+
+    #[test]
+    fn loom_loads_that_overlap_read_each_page_once() {
+        loom::model(|| {
+            let memory = Memory::new(0);
+            load_twice(&memory, [0..2, 1..3], 0);
+            assert_eq!(memory.reads.load(Ordering::Relaxed), 3);
+        });
+    }
+
+    #[test]
+    fn loom_loads_of_one_range_wait_for_each_other() {
+        loom::model(|| {
+            let memory = Memory::new(0);
+            load_twice(&memory, [0..1, 0..1], 1);
+            assert_eq!(memory.reads.load(Ordering::Relaxed), 2);
+        });
+    }
+
+    #[test]
+    fn loom_a_load_that_fails_lets_the_other_thread_load() {
+        loom::model(|| {
+            let memory = Memory::new(1);
+            load_twice(&memory, [0..1, 0..2], 0);
+        });
+    }
+}
