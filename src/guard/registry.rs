@@ -1,26 +1,27 @@
 //! The registry of guarded regions: finds the region that holds an address, also inside of a signal handler.
 //!
-//! A reader is a signal handler. It may interrupt any instruction, also of a writer on its own thread that holds the lock.
-//! So it never waits: it loads one pointer, the root, and searches what it leads to. That is a table of sorted chunks of
-//! sorted entries, in which nothing ever moves.
+//! A reader is a signal handler. It may interrupt any instruction, also of a writer on its own thread that holds the
+//! lock. So it never waits: it loads one pointer, the root, and searches what it leads to. That is a table of sorted
+//! chunks of sorted entries, in which nothing ever moves.
 //!
-//! Writers take a lock. An insert copies the chunk that the region belongs to and the table, and swaps the root. All other
-//! chunks are shared by the old table and the new one. A removal copies nothing, since it must not fail: it marks the entry
-//! in place, and the next copy of the chunk leaves it out.
+//! Writers take a lock. An insert copies the chunk that the region belongs to and the table, and swaps the root. All
+//! other chunks are shared by the old table and the new one. A removal copies nothing, since it must not fail: it marks
+//! the entry in place, and the next copy of the chunk leaves it out.
 //!
 //! # When memory is freed
 //!
-//! What a writer takes out is retired: readers may still look at it. Readers count themselves in `inside`. A writer that
-//! finds the count at zero frees all that was retired until then; otherwise a later writer does. Two fences make this
-//! right:
+//! What a writer takes out is retired: readers may still look at it. Readers count themselves in `inside`. A writer
+//! that finds the count at zero frees all that was retired until then; otherwise a later writer does. Two fences make
+//! this right:
 //!
 //! - A reader increments `inside`, passes a fence, and loads the root and the marks.
 //! - A writer stores the root or a mark, passes a fence, and loads `inside`.
 //!
-//! Sequentially consistent fences have one order. If the writer's fence comes first, the reader sees the new root or the
-//! mark, and does not reach what is retired. If the reader's fence comes first, the writer sees the increment. If it then
-//! loads zero, it sees the decrement too, which releases all that the reader did and which the load acquires: the reader is
-//! done. The count is changed by read-modify-write operations only, so this holds for each of many readers.
+//! Sequentially consistent fences have one order. If the writer's fence comes first, the reader sees the new root or
+//! the mark, and does not reach what is retired. If the reader's fence comes first, the writer sees the increment. If
+//! it then loads zero, it sees the decrement too, which releases all that the reader did and which the load acquires:
+//! the reader is done. The count is changed by read-modify-write operations only, so this holds for each of many
+//! readers.
 //!
 //! These are fences and not sequentially consistent loads and stores for two reasons. One fence serves the root and the
 //! marks. And loom, which checks the argument, takes such loads and stores for weaker ones than they are.
@@ -37,8 +38,8 @@ use crate::{Error, Result};
 #[cfg(test)]
 mod tests;
 
-/// How many entries a chunk has at most. An insert copies a chunk and one slot for each chunk. At 20,000 regions, either is
-/// a few kilobytes. Under Miri and loom chunks are small, so that tests with few regions have several.
+/// How many entries a chunk has at most. An insert copies a chunk and one slot for each chunk. At 20,000 regions,
+/// either is a few kilobytes. Under Miri and loom chunks are small, so that tests with few regions have several.
 const CHUNK: usize = if cfg!(any(miri, loom)) { 4 } else { 128 };
 
 /// How many entries each chunk has at most after a chunk was split, so that the next inserts split none.
@@ -124,7 +125,7 @@ impl<T: Send + Sync> Registry<T> {
     pub(crate) fn insert(&self, addresses: Range<usize>, value: Arc<T>) -> Result<()> {
         debug_assert!(!addresses.is_empty(), "a region holds an address");
         // Made before the lock is taken, and dropped after it is given back, whatever happens in between.
-        let held = boxed(Held { value, next: Cell::default(), lifetime: Lifetime::default() })?;
+        let held = boxed(Held { value, next: Cell::new(ptr::null_mut()), lifetime: Lifetime::default() })?;
         let mut held = List::of(held);
         let mut writer = self.lock();
         let old = self.root.load(Ordering::Relaxed);
@@ -271,7 +272,8 @@ impl<T> Table<T> {
 
         let chunks = if count <= CHUNK { 1 } else { count.div_ceil(SPLIT) };
         let owned = Cell::new(replaced.start..replaced.start);
-        let mut table = boxed(Self { slots: Vec::new(), owned, next: Cell::default(), lifetime: Lifetime::default() })?;
+        let mut table =
+            boxed(Self { slots: Vec::new(), owned, next: Cell::new(ptr::null_mut()), lifetime: Lifetime::default() })?;
         reserve(&mut table.slots, slots.len() - replaced.len() + chunks)?;
         table.push_shared(&slots[..replaced.start]);
         // Until the table is the root it owns its new chunks, which an error frees.
@@ -292,8 +294,8 @@ impl<T> Table<T> {
         Ok(table)
     }
 
-    /// Adds chunks of the table before. Room for them is reserved. This is most of the work of an insert, so it is one copy
-    /// of memory: `extend_from_slice` clones slot by slot.
+    /// Adds chunks of the table before. Room for them is reserved. This is most of the work of an insert, so it is one
+    /// copy of memory: `extend_from_slice` clones slot by slot.
     fn push_shared(&mut self, slots: &[Slot<T>]) {
         let room = &mut self.slots.spare_capacity_mut()[..slots.len()];
         // SAFETY: the room is as long and is no part of the other table. Slots may be copied.

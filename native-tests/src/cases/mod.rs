@@ -13,10 +13,12 @@ mod flush;
 mod guard;
 mod large;
 mod loading;
+mod lost;
 mod making;
 mod moving;
 mod notation;
 mod oracle;
+mod pages;
 mod panics;
 mod position;
 mod reading;
@@ -50,9 +52,11 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         advise::cases(),
         resize::cases(),
         refresh::cases(),
+        pages::cases(),
         close::cases(),
         closed::cases(),
         guard::cases(),
+        lost::cases(),
         shrunken::cases(),
         errors::cases(),
         loading::cases(),

@@ -149,7 +149,7 @@ fn random_edits_agree_with_a_map() {
         }
         assert_eq!(retired(&registry), (0, 0));
     }
-    assert!(most_chunks > 4, "{most_chunks} chunks are not many enough for a test");
+    assert!(most_chunks > 3, "{most_chunks} chunks are not many enough for a test");
     let dropped = drops.load(Ordering::Relaxed);
     drop(registry);
     assert_eq!(drops.load(Ordering::Relaxed), dropped + model.len());
@@ -239,7 +239,7 @@ fn chunks_of_removed_regions_do_not_pile_up() {
     for is_upwards in [true, false] {
         let registry = Registry::new();
         let start = |id: usize| if is_upwards { 16 * id } else { (1 << 20) - 16 * id };
-        for id in 0..60 * CHUNK {
+        for id in 0..if cfg!(miri) { 20 } else { 60 } * CHUNK {
             registry.add(start(id)..start(id) + 16, id, &drops);
             if let Some(old) = id.checked_sub(2 * CHUNK) {
                 registry.remove(start(old));
@@ -300,6 +300,7 @@ fn nothing_is_freed_while_a_reader_is_inside() {
 }
 
 #[test]
+#[cfg_attr(target_family = "wasm", ignore = "a panic ends the program")]
 fn a_reader_that_panics_is_not_counted_any_more() {
     let drops = AtomicUsize::new(0);
     let registry = Registry::new();

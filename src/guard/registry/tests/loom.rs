@@ -1,7 +1,6 @@
 //! Models: each runs in every order that its threads' steps can have. A handler is a thread that only looks.
 //!
-//! With more than two threads the orders are too many. Then a thread is interrupted a few times in one order, and waits
-//! as often as it has to.
+//! With more than two threads there are too many orders. Such a model runs in those with few interruptions.
 
 use ::loom::model::Builder;
 use ::loom::thread;
@@ -44,7 +43,7 @@ fn check(starts: &'static [usize], model: impl Fn(&Arc<Registry<Value>>) + Send 
     check_within(None, starts, model);
 }
 
-/// The same, in the orders in which threads are interrupted so many times.
+/// The same, in the orders in which threads are interrupted so many times at most.
 fn check_within(
     interruptions: Option<usize>,
     starts: &'static [usize],

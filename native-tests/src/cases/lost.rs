@@ -1,0 +1,287 @@
+//! What a guard has lost, page by page: which pages, until when, and what becomes of what is stored in them.
+//!
+//! A file is truncated to whole units, so that page sizes do not show.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, Read, SeekFrom};
+
+use portable_mmap::{Access, FaultKind, Mapping, MmapOptions};
+
+use crate::others::{UNIT, pattern};
+use crate::random::Random;
+use crate::{FileBackend, Scene, cases};
+
+cases!("lost":
+    a_byte_that_is_asked_for_and_not_used_is_touched,
+    a_store_to_a_lost_page_reaches_no_file,
+    what_was_stored_in_a_lost_page_is_gone_after_a_refresh,
+    a_change_from_before_the_loss_is_missed_by_flush_and_close,
+    a_page_that_is_still_gone_after_a_refresh_is_a_fault_again,
+    a_page_that_was_lost_and_not_touched_shows_the_file_again,
+    faults_are_taken_back_page_by_page,
+    a_call_that_fails_moves_and_changes_nothing,
+    each_of_many_mappings_knows_its_own_faults,
+    a_second_truncation_leaves_what_was_stored_in_lost_pages
+);
+
+/// A file whose units hold 1, 2, 3, …
+fn content(units: usize) -> Vec<u8> {
+    (1..).take(units).flat_map(|value| vec![value; UNIT]).collect()
+}
+
+/// A guarded mapping of so many units, whose file is then truncated to fewer.
+fn truncated<B: FileBackend>(scene: &Scene<B>, access: Access, units: usize, left: usize) -> Mapping<B> {
+    let file = scene.file("f", &content(units));
+    let map = scene.map(MmapOptions::new().guard(true).access(access), &file).expect("a file can be mapped");
+    scene.set_file_len("f", left * UNIT);
+    map
+}
+
+/// Gives the file its units and their bytes back.
+fn restore<B: FileBackend>(scene: &Scene<B>, units: usize) {
+    scene.overwrite("f", 0, &content(units));
+}
+
+/// The unit of the fault.
+fn faulty_unit<B: FileBackend>(map: &Mapping<B>) -> Option<usize> {
+    map.fault().map(|fault| usize::try_from(fault.offset).expect("a small file") / UNIT)
+}
+
+fn a_byte_that_is_asked_for_and_not_used_is_touched<B: FileBackend>(scene: &mut Scene<B>) {
+    let calls =
+        ["as_slice", "range", "range_mut", "as_mut_slice", "get", "last", "read_bytes", "fill_buf", "read", "find"];
+    for call in calls {
+        let mut map = truncated(scene, Access::Write, 2, 1);
+        map.seek(SeekFrom::Start(UNIT as u64)).unwrap();
+        let is_error = match call {
+            "as_slice" => map.as_slice().is_err(),
+            "range" => map.range(UNIT - 1..=UNIT).is_err(),
+            "range_mut" => map.range_mut(UNIT - 1..=UNIT).is_err(),
+            "as_mut_slice" => map.as_mut_slice().is_err(),
+            "get" => map.get(2 * UNIT - 1).is_err(),
+            "last" => map.last().is_err(),
+            "read_bytes" => map.read_bytes(1).is_err(),
+            "fill_buf" => map.fill_buf().is_err(),
+            "read" => map.read(&mut [0]).is_err(),
+            _ => map.find([1]).is_err(),
+        };
+        scene.eq(call, is_error, true);
+        scene.eq("fault", map.fault().map(|fault| fault.kind), Some(FaultKind::Shortened));
+        scene.eq("position", map.tell(), UNIT as u64);
+    }
+    let map = truncated(scene, Access::Read, 2, 1);
+    scene.eq("an empty range is touched nowhere", map.range(UNIT..UNIT).unwrap().len(), 0);
+    scene.eq("nor is what the needle cannot lie in", map.find_in(vec![1; 2 * UNIT + 1], ..).unwrap(), None);
+    scene.eq("fault", map.fault(), None);
+}
+
+fn a_store_to_a_lost_page_reaches_no_file<B: FileBackend>(scene: &mut Scene<B>) {
+    for (name, grows) in [("closed as it is", false), ("closed once the file has grown", true)] {
+        let mut map = truncated(scene, Access::Write, 3, 1);
+        map[UNIT + 5] = 0xee;
+        map[9] = 0xdd;
+        scene.eq(name, [map[UNIT + 5], map[2 * UNIT], map[9]], [0xee, 0, 0xdd]);
+        scene.eq("fault", faulty_unit(&map), Some(1));
+        if grows {
+            restore(scene, 3);
+            map[9] = 0xdd;
+        }
+        // Nothing that was changed in the file is missing from it.
+        map.close().unwrap();
+        let mut want = content(if grows { 3 } else { 1 });
+        want[9] = 0xdd;
+        scene.file_is("f", want);
+    }
+    let mut map = truncated(scene, Access::Write, 2, 1);
+    map[UNIT] = 0xee;
+    restore(scene, 2);
+    drop(map);
+    scene.file_is("f", content(2));
+}
+
+fn what_was_stored_in_a_lost_page_is_gone_after_a_refresh<B: FileBackend>(scene: &mut Scene<B>) {
+    for access in [Access::Write, Access::Copy] {
+        let mut map = truncated(scene, access, 2, 1);
+        map[UNIT + 5] = 0xee;
+        scene.eq("stored", map[UNIT + 5], 0xee);
+        restore(scene, 2);
+        map.refresh().unwrap();
+        scene.eq("fault", map.fault(), None);
+        scene.eq("refreshed", map.get_item(UNIT.cast_signed() + 5).unwrap(), 2);
+        map.close().unwrap();
+        scene.file_is("f", content(2));
+    }
+}
+
+fn a_change_from_before_the_loss_is_missed_by_flush_and_close<B: FileBackend>(scene: &mut Scene<B>) {
+    let file = scene.file("f", &content(3));
+    let mut map = scene.map(MmapOptions::new().guard(true), &file).unwrap();
+    map[UNIT + 5] = 0xee;
+    scene.set_file_len("f", UNIT);
+    scene.eq("gone", map[2 * UNIT], 0);
+    scene.eq("fault", faulty_unit(&map), Some(2));
+    map.refresh().unwrap();
+    let flushed = map.flush();
+    scene.variant("flush", flushed, "Truncated");
+    let closed = map.close();
+    scene.variant("close", closed, "Truncated");
+    scene.eq("closed", map.is_closed(), false);
+    scene.file_is("f", content(1));
+}
+
+fn a_page_that_is_still_gone_after_a_refresh_is_a_fault_again<B: FileBackend>(scene: &mut Scene<B>) {
+    for access in [Access::Read, Access::Write, Access::Copy] {
+        let mut map = truncated(scene, access, 3, 1);
+        scene.bytes("gone", [map[UNIT], map[2 * UNIT]], [0; 2]);
+        if access != Access::Read {
+            map[UNIT] = 0xee;
+        }
+        for _ in 0..2 {
+            map.refresh().unwrap();
+            scene.eq("fault", map.fault(), None);
+            scene.eq("what is left", map.get_item(UNIT.cast_signed() - 1).unwrap(), 1);
+            let item = map.get_item(2 * UNIT.cast_signed());
+            scene.variant("what is gone", item, "Truncated");
+            scene.eq("fault", faulty_unit(&map), Some(2));
+            scene.eq("zeros, and nothing that was stored", map[UNIT], 0);
+        }
+    }
+}
+
+fn a_page_that_was_lost_and_not_touched_shows_the_file_again<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = truncated(scene, Access::Write, 4, 1);
+    scene.eq("gone", map[2 * UNIT], 0);
+    restore(scene, 4);
+    // Lost with the page that was touched: the whole tail.
+    scene.bytes("lost", [map[UNIT], map[3 * UNIT]], [0; 2]);
+    map.refresh_range(2 * UNIT, 1).unwrap();
+    scene.eq("fault", map.fault(), None);
+    scene.bytes("all is as the file is", map.as_slice().unwrap(), content(4));
+}
+
+/// What a mapping of so many units has lost, by the rule: a touch past the end of the file loses all that lies past it; a
+/// refresh takes the faults of its range back, and lets go of everything that is lost and was not touched.
+struct Model {
+    units: usize,
+    /// The units that the file has.
+    left: usize,
+    lost: BTreeSet<usize>,
+    /// In the order in which they were touched.
+    noted: Vec<usize>,
+}
+
+impl Model {
+    fn touch(&mut self, unit: usize) -> u8 {
+        if !self.lost.contains(&unit) && unit < self.left {
+            return u8::try_from(unit + 1).expect("few units");
+        }
+        if self.lost.insert(unit) {
+            self.lost.extend(self.left..self.units);
+            self.noted.push(unit);
+        }
+        0
+    }
+
+    fn refresh(&mut self, units: &std::ops::Range<usize>) {
+        let first = self.noted.first().copied();
+        self.noted.retain(|unit| !units.contains(unit));
+        if self.noted.first().copied() != first {
+            // The first was taken back: the lowest that is left takes its place.
+            self.noted.sort_unstable();
+        }
+        self.lost = self.noted.iter().copied().collect();
+    }
+}
+
+fn faults_are_taken_back_page_by_page<B: FileBackend>(scene: &mut Scene<B>) {
+    const UNITS: usize = 6;
+    for seed in 0..if cfg!(miri) { 2 } else { 30 } {
+        let mut random = Random::new(seed);
+        let mut map = truncated(scene, Access::Write, UNITS, UNITS);
+        let mut model = Model { units: UNITS, left: UNITS, lost: BTreeSet::new(), noted: Vec::new() };
+        for _ in 0..12 {
+            let start = random.below(UNITS);
+            let units = start..start + 1 + random.below(UNITS - start);
+            match random.below(5) {
+                0 => {
+                    // What a buffer has loaded it keeps, so it forgets that first.
+                    restore(scene, UNITS);
+                    map.refresh().unwrap();
+                    model = Model { left: random.below(UNITS), lost: BTreeSet::new(), noted: Vec::new(), ..model };
+                    scene.set_file_len("f", model.left * UNIT);
+                    scene.note("truncated to", model.left);
+                }
+                1 => {
+                    restore(scene, UNITS);
+                    model.left = UNITS;
+                    scene.note("restored", UNITS);
+                }
+                2 | 3 => scene.eq(&format!("unit {start}"), map[start * UNIT + 7], model.touch(start)),
+                _ => {
+                    map.refresh_range(units.start * UNIT, units.len() * UNIT).unwrap();
+                    model.refresh(&units);
+                    scene.note("refreshed", &units);
+                }
+            }
+            scene.eq("fault", faulty_unit(&map), model.noted.first().copied());
+            let item = map.get_item(7).map_err(|error| error.name());
+            // A call looks for a fault before it touches anything, and once more afterwards.
+            let value = if model.noted.is_empty() { model.touch(0) } else { 0 };
+            scene.eq("get_item", item, if model.noted.is_empty() { Ok(value) } else { Err("Truncated") });
+        }
+    }
+}
+
+fn a_call_that_fails_moves_and_changes_nothing<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = truncated(scene, Access::Write, 3, 1);
+    map.seek(SeekFrom::Start(3)).unwrap();
+    let write = map.write_bytes(&vec![0xee; 2 * UNIT]);
+    scene.variant("write_bytes", write, "Truncated");
+    let slice = map.set_slice(.., &vec![0xee; 3 * UNIT]);
+    scene.variant("set_slice", slice, "Truncated");
+    let moved = map.move_within(0, UNIT - 1, UNIT + 1);
+    scene.variant("move_within", moved, "Truncated");
+    let resized = map.resize(UNIT);
+    scene.variant("resize", resized, "Truncated");
+    scene.eq("position and length", (map.tell(), map.len()), (3, 3 * UNIT));
+    map.refresh().unwrap();
+    scene.bytes("what is left", &map[..UNIT], content(1));
+    // What is left can be mapped alone.
+    map.resize(UNIT).unwrap();
+    scene.bytes("all", map.as_slice().unwrap(), content(1));
+    map.close().unwrap();
+    scene.file_is("f", content(1));
+}
+
+fn each_of_many_mappings_knows_its_own_faults<B: FileBackend>(scene: &mut Scene<B>) {
+    let file = scene.file("f", &pattern(2 * UNIT));
+    let options = MmapOptions::new().guard(true).access(Access::Read).clone();
+    let mut maps: Vec<Mapping<B>> = (0..24).map(|_| scene.map(&options, &file).unwrap()).collect();
+    // Their places are taken again by others.
+    for index in (0..24).rev().step_by(3) {
+        maps.remove(index);
+        maps.push(scene.map(&options, &file).unwrap());
+    }
+    scene.set_file_len("f", UNIT);
+    for map in maps.iter().step_by(5) {
+        scene.eq("gone", map[UNIT], 0);
+    }
+    for (index, map) in maps.iter().enumerate() {
+        scene.eq("fault", faulty_unit(map), (index % 5 == 0).then_some(1));
+    }
+}
+
+fn a_second_truncation_leaves_what_was_stored_in_lost_pages<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = truncated(scene, Access::Write, 4, 3);
+    map[3 * UNIT] = 0xee;
+    scene.set_file_len("f", UNIT);
+    scene.bytes("gone", [map[UNIT], map[2 * UNIT]], [0; 2]);
+    scene.eq("stored", map[3 * UNIT], 0xee);
+    scene.eq("fault", faulty_unit(&map), Some(3));
+    map.refresh_range(3 * UNIT, UNIT).unwrap();
+    scene.eq("the other fault is left", faulty_unit(&map), Some(1));
+    map.refresh().unwrap();
+    scene.eq("fault", map.fault(), None);
+    map.close().unwrap();
+    scene.file_is("f", content(1));
+}
