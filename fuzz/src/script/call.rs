@@ -4,6 +4,8 @@ use std::io::SeekFrom;
 
 use portable_mmap::{Advice, Backend, Error, Mapping, Slice};
 
+use super::file::PAGE;
+
 /// What a call gives: its value, or the name of its error.
 pub(super) type Outcome = Result<Value, &'static str>;
 
@@ -32,7 +34,7 @@ pub(super) struct Change {
 }
 
 /// A call, with its arguments.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Call {
     Read(usize),
     ReadLine,
@@ -112,6 +114,19 @@ impl From<Notation> for Slice {
     }
 }
 
+/// A copy of bytes that start at this index. It is made page by page, and each is touched first: so the order in which a
+/// guard sees them does not depend on how the machine copies.
+fn copied(mut bytes: &[u8], index: usize) -> Vec<u8> {
+    let mut copy = Vec::with_capacity(bytes.len());
+    while !bytes.is_empty() {
+        let (part, rest) = bytes.split_at(bytes.len().min(PAGE - (index + copy.len()) % PAGE));
+        copy.push(std::hint::black_box(part[0]));
+        copy.extend_from_slice(&part[1..]);
+        bytes = rest;
+    }
+    copy
+}
+
 /// The outcome of a result.
 pub(super) fn outcome<T>(result: Result<T, Error>, value: impl FnOnce(T) -> Value) -> Outcome {
     result.map(value).map_err(|error| error.name())
@@ -139,10 +154,11 @@ impl Call {
                 change.apply(bytes);
                 Value::Bytes(bytes.to_vec())
             }),
-            &Self::Index { start, len, change: None } => Ok(bytes(&map[start..start + len])),
-            &Self::Index { start, len, change: Some(change) } => {
-                change.apply(&mut map[start..start + len]);
-                Ok(bytes(&map[start..start + len]))
+            &Self::Index { start, len, change } => {
+                if let Some(change) = change {
+                    change.apply(&mut map[start..start + len]);
+                }
+                Ok(Value::Bytes(copied(&map[start..start + len], start)))
             }
             Self::Find { needle, within: None, is_first: true } => outcome(map.find(needle), Value::Place),
             Self::Find { needle, within: None, is_first: false } => outcome(map.rfind(needle), Value::Place),
@@ -164,8 +180,7 @@ impl Call {
                     None => map.refresh(),
                     Some((start, len)) => map.refresh_range(start, len),
                 };
-                // What it gives is whether a fault is left.
-                outcome(done, |()| Value::Number(u64::from(map.fault().is_some())))
+                outcome(done, nothing)
             }
             Self::Resize(len) => outcome(map.resize(*len), nothing),
             Self::Size => outcome(map.size(), Value::Number),

@@ -137,6 +137,17 @@ pub(super) struct Wish {
     pub(super) access: Access,
     pub(super) guard: bool,
     pub(super) extend: bool,
+    /// The hint that all pages are loaded at once.
+    pub(super) populate: bool,
+}
+
+/// The mapping that a call is for.
+pub(super) struct Context<'a> {
+    pub(super) offset: usize,
+    pub(super) len: usize,
+    pub(super) is_text: bool,
+    /// The byte at an index.
+    pub(super) content: &'a dyn Fn(usize) -> u8,
 }
 
 impl Step {
@@ -161,7 +172,13 @@ impl Step {
             access: access[usize::from(self.at.0) % access.len()],
             guard: self.more & 1 != 0,
             extend: self.more & 6 == 6,
+            populate: self.more & 0x70 == 0x70 && access[usize::from(self.at.0) % access.len()] == Access::Default,
         }
+    }
+
+    /// Whether a file that is truncated grows to its old length at once.
+    pub(super) fn grows_again(self) -> bool {
+        self.byte % 4 == 3
     }
 
     /// A length that the file gets.
@@ -192,8 +209,10 @@ impl Step {
         }
     }
 
-    fn range(self, len: usize) -> Option<(usize, usize)> {
-        (self.more & 1 != 0).then(|| (self.at.within(len), self.len.within(len)))
+    /// One page of a mapping of `len` bytes.
+    fn one_page(self, len: usize) -> (usize, usize) {
+        let start = usize::from(self.byte) % len.div_ceil(PAGE) * PAGE;
+        (start, PAGE.min(len - start))
     }
 
     /// A page that is one, but now and then.
@@ -201,14 +220,9 @@ impl Step {
         usize::from(self.byte % 8) * PAGE + usize::from(self.byte == 255)
     }
 
-    /// The call, on a mapping of `len` bytes at this offset, whose bytes `content` tells.
-    pub(super) fn call(
-        self,
-        kind: Kind,
-        (offset, len): (usize, usize),
-        is_text: bool,
-        content: &dyn Fn(usize) -> u8,
-    ) -> Call {
+    /// The call.
+    pub(super) fn call(self, kind: Kind, context: &Context<'_>) -> Call {
+        let &Context { offset, len, is_text, content } = context;
         let (at, count) = (self.at.within(len), self.len.within(len));
         let flag = self.more & 1 != 0;
         let index = if flag { -at.cast_signed() } else { at.cast_signed() };
@@ -246,12 +260,18 @@ impl Step {
                 }
             }
             Kind::Move => Call::Move { dest: at, src: usize::from(self.byte) * 67 % (len + 9), count },
-            Kind::Flush => Call::Flush { is_sync: self.more & 2 != 0, range: flag.then(|| (self.page(), count)) },
+            Kind::Flush => {
+                let range = if self.more & 4 == 0 { (self.page(), count) } else { self.one_page(len) };
+                Call::Flush { is_sync: self.more & 2 != 0, range: flag.then_some(range) }
+            }
             Kind::Advise => {
                 let hints = [Advice::Normal, Advice::Random, Advice::Sequential, Advice::WillNeed, Advice::DontNeed];
                 Call::Advise(hints[usize::from(self.more) % hints.len()], self.page(), count)
             }
-            Kind::Refresh => Call::Refresh(self.range(len)),
+            Kind::Refresh => {
+                let range = if self.more & 4 == 0 { (at, count) } else { self.one_page(len) };
+                Call::Refresh(flag.then_some(range))
+            }
             Kind::Resize => Call::Resize(self.len.of_file(offset)),
             Kind::Size => Call::Size,
             Kind::Close => Call::Close,

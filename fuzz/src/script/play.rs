@@ -1,26 +1,39 @@
 //! Playing a script: each step on the mappings and on the model, and then a look at everything that both show.
 
+use std::fs::OpenOptions;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use portable_mmap::{Access, Backend, FaultKind, Mapping, MmapOptions};
+use portable_mmap::{Access, Fault, FaultKind, Flags, Mapping, MmapOptions};
 
 use super::call::{Call, Outcome, Value, outcome};
 use super::file::{File, MAX_PAGES, PAGE};
-use super::input::{Deed, Input, Kind, SLOTS, Step, Wish};
-use super::promise::{Promise, Window, pages};
+use super::input::{Context, Deed, Input, Kind, SLOTS, Step, Wish};
+use super::memory::Sight;
+use super::rows::{Backend, Row};
 use super::view::View;
+use super::window::Window;
 
 /// The one file of this process, in memory where the system has such a place, and without a name.
-fn shared_file() -> Arc<std::fs::File> {
-    static FILE: OnceLock<Arc<std::fs::File>> = OnceLock::new();
-    let make = || {
+struct SharedFile {
+    /// What mappings are made of.
+    mapped: Arc<std::fs::File>,
+    /// The same file, opened again: others write through it and truncate the file.
+    others: std::fs::File,
+}
+
+fn shared_file() -> &'static SharedFile {
+    static FILE: OnceLock<SharedFile> = OnceLock::new();
+    FILE.get_or_init(|| {
         let memory = Path::new("/dev/shm");
         let file = if memory.is_dir() { tempfile::tempfile_in(memory) } else { tempfile::tempfile() };
-        Arc::new(file.expect("a temporary file can be made"))
-    };
-    Arc::clone(FILE.get_or_init(make))
+        let mapped = file.expect("a temporary file can be made");
+        let path = format!("/proc/self/fd/{}", mapped.as_raw_fd());
+        let others = OpenOptions::new().read(true).write(true).open(path).expect("an open file can be opened again");
+        SharedFile { mapped: Arc::new(mapped), others }
+    })
 }
 
 /// What files start as: lines of few letters, or bytes without a pattern.
@@ -39,48 +52,100 @@ fn content(is_text: bool) -> &'static [u8] {
     if is_text { text } else { bytes }
 }
 
-/// The mappings of a backend beside the model.
-struct Player<B: Backend, P> {
-    file: Arc<std::fs::File>,
-    maps: [Option<Mapping<B>>; SLOTS],
+/// What a mapping shows of itself.
+struct Shown {
+    len: usize,
+    position: u64,
+    fault: Option<Fault>,
+    is_closed: bool,
+}
+
+/// A mapping, whatever its backend is.
+trait AnyMapping {
+    fn perform(&mut self, call: &Call) -> Outcome;
+    fn shown(&self) -> Shown;
+}
+
+impl<B: portable_mmap::Backend> AnyMapping for Mapping<B> {
+    fn perform(&mut self, call: &Call) -> Outcome {
+        call.perform(self)
+    }
+
+    fn shown(&self) -> Shown {
+        Shown { len: self.len(), position: self.tell(), fault: self.fault(), is_closed: self.is_closed() }
+    }
+}
+
+/// A mapping beside its model.
+struct Pair {
+    map: Box<dyn AnyMapping>,
+    view: View,
+}
+
+/// What was done, for people: a finding tells it from the start.
+#[derive(Debug)]
+#[expect(dead_code, reason = "it is printed")]
+enum Done {
+    Map(usize, Wish),
+    Drop(usize),
+    Write { at: usize, len: usize },
+    SetLen(usize),
+    Look(usize, Call),
+    Call(usize, Call),
+}
+
+/// Mappings of one file beside the model.
+struct Player {
+    backends: [Backend; SLOTS],
+    file: &'static SharedFile,
     model: File,
-    views: [Option<View<P>>; SLOTS],
+    pairs: [Option<Pair>; SLOTS],
     has_cuts: bool,
     is_text: bool,
+    done: Vec<Done>,
 }
 
 /// Plays a script, and panics where mappings and model differ.
-pub(super) fn play<B, P>(input: &Input)
-where
-    B: Backend<Source: From<Arc<std::fs::File>>>,
-    P: Promise,
-{
-    assert!(Mapping::<B>::page_size() == PAGE, "scripts are for systems with pages of {PAGE} bytes");
+pub(super) fn play(backends: [Backend; SLOTS], input: &Input) {
+    assert!(portable_mmap::Mmap::page_size() == PAGE, "scripts are for systems with pages of {PAGE} bytes");
     let content = &content(input.is_text)[..input.len.of_file(0)];
     let file = shared_file();
-    file.set_len(0).and_then(|()| file.write_all_at(content, 0)).expect("the file can be written");
-    let mut player = Player::<B, P> {
+    file.others.set_len(0).and_then(|()| file.others.write_all_at(content, 0)).expect("the file can be written");
+    let mut player = Player {
+        backends,
         file,
-        maps: [const { None }; SLOTS],
         model: File::new(content),
-        views: [const { None }; SLOTS],
+        pairs: [const { None }; SLOTS],
         has_cuts: input.has_cuts,
         is_text: input.is_text,
+        done: Vec::new(),
     };
-    for (number, step) in input.steps.iter().enumerate() {
-        if let Err(finding) = player.step(*step) {
-            panic!("{}, step {number}, {step:?}: {finding}\n{}", P::NAME, player.state());
-        }
-    }
-    if let Err(finding) = player.end() {
-        panic!("{}, at the end: {finding}\n{}", P::NAME, player.state());
+    let played = input.steps.iter().try_for_each(|step| player.step(*step)).and_then(|()| player.end());
+    if let Err(Stop::Finding(finding)) = played {
+        panic!("{finding}\n{}", player.state(content.len()));
     }
 }
 
-/// What differs.
-type Checked<T = ()> = Result<T, String>;
+/// Why a script ends before its last step.
+enum Stop {
+    /// What differs.
+    Finding(String),
+    /// A page shows zeros, as it does if it is lost and as it does if it was loaded: what follows from that is not known.
+    Unknown,
+}
 
-impl<B: Backend<Source: From<Arc<std::fs::File>>>, P: Promise> Player<B, P> {
+type Checked<T = ()> = Result<T, Stop>;
+
+fn finding<T>(text: impl Into<String>) -> Checked<T> {
+    Err(Stop::Finding(text.into()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn failed(error: std::io::Error) -> Stop {
+    Stop::Finding(format!("the file cannot be used: {error}"))
+}
+
+impl Player {
     fn step(&mut self, step: Step) -> Checked {
         let slot = usize::from(step.slot) % SLOTS;
         match step.deed() {
@@ -90,45 +155,73 @@ impl<B: Backend<Source: From<Arc<std::fs::File>>>, P: Promise> Player<B, P> {
             Deed::Write => {
                 let (at, bytes) = step.write(self.is_text);
                 if !bytes.is_empty() {
-                    self.file.write_all_at(&bytes, at as u64).map_err(|e| e.to_string())?;
+                    self.done.push(Done::Write { at, len: bytes.len() });
+                    self.file.others.write_all_at(&bytes, at as u64).map_err(failed)?;
                     self.model.write(at, &bytes);
                 }
             }
             Deed::SetLen => {
-                let len = step.file_len();
-                if len >= self.model.size() || self.has_cuts {
-                    self.file.set_len(len as u64).map_err(|e| e.to_string())?;
-                    self.set_model_len(len);
+                let (len, old) = (step.file_len(), self.model.size());
+                if len >= old || self.has_cuts {
+                    self.set_len(len)?;
+                }
+                if len < old && self.has_cuts && step.grows_again() {
+                    self.set_len(old)?;
                 }
             }
         }
         self.check_file()
     }
 
-    /// What the model's mappings are, for people.
-    fn state(&self) -> String {
-        let view = |view: &View<P>| {
-            format!("{:?}, guard {}, position {}, vain {:?}", view.bytes.window(), view.guard, view.position, view.vain)
+    /// What was done to the file, which had so many bytes, and what the mappings are, for people.
+    fn state(&self, len: usize) -> String {
+        let done: Vec<_> = self.done.iter().map(|done| format!("{:.200}", format!("{done:?}"))).collect();
+        let pair = |(pair, backend): (&Option<Pair>, &Backend)| match pair {
+            None => format!("{backend:?}: none"),
+            Some(Pair { view, .. }) => format!(
+                "{backend:?}: {:?}, guard {}, position {}, fault {:?}",
+                view.bytes.window(),
+                view.bytes.has_guard(),
+                view.position,
+                view.bytes.fault()
+            ),
         };
-        let views: Vec<_> = self.views.iter().map(|slot| slot.as_ref().map_or("none".into(), view)).collect();
-        format!("file of {} bytes, mappings:\n{}", self.model.size(), views.join("\n"))
+        let pairs: Vec<_> = self.pairs.iter().zip(&self.backends).map(pair).collect();
+        let (done, pairs, size) = (done.join("\n"), pairs.join("\n"), self.model.size());
+        format!("the file had {len} bytes\n{done}\nthe file has {size} bytes, mappings:\n{pairs}")
     }
 
-    fn set_model_len(&mut self, len: usize) {
+    fn set_len(&mut self, len: usize) -> Checked {
+        self.done.push(Done::SetLen(len));
+        self.file.others.set_len(len as u64).map_err(failed)?;
         self.model.set_len(len);
-        self.views.iter_mut().flatten().for_each(|view| view.bytes.cut(&self.model));
+        self.note_len();
+        Ok(())
+    }
+
+    fn note_len(&mut self) {
+        self.pairs.iter_mut().flatten().for_each(|pair| pair.view.bytes.cut(&self.model));
     }
 
     fn map(&mut self, slot: usize, wish: Wish) -> Checked {
         self.drop(slot);
-        let Wish { offset, len, access, extend, .. } = wish;
-        // Without a guard a cut is the death of a process with OS mappings.
-        let guard = wish.guard || P::LAZY && self.has_cuts;
+        self.done.push(Done::Map(slot, wish));
+        let backend = self.backends[slot];
+        let Wish { offset, len, access, extend, populate, .. } = wish;
+        // Without a guard the truncation of the file ends a process with OS mappings.
+        let guard = wish.guard || self.has_cuts && !backend.differs(Row::UnguardedShrink);
         let mut options = MmapOptions::new();
         options.offset(offset as u64).len(len).access(access).guard(guard).extend(extend);
-        // SAFETY: who else writes to the file does so while no slice of the mapping is borrowed, and where the file is
-        // cut there is a guard.
-        let map = unsafe { options.map_with::<B>(Arc::clone(&self.file)) };
+        if populate {
+            options.flags(Flags::SHARED | Flags::POPULATE);
+        }
+        let file = Arc::clone(&self.file.mapped);
+        let made: portable_mmap::Result<Box<dyn AnyMapping>> = match backend {
+            // SAFETY: others write to the file while no slice of the mapping is borrowed, and where the file is truncated
+            // there is a guard.
+            Backend::Mapped => unsafe { options.map(file) }.map(|map| Box::new(map) as _),
+            Backend::Buffered => options.map_buffered(file).map(|map| Box::new(map) as _),
+        };
         let size = self.model.size();
         let want = if len == 0 && size == 0 {
             Err("EmptyFile")
@@ -139,165 +232,171 @@ impl<B: Backend<Source: From<Arc<std::fs::File>>>, P: Promise> Player<B, P> {
         } else {
             Ok(Value::Number(if len == 0 { size - offset } else { len } as u64))
         };
-        let mut made = None;
-        let got = outcome(map, |map| Value::Number(made.insert(map).len() as u64));
+        let mut map = None;
+        let got = outcome(made, |made| Value::Number(map.insert(made).shown().len as u64));
         same("mapping", &got, &want)?;
-        if let Some(map) = &made {
+        if let Some(map) = map {
             self.model.set_len(size.max(offset + len));
-            self.views[slot] = Some(View::new(Window { offset, len: map.len(), access }, guard));
+            let window = Window { offset, len: map.shown().len, access };
+            let mut view = View::new(backend, window, guard);
+            if populate {
+                (0..window.pages()).for_each(|page| view.bytes.may_load(&self.model, page));
+            }
+            self.pairs[slot] = Some(Pair { map, view });
         }
-        self.maps[slot] = made;
         Ok(())
     }
 
-    /// The call of a step, if it can be made at all: the slice face panics where a call answers an error.
+    /// The call of a step, if it can be made at all.
     fn call_of(&self, slot: usize, step: Step, kind: Kind) -> Option<Call> {
-        let view = self.views[slot].as_ref()?;
+        let Pair { view, .. } = self.pairs[slot].as_ref()?;
         let window = view.bytes.window();
         let content = |at| view.byte(&self.model, at);
-        let call = step.call(kind, (window.offset, window.len), self.is_text, &content);
-        match call {
+        let context = Context { offset: window.offset, len: window.len, is_text: self.is_text, content: &content };
+        match step.call(kind, &context) {
             Call::Resize(len) if !self.has_cuts && window.offset + len < self.model.size() => None,
             Call::Index { start, len, change } => {
                 let change = change.filter(|_| window.access != Access::Read);
-                let ranges = view.reached(&call);
-                let is_unsure = ranges.iter().flat_map(pages).any(|page| view.bytes.is_unsure(&self.model, page));
-                if !view.guard && (is_unsure || view.has_gone(&self.model, &ranges)) {
-                    return Some(Call::Range { start, len, change });
+                let call = Call::Index { start, len, change };
+                let reached = view.reached(&self.model, &call);
+                // What a slice shows of these is not fixed.
+                if reached.iter().any(|&page| view.bytes.is_loose(page)) {
+                    return None;
                 }
-                (!self.is_blind(slot, &call)).then_some(Call::Index { start, len, change })
+                // Where the slice face panics, a call returns an error.
+                let may_panic =
+                    |&page: &usize| view.bytes.is_unsure(&self.model, page) || view.bytes.is_gone(&self.model, page);
+                let is_call = !view.bytes.has_guard() && reached.iter().any(may_panic);
+                Some(if is_call { Call::Range { start, len, change } } else { call })
             }
             call => Some(call),
         }
     }
 
-    /// Whether a call reaches pages that show one thing or another, and none can be looked at: with a fault there is no
-    /// call that looks without touching.
-    fn is_blind(&self, slot: usize, call: &Call) -> bool {
-        self.views[slot].as_ref().is_some_and(|view| {
-            let is_unsure = |page| view.bytes.is_unsure(&self.model, page);
-            !view.vain.is_empty() && view.reached(call).iter().flat_map(pages).any(is_unsure)
-        })
-    }
-
     /// The call of a step, on the mapping in this slot or the next that there is.
     fn mapped_call(&mut self, slot: usize, step: Step, kind: Kind) -> Checked {
         let slots = (0..SLOTS).map(|next| (slot + next) % SLOTS);
-        let Some(slot) = slots.into_iter().find(|&slot| self.views[slot].is_some()) else { return Ok(()) };
+        let Some(slot) = slots.into_iter().find(|&slot| self.pairs[slot].is_some()) else { return Ok(()) };
         let Some(call) = self.call_of(slot, step, kind) else { return Ok(()) };
         self.look(slot, &call)?;
-        if matches!(call, Call::Index { .. }) && self.is_blind(slot, &call) {
-            // The look itself met the fault.
-            return Ok(());
+        let is_resize = matches!(call, Call::Resize(_));
+        let done = self.call(slot, call);
+        if is_resize {
+            self.note_len();
         }
-        let done = self.call(slot, &call);
-        if matches!(call, Call::Resize(_)) {
-            self.set_model_len(self.model.size());
-        }
-        done.map_err(|finding| format!("{call:?}: {finding}"))
+        done
     }
 
-    /// Looks at the pages that a call will touch and that show one thing or another.
+    /// Looks at the pages that a call will touch and that show one thing or another. Only the slice face looks after a
+    /// fault.
     fn look(&mut self, slot: usize, call: &Call) -> Checked {
-        let Some(view) = &self.views[slot] else { return Ok(()) };
-        for page in view.reached(call).iter().flat_map(pages) {
-            let (Some(map), Some(view)) = (&mut self.maps[slot], &mut self.views[slot]) else { return Ok(()) };
-            if !view.vain.is_empty() || !view.bytes.is_unsure(&self.model, page) {
-                continue;
+        // What is stored past the file's end never becomes sure: one look is enough.
+        let mut seen_pages = Vec::new();
+        loop {
+            let Some(Pair { map, view }) = &mut self.pairs[slot] else { return Ok(()) };
+            let by_slice = view.bytes.fault().is_some();
+            if by_slice && !matches!(call, Call::Index { .. }) {
+                return Ok(());
             }
+            let is_next = |page: &usize| !seen_pages.contains(page) && view.bytes.is_unsure(&self.model, *page);
+            let Some(page) = view.reached(&self.model, call).into_iter().find(is_next) else { return Ok(()) };
+            seen_pages.push(page);
             let range = view.bytes.window().page(page);
-            let call = Call::Range { start: range.start, len: range.len(), change: None };
-            let got = call.perform(map);
+            let (start, len) = (range.start, range.len());
+            let look = if by_slice {
+                Call::Index { start, len, change: None }
+            } else {
+                Call::Range { start, len, change: None }
+            };
+            let got = map.perform(&look);
+            self.done.push(Done::Look(slot, look.clone()));
             let seen = match &got {
                 Ok(Value::Bytes(bytes)) => Some(&bytes[..]),
                 _ => None,
             };
-            if !view.bytes.saw(&mut self.model, page, seen) {
-                return Err(format!("page {page} shows what it can never have held: {:.99}", format!("{got:?}")));
+            match view.bytes.saw(&mut self.model, page, seen, by_slice) {
+                Sight::Known => {}
+                Sight::Ambiguous => return Err(Stop::Unknown),
+                Sight::Impossible => {
+                    return finding(format!("page {page} shows what it cannot hold: {:.99}", format!("{got:?}")));
+                }
             }
-            let want = view.expect(&mut self.model, &call, &got);
+            let want = view.expect(&mut self.model, &look, None);
             same("a look", &got, &want)?;
-            self.check_view(slot)?;
+            self.check_pair(slot)?;
         }
-        Ok(())
     }
 
-    fn call(&mut self, slot: usize, call: &Call) -> Checked {
-        let (Some(map), Some(view)) = (&mut self.maps[slot], &mut self.views[slot]) else { return Ok(()) };
-        let before = view.vain.clone();
-        let got = call.perform(map);
-        let want = view.expect(&mut self.model, call, &got);
+    fn call(&mut self, slot: usize, call: Call) -> Checked {
+        let Some(Pair { map, view }) = &mut self.pairs[slot] else { return Ok(()) };
+        let got = map.perform(&call);
+        let Shown { is_closed, len, fault, .. } = map.shown();
+        let offset = view.bytes.window().offset as u64;
+        let page = fault.and_then(|fault| usize::try_from(fault.offset.checked_sub(offset)? / PAGE as u64).ok());
+        let want = view.expect(&mut self.model, &call, page);
+        let is_closing = matches!(call, Call::Close);
+        self.done.push(Done::Call(slot, call));
         same("the call", &got, &want)?;
-        if matches!(call, Call::Close) && got.is_ok() {
-            if !map.is_closed() || !map.is_empty() {
-                return Err("closed, and not".into());
+        if is_closing && got.is_ok() {
+            if !is_closed || len != 0 {
+                return finding("closed, and not");
             }
-            (self.maps[slot], self.views[slot]) = (None, None);
+            self.pairs[slot] = None;
             return Ok(());
         }
-        if P::LAZY {
-            // A call may have stopped at the first of these; now all are replaced.
-            let more: Vec<usize> = view.vain.difference(&before).copied().collect();
-            for page in more {
-                let range = view.bytes.window().page(page);
-                let call = Call::Index { start: range.start, len: range.len(), change: None };
-                let got = call.perform(map);
-                same("what is gone", &got, &view.expect(&mut self.model, &call, &got))?;
-            }
-        }
-        self.check_view(slot)
+        self.check_pair(slot)
     }
 
-    fn check_view(&self, slot: usize) -> Checked {
-        let (Some(map), Some(view)) = (&self.maps[slot], &self.views[slot]) else { return Ok(()) };
-        let window = view.bytes.window();
-        let got = (map.len(), map.tell(), map.fault().is_some());
-        let want = (view.len(), view.position as u64, !view.vain.is_empty());
-        if got != want {
-            return Err(format!("length, position, fault are {got:?}, not {want:?}"));
+    fn check_pair(&self, slot: usize) -> Checked {
+        let Some(Pair { map, view }) = &self.pairs[slot] else { return Ok(()) };
+        let Shown { len, position, fault, .. } = map.shown();
+        let (want_len, want_position) = (view.len(), view.position as u64);
+        if (len, position) != (want_len, want_position) {
+            return finding(format!("length and position are {len}, {position}, not {want_len}, {want_position}"));
         }
-        let Some(fault) = map.fault() else { return Ok(()) };
-        let offset = usize::try_from(fault.offset).unwrap_or(usize::MAX);
-        let is_page = (0..window.pages()).any(|page| window.start_of(page) == offset);
-        if !is_page || fault.kind != FaultKind::Shortened {
-            return Err(format!("{fault:?} in {window:?}"));
-        }
-        Ok(())
+        let want = view.bytes.fault().map(|page| view.bytes.window().start_of(page) as u64);
+        let is_right = match (fault, want) {
+            (None, None) => true,
+            (Some(fault), Some(want)) => fault.offset == want && fault.kind == FaultKind::Shortened,
+            _ => false,
+        };
+        if is_right { Ok(()) } else { finding(format!("the fault is {fault:?}, not at {want:?}")) }
     }
 
     /// Drops a mapping, which writes back what can be.
     fn drop(&mut self, slot: usize) {
-        self.maps[slot] = None;
-        if let Some(mut view) = self.views[slot].take() {
+        if let Some(Pair { map, mut view }) = self.pairs[slot].take() {
+            self.done.push(Done::Drop(slot));
+            std::mem::drop(map);
             let all = 0..view.len();
-            view.bytes.flush(&mut self.model, &all, true);
+            view.bytes.write_back(&mut self.model, &all);
         }
     }
 
     fn check_file(&mut self) -> Checked {
-        let size = self.file.metadata().map_err(|e| e.to_string())?.len();
+        let file = &self.file.others;
+        let size = file.metadata().map_err(failed)?.len();
         if size != self.model.size() as u64 {
-            return Err(format!("the file has {size} bytes, not {}", self.model.size()));
+            return finding(format!("the file has {size} bytes, not {}", self.model.size()));
         }
         let mut bytes = vec![0; self.model.size()];
-        self.file.read_exact_at(&mut bytes, 0).map_err(|e| e.to_string())?;
+        file.read_exact_at(&mut bytes, 0).map_err(failed)?;
         match self.model.saw(0, &bytes) {
             None => Ok(()),
-            Some(at) => Err(format!(
-                "byte {at} of the file is {}, not {}",
-                bytes[at],
-                self.model.page(at / PAGE * PAGE)[at % PAGE]
-            )),
+            Some(at) => {
+                let want = self.model.page(at / PAGE * PAGE)[at % PAGE];
+                finding(format!("byte {at} of the file is {}, not {want}", bytes[at]))
+            }
         }
     }
 
     /// A last look at all that can be seen, and the file once everything is closed.
     fn end(&mut self) -> Checked {
         for slot in 0..SLOTS {
-            let Some(view) = &self.views[slot] else { continue };
+            let Some(Pair { view, .. }) = &self.pairs[slot] else { continue };
             let all = Call::Range { start: 0, len: view.len(), change: None };
             self.look(slot, &all)?;
-            self.call(slot, &all)?;
+            self.call(slot, all)?;
             self.drop(slot);
             self.check_file()?;
         }
@@ -311,7 +410,8 @@ fn same(what: &str, got: &Outcome, want: &Outcome) -> Checked {
     }
     if let (Ok(Value::Bytes(got)), Ok(Value::Bytes(want))) = (got, want) {
         let at = got.iter().zip(want).position(|(got, want)| got != want);
-        return Err(format!("{what} gives {} bytes, not {}; first different at {at:?}", got.len(), want.len()));
+        return finding(format!("{what} gives {} bytes, not {}; first different at {at:?}", got.len(), want.len()));
     }
-    Err(format!("{what} gives {got:?}, not {want:?}"))
+    let short = |outcome: &Outcome| format!("{:.99}", format!("{outcome:?}"));
+    finding(format!("{what} gives {}, not {}", short(got), short(want)))
 }

@@ -1,76 +1,69 @@
-//! One mapping of the model: Python's rules over the bytes that a backend promises.
+//! One mapping of the model: Python's rules, and the rules of the guard, over the bytes of the mapping.
+//!
+//! Some rules are choices, made where the specification leaves the question open:
+//!
+//! - A call that touches several pages that are gone notes the lowest; if it goes backwards or uses two ranges, any.
+//! - `readline` touches the pages of its line and no others: what became of those behind the line does not matter.
+//! - A move of nothing, and a move of bytes to where they are, touch nothing.
 
-use std::collections::BTreeSet;
 use std::io::SeekFrom;
 use std::ops::Range;
 
 use super::call::{Call, Change, Notation, Outcome, Value};
 use super::file::{File, PAGE};
-use super::promise::{Promise, Window, pages};
-
-/// Who touches bytes, and so what comes of those that are gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Touch {
-    /// A call: an error.
-    Call,
-    /// A borrow, or the slice face: zeros.
-    Use,
-}
+use super::memory::{Memory, TRUNCATED};
+use super::rows::Backend;
+use super::window::{Window, pages};
 
 /// A mapping.
-pub(super) struct View<P> {
-    pub(super) bytes: P,
+pub(super) struct View {
+    pub(super) bytes: Memory,
     pub(super) position: usize,
-    pub(super) guard: bool,
-    /// The pages that were touched in vain since the last refresh of them all: there is a fault while there are any.
-    pub(super) vain: BTreeSet<usize>,
-    /// Those of which it is not known whether they were, behind such a page.
-    maybe_vain: BTreeSet<usize>,
 }
-
-const TRUNCATED: Outcome = Err("Truncated");
 
 /// `len` bytes from `start`, if they lie within `limit`.
 fn within(start: usize, len: usize, limit: usize) -> Result<Range<usize>, &'static str> {
     start.checked_add(len).filter(|&end| end <= limit).map(|end| start..end).ok_or("OutOfRange")
 }
 
-/// The ranges that single bytes make: what lies between them is not touched.
-fn singles(indices: &[usize]) -> Vec<Range<usize>> {
-    indices.iter().map(|&at| at..at + 1).collect()
+/// The pages of single bytes, in their order.
+fn pages_of(indices: &[usize]) -> Vec<usize> {
+    let mut pages: Vec<usize> = indices.iter().map(|index| index / PAGE).collect();
+    pages.dedup();
+    pages
 }
 
-impl<P: Promise> View<P> {
-    pub(super) fn new(window: Window, guard: bool) -> Self {
-        Self { bytes: P::new(window), position: 0, guard, vain: BTreeSet::new(), maybe_vain: BTreeSet::new() }
+impl View {
+    pub(super) fn new(backend: Backend, window: Window, guard: bool) -> Self {
+        Self { bytes: Memory::new(backend, window, guard), position: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.bytes.window().len
     }
 
-    /// The bytes that a call is about to touch, in order; those of a search may be.
-    pub(super) fn reached(&self, call: &Call) -> Vec<Range<usize>> {
+    /// The pages that a call touches, in order, if it gets as far.
+    pub(super) fn reached(&self, file: &File, call: &Call) -> Vec<usize> {
         let len = self.len();
-        let clamped = |start: usize, count: usize| start.min(len)..start.saturating_add(count).min(len);
+        let clamped = |start: usize, count: usize| pages(&(start.min(len)..start.saturating_add(count).min(len)));
         match *call {
-            Call::Read(n) => vec![clamped(self.position, n)],
-            Call::ReadByte => vec![clamped(self.position, 1)],
-            Call::Write(ref data) => vec![clamped(self.position, data.len())],
-            Call::ReadLine | Call::Find { within: None, .. } => vec![clamped(self.position, len)],
-            Call::Find { within: Some((start, end)), .. } => vec![start.min(end).min(len)..end.min(len); 1],
-            Call::GetItem(index) | Call::SetItem(index, _) => self.index(index).map_or(vec![], |at| singles(&[at])),
-            Call::GetSlice(slice) | Call::SetSlice(slice, _) => self.picked(slice).1,
+            Call::Read(n) => clamped(self.position, n).collect(),
+            Call::ReadByte => clamped(self.position, 1).collect(),
+            Call::Write(ref data) => clamped(self.position, data.len()).collect(),
+            Call::ReadLine => pages(&self.line(file)).collect(),
+            Call::Find { ref needle, within, .. } => match self.searched(needle, within) {
+                Some(range) if !needle.is_empty() => pages(&range).collect(),
+                _ => vec![],
+            },
+            Call::GetItem(index) | Call::SetItem(index, _) => self.index(index).map_or(vec![], |at| vec![at / PAGE]),
+            Call::GetSlice(slice) | Call::SetSlice(slice, _) => pages_of(&self.picked(slice)),
             Call::Range { start, len: count, .. } | Call::Index { start, len: count, .. } => {
-                vec![clamped(start, count)]
+                clamped(start, count).collect()
             }
-            Call::Move { dest, src, count } => vec![clamped(src, count), clamped(dest, count)],
+            Call::Move { dest, src, .. } if dest == src => vec![],
+            Call::Move { dest, src, count } => clamped(src, count).chain(clamped(dest, count)).collect(),
             _ => vec![],
         }
-    }
-
-    pub(super) fn has_gone(&self, file: &File, ranges: &[Range<usize>]) -> bool {
-        ranges.iter().flat_map(pages).any(|page| self.bytes.is_gone(file, page))
     }
 
     fn index(&self, index: isize) -> Option<usize> {
@@ -79,18 +72,38 @@ impl<P: Promise> View<P> {
         (0..len).contains(&at).then(|| at.cast_unsigned())
     }
 
-    /// The indices that a slice picks, and the bytes that are touched for them: all in between, unless they lie in
-    /// pages of their own.
-    fn picked(&self, slice: Notation) -> (Vec<usize>, Vec<Range<usize>>) {
-        if slice.step == 0 {
-            return (vec![], vec![]);
+    /// The indices that a slice picks.
+    fn picked(&self, slice: Notation) -> Vec<usize> {
+        if slice.step == 0 { vec![] } else { slice.indices(self.len()) }
+    }
+
+    /// Where a search looks. None: nowhere, for nothing that long can be there.
+    fn searched(&self, needle: &[u8], within: Option<(usize, usize)>) -> Option<Range<usize>> {
+        let (start, end) = within.unwrap_or((self.position, self.len()));
+        let end = end.min(self.len());
+        (start <= end && needle.len() <= end - start).then_some(start..end)
+    }
+
+    /// What is left from the position on, as far as the first end of a line, or as a page that is gone.
+    fn line(&self, file: &File) -> Range<usize> {
+        let start = self.position.min(self.len());
+        for page in pages(&(start..self.len())) {
+            let part = self.part(page, &(start..self.len()));
+            let newline = self.get(file, part.clone()).iter().position(|&byte| byte == b'\n');
+            if let Some(distance) = newline {
+                return start..part.start + distance + 1;
+            }
+            if self.bytes.is_gone(file, page) {
+                return start..part.end;
+            }
         }
-        let indices = slice.indices(self.len());
-        let ranges = match (indices.iter().min(), indices.iter().max()) {
-            (Some(&lowest), Some(&highest)) if slice.step.unsigned_abs() <= PAGE => vec![lowest..highest + 1; 1],
-            _ => singles(&indices),
-        };
-        (indices, ranges)
+        start..self.len()
+    }
+
+    /// The bytes of a range in one page.
+    fn part(&self, page: usize, range: &Range<usize>) -> Range<usize> {
+        let page = self.bytes.window().page(page);
+        range.start.max(page.start)..range.end.min(page.end)
     }
 
     pub(super) fn byte(&self, file: &File, index: usize) -> u8 {
@@ -100,7 +113,7 @@ impl<P: Promise> View<P> {
     fn get(&self, file: &File, range: Range<usize>) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(range.len());
         for page in pages(&range) {
-            let part = range.start.max(page * PAGE)..range.end.min((page + 1) * PAGE);
+            let part = self.part(page, &range);
             bytes.extend_from_slice(&self.bytes.shown(file, page)[part.start - page * PAGE..part.end - page * PAGE]);
         }
         bytes
@@ -115,151 +128,139 @@ impl<P: Promise> View<P> {
         }
     }
 
-    /// Touches ranges in order. After an error nothing but what is loaded has changed.
-    fn touch(&mut self, file: &File, ranges: &[Range<usize>], touch: Touch) -> Result<(), &'static str> {
-        if touch == Touch::Call && !P::LAZY {
-            self.load_all(file, ranges)?;
-        }
-        let has_gone = self.has_gone(file, ranges);
-        for page in ranges.iter().flat_map(pages) {
-            if self.bytes.is_gone(file, page) {
-                self.vain.insert(page);
+    /// Sets every so-many-th byte of a range, and gives its bytes.
+    fn set_some(&mut self, file: &mut File, range: Range<usize>, change: Option<Change>) -> Value {
+        if let Some(change) = change {
+            self.bytes.borrow_mut(&pages(&range).collect::<Vec<_>>());
+            for index in change.indices(range.len()) {
+                self.set(file, range.start + index, &[change.byte]);
             }
-            self.bytes.load(file, page);
         }
-        if has_gone && touch == Touch::Call { Err("Truncated") } else { Ok(()) }
+        Value::Bytes(self.get(file, range))
     }
 
-    /// A buffer loads before it does anything else, and nothing more once a page is gone.
-    fn load_all(&mut self, file: &File, ranges: &[Range<usize>]) -> Result<(), &'static str> {
-        for (at, range) in ranges.iter().enumerate() {
-            let Some(gone) = pages(range).find(|&page| self.bytes.is_gone(file, page)) else { continue };
-            for page in ranges[..at].iter().flat_map(pages).chain(pages(range).start..gone) {
-                self.bytes.may_load(file, page);
-                self.bytes.may_read_ahead(file, page);
-            }
-            if self.guard {
-                // As far as nothing is loaded: what of the rest is, nobody has looked at.
-                let mut run = (gone..pages(range).end).take_while(|&page| self.bytes.is_gone(file, page));
-                self.vain.insert(gone);
-                let sure = run.by_ref().skip(1).take_while(|&page| !self.bytes.is_unsure(file, page));
-                self.vain.extend(sure);
-                self.maybe_vain.extend(self.vain.last().map_or(gone, |last| last + 1)..pages(range).end);
-            }
-            return Err("Truncated");
-        }
-        Ok(())
-    }
-
-    /// What borrowing a range to read it does.
-    const BORROW: Touch = if P::LAZY { Touch::Use } else { Touch::Call };
-
-    /// What a call gives. Where more than one outcome is right, that of `got` is, if it is one of them.
-    pub(super) fn expect(&mut self, file: &mut File, call: &Call, got: &Outcome) -> Outcome {
-        let has_fault = !self.vain.is_empty();
+    /// What a call gives. `fault` is the page of the fault that the mapping tells after it.
+    pub(super) fn expect(&mut self, file: &mut File, call: &Call, fault: Option<usize>) -> Outcome {
+        let reached = self.reached(file, call);
+        let is_writable = self.bytes.window().is_writable();
         match call {
-            Call::Index { start, len, change } => return self.borrow(file, *start..start + len, *change, Touch::Use),
-            Call::Refresh(range) => return self.refresh(file, *range, got),
-            Call::Close => {
-                let all_written = self.bytes.flush(file, &(0..self.len()), *got == TRUNCATED);
-                return if all_written { Ok(Value::Nothing) } else { TRUNCATED };
+            Call::Index { start, len, change } => {
+                self.bytes.use_pages(file, &reached);
+                return Ok(self.set_some(file, *start..start + len, *change));
             }
-            _ if has_fault => return TRUNCATED,
-            Call::Write(_)
-            | Call::SetItem(..)
-            | Call::SetSlice(..)
-            | Call::Move { .. }
-            | Call::Range { change: Some(_), .. }
-                if !self.bytes.window().is_writable() =>
-            {
+            Call::Refresh(range) => {
+                let (start, len) = range.unwrap_or((0, self.len()));
+                self.bytes.refresh(file, pages(&within(start, len, self.len())?));
+                return Ok(Value::Nothing);
+            }
+            Call::Close => return self.write_back(file, &(0..self.len())),
+            // The fault comes before everything else that a call may find.
+            _ if self.bytes.fault().is_some() => return Err(TRUNCATED),
+            Call::Write(_) | Call::SetItem(..) | Call::SetSlice(..) | Call::Move { .. } if !is_writable => {
                 return Err("ReadOnly");
             }
+            Call::Range { change: Some(_), .. } if !is_writable => return Err("ReadOnly"),
             _ => {}
         }
+        // Of several pages that are gone, a call that does not go forwards may note any.
+        let first = match call {
+            Call::GetSlice(slice) | Call::SetSlice(slice, _) if slice.step < 0 => fault,
+            Call::Move { .. } | Call::Find { is_first: false, .. } => fault,
+            _ => None,
+        };
         match call {
-            Call::Flush { .. } | Call::Advise(..) | Call::Resize(_) | Call::Size => self.manage(file, call, got),
-            _ => self.answer(file, call, got),
+            Call::Flush { .. } | Call::Advise(..) | Call::Resize(_) | Call::Size | Call::Seek(_) => {
+                self.manage(file, call)
+            }
+            Call::Read(_) | Call::ReadLine | Call::ReadByte | Call::GetItem(_) | Call::GetSlice(_) => {
+                self.read(file, call, &reached, first)
+            }
+            Call::Find { needle, within, is_first } => self.find(file, (needle, *within), *is_first, &reached, first),
+            _ => self.write(file, call, &reached, first),
         }
     }
 
-    /// What the slice face and the file face give, of a mapping that may be used.
-    fn answer(&mut self, file: &mut File, call: &Call, got: &Outcome) -> Outcome {
-        let ranges = self.reached(call);
-        match call {
-            Call::Read(_) => {
-                let range = ranges[0].clone();
-                self.touch(file, &ranges, Self::BORROW)?;
-                let bytes = self.get(file, range.clone());
-                if !range.is_empty() {
-                    self.position = range.end;
-                }
-                Ok(Value::Bytes(bytes))
+    /// What the calls that give bytes give.
+    fn read(&mut self, file: &File, call: &Call, reached: &[usize], first: Option<usize>) -> Outcome {
+        let (len, start) = (self.len(), self.position.min(self.len()));
+        let range = match call {
+            Call::Read(n) => start..start.saturating_add(*n).min(len),
+            Call::ReadByte => within(self.position, 1, len)?,
+            Call::ReadLine => {
+                // A buffer looks ahead for the end of the line.
+                pages(&(start..len)).for_each(|page| self.bytes.may_load(file, page));
+                self.line(file)
             }
-            Call::ReadByte => {
-                within(self.position, 1, self.len())?;
-                self.touch(file, &ranges, Touch::Call)?;
-                self.position += 1;
-                Ok(Value::Bytes(self.get(file, ranges[0].clone())))
-            }
-            Call::ReadLine => self.read_line(file, &ranges[0], got),
-            Call::Write(data) => {
-                let range = within(self.position, data.len(), self.len())?;
-                self.change(file, &ranges, range.start, data)?;
-                self.position += data.len();
-                Ok(Value::Number(data.len() as u64))
-            }
-            Call::Seek(to) => self.seek(*to),
             Call::GetItem(index) => {
                 let at = self.index(*index).ok_or("IndexOutOfRange")?;
-                self.touch(file, &ranges, Touch::Call)?;
-                Ok(Value::Bytes(self.get(file, at..at + 1)))
+                self.bytes.touch(file, reached, first)?;
+                return Ok(Value::Bytes(self.get(file, at..at + 1)));
+            }
+            Call::GetSlice(slice) if slice.step != 0 => {
+                self.bytes.touch(file, reached, first)?;
+                return Ok(Value::Bytes(self.picked(*slice).into_iter().map(|at| self.byte(file, at)).collect()));
+            }
+            _ => return Err("OutOfRange"),
+        };
+        self.bytes.touch(file, reached, first)?;
+        if !range.is_empty() {
+            self.position = range.end;
+        }
+        Ok(Value::Bytes(self.get(file, range)))
+    }
+
+    /// What the calls that set bytes give, and those that borrow them: all or none are set.
+    fn write(&mut self, file: &mut File, call: &Call, reached: &[usize], first: Option<usize>) -> Outcome {
+        let len = self.len();
+        match call {
+            Call::Write(data) => {
+                let range = within(self.position, data.len(), len)?;
+                self.bytes.touch(file, reached, first)?;
+                self.bytes.borrow_mut(reached);
+                self.set(file, range.start, data);
+                self.position = range.end;
+                Ok(Value::Number(data.len() as u64))
             }
             Call::SetItem(index, byte) => {
                 let at = self.index(*index).ok_or("IndexOutOfRange")?;
-                self.change(file, &ranges, at, &[*byte])
+                self.bytes.touch(file, reached, first)?;
+                self.bytes.borrow_mut(reached);
+                self.set(file, at, &[*byte]);
+                Ok(Value::Nothing)
             }
-            Call::GetSlice(Notation { step: 0, .. }) | Call::SetSlice(Notation { step: 0, .. }, _) => Err("OutOfRange"),
-            Call::GetSlice(slice) => {
-                self.touch(file, &ranges, Touch::Call)?;
-                let indices = self.picked(*slice).0;
-                Ok(Value::Bytes(indices.into_iter().map(|index| self.byte(file, index)).collect()))
-            }
+            Call::SetSlice(Notation { step: 0, .. }, _) => Err("OutOfRange"),
             Call::SetSlice(slice, data) => {
-                let indices = self.picked(*slice).0;
+                let indices = self.picked(*slice);
                 if indices.len() != data.len() {
                     return Err("SizeMismatch");
                 }
-                self.change(file, &ranges, 0, &[])?;
-                indices
-                    .into_iter()
-                    .zip(data)
-                    .for_each(|(index, byte)| self.set(file, index, std::slice::from_ref(byte)));
+                self.bytes.touch(file, reached, first)?;
+                self.bytes.borrow_mut(reached);
+                indices.into_iter().zip(data).for_each(|(at, byte)| self.set(file, at, &[*byte]));
                 Ok(Value::Nothing)
             }
-            Call::Range { start, len, change } => {
-                let range = within(*start, *len, self.len())?;
-                self.borrow(file, range, *change, if change.is_some() { Touch::Call } else { Self::BORROW })
-            }
-            Call::Find { needle, within, is_first } => {
-                let (start, end) = within.unwrap_or((self.position, self.len()));
-                self.find(file, needle, (start, end.min(self.len())), *is_first, got)
+            Call::Range { start, len: count, change } => {
+                let range = within(*start, *count, len)?;
+                self.bytes.touch(file, reached, first)?;
+                Ok(self.set_some(file, range, *change))
             }
             Call::Move { dest, src, count } => {
-                let from = within(*src, *count, self.len())?;
-                let to = within(*dest, *count, self.len())?;
-                if from == to || from.is_empty() {
-                    return Ok(Value::Nothing);
+                let from = within(*src, *count, len)?;
+                let to = within(*dest, *count, len)?;
+                if from != to {
+                    self.bytes.touch(file, reached, first)?;
+                    self.bytes.borrow_mut(&pages(&to).collect::<Vec<_>>());
+                    let data = self.get(file, from);
+                    self.set(file, to.start, &data);
                 }
-                self.touch(file, &ranges, Touch::Call)?;
-                let data = self.get(file, from);
-                self.change(file, &ranges, to.start, &data)
+                Ok(Value::Nothing)
             }
-            _ => unreachable!("{call:?} is no call of these"),
+            _ => unreachable!("{call:?} sets nothing"),
         }
     }
 
-    /// What the calls that concern the file give.
-    fn manage(&mut self, file: &mut File, call: &Call, got: &Outcome) -> Outcome {
+    /// What the other calls give.
+    fn manage(&mut self, file: &mut File, call: &Call) -> Outcome {
         match call {
             Call::Flush { range, .. } => {
                 let (start, len) = range.unwrap_or((0, self.len()));
@@ -267,151 +268,59 @@ impl<P: Promise> View<P> {
                 if self.bytes.window().reaches_file() && start % PAGE != 0 {
                     return Err("Misaligned");
                 }
-                let all_written = self.bytes.flush(file, &range, *got == TRUNCATED);
-                if all_written { Ok(Value::Nothing) } else { TRUNCATED }
+                self.write_back(file, &range)
             }
+            Call::Advise(_, start, _) if *start >= self.len() => Err("OutOfRange"),
+            Call::Advise(_, start, _) if start % PAGE != 0 => Err("Misaligned"),
             Call::Advise(advice, start, len) => {
-                if *start >= self.len() {
-                    return Err("OutOfRange");
-                }
-                if start % PAGE != 0 {
-                    return Err("Misaligned");
-                }
-                self.bytes.advise(file, *advice, pages(&(*start..start.saturating_add(*len).min(self.len()))));
+                let advised = pages(&(*start..start.saturating_add(*len).min(self.len())));
+                self.bytes.advise(file, *advice, advised);
                 Ok(Value::Nothing)
             }
+            Call::Resize(_) if !self.bytes.window().reaches_file() => Err("ReadOnly"),
+            Call::Resize(0) => Err("OutOfRange"),
             Call::Resize(len) => {
-                if !self.bytes.window().reaches_file() {
-                    return Err("ReadOnly");
-                }
-                if *len == 0 {
-                    return Err("OutOfRange");
-                }
                 self.bytes.resize(file, *len);
                 file.set_len(self.bytes.window().offset + len);
                 Ok(Value::Nothing)
             }
             Call::Size => Ok(Value::Number(file.size() as u64)),
+            Call::Seek(to) => {
+                let target = match to {
+                    SeekFrom::Start(n) => i128::from(*n),
+                    SeekFrom::Current(n) => self.position as i128 + i128::from(*n),
+                    SeekFrom::End(n) => self.len() as i128 + i128::from(*n),
+                };
+                let is_within = (0..=self.len() as i128).contains(&target);
+                self.position = usize::try_from(target).ok().filter(|_| is_within).ok_or("OutOfRange")?;
+                Ok(Value::Number(self.position as u64))
+            }
             _ => unreachable!("{call:?} is no call of these"),
         }
     }
 
-    /// Sets bytes from an index on, all or none: those of `ranges` are touched first.
-    fn change(&mut self, file: &mut File, ranges: &[Range<usize>], index: usize, data: &[u8]) -> Outcome {
-        for range in ranges {
-            self.bytes.borrow(range);
-        }
-        self.touch(file, ranges, Touch::Call)?;
-        self.set(file, index, data);
-        Ok(Value::Nothing)
+    fn write_back(&mut self, file: &mut File, range: &Range<usize>) -> Outcome {
+        if self.bytes.write_back(file, range) { Ok(Value::Nothing) } else { Err(TRUNCATED) }
     }
 
-    fn borrow(&mut self, file: &mut File, range: Range<usize>, change: Option<Change>, touch: Touch) -> Outcome {
-        if change.is_some() {
-            self.bytes.borrow(&range);
-        }
-        self.touch(file, std::slice::from_ref(&range), touch)?;
-        if let Some(change) = change {
-            for index in change.indices(range.len()) {
-                self.set(file, range.start + index, &[change.byte]);
-            }
-        }
-        Ok(Value::Bytes(self.get(file, range)))
-    }
-
-    fn seek(&mut self, to: SeekFrom) -> Outcome {
-        let target = match to {
-            SeekFrom::Start(n) => i128::from(n),
-            SeekFrom::Current(n) => self.position as i128 + i128::from(n),
-            SeekFrom::End(n) => self.len() as i128 + i128::from(n),
-        };
-        if !(0..=self.len() as i128).contains(&target) {
-            return Err("OutOfRange");
-        }
-        self.position = usize::try_from(target).map_err(|_| "OutOfRange")?;
-        Ok(Value::Number(self.position as u64))
-    }
-
-    /// A search need not touch what lies behind its answer. True if it has, and in vain.
-    fn search_is_in_vain(&mut self, file: &File, range: &Range<usize>, got: &Outcome) -> bool {
-        let ranges = std::slice::from_ref(range);
-        if self.has_gone(file, ranges) && *got == TRUNCATED {
-            let is_in_vain = self.touch(file, ranges, Touch::Call).is_err();
-            if let (false, Some(&first)) = (P::LAZY, self.vain.first()) {
-                // It is asked for piece by piece: those behind the first may not have been.
-                self.maybe_vain.append(&mut self.vain.split_off(&(first + 1)));
-            }
-            return is_in_vain;
-        }
-        pages(range).for_each(|page| self.bytes.may_load(file, page));
-        pages(range).for_each(|page| self.bytes.may_read_ahead(file, page));
-        false
-    }
-
-    fn read_line(&mut self, file: &File, rest: &Range<usize>, got: &Outcome) -> Outcome {
-        if self.search_is_in_vain(file, rest, got) {
-            return TRUNCATED;
-        }
-        let newline = self.get(file, rest.clone()).iter().position(|&byte| byte == b'\n');
-        let line = rest.start..newline.map_or(rest.end, |distance| rest.start + distance + 1);
-        if self.has_gone(file, std::slice::from_ref(&line)) {
-            return TRUNCATED;
-        }
-        self.touch(file, std::slice::from_ref(&line), Touch::Call)?;
-        if !line.is_empty() {
-            self.position = line.end;
-        }
-        Ok(Value::Bytes(self.get(file, line)))
-    }
-
+    /// A search touches all that it may look at: these mappings are shorter than its first step.
     fn find(
         &mut self,
         file: &File,
-        needle: &[u8],
-        (start, end): (usize, usize),
-        first: bool,
-        got: &Outcome,
+        (needle, within): (&[u8], Option<(usize, usize)>),
+        is_first: bool,
+        reached: &[usize],
+        first: Option<usize>,
     ) -> Outcome {
-        if start > end {
-            return Ok(Value::Place(None));
-        }
+        let Some(Range { start, end }) = self.searched(needle, within) else { return Ok(Value::Place(None)) };
         if needle.is_empty() {
-            return Ok(Value::Place(Some(if first { start } else { end })));
+            return Ok(Value::Place(Some(if is_first { start } else { end })));
         }
-        if end - start < needle.len() {
-            return Ok(Value::Place(None));
-        }
-        if self.search_is_in_vain(file, &(start..end), got) {
-            return TRUNCATED;
-        }
+        self.bytes.touch(file, reached, first)?;
         let bytes = self.get(file, start..end);
-        let found = if first {
-            bytes.windows(needle.len()).position(|window| window == needle)
-        } else {
-            bytes.windows(needle.len()).rposition(|window| window == needle)
-        };
-        let found = found.map(|index| start + index);
-        // No answer rests on bytes that are gone.
-        let looked_at = match found {
-            Some(at) if first => start..at + needle.len(),
-            Some(at) => at..end,
-            None => start..end,
-        };
-        if self.has_gone(file, &[looked_at]) { TRUNCATED } else { Ok(Value::Place(found)) }
-    }
-
-    fn refresh(&mut self, file: &File, range: Option<(usize, usize)>, got: &Outcome) -> Outcome {
-        let (start, len) = range.unwrap_or((0, self.len()));
-        let refreshed = pages(&within(start, len, self.len())?);
-        self.bytes.refresh(file, refreshed.clone());
-        // A mapping forgets page by page, a buffer all at once.
-        let forgets = |set: &BTreeSet<usize>| set.iter().all(|page| refreshed.contains(page));
-        if P::LAZY {
-            self.vain.retain(|page| !refreshed.contains(page));
-        } else if forgets(&self.vain) && (*got == Ok(Value::Number(0)) || forgets(&self.maybe_vain)) {
-            self.vain.clear();
-            self.maybe_vain.clear();
-        }
-        Ok(Value::Number(u64::from(!self.vain.is_empty())))
+        let mut places = bytes.windows(needle.len());
+        let is_needle = |window: &[u8]| window == needle;
+        let found = if is_first { places.position(is_needle) } else { places.rposition(is_needle) };
+        Ok(Value::Place(found.map(|index| start + index)))
     }
 }

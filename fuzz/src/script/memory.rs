@@ -1,0 +1,419 @@
+//! The bytes of one mapping: what each page shows, which pages are changed, and which are lost.
+
+use std::ops::Range;
+
+use portable_mmap::{Access, Advice};
+
+use super::file::{File, PAGE};
+use super::rows::{Backend, Row};
+use super::window::{Window, pages};
+
+type Content = Box<[u8]>;
+
+/// The error of a call that needs bytes past the file's end.
+pub(super) const TRUNCATED: &str = "Truncated";
+
+/// The bytes of a mapping.
+pub(super) struct Memory {
+    backend: Backend,
+    window: Window,
+    guard: bool,
+    pages: Vec<Page>,
+    /// Whether a buffer may load more than what is touched.
+    reads_ahead: bool,
+    /// The page of the fault that the guard tells.
+    fault: Option<usize>,
+}
+
+#[derive(Clone)]
+struct Page {
+    held: Held,
+    /// It was borrowed mutably since it was last flushed.
+    is_changed: bool,
+    lost: Option<Lost>,
+}
+
+/// What a page shows while it is not lost.
+#[derive(Clone)]
+enum Held {
+    /// The file, as it is at the next touch. A buffer may have loaded the page before: then it shows one of these.
+    File(Vec<Content>),
+    /// Bytes of its own: those of a buffer's loaded page, or the private copy that a store to a page makes.
+    Own {
+        shown: Content,
+        /// What the file held there.
+        base: Content,
+    },
+}
+
+/// A page that reads as zeros and whose stores reach no file.
+#[derive(Clone)]
+struct Lost {
+    /// Zeros, and what was stored since.
+    shown: Content,
+    /// A fault was taken at it.
+    is_noted: bool,
+    /// A refresh may have ended this.
+    is_loose: bool,
+}
+
+/// What a look at a page tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// The page is one of those that it can be, and the model knows which.
+    Known,
+    /// It shows zeros, and both a lost page and a loaded one would.
+    Ambiguous,
+    /// It shows what it cannot hold.
+    Impossible,
+}
+
+impl Page {
+    fn absent() -> Self {
+        Self { held: Held::File(Vec::new()), is_changed: false, lost: None }
+    }
+}
+
+impl Memory {
+    pub(super) fn new(backend: Backend, window: Window, guard: bool) -> Self {
+        let pages = vec![Page::absent(); window.pages()];
+        Self { backend, window, guard, pages, reads_ahead: true, fault: None }
+    }
+
+    pub(super) fn window(&self) -> &Window {
+        &self.window
+    }
+
+    pub(super) fn has_guard(&self) -> bool {
+        self.guard
+    }
+
+    /// The page of the fault that the guard tells.
+    pub(super) fn fault(&self) -> Option<usize> {
+        self.fault
+    }
+
+    /// Whether a touch of a page finds nothing: the page lies wholly past the file's end, and stands nowhere else.
+    pub(super) fn is_gone(&self, file: &File, page: usize) -> bool {
+        let Page { held, lost, .. } = &self.pages[page];
+        lost.is_none() && matches!(held, Held::File(_)) && self.window.is_past_end(file, page)
+    }
+
+    /// Whether a page is lost or not is left open.
+    pub(super) fn is_loose(&self, page: usize) -> bool {
+        self.pages[page].lost.as_ref().is_some_and(|lost| lost.is_loose)
+    }
+
+    /// Whether a page may show more than one thing: it is looked at before anything depends on it.
+    pub(super) fn is_unsure(&self, file: &File, page: usize) -> bool {
+        let Page { held: Held::File(loaded), lost, .. } = &self.pages[page] else { return false };
+        if self.backend.differs(Row::FirstLoad) {
+            let is_elsewhere = lost.is_some() || self.window.is_past_end(file, page);
+            return !loaded.is_empty() && (is_elsewhere || *loaded != [self.in_file(file, page)]);
+        }
+        let start = self.window.start_of(page);
+        lost.is_none() && file.is_unsure(start..start + PAGE)
+    }
+
+    /// Takes over what a look at a page shows, through the slice face or through a call; none: that it is gone.
+    pub(super) fn saw(&mut self, file: &mut File, page: usize, seen: Option<&[u8]>, by_slice: bool) -> Sight {
+        let is_past_end = self.window.is_past_end(file, page);
+        let known = |is_right| if is_right { Sight::Known } else { Sight::Impossible };
+        if !self.backend.differs(Row::FirstLoad) {
+            return known(seen.is_some_and(|seen| file.saw(self.window.start_of(page), seen).is_none()));
+        }
+        let now = self.in_file(file, page);
+        let Page { held, lost, .. } = &mut self.pages[page];
+        let Held::File(loaded) = held else { return Sight::Impossible };
+        let Some(seen) = seen else {
+            loaded.clear();
+            return known(is_past_end);
+        };
+        let is_zeros = seen.iter().all(|&byte| byte == 0);
+        let is_absent = match lost {
+            Some(lost) => &lost.shown[..seen.len()] == seen,
+            None if is_past_end => by_slice && is_zeros,
+            None => &now[..seen.len()] == seen,
+        };
+        let is_elsewhere = lost.is_some() || is_past_end;
+        let loaded = loaded.drain(..).find(|bytes| &bytes[..seen.len()] == seen);
+        match loaded {
+            Some(_) if is_absent && is_elsewhere => return Sight::Ambiguous,
+            Some(bytes) if !is_absent => {
+                *held = Held::Own { shown: bytes.clone(), base: bytes };
+                *lost = None;
+            }
+            _ if !is_absent => return Sight::Impossible,
+            _ => {}
+        }
+        Sight::Known
+    }
+
+    /// What a touch of a page shows.
+    pub(super) fn shown<'a>(&'a self, file: &'a File, page: usize) -> &'a [u8] {
+        match &self.pages[page] {
+            Page { lost: Some(lost), .. } => &lost.shown,
+            Page { held: Held::Own { shown, .. }, .. } => shown,
+            Page { held: Held::File(_), .. } => file.page(self.window.start_of(page)),
+        }
+    }
+
+    /// A call touches pages, before it does anything else. If one is gone the call fails and nothing has changed.
+    ///
+    /// A guard notes the first of them, or `first`, if it is one of them.
+    pub(super) fn touch(&mut self, file: &File, touched: &[usize], first: Option<usize>) -> Result<(), &'static str> {
+        let gone: Vec<usize> = touched.iter().copied().filter(|&page| self.is_gone(file, page)).collect();
+        let Some(&lowest) = gone.first() else {
+            for &page in touched {
+                self.load(file, page);
+            }
+            return Ok(());
+        };
+        for &page in touched {
+            self.may_load(file, page);
+            self.may_read_ahead(file, page);
+        }
+        if self.guard {
+            self.note(file, first.filter(|page| gone.contains(page)).unwrap_or(lowest));
+        }
+        Err(TRUNCATED)
+    }
+
+    /// The slice face touches pages, one after the other: what is gone reads as zeros.
+    pub(super) fn use_pages(&mut self, file: &File, touched: &[usize]) {
+        for &page in touched {
+            if self.is_gone(file, page) {
+                self.note(file, page);
+            }
+            self.load(file, page);
+        }
+    }
+
+    /// A touch of a page that is gone takes a fault there, and all that is gone with it is lost: later touches find zeros.
+    /// A page that is lost already keeps what was stored in it.
+    fn note(&mut self, file: &File, page: usize) {
+        for other in 0..self.pages.len() {
+            if self.is_gone(file, other) {
+                let shown = vec![0; PAGE].into();
+                self.pages[other].lost = Some(Lost { shown, is_noted: false, is_loose: false });
+            }
+        }
+        if let Some(lost) = &mut self.pages[page].lost {
+            lost.is_noted = true;
+        }
+        self.fault.get_or_insert(page);
+    }
+
+    /// What the file holds of a page now, and zeros behind that.
+    fn in_file(&self, file: &File, page: usize) -> Content {
+        let mut bytes = vec![0; PAGE];
+        let held = file.held(self.window.in_file(self.window.page(page)));
+        bytes[..held.len()].copy_from_slice(held);
+        bytes.into()
+    }
+
+    /// A buffer's page is loaded by its first touch.
+    fn load(&mut self, file: &File, page: usize) {
+        let Page { held: Held::File(_), lost: None, .. } = &self.pages[page] else { return };
+        if self.backend.differs(Row::FirstLoad) {
+            let bytes = self.in_file(file, page);
+            self.pages[page].held = Held::Own { shown: bytes.clone(), base: bytes };
+            self.may_read_ahead(file, page);
+        }
+    }
+
+    /// A buffer may load a page now, if there is one. A page that is lost for sure stays so.
+    pub(super) fn may_load(&mut self, file: &File, page: usize) {
+        let is_lost = self.pages[page].lost.as_ref().is_some_and(|lost| !lost.is_loose);
+        if is_lost || self.window.is_past_end(file, page) || !self.backend.differs(Row::FirstLoad) {
+            return;
+        }
+        let now = self.in_file(file, page);
+        if let Held::File(loaded) = &mut self.pages[page].held
+            && !loaded.contains(&now)
+        {
+            loaded.push(now);
+        }
+    }
+
+    /// A buffer may load the pages behind one that it may have loaded.
+    pub(super) fn may_read_ahead(&mut self, file: &File, page: usize) {
+        if self.reads_ahead {
+            (page + 1..self.pages.len()).for_each(|page| self.may_load(file, page));
+        }
+    }
+
+    /// Pages that were touched are borrowed mutably. Nothing in a lost page is a change.
+    pub(super) fn borrow_mut(&mut self, borrowed: &[usize]) {
+        for &page in borrowed {
+            let page = &mut self.pages[page];
+            page.is_changed |= page.lost.is_none() && self.window.reaches_file();
+        }
+    }
+
+    /// Bytes of one touched page are set.
+    pub(super) fn store(&mut self, file: &mut File, index: usize, bytes: &[u8]) {
+        let (start, within) = (self.window.start_of(index / PAGE), index % PAGE..index % PAGE + bytes.len());
+        match &mut self.pages[index / PAGE] {
+            Page { lost: Some(lost), .. } => lost.shown[within].copy_from_slice(bytes),
+            Page { held: Held::Own { shown, .. }, .. } => shown[within].copy_from_slice(bytes),
+            Page { held, .. } if self.window.access == Access::Copy => {
+                let base: Content = file.page(start).into();
+                let mut shown = base.clone();
+                shown[within].copy_from_slice(bytes);
+                *held = Held::Own { shown, base };
+            }
+            Page { held: Held::File(_), .. } => file.store(self.window.offset + index, bytes),
+        }
+    }
+
+    /// Brings the changes in the pages of a range to the file. False if some lie past its end: these stay changed. What
+    /// has reached the file is no change any more, whether or not the rest fails.
+    pub(super) fn write_back(&mut self, file: &mut File, range: &Range<usize>) -> bool {
+        if !self.window.reaches_file() {
+            return true;
+        }
+        let mut is_complete = true;
+        for page in pages(range) {
+            let is_missing = self.is_missing(file, page);
+            self.pages[page].is_changed &= is_missing;
+            is_complete &= !is_missing;
+            if self.backend.differs(Row::OtherWriters) {
+                self.write_page(file, page);
+            }
+        }
+        is_complete
+    }
+
+    /// Whether a change of a page cannot reach the file, because it lies past the file's end. An OS mapping knows which
+    /// pages were borrowed, and all that a page maps counts; a buffer knows which bytes it changed.
+    fn is_missing(&self, file: &File, page: usize) -> bool {
+        let Page { held, is_changed, .. } = &self.pages[page];
+        let bytes = self.window.page(page);
+        if !self.backend.differs(Row::EqualValue) {
+            return *is_changed && self.window.in_file(bytes).end > file.size();
+        }
+        let Held::Own { shown, base } = held else { return false };
+        let reached = file.held(self.window.in_file(bytes.clone())).len();
+        shown[reached..bytes.len()] != base[reached..bytes.len()]
+    }
+
+    /// Writes those bytes of a page that were changed and that the file reaches.
+    fn write_page(&mut self, file: &mut File, page: usize) {
+        let start = self.window.start_of(page);
+        let Held::Own { shown, base } = &mut self.pages[page].held else { return };
+        if shown == base {
+            return;
+        }
+        for (at, (shown, base)) in (start..file.size()).zip(shown.iter().zip(base)) {
+            if shown != base {
+                file.write(at, &[*shown]);
+                *base = *shown;
+            }
+        }
+    }
+
+    /// The file has become shorter. A system takes private copies away, too; a loaded page of a buffer keeps what it held.
+    pub(super) fn cut(&mut self, file: &File) {
+        for page in 0..self.pages.len() {
+            if self.window.is_past_end(file, page) && !self.backend.differs(Row::FirstLoad) {
+                self.pages[page].held = Held::File(Vec::new());
+            }
+        }
+    }
+
+    /// The window becomes longer or shorter; the file will. There is no fault, so no page is lost.
+    pub(super) fn resize(&mut self, file: &File, len: usize) {
+        let old = self.window.len;
+        let (border, page) = (old.min(len), old.min(len) / PAGE);
+        if border % PAGE != 0 && old != len {
+            // The file may go on behind a mapping that grows.
+            let end = old.max(len).min((page + 1) * PAGE);
+            let next = if len > old { file.held(self.window.in_file(border..end)) } else { &[] };
+            let fill = |bytes: &mut Content| {
+                bytes[border % PAGE..].fill(0);
+                bytes[border % PAGE..][..next.len()].copy_from_slice(next);
+            };
+            match &mut self.pages[page].held {
+                Held::Own { shown, base } => {
+                    fill(shown);
+                    fill(base);
+                    if shown == base && len > old {
+                        // It may be read again.
+                        self.pages[page].held = Held::File(vec![shown.clone()]);
+                    }
+                }
+                Held::File(loaded) => loaded.iter_mut().for_each(fill),
+            }
+        }
+        self.window.len = len;
+        self.pages.resize(self.window.pages(), Page::absent());
+    }
+
+    /// Refreshes pages. Faults there are taken back, and every other lost page is looked at anew at its next touch; if
+    /// there is no fault to take back and others are left, it may be.
+    pub(super) fn refresh(&mut self, file: &File, refreshed: Range<usize>) {
+        let is_noted = |page: &Page| page.lost.as_ref().is_some_and(|lost| lost.is_noted);
+        let takes_back = self.pages[refreshed.clone()].iter().any(is_noted);
+        for lost in self.pages[refreshed.clone()].iter_mut().filter_map(|page| page.lost.as_mut()) {
+            lost.is_noted = false;
+        }
+        for page in &mut self.pages {
+            page.lost = page.lost.take().filter(|lost| lost.is_noted || !takes_back);
+            if let Some(lost) = &mut page.lost {
+                lost.is_loose |= !lost.is_noted;
+            }
+        }
+        if self.fault.is_some_and(|page| !is_noted(&self.pages[page])) {
+            self.fault = self.pages.iter().position(is_noted);
+        }
+        if self.backend.differs(Row::OtherWriters) {
+            refreshed.for_each(|page| self.read_again(file, page));
+        }
+    }
+
+    /// Later reads of a buffer's page see what the file holds; changes stay, byte by byte. A page without changes that
+    /// the file no longer reaches is gone. In a page that the end divides, bytes past the end that were not changed become
+    /// zeros, as in an OS mapping.
+    fn read_again(&mut self, file: &File, page: usize) {
+        let is_past_end = self.window.is_past_end(file, page);
+        let fresh = self.in_file(file, page);
+        let reached = file.held(self.window.in_file(self.window.page(page))).len();
+        match &mut self.pages[page].held {
+            Held::Own { shown, base } if shown != base => {
+                for (at, &fresh) in fresh.iter().enumerate().filter(|_| !is_past_end) {
+                    let is_own = shown[at] != base[at];
+                    if !is_own {
+                        shown[at] = fresh;
+                    }
+                    if !is_own || at < reached {
+                        base[at] = fresh;
+                    }
+                }
+            }
+            held => *held = Held::File(if is_past_end { vec![] } else { vec![fresh] }),
+        }
+    }
+
+    /// A hint: it takes no fault and loses nothing. A buffer may load pages, or drop those without changes.
+    pub(super) fn advise(&mut self, file: &File, advice: Advice, advised: Range<usize>) {
+        match advice {
+            Advice::Random => self.reads_ahead = false,
+            Advice::Normal | Advice::Sequential => self.reads_ahead = true,
+            Advice::WillNeed => {
+                advised.clone().for_each(|page| self.may_load(file, page));
+                self.may_read_ahead(file, advised.start);
+            }
+            Advice::DontNeed if self.backend.differs(Row::FirstLoad) => {
+                for page in &mut self.pages[advised] {
+                    if let Held::Own { shown, base } = &page.held
+                        && shown == base
+                    {
+                        page.held = Held::File(vec![shown.clone()]);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
