@@ -1,4 +1,12 @@
 //! The bytes of one mapping: what each page shows, which pages are changed, and which are lost.
+//!
+//! Some rules are choices, made where the specification leaves the question open:
+//!
+//! - A flush or close that fails has written the pages that the file reaches: they are not changed any more.
+//! - A page that is lost keeps what was stored in it when another fault loses more pages.
+//! - A refresh takes away a buffer's loaded page that was not changed and that the file no longer reaches: the next touch
+//!   finds it gone, as in an OS mapping. A changed page stays whole until the file reaches it again.
+//! - A refresh of a buffer's changed page that the file's end divides shows zeros past the end, except for changed bytes.
 
 use std::ops::Range;
 
@@ -164,15 +172,13 @@ impl Memory {
     pub(super) fn touch(&mut self, file: &File, touched: &[usize], first: Option<usize>) -> Result<(), &'static str> {
         let gone: Vec<usize> = touched.iter().copied().filter(|&page| self.is_gone(file, page)).collect();
         let Some(&lowest) = gone.first() else {
-            for &page in touched {
-                self.load(file, page);
-            }
+            self.load(file, touched);
             return Ok(());
         };
         for &page in touched {
             self.may_load(file, page);
-            self.may_read_ahead(file, page);
         }
+        self.may_read_ahead(file, touched.iter().copied().min().unwrap_or_default());
         if self.guard {
             self.note(file, first.filter(|page| gone.contains(page)).unwrap_or(lowest));
         }
@@ -185,8 +191,8 @@ impl Memory {
             if self.is_gone(file, page) {
                 self.note(file, page);
             }
-            self.load(file, page);
         }
+        self.load(file, touched);
     }
 
     /// A touch of a page that is gone takes a fault there, and all that is gone with it is lost: later touches find zeros.
@@ -212,20 +218,27 @@ impl Memory {
         bytes.into()
     }
 
-    /// A buffer's page is loaded by its first touch.
-    fn load(&mut self, file: &File, page: usize) {
-        let Page { held: Held::File(_), lost: None, .. } = &self.pages[page] else { return };
-        if self.backend.differs(Row::FirstLoad) {
-            let bytes = self.in_file(file, page);
-            self.pages[page].held = Held::Own { shown: bytes.clone(), base: bytes };
-            self.may_read_ahead(file, page);
+    /// A buffer's page is loaded by its first touch, and those behind it may be.
+    fn load(&mut self, file: &File, touched: &[usize]) {
+        if !self.backend.differs(Row::FirstLoad) {
+            return;
         }
+        let mut first = self.pages.len();
+        for &page in touched {
+            if let Page { held: Held::File(_), lost: None, .. } = &self.pages[page] {
+                let bytes = self.in_file(file, page);
+                self.pages[page].held = Held::Own { shown: bytes.clone(), base: bytes };
+                first = first.min(page);
+            }
+        }
+        self.may_read_ahead(file, first);
     }
 
     /// A buffer may load a page now, if there is one. A page that is lost for sure stays so.
     pub(super) fn may_load(&mut self, file: &File, page: usize) {
-        let is_lost = self.pages[page].lost.as_ref().is_some_and(|lost| !lost.is_loose);
-        if is_lost || self.window.is_past_end(file, page) || !self.backend.differs(Row::FirstLoad) {
+        let Page { held, lost, .. } = &self.pages[page];
+        let can_be = matches!(held, Held::File(_)) && lost.as_ref().is_none_or(|lost| lost.is_loose);
+        if !can_be || self.window.is_past_end(file, page) || !self.backend.differs(Row::FirstLoad) {
             return;
         }
         let now = self.in_file(file, page);
@@ -372,9 +385,7 @@ impl Memory {
         }
     }
 
-    /// Later reads of a buffer's page see what the file holds; changes stay, byte by byte. A page without changes that
-    /// the file no longer reaches is gone. In a page that the end divides, bytes past the end that were not changed become
-    /// zeros, as in an OS mapping.
+    /// Later reads of a buffer's page see what the file holds; changes stay, byte by byte.
     fn read_again(&mut self, file: &File, page: usize) {
         let is_past_end = self.window.is_past_end(file, page);
         let fresh = self.in_file(file, page);
