@@ -116,19 +116,24 @@ impl<R: Region> Mapped<R> {
         self.plan.span.len().div_ceil(R::page_size())
     }
 
-    /// Changes that lie past the end of a file that was truncated are lost: an error, and they stay changed.
-    fn check_changes_are_in_file(&self, pages: &Range<usize>) -> Result<()> {
+    /// Makes sure that the changes in these pages, which the file has by now, do not lie past the end of a file that was
+    /// truncated. Those that do are lost: an error, and they stay changed.
+    fn check_changes_are_in_file(&mut self, pages: &Range<usize>) -> Result<()> {
         let (Some(last), Some(source)) = (self.changed.last(pages), &self.source) else { return Ok(()) };
         let span = self.plan.span;
         let size = source.len().map_err(|e| Error::io("stat", span.offset(), 0, e))?;
         let end = span.file_offset(self.changed_within(last).end);
         if end <= size {
+            self.forget_changed(pages);
             return Ok(());
         }
         let reach = usize::try_from(size.saturating_sub(span.offset())).unwrap_or(usize::MAX);
-        let mut behind = self.changed.runs((reach >> self.page_shift).max(pages.start)..pages.end).flatten();
-        let first = behind.find(|&page| self.changed_within(page).end > reach).unwrap_or(last);
+        let behind = (reach >> self.page_shift).max(pages.start)..pages.end;
+        let is_missing = |page: &usize| self.changed_within(*page).end > reach;
+        let first = self.changed.runs(behind).flatten().find(is_missing).unwrap_or(last);
         let offset = size.max(span.file_offset(self.changed_within(first).start));
+        // What the file has is no change any more.
+        self.forget_changed(&(pages.start..first));
         Err(Error::Truncated { offset, len: end - offset, size })
     }
 
@@ -241,9 +246,7 @@ impl<R: Region> Bytes for Mapped<R> {
             self.unsynced_len = false;
         }
         let pages = span::pages(&range, R::page_size());
-        self.check_changes_are_in_file(&pages)?;
-        self.forget_changed(&pages);
-        Ok(())
+        self.check_changes_are_in_file(&pages)
     }
 
     fn advise(&mut self, advice: Advice, range: Range<usize>) {

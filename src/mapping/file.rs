@@ -8,9 +8,8 @@ use crate::{Error, Mapping, Result};
 
 /// The most that [`BufRead::fill_buf`] gives at once, in bytes: one step of reading ahead.
 const READ_AHEAD: usize = 64 << 10;
-/// The first stretch that is searched for the end of a line; each further one is twice as long, up to [`MAX_LINE_STEP`].
+/// What is searched for the end of a line before anything is loaded or looked at, in bytes.
 const FIRST_LINE_STEP: usize = 1 << 10;
-const MAX_LINE_STEP: usize = 1 << 20;
 
 impl<B: Backend> Mapping<B> {
     /// The position, in bytes from the start of the mapping. May lie past the end after a shrink.
@@ -128,17 +127,16 @@ impl<B: Backend> Mapping<B> {
     #[inline(never)]
     fn read_unready_line(&mut self) -> Result<&[u8]> {
         let Range { start, end } = self.rest(usize::MAX)?;
-        let mut searched = start;
-        let mut step = FIRST_LINE_STEP;
+        let (mut searched, page) = (start, B::page_size());
         let mut line = start..end;
         while searched < end {
-            let piece_end = searched.saturating_add(step).min(end);
-            if let Some(index) = memchr::memchr(b'\n', self.door.bytes(searched..piece_end)?) {
+            // No page behind the line is looked at: it may be gone.
+            let page_end = (searched / page + 1).saturating_mul(page).min(end);
+            if let Some(index) = memchr::memchr(b'\n', self.door.bytes(searched..page_end)?) {
                 line.end = searched + index + 1;
                 break;
             }
-            searched = piece_end;
-            step = (step * 2).min(MAX_LINE_STEP);
+            searched = page_end;
         }
         self.advance_over(line)
     }

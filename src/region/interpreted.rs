@@ -5,7 +5,6 @@
 //! not seen here: cases that need two views of one file are left out.
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr::NonNull;
 
@@ -13,7 +12,7 @@ use super::heap::{HeapRegion, PAGE};
 use super::sealed::{Memory, Region};
 use crate::backend::{Durability, FaultKind};
 use crate::plan::Plan;
-use crate::storage::{OsFile, Storage, read_full, with_length, write_some};
+use crate::storage::{OsFile, Storage, read_full, with_length, write_some, zeroed};
 use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
 
 /// Memory in place of an OS mapping.
@@ -31,7 +30,7 @@ impl OsRegion {
         let len = plan.span.len();
         let memory = HeapRegion::new(len.div_ceil(PAGE)).map_err(|_| Error::NoMemory { len: len as u64 })?;
         // SAFETY: nobody else knows this memory.
-        unsafe { memory.uninit(0..memory.len()) }?.fill(MaybeUninit::new(0));
+        zeroed(unsafe { memory.uninit(0..memory.len()) }?);
         Ok(Self { memory, len, written_to: None })
     }
 

@@ -22,7 +22,7 @@ cases!("differences":
     memory_goes_to_what_was_touched,
     a_file_that_shrinks_leaves_what_was_loaded,
     a_flush_behind_the_end_of_a_file_is_an_error_and_kept,
-    a_copy_holds_what_the_file_held_when_a_page_was_loaded
+    a_copy_keeps_its_changes_byte_by_byte_over_what_another_wrote
 );
 
 fn a_page_holds_what_the_file_held_when_it_was_first_loaded<B: FileBackend>(scene: &mut Scene<B>) {
@@ -123,11 +123,12 @@ fn a_flush_behind_the_end_of_a_file_is_an_error_and_kept<B: FileBackend>(scene: 
     scene.bytes("kept", &e.memory.content()[PAGE..PAGE + 7], b"ano\0her");
 }
 
-fn a_copy_holds_what_the_file_held_when_a_page_was_loaded<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_copy_keeps_its_changes_byte_by_byte_over_what_another_wrote<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::with(MmapOptions::new().access(Access::Copy), pattern(2 * PAGE));
     e.map[0] = 0;
     e.memory.overwrite(0, b"another");
     scene.bytes("own page", &e.map[..3], [0, 2, 3]);
     e.map.refresh().unwrap();
-    scene.bytes("still", &e.map[..3], [0, 2, 3]);
+    scene.bytes("own change, and what another wrote beside it", &e.map[..7], b"\0nother");
+    scene.bytes("the storage", &e.memory.content()[..7], b"another");
 }

@@ -8,7 +8,7 @@ use self::flights::Flights;
 use self::load::Pattern;
 use super::sealed::{Bytes, Faults, Ready};
 use super::{Durability, Face, Fault, FaultKind};
-use crate::page_set::{LoadedPages, PageSet};
+use crate::page_set::LoadedPages;
 use crate::plan::Plan;
 use crate::region::heap::{HeapRegion, PAGE};
 use crate::region::sealed::Memory as _;
@@ -59,10 +59,8 @@ pub struct Buffered<S: Storage = OsFile> {
 enum Changes {
     /// There are none.
     ReadOnly,
-    /// Changes go to the storage: what pages held before them.
-    WrittenBack(Copies),
-    /// Changes stay in memory, in these pages.
-    Private(PageSet),
+    /// What pages held before them: changes go to the storage, or stay in memory.
+    Kept(Copies),
     /// All bytes live in memory only.
     Anonymous,
 }
@@ -73,10 +71,8 @@ impl Changes {
             Self::ReadOnly
         } else if plan.anonymous {
             Self::Anonymous
-        } else if plan.reaches_file() {
-            Self::WrittenBack(Copies::default())
         } else {
-            Self::Private(PageSet::default())
+            Self::Kept(Copies::default())
         }
     }
 }
@@ -125,13 +121,7 @@ impl<S: Storage> Buffered<S> {
         let is_lost = |page: usize| lost.is_some_and(|guard| guard.lost.contains(page));
         match &mut self.changes {
             Changes::ReadOnly | Changes::Anonymous => {}
-            Changes::Private(own) if lost.is_none() => own.add(&pages, count)?,
-            Changes::Private(own) => {
-                for page in pages.filter(|&page| !is_lost(page)) {
-                    own.add(&(page..page + 1), count)?;
-                }
-            }
-            Changes::WrittenBack(copies) => {
+            Changes::Kept(copies) => {
                 for page in pages.filter(|&page| !is_lost(page)) {
                     // SAFETY: loaded, and nobody writes while the buffer is borrowed by this call.
                     copies.keep(page, count, unsafe { self.region.slice(page * PAGE..(page + 1) * PAGE) })?;
@@ -145,13 +135,10 @@ impl<S: Storage> Buffered<S> {
     fn forget_clean(&mut self, pages: Range<usize>) {
         match &self.changes {
             Changes::ReadOnly if self.storage.is_some() => self.loaded.remove(&pages),
-            Changes::WrittenBack(copies) if copies.is_empty() => self.loaded.remove(&pages),
+            Changes::Kept(copies) if copies.is_empty() => self.loaded.remove(&pages),
             Changes::ReadOnly | Changes::Anonymous => {}
-            Changes::WrittenBack(copies) => {
+            Changes::Kept(copies) => {
                 pages.filter(|&page| copies.get(page).is_none()).for_each(|page| self.loaded.remove(&(page..page + 1)));
-            }
-            Changes::Private(own) => {
-                pages.filter(|&page| !own.contains(page)).for_each(|page| self.loaded.remove(&(page..page + 1)));
             }
         }
     }
@@ -265,7 +252,7 @@ impl<S: Storage> Bytes for Buffered<S> {
                 // A hint: what fails here fails again when it is touched, and is no fault before.
                 let _ = self.load(&range, Face::Hint);
             }
-            Advice::DontNeed if !matches!(self.changes, Changes::Private(_)) => {
+            Advice::DontNeed if !self.plan.private => {
                 self.forget_clean(span::pages(&range, PAGE));
             }
             _ => {}
@@ -316,8 +303,7 @@ impl<S: Storage> Ready for Buffered<S> {
         let is_kept = match &self.changes {
             Changes::ReadOnly => false,
             Changes::Anonymous => true,
-            Changes::Private(own) => own.contains(index / PAGE),
-            Changes::WrittenBack(copies) => copies.get(index / PAGE).is_some(),
+            Changes::Kept(copies) => copies.get(index / PAGE).is_some(),
         };
         if is_kept {
             // SAFETY: the index lies in the mapping, and its byte is loaded.

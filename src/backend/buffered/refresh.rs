@@ -9,7 +9,7 @@ use crate::storage::{Storage, read_full};
 
 impl<S: Storage> Buffered<S> {
     pub(super) fn refresh_pages(&mut self, pages: Range<usize>) -> Result<()> {
-        if let (Changes::WrittenBack(copies), Some(storage)) = (&mut self.changes, &self.storage) {
+        if let (Changes::Kept(copies), Some(storage)) = (&mut self.changes, &self.storage) {
             let mut rest = pages.clone();
             while let Some(page) = copies.first_page(rest) {
                 rest = page + 1..pages.end;
@@ -21,13 +21,14 @@ impl<S: Storage> Buffered<S> {
                 // SAFETY: a page with a copy is loaded.
                 let own = unsafe { self.region.slice_mut(start..end) };
                 let copy = copies.get_mut(page).unwrap_or_default();
-                // What the storage no longer holds stays as it is, and the next flush says so.
-                for ((own, copy), &fresh) in own.iter_mut().zip(copy).zip(&fresh[..read]) {
-                    if *own == *copy {
-                        *own = fresh;
-                    }
-                    *copy = fresh;
+                if own == &copy[..end - start] {
+                    // Borrowed and not changed: it is read again, or is gone, like any other.
+                    copies.drop_page(page);
+                } else if read > 0 {
+                    // Behind the end that divides a page there are zeros.
+                    lay_over(own, copy, fresh);
                 }
+                // A changed page that the storage no longer has stays as it is, and the next flush says so.
             }
         }
         self.forget_clean(pages.clone());
@@ -36,5 +37,15 @@ impl<S: Storage> Buffered<S> {
             guard.refresh(&pages, |run| self.loaded.remove(&run))?;
         }
         Ok(())
+    }
+}
+
+/// Lays the bytes of a page that differ from its copy over what the storage holds now.
+fn lay_over(own: &mut [u8], copy: &mut [u8], fresh: &[u8]) {
+    for ((own, copy), &fresh) in own.iter_mut().zip(copy).zip(fresh) {
+        if *own == *copy {
+            *own = fresh;
+        }
+        *copy = fresh;
     }
 }

@@ -16,7 +16,7 @@ impl<S: Storage> Buffered<S> {
         let pages = len.div_ceil(PAGE);
         let (mut region, loaded, guard) = memory(&plan)?;
         let tables = match &self.changes {
-            Changes::WrittenBack(copies) => Some(copies.prepare_resize(pages)?),
+            Changes::Kept(copies) => Some(copies.prepare_resize(pages)?),
             _ => None,
         };
 
@@ -36,7 +36,7 @@ impl<S: Storage> Buffered<S> {
         self.loaded = loaded;
         // A fault would have kept the mapping as it was: nothing is lost.
         self.guard = guard;
-        if let (Changes::WrittenBack(copies), Some(tables)) = (&mut self.changes, tables) {
+        if let (Changes::Kept(copies), Some(tables)) = (&mut self.changes, tables) {
             copies.resize(pages, tables);
         }
         self.apply_last_page(last);
@@ -69,9 +69,9 @@ impl<S: Storage> Buffered<S> {
         if new_len > self.plan.span.len() {
             match (&self.changes, &self.storage) {
                 // Not changed: read again when touched.
-                (Changes::WrittenBack(copies), _) if copies.get(page).is_none() => return Ok(LastPage::Forget(page)),
+                (Changes::Kept(copies), _) if copies.get(page).is_none() => return Ok(LastPage::Forget(page)),
                 // The file may have gone on behind the mapping.
-                (Changes::WrittenBack(_), Some(storage)) => {
+                (Changes::Kept(_), Some(storage)) => {
                     let shown = (hidden.end.min(new_len) - hidden.start).min(PAGE);
                     read_full(storage, &mut tail[..shown], self.plan.span.file_offset(hidden.start))?;
                 }
@@ -89,7 +89,7 @@ impl<S: Storage> Buffered<S> {
                 let tail = &tail[..hidden.len()];
                 // SAFETY: the page is loaded.
                 unsafe { self.region.slice_mut(hidden) }.copy_from_slice(tail);
-                if let Changes::WrittenBack(copies) = &mut self.changes {
+                if let Changes::Kept(copies) = &mut self.changes {
                     if let Some(copy) = copies.get_mut(page) {
                         copy[PAGE - tail.len()..].copy_from_slice(tail);
                     }

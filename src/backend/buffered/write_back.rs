@@ -21,7 +21,10 @@ impl<S: Storage> Buffered<S> {
     /// Writes the changes in the pages of `range`, in order. A page is clean, and its copy freed, once all its changes
     /// are written; after an error exactly the bytes that were not written stay changed.
     pub(super) fn write_back(&mut self, range: &Range<usize>) -> Result<()> {
-        let (Changes::WrittenBack(copies), Some(storage)) = (&mut self.changes, &self.storage) else { return Ok(()) };
+        if !self.plan.reaches_file() {
+            return Ok(());
+        }
+        let (Changes::Kept(copies), Some(storage)) = (&mut self.changes, &self.storage) else { return Ok(()) };
         let pages = span::pages(range, PAGE);
         let mut writer =
             Writer { storage, span: self.plan.span, region: &self.region, end: None, pending: 0..0, wrote: false };
