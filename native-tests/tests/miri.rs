@@ -48,6 +48,8 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("anonymous/", "memory that the platform maps"),
     ("modes/", "files opened by the crate, whose mode only the system knows"),
     ("extend/open_makes_the_file_longer", "files opened by the crate"),
+    ("extend/allocated_blocks", "blocks of a disk, which Miri does not allocate"),
+    ("resize/allocating_grows", "blocks of a disk, which Miri does not allocate"),
     ("errors/every_variant", "files opened by the crate"),
     ("errors/an_io_error_keeps", "files opened by the crate"),
     ("slice/a_regular_expression", "minutes of another crate's code over a plain slice"),

@@ -21,6 +21,15 @@ type Content = Box<[u8]>;
 /// The error of a call that needs bytes past the file's end.
 pub(super) const TRUNCATED: &str = "Truncated";
 
+/// What of the changes does not reach the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Missing {
+    Nothing,
+    /// A change in the page that the file's end divides, which may lie before the end.
+    Perhaps,
+    Something,
+}
+
 /// The bytes of a mapping.
 pub(super) struct Memory {
     backend: Backend,
@@ -280,35 +289,40 @@ impl Memory {
         }
     }
 
-    /// Brings the changes in the pages of a range to the file. False if some lie past its end: these stay changed. What
-    /// has reached the file is no change any more, whether or not the rest fails.
-    pub(super) fn write_back(&mut self, file: &mut File, range: &Range<usize>) -> bool {
+    /// Brings the changes in the pages of a range to the file, and tells whether some lie past its end: these stay changed.
+    /// What has reached the file is no change any more, whether or not the rest fails.
+    pub(super) fn write_back(&mut self, file: &mut File, range: &Range<usize>) -> Missing {
+        let mut missing = Missing::Nothing;
         if !self.window.reaches_file() {
-            return true;
+            return missing;
         }
-        let mut is_complete = true;
         for page in pages(range) {
-            let is_missing = self.is_missing(file, page);
-            self.pages[page].is_changed &= is_missing;
-            is_complete &= !is_missing;
+            let of_page = self.missing_of(file, page);
+            self.pages[page].is_changed &= of_page != Missing::Nothing;
+            missing = missing.max(of_page);
             if self.backend.differs(Row::OtherWriters) {
                 self.write_page(file, page);
             }
         }
-        is_complete
+        missing
     }
 
-    /// Whether a change of a page cannot reach the file, because it lies past the file's end. An OS mapping knows which
-    /// pages were borrowed, and all that a page maps counts; a buffer knows which bytes it changed.
-    fn is_missing(&self, file: &File, page: usize) -> bool {
+    /// Whether a change of a page cannot reach the file, because it lies past the file's end. A buffer knows which bytes it
+    /// changed. An OS mapping knows which pages were borrowed; of a page that the end divides it may not know on which side
+    /// the change lies.
+    fn missing_of(&self, file: &File, page: usize) -> Missing {
         let Page { held, is_changed, .. } = &self.pages[page];
         let bytes = self.window.page(page);
         if !self.backend.differs(Row::EqualValue) {
-            return *is_changed && self.window.in_file(bytes).end > file.size();
+            return match self.window.in_file(bytes) {
+                bytes if !is_changed || bytes.end <= file.size() => Missing::Nothing,
+                bytes if bytes.start < file.size() => Missing::Perhaps,
+                _ => Missing::Something,
+            };
         }
-        let Held::Own { shown, base } = held else { return false };
+        let Held::Own { shown, base } = held else { return Missing::Nothing };
         let reached = file.held(self.window.in_file(bytes.clone())).len();
-        shown[reached..bytes.len()] != base[reached..bytes.len()]
+        if shown[reached..bytes.len()] == base[reached..bytes.len()] { Missing::Nothing } else { Missing::Something }
     }
 
     /// Writes those bytes of a page that were changed and that the file reaches.

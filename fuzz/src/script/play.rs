@@ -130,7 +130,8 @@ pub(super) fn play(backends: [Backend; SLOTS], input: &Input) {
 enum Stop {
     /// What differs.
     Finding(String),
-    /// A page shows zeros, as it does if it is lost and as it does if it was loaded: what follows from that is not known.
+    /// A page shows zeros, as it does if it is lost and as it does if it was loaded; or a change lies in the page that the
+    /// file's end divides. What follows from that is not known.
     Unknown,
 }
 
@@ -335,8 +336,15 @@ impl Player {
         let page = fault.and_then(|fault| usize::try_from(fault.offset.checked_sub(offset)? / PAGE as u64).ok());
         let want = view.expect(&mut self.model, &call, page);
         let is_closing = matches!(call, Call::Close);
+        let is_undecided = view.is_undecided;
         self.done.push(Done::Call(slot, call));
+        if is_undecided && got == Ok(Value::Nothing) {
+            return Err(Stop::Unknown);
+        }
         same("the call", &got, &want)?;
+        if is_undecided {
+            return Err(Stop::Unknown);
+        }
         if is_closing && got.is_ok() {
             if !is_closed || len != 0 {
                 return finding("closed, and not");
@@ -369,7 +377,7 @@ impl Player {
             self.done.push(Done::Drop(slot));
             std::mem::drop(map);
             let all = 0..view.len();
-            view.bytes.write_back(&mut self.model, &all);
+            let _ = view.bytes.write_back(&mut self.model, &all);
         }
     }
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::call::{Call, Change, Notation, Outcome, Value};
 use super::file::{File, PAGE};
-use super::memory::{Memory, TRUNCATED};
+use super::memory::{Memory, Missing, TRUNCATED};
 use super::rows::Backend;
 use super::window::{Window, pages};
 
@@ -19,6 +19,8 @@ use super::window::{Window, pages};
 pub(super) struct View {
     pub(super) bytes: Memory,
     pub(super) position: usize,
+    /// Whether the last write-back may have succeeded where the model says that it fails.
+    pub(super) is_undecided: bool,
 }
 
 /// `len` bytes from `start`, if they lie within `limit`.
@@ -35,7 +37,7 @@ fn pages_of(indices: &[usize]) -> Vec<usize> {
 
 impl View {
     pub(super) fn new(backend: Backend, window: Window, guard: bool) -> Self {
-        Self { bytes: Memory::new(backend, window, guard), position: 0 }
+        Self { bytes: Memory::new(backend, window, guard), position: 0, is_undecided: false }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -300,7 +302,14 @@ impl View {
     }
 
     fn write_back(&mut self, file: &mut File, range: &Range<usize>) -> Outcome {
-        if self.bytes.write_back(file, range) { Ok(Value::Nothing) } else { Err(TRUNCATED) }
+        match self.bytes.write_back(file, range) {
+            Missing::Nothing => Ok(Value::Nothing),
+            Missing::Something => Err(TRUNCATED),
+            Missing::Perhaps => {
+                self.is_undecided = true;
+                Err(TRUNCATED)
+            }
+        }
     }
 
     /// A search touches all that it may look at: these mappings are shorter than its first step.
