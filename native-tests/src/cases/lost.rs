@@ -3,12 +3,13 @@
 //! A file is truncated to whole units, so that page sizes do not show.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, Read, SeekFrom};
+use std::io::{BufRead, ErrorKind, Read, SeekFrom};
 
-use portable_mmap::{Access, FaultKind, Mapping, MmapOptions};
+use portable_mmap::{Access, Advice, Error, FaultKind, Flags, Mapping, MmapOptions};
 
-use crate::others::{UNIT, pattern};
+use crate::others::{PAGE, UNIT, pattern};
 use crate::random::Random;
+use crate::storages::{Emulated, Memory, Op, Rig};
 use crate::{FileBackend, Scene, cases};
 
 cases!("lost":
@@ -21,7 +22,9 @@ cases!("lost":
     faults_are_taken_back_page_by_page,
     a_call_that_fails_moves_and_changes_nothing,
     each_of_many_mappings_knows_its_own_faults,
-    a_second_truncation_leaves_what_was_stored_in_lost_pages
+    a_second_truncation_leaves_what_was_stored_in_lost_pages,
+    the_cause_of_a_failed_read_is_kept_until_a_refresh,
+    a_hint_that_cannot_be_followed_is_no_fault
 );
 
 /// A file whose units hold 1, 2, 3, …
@@ -284,4 +287,46 @@ fn a_second_truncation_leaves_what_was_stored_in_lost_pages<B: FileBackend>(scen
     scene.eq("fault", map.fault(), None);
     map.close().unwrap();
     scene.file_is("f", content(1));
+}
+
+fn the_cause_of_a_failed_read_is_kept_until_a_refresh<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut e = Emulated::with(MmapOptions::new().guard(true), pattern(4 * PAGE));
+    scene.eq("loaded", e.map[0], 1);
+    for (page, kind) in [(1, ErrorKind::TimedOut), (3, ErrorKind::ConnectionReset)] {
+        e.rig.fail(Op::Read, 0, 1, kind);
+        scene.eq("zeros", e.map[page * PAGE], 0);
+        // The first fault is the one that is told.
+        let fault = e.map.fault().map(|fault| (fault.offset, fault.kind));
+        scene.eq("fault", fault, Some((PAGE as u64, FaultKind::Io)));
+        for _ in 0..2 {
+            let item = e.map.get_item(0);
+            scene.err("get_item", item, "Io(TimedOut)");
+        }
+    }
+    e.map.refresh_range(PAGE, 1).unwrap();
+    scene.eq("fault", e.map.fault().map(|fault| fault.offset), Some(3 * PAGE as u64));
+    let item = e.map.get_item(0);
+    scene.err("the other cause", item, "Io(ConnectionReset)");
+    e.map.refresh().unwrap();
+    scene.bytes("all", e.map.as_slice().unwrap(), pattern(4 * PAGE));
+    // A call that can fail returns the cause itself, with a guard and without.
+    for guard in [false, true] {
+        let e = Emulated::with(MmapOptions::new().guard(guard), pattern(PAGE));
+        e.rig.fail(Op::Read, 0, 1, ErrorKind::TimedOut);
+        let error = e.map.get_item(0).unwrap_err();
+        scene.eq("kind", error.kind(), ErrorKind::TimedOut);
+        scene.eq("of a read", matches!(error, Error::Io { operation: "read", .. }), true);
+    }
+}
+
+fn a_hint_that_cannot_be_followed_is_no_fault<B: FileBackend>(scene: &mut Scene<B>) {
+    let rig = Rig::default();
+    rig.fail(Op::Read, 0, 1, ErrorKind::TimedOut);
+    let options = MmapOptions::new().guard(true).flags(Flags::POPULATE).clone();
+    let mut map = options.map_storage(rig.around(Memory::new(pattern(2 * PAGE)))).unwrap();
+    scene.eq("populate", (rig.has_failed(), map.fault()), (true, None));
+    rig.fail(Op::Read, 0, 1, ErrorKind::TimedOut);
+    map.advise(Advice::WillNeed).unwrap();
+    scene.eq("will need", (rig.has_failed(), map.fault()), (true, None));
+    scene.bytes("bytes", map.as_slice().unwrap(), pattern(2 * PAGE));
 }

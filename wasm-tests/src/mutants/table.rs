@@ -49,7 +49,10 @@ impl Place {
 const WRITE_BACK: &str = "src/backend/buffered/write_back.rs";
 const LOAD: &str = "src/backend/buffered/load.rs";
 const BUFFERED: &str = "src/backend/buffered/mod.rs";
-const MAPPED: &str = "src/region/os/mod.rs";
+const REFRESH: &str = "src/backend/buffered/refresh.rs";
+const MAPPED: &str = "src/backend/mapped.rs";
+const REGION: &str = "src/region/os/mod.rs";
+const LOST: &str = "src/guard/lost.rs";
 
 /// All of them.
 pub const MUTANTS: &[Mutant] = &[
@@ -93,8 +96,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "forgets after an error",
         contract: "what an error kept from being written stays changed",
         file: WRITE_BACK,
-        old: "settle(copies, pages.start..reached / PAGE, &self.block, self.watched);",
-        new: "settle(copies, pages, &self.block, self.watched);",
+        old: "settle(copies, pages.start..reached / PAGE, &self.region, self.watched);",
+        new: "settle(copies, pages, &self.region, self.watched);",
         place: Place::Buffered,
         subject: "faults/",
     },
@@ -120,7 +123,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "keeps a failed sync quiet",
         contract: "a flush succeeds only when its bytes are on the disk",
         file: BUFFERED,
-        old: "storage.sync().map_err(|e| Error::io(\"sync\", self.span.offset(), self.span.len() as u64, e))?;",
+        old: "storage.sync().map_err(|e| Error::io(\"sync\", span.offset(), span.len() as u64, e))?;",
         new: "let _ = storage.sync();",
         place: Place::Wasip1,
         subject: "faults/",
@@ -138,9 +141,9 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "writes copies back",
         contract: "the changes of a private mapping stay in memory",
-        file: BUFFERED,
-        old: "} else if plan.reaches_file() {",
-        new: "} else if plan.access != crate::Access::Read {",
+        file: WRITE_BACK,
+        old: "if !self.plan.reaches_file() {",
+        new: "if self.plan.access == crate::Access::Read {",
         place: Place::Wasip1,
         subject: "modes/",
     },
@@ -148,8 +151,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "reads one byte further",
         contract: "a page shows the bytes of its own place in the file",
         file: LOAD,
-        old: "let offset = self.span.file_offset(start + filled);",
-        new: "let offset = self.span.file_offset(start + filled) + u64::from(start > 0);",
+        old: "let offset = span.file_offset(start + filled);",
+        new: "let offset = span.file_offset(start + filled) + u64::from(start > 0);",
         place: Place::Wasip1,
         subject: "loading/",
     },
@@ -165,7 +168,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "shows a stale page",
         contract: "after a refresh clean pages show what the file holds",
-        file: "src/backend/buffered/refresh.rs",
+        file: REFRESH,
         old: "self.forget_clean(pages.clone());",
         new: "",
         place: Place::Wasip1,
@@ -220,24 +223,24 @@ pub const MUTANTS: &[Mutant] = &[
         name: "ignores access",
         contract: "a mapping for reading refuses to be resized",
         file: "src/mapping/mod.rs",
-        old: "if matches!(self.plan.access, Access::Read | Access::Copy) {",
-        new: "if matches!(self.plan.access, Access::Copy) {",
+        old: "if matches!(plan.access, Access::Read | Access::Copy) {",
+        new: "if matches!(plan.access, Access::Copy) {",
         place: Place::Mapped,
         subject: "resize/",
     },
     Mutant {
         name: "maps from the start",
         contract: "a window shows the file from its own offset on",
-        file: MAPPED,
-        old: "options.offset(span.offset()).len(span.len());",
-        new: "options.offset(0).len(span.len());",
+        file: REGION,
+        old: "options.offset(plan.span.offset()).len(plan.span.len());",
+        new: "options.offset(0).len(plan.span.len());",
         place: Place::Mapped,
         subject: "windows/",
     },
     Mutant {
         name: "shares what is private",
         contract: "the changes of a private mapping stay in memory",
-        file: MAPPED,
+        file: REGION,
         old: "unsafe { options.map_copy(&**file) }.map(MmapRaw::from)",
         new: "options.map_raw(&**file)",
         place: Place::Mapped,
@@ -247,10 +250,104 @@ pub const MUTANTS: &[Mutant] = &[
         name: "is silent on a cut",
         contract: "a flush says so when changes lie behind the end of the file",
         file: MAPPED,
-        old: "        self.check_changes_are_in_file(&range)?;
-        if range.start",
-        new: "        if range.start",
+        old: "        let pages = span::pages(&range, R::page_size());
+        self.check_changes_are_in_file(&pages)",
+        new: "        self.forget_changed(&span::pages(&range, R::page_size()));
+        Ok(())",
         place: Place::Mapped,
         subject: "flush/",
+    },
+    Mutant {
+        name: "a range for the changed set",
+        contract: "a page between two that were changed is not changed",
+        file: MAPPED,
+        old: "self.changed.add(pages, self.page_count())?;",
+        new: "let last = self.hull.end.max(range.end) - 1;
+        let hull = self.hull.start.min(range.start) >> self.page_shift..(last >> self.page_shift) + 1;
+        self.changed.add(&(hull.start.min(pages.start)..hull.end.max(pages.end)), self.page_count())?;",
+        place: Place::Mapped,
+        subject: "pages/",
+    },
+    Mutant {
+        name: "a range for the lost set",
+        contract: "a refresh takes back the faults of its own pages, whatever lies between them",
+        file: LOST,
+        old: "let stays = |page: &usize| self.noted.contains(*page) && !pages.contains(page);",
+        new: "let first = self.noted.first_present(&(0..self.pages)).start;
+        let stays = |page: &usize| *page >= first && !pages.contains(page);",
+        place: Place::Buffered,
+        subject: "lost/",
+    },
+    Mutant {
+        name: "skips the touch",
+        contract: "a call that can fail touches every page that it gives",
+        file: MAPPED,
+        old: "if self.region.is_guarded() && face == Face::Calls { self.touch(range) } else { Ok(()) }",
+        new: "Ok(())",
+        place: Place::Mapped,
+        subject: "lost/",
+    },
+    Mutant {
+        name: "keeps a fault",
+        contract: "a fault is gone once all its pages were refreshed",
+        file: LOST,
+        old: "self.first.store(if left.is_empty() { 0 } else { left.start + 1 }, Ordering::Release);",
+        new: "let _ = left;",
+        place: Place::Buffered,
+        subject: "lost/",
+    },
+    Mutant {
+        name: "shows lost zeros as data",
+        contract: "a page that was lost is looked at anew after a refresh",
+        file: REFRESH,
+        old: "guard.refresh(&pages, |run| self.loaded.remove(&run))?;",
+        new: "guard.refresh(&pages, |_| ())?;",
+        place: Place::Buffered,
+        subject: "lost/",
+    },
+    Mutant {
+        name: "replaces the cause",
+        contract: "later calls return the error of a failed read with its own kind",
+        file: "src/backend/buffered/faults.rs",
+        old: "None if self.error.get_ref().is_none() => self.error.kind().into(),",
+        new: "None if self.error.get_ref().is_none() => io::ErrorKind::Other.into(),",
+        place: Place::Buffered,
+        subject: "lost/",
+    },
+    Mutant {
+        name: "notes what a hint met",
+        contract: "a page that nobody has touched is no fault",
+        file: LOAD,
+        old: "Some(guard) if known.is_none() && face != Face::Hint => {",
+        new: "Some(guard) if known.is_none() => {",
+        place: Place::Buffered,
+        subject: "lost/",
+    },
+    Mutant {
+        name: "finds the neighbour",
+        contract: "a fault is that of the mapping that holds its address",
+        file: "src/guard/registry.rs",
+        old: "entries.get(entries.partition_point(|entry| entry.start <= address).checked_sub(1)?)",
+        new: "entries.get(entries.partition_point(|entry| entry.start <= address).checked_sub(1)?.saturating_sub(1))",
+        place: Place::Mapped,
+        subject: "lost/",
+    },
+    Mutant {
+        name: "marks before reading",
+        contract: "a page whose read fails is not loaded",
+        file: LOAD,
+        old: "        // Pages that somebody else has noted as lost are not read again.",
+        new: "        self.loaded.insert(&run);",
+        place: Place::Buffered,
+        subject: "storages/",
+    },
+    Mutant {
+        name: "writes what was stored in lost pages",
+        contract: "a store to a lost page reaches no file",
+        file: BUFFERED,
+        old: "for page in pages.filter(|&page| !is_lost(page)) {",
+        new: "for page in pages.filter(|&page| !is_lost(page) || page < usize::MAX) {",
+        place: Place::Buffered,
+        subject: "lost/",
     },
 ];
