@@ -217,8 +217,12 @@ fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::
             }
         }
         handler => {
-            let before = action_now();
-            if OLD_FLAGS.load(Ordering::Acquire) & libc::SA_SIGINFO != 0 {
+            let (before, flags) = (action_now(), OLD_FLAGS.load(Ordering::Acquire));
+            if flags & libc::SA_RESETHAND != 0 {
+                // It is for one signal.
+                OLD_HANDLER.store(libc::SIG_DFL, Ordering::Release);
+            }
+            if flags & libc::SA_SIGINFO != 0 {
                 // SAFETY: installed with `SA_SIGINFO`, so a function of this type.
                 let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
                     unsafe { mem::transmute(handler) };
