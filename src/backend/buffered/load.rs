@@ -97,29 +97,34 @@ impl<S: Storage> Buffered<S> {
         if has_zeros {
             zeroed(&mut memory[(failed.start - run.start) * PAGE..(failed.end - run.start) * PAGE]);
         }
-        flight.land(|landing| {
+        let noted_by = self.guard.as_ref().filter(|_| known.is_none() && face != Face::Hint);
+        // Before the lock is taken: the storage is asked, which may take long.
+        let reach = if failure.is_some() && noted_by.is_some() { self.reach() } else { 0 };
+        let landed = flight.land(|landing| {
             self.loaded.insert(&read);
             let Some(failure) = failure else {
                 landing.extra.next = run.end;
                 return Ok(());
             };
-            let failure = match &self.guard {
-                Some(guard) if known.is_none() && face != Face::Hint => {
-                    guard.note(failure, &failed, self.reach(), |pages, lose| {
+            let not_noted = match noted_by {
+                Some(guard) => {
+                    guard.note(failure, &failed, reach, |pages, lose| {
                         self.loaded.set().gaps(pages).for_each(|gap| landing.not_in_flight(gap, &mut *lose));
                     });
-                    // As later calls return it.
-                    self.fault().map(|fault| self.fault_error(fault))
+                    None
                 }
-                _ => Some(failure),
+                None => Some(failure),
             };
             if has_zeros {
                 // After the fault was noted: a thread that sees zeros sees the fault too.
                 self.loaded.insert(&failed);
                 return Ok(());
             }
-            failure.map_or(Ok(()), Err)
-        })
+            Err(not_noted)
+        });
+        // What was noted is returned as later calls return it.
+        let again = || self.fault().map(|fault| self.fault_error(fault));
+        landed.or_else(|not_noted| not_noted.or_else(again).map_or(Ok(()), Err))
     }
 
     /// How many bytes the storage has from the start of the mapping on, as far as it says.
