@@ -12,14 +12,17 @@ const GROUP: usize = 64;
 /// What a page held before the first change.
 type Copy = Box<[u8]>;
 
+/// The copies of the pages of a group.
+type Group = Box<[Option<Copy>; GROUP]>;
+
 /// The copies of the pages that were borrowed mutably since they were last written back.
 ///
 /// Two levels: a pointer for each group of 64 pages, made at the first change and kept, and a table for each group that
-/// has a copy. So bookkeeping costs 1/8192 of the mapping at the most, and one table of a KiB for each 256 KiB that are
+/// has a copy. So bookkeeping costs 1/32768 of the mapping at the most, and one table of a KiB for each 256 KiB that are
 /// touched.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
-    groups: Vec<Vec<Option<Copy>>>,
+    groups: Vec<Option<Group>>,
     /// All groups with a copy lie in here: what changes little costs little, however long the mapping is.
     used: Range<usize>,
     count: usize,
@@ -34,13 +37,12 @@ impl Copies {
         }
         let index = page / GROUP;
         let group = &mut self.groups[index];
-        if group.is_empty() {
-            *group = try_vec(GROUP)?;
+        if group.is_none() {
+            *group = Some(empty_group()?);
             let Range { start, end } = self.used;
             self.used = if start < end { start.min(index)..end.max(index + 1) } else { index..index + 1 };
         }
-        let slot = &mut group[page % GROUP];
-        if slot.is_none() {
+        if let Some(slot @ None) = group.as_mut().map(|group| &mut group[page % GROUP]) {
             *slot = Some(copied(bytes)?);
             self.count += 1;
         }
@@ -49,12 +51,12 @@ impl Copies {
 
     /// The copy of a page.
     pub(super) fn get(&self, page: usize) -> Option<&[u8]> {
-        self.groups.get(page / GROUP)?.get(page % GROUP)?.as_deref()
+        self.groups.get(page / GROUP)?.as_ref()?[page % GROUP].as_deref()
     }
 
     /// The copy of a page, to be changed.
     pub(super) fn get_mut(&mut self, page: usize) -> Option<&mut [u8]> {
-        self.groups.get_mut(page / GROUP)?.get_mut(page % GROUP)?.as_deref_mut()
+        self.groups.get_mut(page / GROUP)?.as_mut()?[page % GROUP].as_deref_mut()
     }
 
     /// Whether there is none.
@@ -64,8 +66,8 @@ impl Copies {
 
     /// Frees the copy of a page.
     pub(super) fn drop_page(&mut self, page: usize) {
-        let slot = self.groups.get_mut(page / GROUP).and_then(|group| group.get_mut(page % GROUP));
-        if slot.is_some_and(|slot| slot.take().is_some()) {
+        let group = self.groups.get_mut(page / GROUP).and_then(Option::as_mut);
+        if group.is_some_and(|group| group[page % GROUP].take().is_some()) {
             self.count -= 1;
         }
         if self.count == 0 {
@@ -75,7 +77,7 @@ impl Copies {
 
     /// Frees the tables, which hold no copy.
     fn drop_tables(&mut self) {
-        self.groups[self.used.clone()].fill_with(Vec::new);
+        self.groups[self.used.clone()].fill_with(|| None);
         self.used = 0..0;
     }
 
@@ -84,8 +86,8 @@ impl Copies {
         for group in self.groups_of(&range) {
             let first = group * GROUP;
             if range.start <= first && first + GROUP <= range.end {
-                let dropped = std::mem::take(&mut self.groups[group]);
-                self.count -= dropped.iter().flatten().count();
+                let dropped = self.groups[group].take();
+                self.count -= dropped.iter().flat_map(|group| group.iter().flatten()).count();
             } else {
                 (first..first + GROUP).filter(|page| range.contains(page)).for_each(|page| self.drop_page(page));
             }
@@ -103,7 +105,7 @@ impl Copies {
     /// The pages of a range that have a copy, in order.
     pub(super) fn pages(&self, range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
         self.groups_of(&range)
-            .filter(|&group| !self.groups[group].is_empty())
+            .filter(|&group| self.groups[group].is_some())
             .flat_map(|group| group * GROUP..(group + 1) * GROUP)
             .filter(move |page| range.contains(page) && self.get(*page).is_some())
     }
@@ -124,7 +126,7 @@ impl Copies {
         let Resized(mut groups) = resized;
         self.drop_pages(pages..usize::MAX);
         for (new, old) in groups.iter_mut().zip(&mut self.groups) {
-            *new = std::mem::take(old);
+            *new = old.take();
         }
         self.used = self.used.start.min(groups.len())..self.used.end.min(groups.len());
         self.groups = groups;
@@ -133,7 +135,13 @@ impl Copies {
 
 /// Tables of another size, still empty.
 #[derive(Debug)]
-pub(super) struct Resized(Vec<Vec<Option<Copy>>>);
+pub(super) struct Resized(Vec<Option<Group>>);
+
+/// A table without copies, or an error where there is no memory.
+fn empty_group() -> Result<Group> {
+    let group: Box<[_]> = try_vec(GROUP)?.into_boxed_slice();
+    Ok(group.try_into().unwrap_or_else(|_| unreachable!("a table has room for a group")))
+}
 
 /// A copy of some bytes, or an error where there is no memory.
 fn copied(bytes: &[u8]) -> Result<Copy> {
@@ -160,7 +168,7 @@ mod tests {
         copies.drop_page(70);
         assert!(copies.get(70).is_none() && !copies.is_empty());
         copies.drop_page(5);
-        assert!(copies.is_empty() && copies.used.is_empty() && copies.groups.iter().all(Vec::is_empty));
+        assert!(copies.is_empty() && copies.used.is_empty() && copies.groups.iter().all(Option::is_none));
     }
 
     #[test]
