@@ -1,28 +1,17 @@
 //! The guard over OS mappings: a file that is shortened is an error and not a death. The cases of the suite say the same
-//! for every backend; here are threads, signals and processes.
+//! for every backend; here are threads and many pages, and `guard_signals.rs` has signals.
 
 #![cfg(unix)]
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+mod guarded;
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use portable_mmap::{Access, Error, FaultKind, Mmap, MmapOptions};
-
-const PAGES: usize = 64;
-
-fn guarded(dir: &tempfile::TempDir, access: Access) -> (Mmap, File, usize) {
-    let path = dir.path().join("f");
-    let page = Mmap::page_size();
-    std::fs::write(&path, vec![7; PAGES * page]).unwrap();
-    let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
-    let shared = Arc::new(file.try_clone().unwrap());
-    // SAFETY: what the guard is for: the file is shortened while nobody holds a slice for longer than a look.
-    let map = unsafe { MmapOptions::new().access(access).guard(true).map(shared).unwrap() };
-    (map, file, page)
-}
+use guarded::{PAGES, guarded};
+use portable_mmap::{Access, Error, FaultKind, Mmap, MmapOptions, Result};
 
 #[test]
 fn a_touch_past_the_end_reads_zeros_until_refresh() {
@@ -38,7 +27,7 @@ fn a_touch_past_the_end_reads_zeros_until_refresh() {
         file.set_len((PAGES * page) as u64).unwrap();
         map.refresh().unwrap();
         assert_eq!(map.fault(), None);
-        std::os::unix::fs::FileExt::write_all_at(&file, b"new", 5 * page as u64).unwrap();
+        file.write_all_at(b"new", 5 * page as u64).unwrap();
         assert_eq!(map.range(5 * page..5 * page + 3).unwrap(), b"new");
     }
 }
@@ -102,7 +91,7 @@ fn ten_threads_read_while_the_file_is_cut_and_grown() {
     });
     assert_eq!(map.fault().map(|fault| fault.kind), Some(FaultKind::Shortened));
     let content: Vec<u8> = (1..).take(PAGES).flat_map(|value| vec![value; page]).collect();
-    std::os::unix::fs::FileExt::write_all_at(&file, &content, 0).unwrap();
+    file.write_all_at(&content, 0).unwrap();
     assert!(matches!(map.get(0), Err(Error::Truncated { .. })), "it stays until a refresh");
     map.refresh().unwrap();
     assert_eq!(map.fault(), None);
@@ -153,120 +142,150 @@ fn what_is_written_to_a_page_that_was_replaced_is_lost() {
     assert_eq!(map[5 * page], 0);
     map.close().unwrap();
     let mut written = [1];
-    std::os::unix::fs::FileExt::read_exact_at(&file, &mut written, 5 * page as u64).unwrap();
+    file.read_exact_at(&mut written, 5 * page as u64).unwrap();
     assert_eq!(written, [0], "it has reached no file");
 }
 
-/// Runs a test of this file in a process of its own, as `role`, and tells how it has ended.
-fn end_of(test: &str, role: &str) -> ExitStatus {
-    let program = std::env::current_exe().unwrap();
-    Command::new(program).args(["--exact", test]).env("GUARD_ROLE", role).output().unwrap().status
-}
-
-/// As above: which signal has ended it.
-fn signal_of(test: &str, role: &str) -> Option<i32> {
-    end_of(test, role).signal()
-}
-
-fn is_child(role: &str) -> bool {
-    std::env::var("GUARD_ROLE").is_ok_and(|set| set == role)
-}
-
+/// A truncation that follows replaces what the first has left, and no more.
 #[test]
-fn a_fault_outside_of_guarded_mappings_is_as_deadly_as_before() {
-    let test = "a_fault_outside_of_guarded_mappings_is_as_deadly_as_before";
-    if is_child("unguarded") {
+fn what_is_stored_in_a_lost_page_outlasts_another_truncation() {
+    for access in [Access::Write, Access::Copy] {
         let dir = tempfile::tempdir().unwrap();
-        let (_guarded, file, _) = guarded(&dir, Access::Read);
-        // SAFETY: the process is to die of it.
-        let map = unsafe { MmapOptions::new().access(Access::Read).map(file.try_clone().unwrap()).unwrap() };
-        file.set_len(0).unwrap();
-        std::process::exit(i32::from(map[0]));
+        let (mut map, file, page) = guarded(&dir, access);
+        let in_file = || {
+            let mut byte = [1];
+            file.read_exact_at(&mut byte, 40 * page as u64).unwrap();
+            byte[0]
+        };
+        file.set_len(32 * page as u64).unwrap();
+        map[40 * page] = 1;
+        assert_eq!(map.fault().map(|fault| fault.offset), Some(40 * page as u64));
+        file.set_len(8 * page as u64).unwrap();
+        assert_eq!((map[10 * page], map[31 * page], map[40 * page]), (0, 0, 1), "{access:?}");
+        assert_eq!((map[7 * page], map.fault().map(|fault| fault.offset)), (7, Some(40 * page as u64)));
+        file.set_len((PAGES * page) as u64).unwrap();
+        assert_eq!((map[40 * page], in_file()), (1, 0), "the mapping has it and the file does not");
+        map.refresh().unwrap();
+        assert_eq!((map[40 * page], map.fault()), (0, None));
+        map.close().unwrap();
+        assert_eq!(in_file(), 0, "it has reached no file");
     }
-    assert_eq!(signal_of(test, "unguarded"), Some(libc::SIGBUS));
 }
+
+/// How many mappings this process has.
+#[cfg(target_os = "linux")]
+fn mappings() -> usize {
+    std::fs::read_to_string("/proc/self/maps").unwrap().lines().count()
+}
+
+/// The kernel allows a process 65,530 mappings, fewer than this file has pages.
+#[cfg(target_os = "linux")]
+#[test]
+fn any_number_of_lost_pages_takes_few_mappings() {
+    use guarded::{DONE, end_of, role};
+
+    const LEN: usize = 600 << 20;
+    let test = "any_number_of_lost_pages_takes_few_mappings";
+    let ways: [(&str, Access, &[usize]); 4] = [
+        ("shared, at once", Access::Read, &[0]),
+        ("shared, in two stages", Access::Write, &[LEN / 2, 0]),
+        ("private, at once", Access::Copy, &[0]),
+        ("private, in two stages", Access::Copy, &[LEN / 2, 0]),
+    ];
+    let Some(role) = role() else {
+        for (way, ..) in ways {
+            assert_eq!(end_of(test, way).code(), Some(DONE), "{way}");
+        }
+        return;
+    };
+    let (_, access, lens) = ways.into_iter().find(|(way, ..)| *way == role).unwrap();
+    let (dir, page) = (tempfile::tempdir().unwrap(), Mmap::page_size());
+    let mut options = OpenOptions::new();
+    let file = Arc::new(options.read(true).write(true).create_new(true).open(dir.path().join("f")).unwrap());
+    file.set_len(LEN as u64).unwrap();
+    for start in (0..LEN).step_by(1 << 20) {
+        file.write_all_at(&[7], start as u64).unwrap();
+    }
+    // SAFETY: as in `guarded`.
+    let mut map = unsafe { MmapOptions::new().access(access).guard(true).map(file.clone()).unwrap() };
+    assert_eq!((map[0], map[LEN / 2], map[LEN - (1 << 20)], map.fault()), (7, 7, 7, None));
+    if access == Access::Copy {
+        (map[1], map[LEN - 1]) = (8, 8);
+    }
+    let before = mappings();
+    for &len in lens {
+        file.set_len(len as u64).unwrap();
+        assert!(map[len..].iter().step_by(2 * page).all(|&byte| byte == 0), "{len} bytes are left");
+        assert_eq!(map.fault().map(|fault| fault.offset), Some(lens[0] as u64));
+        assert!(mappings() <= before + 5, "{} mappings, and {before} before", mappings());
+    }
+    assert!(map[..].iter().all(|&byte| byte == 0));
+    std::process::exit(DONE);
+}
+
+type Call = fn(&Mmap) -> Result<()>;
+
+/// Each of them gives the first byte.
+const CALLS: &[(&str, Call)] = &[
+    ("get", |map| map.get(0).map(drop)),
+    ("get_item", |map| map.get_item(0).map(drop)),
+    ("get_slice", |map| map.get_slice(..1).map(drop)),
+    ("range", |map| map.range(..1).map(drop)),
+    ("as_slice", |map| map.as_slice().map(drop)),
+    ("starts_with", |map| map.starts_with(b"x").map(drop)),
+    ("find", |map| map.find(b"x").map(drop)),
+];
 
 #[test]
-fn a_signal_that_is_sent_has_the_effect_that_it_has_without_a_guard() {
-    let test = "a_signal_that_is_sent_has_the_effect_that_it_has_without_a_guard";
-    for role in ["1 guarded", "2 guarded", "1 plain", "2 plain"] {
-        if is_child(role) {
-            let dir = tempfile::tempdir().unwrap();
-            let _guarded = role.ends_with("guarded").then(|| guarded(&dir, Access::Read));
-            for _ in 0..usize::from(role.as_bytes()[0] - b'0') {
-                // SAFETY: a signal to this very thread, delivered before the call returns.
-                unsafe { libc::raise(libc::SIGBUS) };
-            }
-            std::process::exit(0);
-        }
-    }
-    for count in [1, 2] {
-        let guarded = signal_of(test, &format!("{count} guarded"));
-        assert_eq!(guarded, signal_of(test, &format!("{count} plain")), "{count} signals");
-    }
-    assert_eq!(signal_of(test, "2 guarded"), Some(libc::SIGBUS));
-}
-
-/// Where the next fault is to be.
-static EXPECTED: AtomicUsize = AtomicUsize::new(0);
-
-extern "C" fn on_fault(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
-    // SAFETY: the system, or whoever passes a signal on, hands over a valid structure.
-    let info = unsafe { &*info };
-    // SAFETY: a fault comes with an address.
-    let address = unsafe { info.si_addr() }.addr();
-    let is_right = info.si_code == libc::BUS_ADRERR && address == EXPECTED.load(Ordering::Relaxed);
-    // SAFETY: ends the process, from within a handler too.
-    unsafe { libc::_exit(if is_right { 42 } else { 1 }) };
-}
-
-extern "C" fn on_signal(signal: libc::c_int) {
-    // SAFETY: as above.
-    unsafe { libc::_exit(if signal == libc::SIGBUS { 43 } else { 1 }) };
-}
-
-/// Sets the program's own way with SIGBUS.
-fn set_handler(handler: usize, flags: libc::c_int) {
-    // SAFETY: all zeros is a valid `sigaction`.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    (action.sa_sigaction, action.sa_flags) = (handler, flags);
-    // SAFETY: the handlers above do what handlers may do.
-    assert_eq!(unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) }, 0);
-}
-
-/// A handler that the program had installed gets the faults of others, with all that the system says of them, and not
-/// those of guarded mappings; and it may be of either kind. A program that ignores the signal dies of a fault all the
-/// same, as it does without a guard, and survives one that is sent.
-#[test]
-fn what_is_not_the_guard_s_goes_to_the_handler_that_stood_before() {
-    let test = "what_is_not_the_guard_s_goes_to_the_handler_that_stood_before";
-    let roles = ["with information", "plain", "ignored", "default", "ignored, sent"];
-    if let Some(role) = roles.into_iter().find(|role| is_child(role)) {
-        match role {
-            "with information" => set_handler(on_fault as *const () as usize, libc::SA_SIGINFO),
-            "plain" => set_handler(on_signal as *const () as usize, 0),
-            "default" => set_handler(libc::SIG_DFL, 0),
-            _ => set_handler(libc::SIG_IGN, 0),
-        }
+fn a_byte_that_is_asked_for_is_touched_whether_it_is_used_or_not() {
+    for (name, call) in CALLS {
         let dir = tempfile::tempdir().unwrap();
-        let (guarded, file, page) = guarded(&dir, Access::Read);
-        // SAFETY: the process is to be ended by it.
-        let map = unsafe { MmapOptions::new().access(Access::Read).map(file.try_clone().unwrap()).unwrap() };
+        let (map, file, _) = guarded(&dir, Access::Read);
         file.set_len(0).unwrap();
-        assert_eq!(guarded[3 * page], 0, "the guard's own fault");
-        if role == "ignored, sent" {
-            // SAFETY: a signal to this very thread, delivered before the call returns.
-            unsafe { libc::raise(libc::SIGBUS) };
-            std::process::exit(44);
-        }
-        EXPECTED.store(map.as_ptr().addr() + 2 * page, Ordering::Relaxed);
-        std::process::exit(i32::from(map[2 * page]));
+        assert!(matches!(call(&map), Err(Error::Truncated { .. })), "{name}");
+        assert_eq!(map.fault().map(|fault| fault.offset), Some(0), "{name}");
     }
-    assert_eq!(end_of(test, "with information").code(), Some(42));
-    assert_eq!(end_of(test, "plain").code(), Some(43));
-    assert_eq!(end_of(test, "ignored").signal(), Some(libc::SIGBUS));
-    assert_eq!(end_of(test, "default").signal(), Some(libc::SIGBUS));
-    assert_eq!(end_of(test, "ignored, sent").code(), Some(44));
+}
+
+/// A handler finds each of them by its address, whatever was dropped and made meanwhile.
+#[test]
+fn twenty_thousand_mappings_note_their_own_faults() {
+    const COUNT: usize = 20_000;
+    let (dir, page) = (tempfile::tempdir().unwrap(), Mmap::page_size());
+    let path = dir.path().join("f");
+    std::fs::write(&path, vec![7; 2 * page]).unwrap();
+    let file = Arc::new(OpenOptions::new().read(true).write(true).open(path).unwrap());
+    // SAFETY: as in `guarded`.
+    let map = || unsafe { MmapOptions::new().access(Access::Read).guard(true).map(file.clone()).unwrap() };
+    let mut maps: Vec<Mmap> = (0..COUNT).map(|_| map()).collect();
+    assert!(maps.iter().all(|map| map[page] == 7));
+
+    // Which mappings have noted a fault, and in which page.
+    let faults = |maps: &[Mmap]| -> Vec<(usize, usize)> {
+        let fault =
+            |(index, map): (usize, &Mmap)| map.fault().map(|fault| (index, usize::from(fault.offset >= page as u64)));
+        maps.iter().enumerate().filter_map(fault).collect()
+    };
+    file.set_len(0).unwrap();
+    let touched = [(0, 1), (COUNT / 2, 0), (COUNT - 1, 1)];
+    assert!(touched.iter().all(|&(index, number)| maps[index][number * page] == 0));
+    assert_eq!(faults(&maps), touched);
+
+    // Every second mapping is dropped, and with it two of those that were touched.
+    let mut index = 0;
+    maps.retain(|_| (index % 2 == 1, index += 1).0);
+    assert_eq!(faults(&maps), [(COUNT / 2 - 1, 1)]);
+    let touched = [(0, 1), (COUNT / 4, 0), (COUNT / 2 - 1, 1)];
+    assert!(touched.iter().all(|&(index, number)| maps[index][number * page] == 0));
+    assert_eq!(faults(&maps), touched);
+
+    // New mappings get addresses of dropped ones.
+    file.set_len(2 * page as u64).unwrap();
+    let new: Vec<Mmap> = (0..COUNT / 2).map(|_| map()).collect();
+    file.set_len(0).unwrap();
+    let touched_new = [(0, 1), (COUNT / 4, 1), (COUNT / 2 - 1, 0)];
+    assert!(touched_new.iter().all(|&(index, number)| new[index][number * page] == 0));
+    assert_eq!((faults(&new), faults(&maps)), (touched_new.to_vec(), touched.to_vec()));
 }
 
 /// What is written a byte at a time is noted as other changes are: of a copy it is nobody's loss that its file became
