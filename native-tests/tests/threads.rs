@@ -3,13 +3,15 @@
 //!
 //! Natively they race for what they can; Miri, with many seeds, looks at every access: `cargo miri test --test threads`.
 
-use std::io;
-use std::sync::Barrier;
-use std::thread;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Condvar, Mutex, OnceLock, Weak, mpsc};
+use std::time::Duration;
+use std::{io, thread};
 
 use native_tests::others::{PAGE, pattern};
 use native_tests::storages::{Emulated, Memory, Op};
-use portable_mmap::{BufferedMmap, MmapOptions};
+use portable_mmap::{Advice, BufferedMmap, Error, MmapOptions, Mode, Storage};
 
 const THREADS: usize = 3;
 /// An interpreter takes a tenth of a second for each page, and many seeds.
@@ -133,4 +135,242 @@ fn a_mapping_may_be_handed_to_another_thread() {
     .unwrap();
     map.flush().unwrap();
     assert_eq!((memory.content()[0], memory.content()[PAGE]), (0xff, 0xff));
+}
+
+/// Memory that calls a function before each read, with the page to be read, and returns its error.
+struct Hooked {
+    memory: Memory,
+    before_read: Hook,
+    /// Is called before the length is given.
+    before_len: Box<dyn Fn() + Send + Sync>,
+}
+
+type Hook = Box<dyn Fn(usize) -> io::Result<()> + Send + Sync>;
+
+impl Storage for Hooked {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        (self.before_read)(usize::try_from(offset).unwrap() / PAGE)?;
+        self.memory.read_at(buf, offset)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        self.memory.write_at(buf, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        (self.before_len)();
+        self.memory.len()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.memory.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.memory.sync()
+    }
+
+    fn mode(&self) -> io::Result<Mode> {
+        self.memory.mode()
+    }
+}
+
+/// A buffer that reads nothing ahead.
+fn hooked(content: &[u8], guard: bool, before_read: Hook) -> BufferedMmap<Hooked> {
+    mapped_hooked(Hooked { memory: Memory::new(content), before_read, before_len: Box::new(|| ()) }, guard)
+}
+
+fn mapped_hooked(storage: Hooked, guard: bool) -> BufferedMmap<Hooked> {
+    let mut map = MmapOptions::new().guard(guard).map_storage(storage).unwrap();
+    map.advise(Advice::Random).unwrap();
+    map
+}
+
+/// A test that waits for so long fails. One that is right waits for a moment.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// So long waits a read that others are to meet.
+const MOMENT: Duration = Duration::from_millis(100);
+
+fn timed_out<E>(_: E) -> io::Error {
+    io::ErrorKind::TimedOut.into()
+}
+
+#[test]
+fn loads_of_different_pages_run_at_the_same_time() {
+    const READS: usize = 4;
+    let content = content();
+    let (inside, all) = (Mutex::new(0), Condvar::new());
+    // Returns when all reads are inside.
+    let meet = move |_| {
+        let mut count = inside.lock().unwrap();
+        *count += 1;
+        all.notify_all();
+        let (_count, waited) = all.wait_timeout_while(count, LIMIT, |count| *count < READS).unwrap();
+        if waited.timed_out() { Err(timed_out(())) } else { Ok(()) }
+    };
+    let map = hooked(&content, false, Box::new(meet));
+    thread::scope(|scope| {
+        for page in 0..READS {
+            let (map, content) = (&map, &content);
+            scope.spawn(move || assert_eq!(map.get(page * PAGE + 1).unwrap(), Some(content[page * PAGE + 1])));
+        }
+    });
+}
+
+#[test]
+fn a_load_that_hangs_keeps_nobody_from_other_pages() {
+    let content = content();
+    for guard in [false, true] {
+        let ((inside, was_inside), (release, released)) = (mpsc::channel(), mpsc::channel());
+        let released = Mutex::new(released);
+        // The read of the first page returns when it is released.
+        let hang = move |page| {
+            if page > 0 {
+                return Ok(());
+            }
+            inside.send(()).unwrap();
+            released.lock().unwrap().recv_timeout(LIMIT).map_err(timed_out)
+        };
+        let map = hooked(&content, guard, Box::new(hang));
+        assert_eq!(map[PAGE..3 * PAGE], content[PAGE..3 * PAGE]);
+        thread::scope(|scope| {
+            let first = scope.spawn(|| map.get(0));
+            was_inside.recv_timeout(LIMIT).unwrap();
+            let loaded = PAGE.cast_signed()..3 * PAGE.cast_signed();
+            assert_eq!(map[PAGE], content[PAGE]);
+            assert_eq!(map.range(PAGE..3 * PAGE).unwrap(), &content[PAGE..3 * PAGE]);
+            let needle = &content[2 * PAGE..2 * PAGE + 9];
+            let found = content[PAGE..].windows(9).position(|bytes| bytes == needle).map(|at| PAGE + at);
+            assert_eq!(map.find_in(needle, loaded.clone()).unwrap(), found);
+            assert_eq!(map.find_in(b"no such bytes", loaded).unwrap(), None);
+            assert_eq!((map.fault(), map.len()), (None, content.len()));
+            assert_eq!(map.get(4 * PAGE).unwrap(), Some(content[4 * PAGE]), "a page that is loaded meanwhile");
+            release.send(()).unwrap();
+            // If one of the calls above had waited for it, it would have timed out.
+            assert_eq!(first.join().unwrap().unwrap(), Some(content[0]));
+        });
+    }
+}
+
+/// A guard asks for the length after a read that finds the end.
+#[test]
+fn a_length_that_takes_long_keeps_nobody_from_other_pages() {
+    let content = content();
+    let (memory, is_short) = (Memory::new(content.clone()), Arc::new(AtomicBool::new(false)));
+    let ((ask, asked), (answer, answered)) = (mpsc::channel(), mpsc::channel());
+    let (answered, end) = (Mutex::new(answered), ask.clone());
+    // Returns when another thread has loaded a page.
+    let was_truncated = is_short.clone();
+    let before_len = move || {
+        if was_truncated.load(Ordering::Relaxed) {
+            ask.send(true).unwrap();
+            answered.lock().unwrap().recv_timeout(LIMIT).expect("another page is loaded meanwhile");
+        }
+    };
+    let storage =
+        Hooked { memory: memory.clone(), before_read: Box::new(|_| Ok(())), before_len: Box::new(before_len) };
+    let map = mapped_hooked(storage, true);
+    memory.set_size((PAGES - 1) * PAGE);
+    is_short.store(true, Ordering::Relaxed);
+    thread::scope(|scope| {
+        let map = &map;
+        scope.spawn(move || {
+            for page in 0.. {
+                if asked.recv_timeout(LIMIT) != Ok(true) {
+                    break;
+                }
+                let _ = answer.send(map[page * PAGE]);
+            }
+        });
+        let refused = map.get((PAGES - 1) * PAGE);
+        is_short.store(false, Ordering::Relaxed);
+        end.send(false).unwrap();
+        assert!(matches!(refused, Err(Error::Truncated { .. })), "{refused:?}");
+        assert_eq!(map[0], content[0], "it was asked for the length");
+    });
+}
+
+/// What a thread got of a load; a panic is `Other`.
+type Got = Result<Option<u8>, io::ErrorKind>;
+
+/// Loads a page in two threads, of which the second asks for it while the first reads. `first_read` is how the first read
+/// ends. Returns what the first thread got and how many reads there were; the second thread has got the byte.
+fn load_in_two_threads(first_read: fn() -> io::Result<()>) -> (Got, usize) {
+    let content = content();
+    let reads = Arc::new(AtomicUsize::new(0));
+    let (inside, was_inside) = mpsc::channel();
+    let counted = reads.clone();
+    let hook = move |_| {
+        if counted.fetch_add(1, Ordering::Relaxed) > 0 {
+            return Ok(());
+        }
+        inside.send(()).unwrap();
+        // The second thread asks for the page meanwhile.
+        thread::sleep(MOMENT);
+        first_read()
+    };
+    let map = Arc::new(hooked(&content, false, Box::new(hook)));
+    let load = |index| {
+        let (map, (done, was_done)) = (map.clone(), mpsc::channel());
+        let thread = thread::spawn(move || {
+            let got = catch_unwind(AssertUnwindSafe(|| map.get(index)));
+            done.send(got.map_or(Err(io::ErrorKind::Other), |got| got.map_err(|error| error.kind()))).unwrap();
+        });
+        (thread, was_done)
+    };
+    let (first, first_done) = load(5);
+    was_inside.recv_timeout(LIMIT).unwrap();
+    let (second, second_done) = load(6);
+    assert_eq!(second_done.recv_timeout(LIMIT), Ok(Ok(Some(content[6]))));
+    let got = first_done.recv_timeout(LIMIT).unwrap();
+    first.join().unwrap();
+    second.join().unwrap();
+    assert_eq!(map[5], content[5]);
+    (got, reads.load(Ordering::Relaxed))
+}
+
+#[test]
+fn two_threads_get_a_page_from_one_read() {
+    assert_eq!(load_in_two_threads(|| Ok(())), (Ok(Some(content()[5])), 1));
+}
+
+#[test]
+fn a_thread_that_waits_for_a_read_that_fails_reads_itself() {
+    let (first, reads) = load_in_two_threads(|| Err(io::ErrorKind::ConnectionReset.into()));
+    assert_eq!((first, reads), (Err(io::ErrorKind::ConnectionReset), 2));
+}
+
+#[test]
+fn a_thread_that_waits_for_a_read_that_panics_reads_itself() {
+    let (first, reads) = load_in_two_threads(|| panic!("the storage panics"));
+    assert_eq!((first, reads), (Err(io::ErrorKind::Other), 2), "the panic ends the first call");
+}
+
+#[test]
+fn a_read_that_asks_for_the_page_that_it_loads_gets_an_error() {
+    let own = Arc::new(OnceLock::<Weak<BufferedMmap<Hooked>>>::new());
+    let map_of_storage = own.clone();
+    let ask = move |page| {
+        if page == 1 {
+            let map = map_of_storage.get().unwrap().upgrade().unwrap();
+            assert_eq!(map.get(0).unwrap(), Some(content()[0]), "a loaded page");
+            assert_eq!(map.get(2 * PAGE).unwrap(), Some(content()[2 * PAGE]), "a page that it loads for itself");
+            for asked in [PAGE..PAGE + 1, 0..PAGE + 1, PAGE..4 * PAGE] {
+                let refused = map.range(asked.clone()).unwrap_err();
+                assert_eq!(refused.kind(), io::ErrorKind::Deadlock, "{asked:?}: {refused}");
+            }
+        }
+        Ok(())
+    };
+    let map = Arc::new(hooked(&content(), false, Box::new(ask)));
+    own.set(Arc::downgrade(&map)).ok().unwrap();
+    assert_eq!(map[0], content()[0]);
+    let (done, was_done) = mpsc::channel();
+    let loading = map.clone();
+    let thread = thread::spawn(move || done.send(loading.get(PAGE).unwrap()).unwrap());
+    // One that waits for itself waits longer.
+    assert_eq!(was_done.recv_timeout(LIMIT), Ok(Some(content()[PAGE])));
+    thread.join().unwrap();
+    assert_eq!(map[..], content());
 }
