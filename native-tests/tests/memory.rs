@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 use native_tests::others::{PAGE, pattern};
+#[cfg(target_pointer_width = "64")]
+use native_tests::storages::{Op, Rig};
 use portable_mmap::{BufferedMmap, Error, Mapping, MmapOptions, OsFile, Slice};
 
 /// Fails the allocations of at least so many bytes...
@@ -78,6 +80,10 @@ const TESTS: &[(&str, Test)] = &[
     ("bookkeeping is below 1/256 of the mapping", bookkeeping_is_small),
     ("copies are kept of what is borrowed mutably, until it is flushed", copies_are_kept_until_a_flush),
     ("memory goes to the pages that are touched", memory_goes_to_what_is_touched),
+    #[cfg(target_pointer_width = "64")]
+    ("a buffer may be longer than the machine has memory", a_buffer_longer_than_memory),
+    #[cfg(target_pointer_width = "64")]
+    ("anonymous memory of 40 GiB works or is an error", anonymous_memory_longer_than_memory),
     #[cfg(unix)]
     ("a fault under a guard takes no memory", a_fault_takes_no_memory),
 ];
@@ -240,6 +246,60 @@ fn resident() -> Option<usize> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
     Some(pages * portable_mmap::Mmap::page_size())
+}
+
+#[cfg(target_pointer_width = "64")]
+const HUGE: usize = 40 << 30;
+
+/// Over a file that is one hole.
+#[cfg(target_pointer_width = "64")]
+fn a_buffer_longer_than_memory(path: &Path) {
+    fs::write(path, b"").expect("a file can be written");
+    let file = OpenOptions::new().read(true).write(true).open(path).expect("the file can be opened");
+    if let Err(error) = file.set_len(HUGE as u64) {
+        return println!("(this file system has no file of 40 GiB: {error})");
+    }
+    let (before, rig) = (resident(), Rig::default());
+    let storage = rig.around(OsFile::from(file));
+    let mut map = MmapOptions::new().map_storage(storage).expect("maps");
+    assert_eq!(map[HUGE / 2 + 5], 0);
+    map[HUGE / 2 + 5] = 1;
+    map.flush().expect("flushes");
+    assert_eq!(rig.calls(Op::Write), [((HUGE / 2 + 5) as u64, 1)], "one byte is written");
+    assert!(rig.count(Op::Read).1 <= PAGE as u64, "one page is read");
+    if let (Some(before), Some(after)) = (before, resident()) {
+        let taken = after.saturating_sub(before);
+        println!("{taken} bytes are resident for one touched page of 40 GiB");
+        assert!(taken < 4 << 20, "{taken} bytes are resident for one touched page of 40 GiB");
+    }
+    map.close().expect("closes");
+    OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(0)).expect("the file can be cut");
+}
+
+#[cfg(target_pointer_width = "64")]
+fn anonymous_memory_longer_than_memory(_: &Path) {
+    match BufferedMmap::<OsFile>::anonymous(HUGE) {
+        Ok(mut map) => {
+            map[HUGE - 1] = 1;
+            assert_eq!((map[0], map[HUGE - 1]), (0, 1));
+            println!("(there is a buffer of 40 GiB)");
+        }
+        Err(error) => {
+            println!("(there is no buffer of 40 GiB: {error})");
+            is_no_memory(Err::<(), _>(error));
+        }
+    }
+    match MmapOptions::new().len(HUGE).map_anonymous() {
+        Ok(mut map) => {
+            map[HUGE - 1] = 1;
+            assert_eq!((map[0], map[HUGE - 1]), (0, 1));
+            println!("(there is an OS mapping of 40 GiB)");
+        }
+        Err(error) => {
+            println!("(there is no OS mapping of 40 GiB: {error})");
+            is_no_memory(Err::<(), _>(error));
+        }
+    }
 }
 
 /// It is met in a signal handler, where the allocator may be in the midst of something.
