@@ -1,6 +1,6 @@
 //! Where the tests play, and how a child process comes to be there.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -9,6 +9,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output};
 use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use portable_mmap::Mmap;
@@ -21,6 +22,9 @@ pub(crate) const DEVICE: &str = "device";
 
 /// How long the block device is, in bytes.
 pub(crate) const DEVICE_LEN: usize = 1 << 20;
+
+/// How many huge pages there are.
+pub(crate) const HUGE_PAGES: usize = 4;
 
 /// The user that no file belongs to.
 const NOBODY: u32 = 65534;
@@ -37,6 +41,8 @@ pub(crate) enum Ground {
     BlockDevice,
     /// One whose user is not root, and owns nothing but what it makes in its directory.
     OrdinaryUser,
+    /// One whose directory is a file system in huge pages, of which it has [`HUGE_PAGES`].
+    HugePages,
 }
 
 /// A test, which plays in an empty directory.
@@ -58,18 +64,19 @@ pub(crate) fn main(tests: &[Test]) {
         (Ground::SmallDisk, "a disk of its own"),
         (Ground::BlockDevice, "a block device of its own"),
         (Ground::OrdinaryUser, "another user than root"),
+        (Ground::HugePages, "a file system in huge pages"),
     ];
     let missing: Vec<Ground> = grounds
         .into_iter()
         .filter_map(|(ground, what)| {
-            let reason = in_child(ground.probe()).err()?;
+            let reason = in_child(ground.probe(), ground).err()?;
             eprintln!("NOT RUN: the tests that need {what}: {reason}");
             Some(ground)
         })
         .collect();
     let trial = |test: &Test| {
         let Test { name, ground, ends_by, .. } = *test;
-        Trial::test(name, move || judge(&in_child(name)?, ends_by)).with_ignored_flag(missing.contains(&ground))
+        Trial::test(name, move || judge(&in_child(name, ground)?, ends_by)).with_ignored_flag(missing.contains(&ground))
     };
     libtest_mimic::run(&Arguments::from_args(), tests.iter().map(trial).collect()).exit();
 }
@@ -87,7 +94,8 @@ fn judge(output: &Output, ends_by: Option<i32>) -> Result<(), Failed> {
 }
 
 /// Plays a test, or probes a ground, in a child process. An error: it could not become what the test needs.
-fn in_child(role: &str) -> Result<Output, String> {
+fn in_child(role: &str, ground: Ground) -> Result<Output, String> {
+    let _pool = if ground == Ground::HugePages { Some(HugePages::reserve()?) } else { None };
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).map_err(|error| error.to_string())?;
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
@@ -105,7 +113,7 @@ const CANNOT_BECOME: i32 = 77;
 /// In a child process, which has one thread.
 fn play(tests: &[Test], role: &str, dir: &Path) {
     let test = tests.iter().find(|test| test.name == role);
-    let probed = [Ground::SmallDisk, Ground::BlockDevice, Ground::OrdinaryUser]
+    let probed = [Ground::SmallDisk, Ground::BlockDevice, Ground::OrdinaryUser, Ground::HugePages]
         .into_iter()
         .find(|ground| ground.probe() == role);
     let ground = test.map(|test| test.ground).or(probed).expect("a test or a probe");
@@ -125,14 +133,16 @@ impl Ground {
             Self::SmallDisk => "probe: small disk",
             Self::BlockDevice => "probe: block device",
             Self::OrdinaryUser => "probe: ordinary user",
+            Self::HugePages => "probe: huge pages",
         }
     }
 
     fn enter(self, dir: &Path) -> Result<(), String> {
         match self {
-            Self::SmallDisk => mount_small_disk(dir),
+            Self::SmallDisk => mount(c"tmpfs", dir, &format!("size={}", DISK_PAGES * Mmap::page_size())),
             Self::BlockDevice => attach_device(dir),
             Self::OrdinaryUser => become_nobody(),
+            Self::HugePages => mount(c"hugetlbfs", dir, ""),
         }
     }
 }
@@ -148,8 +158,9 @@ fn ids() -> (u32, u32) {
     (user, unsafe { libc::getegid() })
 }
 
-/// Who is not root becomes so in a user namespace, where no more than its own files belong to it.
-fn mount_small_disk(dir: &Path) -> Result<(), String> {
+/// Mounts a file system of its own. Who is not root becomes so in a user namespace, where no more than its own files belong
+/// to it.
+fn mount(name: &CStr, dir: &Path, options: &str) -> Result<(), String> {
     let (user, group) = ids();
     let own_users = if user == 0 { 0 } else { libc::CLONE_NEWUSER };
     // SAFETY: concerns this process alone, which has one thread.
@@ -167,10 +178,47 @@ fn mount_small_disk(dir: &Path) -> Result<(), String> {
     let private = unsafe { libc::mount(ptr::null(), root, ptr::null(), libc::MS_REC | libc::MS_PRIVATE, ptr::null()) };
     done("mount --make-rprivate", private)?;
     let target = CString::new(dir.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
-    let size = CString::new(format!("size={}", DISK_PAGES * Mmap::page_size())).map_err(|error| error.to_string())?;
-    let name = c"tmpfs".as_ptr();
+    let options = CString::new(options).map_err(|error| error.to_string())?;
+    let name = name.as_ptr();
     // SAFETY: strings that end in zero and live as long as the call.
-    done("mount", unsafe { libc::mount(name, target.as_ptr(), name, 0, size.as_ptr().cast()) })
+    done("mount", unsafe { libc::mount(name, target.as_ptr(), name, 0, options.as_ptr().cast()) })
+}
+
+/// Huge pages that are there for one child at a time. Dropped, it leaves the system with as many as before.
+struct HugePages {
+    before: usize,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl HugePages {
+    const COUNT: &'static str = "/proc/sys/vm/nr_hugepages";
+
+    fn count() -> Result<usize, String> {
+        let text = fs::read_to_string(Self::COUNT).map_err(|error| format!("{}: {error}", Self::COUNT))?;
+        text.trim_end().parse().map_err(|error| format!("{}: {error}", Self::COUNT))
+    }
+
+    fn reserve() -> Result<Self, String> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let pages = Self { before: Self::count()?, _alone: alone };
+        // A mapping of its own changes takes as many again as its file.
+        let wanted = pages.before + 2 * HUGE_PAGES;
+        fs::write(Self::COUNT, wanted.to_string()).map_err(|error| format!("{}: {error}", Self::COUNT))?;
+        let count = Self::count()?;
+        if count < wanted {
+            Err(format!("the system has room for {count} huge pages and not for {wanted}"))
+        } else {
+            Ok(pages)
+        }
+    }
+}
+
+impl Drop for HugePages {
+    fn drop(&mut self) {
+        // What cannot be written now could not be written before either.
+        let _ = fs::write(Self::COUNT, self.before.to_string());
+    }
 }
 
 /// Makes a block device of a file. It is gone when this process ends: it is detached at once, and stays for as long as
