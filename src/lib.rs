@@ -54,10 +54,10 @@
 //! | a page that was touched | shows the file as it is | holds what the file held when it was first loaded |
 //! | another mapping or a writer of the same file | sees every change at once | sees it after [`flush`](Mapping::flush) here; what it writes is seen here after [`refresh`](Mapping::refresh) |
 //! | changes not flushed when the process traps or is killed | are in the file | are lost |
-//! | storing an equal value | is a write | is no write |
+//! | storing an equal value | is a write, and a mutable borrow counts as one | is no write |
 //! | memory | shared with the system's cache | that of the pages touched, and a copy of each page borrowed mutably since it was last written |
-//! | a file that shrinks while mapped | `SIGBUS`, unless there is a [`guard`](MmapOptions::guard) | [`Error::Truncated`], a panic of the slice face |
-//! | changed bytes past the new end of the file | are gone with the end, and [`flush`](Mapping::flush) answers [`Error::Truncated`] | are kept, and [`flush`](Mapping::flush) answers [`Error::Truncated`] until the file is long enough again |
+//! | a file that is truncated while mapped, without a [`guard`](MmapOptions::guard) | `SIGBUS` | [`Error::Truncated`], a panic of the slice face |
+//! | changed bytes past the new end of the file | are gone with the end, and [`flush`](Mapping::flush) returns [`Error::Truncated`] | are kept, and [`flush`](Mapping::flush) returns [`Error::Truncated`] until the file is long enough again |
 //! | fork | anonymous memory is shared with the child | the child has a copy |
 //! | executable memory, huge pages, tag names | where the operating system has them | [`Error::Unsupported`] |
 //!

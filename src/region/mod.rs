@@ -21,6 +21,9 @@ cfg_if::cfg_if! {
     }
 }
 
+#[cfg(all(test, unix, not(any(miri, loom))))]
+mod placed;
+
 /// Memory that is a file: what [`Mapped`](crate::Mapped) is made of. Its functions are for this crate.
 pub trait Region: sealed::Region {}
 
