@@ -129,10 +129,21 @@ impl PageSet {
         }
     }
 
+    /// The pages of a range, all of which are in the set, and those around it that are too: as far as words of 64 tell.
+    #[cfg(any(unix, windows, test))]
+    pub(crate) fn run_around(&self, range: &Range<usize>) -> Range<usize> {
+        let (first, last) = (range.start, range.end - 1);
+        // The pages of a word from the first down, and from the last up.
+        let before = (self.word(first / BITS) << (BITS - 1 - first % BITS)).leading_ones() as usize;
+        let behind = (self.word(last / BITS) >> (last % BITS)).trailing_ones() as usize;
+        first + 1 - before.max(1)..last + behind.max(1)
+    }
+
     /// Adds the pages of a range to a set of a mapping of `pages` pages.
     ///
     /// # Errors
     /// [`Error::NoMemory`] for the first pages that are added.
+    #[cfg(any(unix, windows, test))]
     #[inline]
     pub(crate) fn add(&mut self, range: &Range<usize>, pages: usize) -> Result<()> {
         if self.words.is_empty() {
@@ -208,15 +219,15 @@ pub(crate) struct LoadedPages {
     set: PageSet,
     pages: usize,
     count: AtomicUsize,
-    /// The mapping's length in bytes, which is never 0.
+    /// How many bytes are ready once every page is in the set: the mapping's length, or 0 where nobody is to rely on it.
     len: usize,
-    /// So many bytes are there to be read: that length once every page is in the set, else 0. One comparison tells an
-    /// index that it is within the mapping and loaded.
+    /// So many bytes are there to be read: that many once every page is in the set, else 0. One comparison tells an index
+    /// that it is within the mapping and loaded.
     ready: AtomicUsize,
 }
 
 impl LoadedPages {
-    /// None of `pages` pages, of a mapping of `len` bytes.
+    /// None of `pages` pages, of a mapping of which `len` bytes are ready once all are loaded.
     pub(crate) fn none(pages: usize, len: usize) -> Result<Self> {
         let set = PageSet::with_room(pages)?;
         Ok(Self { set, pages, count: AtomicUsize::new(0), len, ready: AtomicUsize::new(0) })
@@ -228,7 +239,7 @@ impl LoadedPages {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// Whether every page that there is is in the set.
+    /// Whether every page is in the set, and that may be relied on.
     #[inline]
     pub(crate) fn are_all(&self) -> bool {
         self.ready() != 0
@@ -338,6 +349,13 @@ mod tests {
                 assert!((0..pages).all(|page| set.contains(page) == model.contains(&page)));
                 assert_eq!(set.last(&range), model.range(range.clone()).last().copied());
                 assert_eq!(set.contains_all(&range), range.clone().all(|page| model.contains(&page)));
+                if !range.is_empty() && set.contains_all(&range) {
+                    let around = set.run_around(&range);
+                    assert!(around.start <= range.start && around.end >= range.end, "{around:?} of {range:?}");
+                    assert!(around.clone().all(|page| model.contains(&page)), "{around:?} of {range:?}");
+                    assert!(around.start % BITS == 0 || !model.contains(&(around.start - 1)));
+                    assert!(around.end % BITS == 0 || !model.contains(&around.end));
+                }
                 let runs: Vec<_> = set.runs(range.clone()).collect();
                 assert_eq!(runs, plain_runs(&model, range.clone(), true));
                 assert_eq!(set.first_present(&range), runs.first().cloned().unwrap_or(range.end..range.end));

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::sealed::{Bytes, Faults, Ready};
-use super::{Buffered, Durability, Face, Fault, Platform};
+use super::{Buffered, Durability, Fault, Platform};
 use crate::plan::Plan;
 use crate::storage::OsFile;
 use crate::{Advice, Error, Result, UncheckedAdvice};
@@ -106,12 +106,26 @@ impl Bytes for AnyBackend {
         either!(self, backend => backend.into_source())
     }
 
-    fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]> {
-        either!(ref self, backend => backend.bytes(range, face))
+    #[inline]
+    fn bytes(&self, range: Range<usize>) -> Result<&[u8]> {
+        either!(ref self, backend => backend.bytes(range))
     }
 
-    fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]> {
-        either!(mut self, backend => backend.bytes_mut(range, face))
+    #[inline]
+    fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
+        either!(mut self, backend => backend.bytes_mut(range))
+    }
+
+    #[inline]
+    #[track_caller]
+    fn look(&self, range: Range<usize>) -> &[u8] {
+        either!(ref self, backend => backend.look(range))
+    }
+
+    #[inline]
+    #[track_caller]
+    fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        either!(mut self, backend => backend.look_mut(range))
     }
 
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
@@ -156,8 +170,19 @@ impl Ready for AnyBackend {
     }
 
     #[inline]
-    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
-        either!(mut self, backend => backend.set_ready_byte(index, byte))
+    fn ready_ref(&self, index: usize) -> Option<&u8> {
+        either!(ref self, backend => backend.ready_ref(index))
+    }
+
+    #[inline]
+    fn is_ready_to_change(&self, index: usize) -> bool {
+        either!(ref self, backend => backend.is_ready_to_change(index))
+    }
+
+    #[inline]
+    unsafe fn byte_mut(&mut self, index: usize) -> &mut u8 {
+        // SAFETY: the caller owes what `Ready::byte_mut` asks for.
+        either!(mut self, backend => unsafe { backend.byte_mut(index) })
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 
 use super::sealed::{Bytes, Faults, Ready};
-use super::{Durability, Face, Fault, FaultKind};
+use super::{Durability, Fault, FaultKind, unreachable_bytes};
 use crate::page_set::PageSet;
 use crate::plan::Plan;
 use crate::region::{OsRegion, Region};
@@ -23,41 +23,71 @@ pub struct Mapped<R: Region = OsRegion> {
     plan: Plan,
     /// So many bytes may be read as they are: all, or none where there is a guard.
     ready: usize,
+    /// Bytes that may be changed as they are, but for the hull: their pages are known as changed, or need not be.
+    hot: Range<usize>,
+    /// Whether changes reach a file.
+    tracks_changes: bool,
     /// The page size is this power of two.
     page_shift: u32,
     /// The pages that were borrowed mutably since they were last flushed, if changes reach the file.
     changed: PageSet,
     /// All bytes that were borrowed mutably lie in here, which starts and ends within changed pages: with a byte that was
-    /// borrowed, or with the page, if changes before or behind it were flushed since.
+    /// borrowed, or with the page, if changes before or behind it were flushed since. [`EMPTY`] while there are none.
     hull: Range<usize>,
     /// The file's length was changed, and no sync has followed.
     unsynced_len: bool,
 }
 
+/// A range that starts behind its end: whatever it is widened by is all that it then holds.
+const EMPTY: Range<usize> = Range { start: usize::MAX, end: 0 };
+
 impl<R: Region> Mapped<R> {
     fn new(region: R, source: Option<OsFile>, plan: Plan) -> Self {
         let unsynced_len = plan.extend_from.is_some();
-        let ready = if region.is_guarded() { 0 } else { region.len() };
         let page_shift = R::page_size().trailing_zeros();
-        Self { region, source, plan, ready, page_shift, changed: PageSet::default(), hull: 0..0, unsynced_len }
+        let (changed, hull, tracks_changes) = (PageSet::default(), EMPTY, plan.reaches_file());
+        let mut mapped =
+            Self { region, source, plan, ready: 0, hot: 0..0, tracks_changes, page_shift, changed, hull, unsynced_len };
+        mapped.make_ready();
+        mapped
     }
 
-    /// The error of a region that is lost, which only Windows knows.
+    /// Says how many bytes are ready: all, or none where there is a guard.
+    fn make_ready(&mut self) {
+        self.ready = if self.region.is_guarded() { 0 } else { self.region.len() };
+        self.cool();
+    }
+
+    /// Forgets which bytes are known as changed, where that has to be known.
+    fn cool(&mut self) {
+        let is_free = self.plan.access.is_writable() && !self.tracks_changes;
+        self.hot = 0..if is_free { self.ready } else { 0 };
+    }
+
+    /// The error of a region that is lost, which only Windows knows: callers have checked every range.
     #[cold]
+    #[inline(never)]
     fn lost(&self) -> Error {
         let cause = "a resize had to unmap the file, and could not map it again";
         let span = self.plan.span;
         Error::io("map", span.offset(), span.len() as u64, io::Error::other(cause))
     }
 
-    /// Makes sure that the bytes of a range can be had, as far as `face` wants that known.
+    /// Makes sure that a range lies in the region, which may be lost.
     #[inline]
-    fn reach(&self, range: &Range<usize>, face: Face) -> Result<()> {
-        if range.end > self.region.len() {
-            assert!(range.end <= self.plan.span.len(), "callers check ranges");
-            return Err(self.lost());
+    fn reach(&self, range: &Range<usize>) -> Result<()> {
+        if range.end <= self.region.len() { Ok(()) } else { Err(self.lost()) }
+    }
+
+    /// The bytes of a range that lies in the region, to be changed.
+    #[inline]
+    fn borrow_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
+        if self.tracks_changes && !range.is_empty() {
+            self.note_changed(&range)?;
         }
-        if self.region.is_guarded() && face == Face::Calls { self.touch(range) } else { Ok(()) }
+        // SAFETY: mapped, writable and initialised, and the mapping is borrowed mutably; that nobody else uses the bytes
+        // is owed by whoever mapped them.
+        Ok(unsafe { self.region.slice_mut(range) })
     }
 
     /// Touches every page of a range.
@@ -73,36 +103,40 @@ impl<R: Region> Mapped<R> {
     /// Notes a range, which is not empty, as borrowed mutably.
     #[inline]
     fn note_changed(&mut self, range: &Range<usize>) -> Result<()> {
-        let pages = range.start >> self.page_shift..((range.end - 1) >> self.page_shift) + 1;
-        if self.hull.start <= range.start && range.end <= self.hull.end && self.changed.contains_all(&pages) {
+        if self.hot.start <= range.start && range.end <= self.hot.end {
+            self.widen_hull(range);
             return Ok(());
         }
-        self.note_newly_changed(pages, range)
+        self.note_newly_changed(range)
     }
 
-    /// [`note_changed`](Self::note_changed), of a range whose pages are not all noted. What is stored in lost pages is
+    #[inline]
+    fn widen_hull(&mut self, range: &Range<usize>) {
+        self.hull = self.hull.start.min(range.start)..self.hull.end.max(range.end);
+    }
+
+    /// [`note_changed`](Self::note_changed), of a range that is not known as changed. What is stored in lost pages is
     /// nobody's change.
     #[inline(never)]
-    fn note_newly_changed(&mut self, pages: Range<usize>, range: &Range<usize>) -> Result<()> {
+    fn note_newly_changed(&mut self, range: &Range<usize>) -> Result<()> {
+        let (pages, shift) =
+            (range.start >> self.page_shift..((range.end - 1) >> self.page_shift) + 1, self.page_shift);
         if self.region.fault().is_none() {
-            return self.add_changed(&pages, range);
+            self.changed.add(&pages, self.page_count())?;
+            self.widen_hull(range);
+            if self.ready > 0 {
+                let run = self.changed.run_around(&pages);
+                self.hot = run.start << shift..(run.end << shift).min(self.ready);
+            }
+            return Ok(());
         }
-        let unit = self.region.page() >> self.page_shift;
+        let unit = self.region.page() >> shift;
         for page in pages {
             if !self.region.is_lost(page / unit) {
-                self.add_changed(&(page..page + 1), range)?;
+                self.changed.add(&(page..page + 1), self.page_count())?;
+                self.widen_hull(&(range.start.max(page << shift)..range.end.min((page + 1) << shift)));
             }
         }
-        Ok(())
-    }
-
-    /// Adds the pages that hold a range, or some of them.
-    fn add_changed(&mut self, pages: &Range<usize>, range: &Range<usize>) -> Result<()> {
-        self.changed.add(pages, self.page_count())?;
-        let start = range.start.max(pages.start << self.page_shift);
-        let end = range.end.min(pages.end << self.page_shift);
-        let Range { start: first, end: last } = self.hull;
-        self.hull = if first < last { first.min(start)..last.max(end) } else { start..end };
         Ok(())
     }
 
@@ -140,9 +174,10 @@ impl<R: Region> Mapped<R> {
     /// Forgets the changes in these pages.
     fn forget_changed(&mut self, pages: &Range<usize>) {
         self.changed.remove(pages);
+        self.cool();
         let all = 0..self.page_count();
         self.hull = match self.changed.last(&all) {
-            None => 0..0,
+            None => EMPTY,
             Some(last) => {
                 let first = self.changed.first_present(&all).start;
                 self.changed_within(first).start..self.changed_within(last).end
@@ -201,31 +236,49 @@ impl<R: Region> Bytes for Mapped<R> {
         self.source
     }
 
-    #[inline]
-    fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]> {
-        self.reach(&range, face)?;
+    fn bytes(&self, range: Range<usize>) -> Result<&[u8]> {
+        self.reach(&range)?;
+        if self.region.is_guarded() {
+            self.touch(&range)?;
+        }
         // SAFETY: mapped, readable and initialised; that nobody else changes the bytes is owed by whoever mapped them.
         Ok(unsafe { self.region.slice(range) })
     }
 
+    fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
+        self.reach(&range)?;
+        if self.region.is_guarded() {
+            self.touch(&range)?;
+        }
+        self.borrow_mut(range)
+    }
+
     #[inline]
-    fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]> {
-        self.reach(&range, face)?;
-        if self.region.is_guarded() && face == Face::Slice {
-            // What is lost is known before it counts as changed.
+    #[track_caller]
+    fn look(&self, range: Range<usize>) -> &[u8] {
+        if range.end > self.region.len() {
+            unreachable_bytes(self.lost());
+        }
+        // SAFETY: as in `bytes`.
+        unsafe { self.region.slice(range) }
+    }
+
+    #[inline]
+    #[track_caller]
+    fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        if range.end > self.region.len() {
+            unreachable_bytes(self.lost());
+        }
+        if self.region.is_guarded() {
+            // What is lost is known before it counts as changed, and is no error here.
             let _ = self.touch(&range);
         }
-        if self.plan.reaches_file() && !range.is_empty() {
-            self.note_changed(&range)?;
-        }
-        // SAFETY: mapped, writable and initialised, and the mapping is borrowed mutably; that nobody else uses the bytes
-        // is owed by whoever mapped them.
-        Ok(unsafe { self.region.slice_mut(range) })
+        self.borrow_mut(range).unwrap_or_else(|e| unreachable_bytes(e))
     }
 
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
-        self.bytes(from.clone(), Face::Calls)?;
-        self.bytes_mut(to..to + from.len(), Face::Calls)?;
+        self.bytes(from.clone())?;
+        self.bytes_mut(to..to + from.len())?;
         // SAFETY: both ranges are mapped, and the target is writable.
         unsafe { self.region.copy_within(from, to) };
         Ok(())
@@ -233,9 +286,7 @@ impl<R: Region> Bytes for Mapped<R> {
 
     fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()> {
         let span = self.plan.span;
-        if range.end > self.region.len() {
-            return Err(self.lost());
-        }
+        self.reach(&range)?;
         if self.plan.reaches_file() && !self.plan.anonymous {
             let flushed = self.region.flush(range.clone(), durability);
             flushed.map_err(|e| Error::io("flush", span.file_offset(range.start), range.len() as u64, e))?;
@@ -258,7 +309,7 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, range: Range<usize>) -> Result<()> {
-        self.reach(&range, Face::Hint)?;
+        self.reach(&range)?;
         let (offset, len) = (self.plan.span.file_offset(range.start), range.len() as u64);
         // SAFETY: the caller answers for what becomes of the bytes.
         match unsafe { self.region.advise_unchecked(range, advice) } {
@@ -274,7 +325,7 @@ impl<R: Region> Bytes for Mapped<R> {
         // Before anything changes: it may want memory.
         self.changed.resize(self.page_count().max(len.div_ceil(R::page_size())))?;
         let resized = self.region.resize(self.source.as_ref(), &self.plan, &plan);
-        self.ready = if self.region.is_guarded() { 0 } else { self.region.len() };
+        self.make_ready();
         resized?;
         self.unsynced_len |= !plan.anonymous;
         self.plan = plan;
@@ -314,13 +365,23 @@ impl<R: Region> Ready for Mapped<R> {
     }
 
     #[inline]
-    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
-        if index >= self.ready || self.plan.reaches_file() && self.note_changed(&(index..index + 1)).is_err() {
-            return false;
-        }
-        // SAFETY: the index lies within the mapping; mapped and writable, as in `bytes_mut`.
-        unsafe { self.region.set_byte(index, byte) };
-        true
+    fn ready_ref(&self, index: usize) -> Option<&u8> {
+        // SAFETY: no more bytes than are mapped; readable and initialised, as in `bytes`.
+        unsafe { self.region.slice_unchecked(0..self.ready) }.get(index)
+    }
+
+    #[inline]
+    fn is_ready_to_change(&self, index: usize) -> bool {
+        index.wrapping_sub(self.hot.start) < self.hot.end - self.hot.start
+    }
+
+    #[inline]
+    unsafe fn byte_mut(&mut self, index: usize) -> &mut u8 {
+        self.widen_hull(&(index..index + 1));
+        // SAFETY: the index lies within the mapping.
+        let mut byte = unsafe { self.region.start().add(index) };
+        // SAFETY: mapped, writable and initialised, as in `bytes_mut`.
+        unsafe { byte.as_mut() }
     }
 }
 

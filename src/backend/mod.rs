@@ -23,7 +23,7 @@
 //! - **leave nothing half done**: after an error the bytes, the length and the source are as before the call, except that
 //!   a write-back keeps what it has written and forgets nothing that it has not;
 //! - **touch what it gives to a call that can fail**, if it has a guard: `bytes` and `bytes_mut` return the error of a
-//!   fault that they take;
+//!   fault that they take, and `look` and `look_mut` give zeros;
 //! - **do its best in `Drop`**, silently: write back as `close` does, and give the memory up.
 
 use crate::storage::OsFile;
@@ -62,15 +62,13 @@ pub enum Durability {
     Visible,
 }
 
-/// Who asks for bytes: it decides what becomes of those that are gone because the file was truncated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Face {
-    /// A call that can fail: [`Error::Truncated`](crate::Error::Truncated).
-    Calls,
-    /// The slice face, which cannot: zeros and a noted [`Fault`] if the mapping has a guard.
-    Slice,
-    /// A hint: what fails is forgotten.
-    Hint,
+/// What the slice face does about bytes that cannot be had. Not in line: or indexing would not be.
+#[cold]
+#[inline(never)]
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "so that the caller need not drop it")]
+pub(crate) fn unreachable_bytes(error: crate::Error) -> ! {
+    panic!("{error}")
 }
 
 /// Where a guarded mapping was touched past the end of its file, or where the file could not be read.
@@ -108,7 +106,7 @@ impl<R: crate::Region> Backend for Mapped<R> {}
 pub(crate) mod sealed {
     use std::ops::Range;
 
-    use super::{Durability, Face, Fault};
+    use super::{Durability, Fault};
     use crate::plan::{Limits, Plan};
     use crate::storage::Storage;
     use crate::{Advice, Error, Result, UncheckedAdvice};
@@ -165,17 +163,31 @@ pub(crate) mod sealed {
         /// Gives everything else up; call `close` first.
         fn into_source(self) -> Option<Self::Source>;
 
-        /// The bytes of a range.
+        /// The bytes of a range, for a call that can fail.
         ///
         /// # Errors
         /// That of loading or touching them.
-        fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]>;
+        fn bytes(&self, range: Range<usize>) -> Result<&[u8]>;
 
-        /// The bytes of a range, to be changed.
+        /// The bytes of a range, to be changed, for a call that can fail.
         ///
         /// # Errors
         /// That of loading or touching them, or [`Error::NoMemory`].
-        fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]>;
+        fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]>;
+
+        /// The bytes of a range, for the slice face, which cannot fail: under a guard zeros stand for what is gone.
+        ///
+        /// # Panics
+        /// Without a guard, if they cannot be had.
+        #[track_caller]
+        fn look(&self, range: Range<usize>) -> &[u8];
+
+        /// The bytes of a range, to be changed, for the slice face.
+        ///
+        /// # Panics
+        /// As for [`look`](Self::look), and if there is no memory for what has to be kept.
+        #[track_caller]
+        fn look_mut(&mut self, range: Range<usize>) -> &mut [u8];
 
         /// Copies the bytes of a range to the bytes from `to` on, which may overlap: a change of those alone.
         ///
@@ -230,9 +242,17 @@ pub(crate) mod sealed {
         /// The bytes of a range, if it lies in the mapping and is ready.
         fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]>;
 
-        /// Changes the byte at an index and returns true, under the same conditions, and if nothing has to be kept of what
-        /// it was. The caller has made sure that the mapping may be changed.
-        fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool;
+        /// A reference to the byte at an index, if it lies in the mapping and all bytes are ready.
+        fn ready_ref(&self, index: usize) -> Option<&u8>;
+
+        /// Whether the byte at an index is ready, may be changed, and is known as changed.
+        fn is_ready_to_change(&self, index: usize) -> bool;
+
+        /// A reference to the byte at an index, to be changed.
+        ///
+        /// # Safety
+        /// The byte [is ready to change](Self::is_ready_to_change).
+        unsafe fn byte_mut(&mut self, index: usize) -> &mut u8;
     }
 
     /// What a guard has noted.

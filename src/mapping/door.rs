@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::backend::{Backend, Face, Fault};
+use crate::backend::{Backend, Fault};
 use crate::plan::Plan;
 use crate::{Error, Result};
 
@@ -29,7 +29,7 @@ impl<'m, B: Backend> Reader<'m, B> {
     /// The bytes of a range that lies in the mapping: loaded, and under a guard touched.
     #[inline]
     pub(crate) fn bytes(&self, range: Range<usize>) -> Result<&'m [u8]> {
-        self.0.bytes(range, Face::Calls)
+        self.0.bytes(range)
     }
 }
 
@@ -41,7 +41,7 @@ impl<B: Backend> Writer<'_, B> {
     /// The bytes of a range that lies in the mapping, to be changed: loaded, and under a guard touched.
     #[inline]
     pub(crate) fn bytes(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
-        self.0.bytes_mut(range, Face::Calls)
+        self.0.bytes_mut(range)
     }
 
     /// Copies a range that lies in the mapping to where it lies in the mapping too.
@@ -166,7 +166,7 @@ impl<B: Backend> Door<B> {
     #[inline]
     pub(crate) fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
         self.check_writable()?;
-        self.open_mut()?.bytes_mut(range, Face::Calls)
+        self.open_mut()?.bytes_mut(range)
     }
 
     /// The bytes of a range that lies in the mapping, for the slice face, which cannot fail. None once closed.
@@ -174,10 +174,7 @@ impl<B: Backend> Door<B> {
     #[track_caller]
     pub(crate) fn look(&self, range: Range<usize>) -> &[u8] {
         let Some(backend) = self.backend() else { return &[] };
-        match backend.bytes(range, Face::Slice) {
-            Ok(bytes) => bytes,
-            Err(e) => unreachable_bytes(e),
-        }
+        backend.look(range)
     }
 
     /// The bytes of a range that lies in the mapping, to be changed, for the slice face, which cannot fail.
@@ -186,10 +183,7 @@ impl<B: Backend> Door<B> {
     pub(crate) fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         assert!(self.plan().access.is_writable(), "{}", Error::ReadOnly);
         let Some(backend) = self.backend_mut() else { return &mut [] };
-        match backend.bytes_mut(range, Face::Slice) {
-            Ok(bytes) => bytes,
-            Err(e) => unreachable_bytes(e),
-        }
+        backend.look_mut(range)
     }
 
     /// The byte at an index, if nothing has to be done or looked at for it.
@@ -204,11 +198,36 @@ impl<B: Backend> Door<B> {
         self.backend()?.ready_bytes(range)
     }
 
-    /// Changes the byte at an index and returns true, if nothing else has to be done or looked at for that.
+    /// A reference to the byte at an index, if nothing has to be done or looked at for it.
     #[inline]
-    pub(crate) fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
-        self.backend_mut()
-            .is_some_and(|backend| backend.plan().access.is_writable() && backend.set_ready_byte(index, byte))
+    pub(crate) fn ready_ref(&self, index: usize) -> Option<&u8> {
+        self.backend()?.ready_ref(index)
+    }
+
+    /// A reference to the byte at an index, to be changed, if nothing has to be done or looked at for that.
+    #[inline]
+    pub(crate) fn ready_mut(&mut self, index: usize) -> Option<&mut u8> {
+        let backend = self.backend_mut().filter(|backend| backend.is_ready_to_change(index))?;
+        // SAFETY: it is ready.
+        Some(unsafe { backend.byte_mut(index) })
+    }
+
+    /// Whether the byte at an index may be changed, and nothing else has to be done or looked at for that.
+    #[inline]
+    pub(crate) fn is_ready_to_change(&self, index: usize) -> bool {
+        self.backend().is_some_and(|backend| backend.is_ready_to_change(index))
+    }
+
+    /// The byte at an index that a mapping of this length has, to be changed, for the slice face, which cannot fail.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn byte_mut(&mut self, index: usize) -> &mut u8 {
+        if self.is_ready_to_change(index) {
+            let State::Open(backend) = &mut self.0 else { unreachable!("a closed mapping has no byte that is ready") };
+            // SAFETY: it is ready.
+            return unsafe { backend.byte_mut(index) };
+        }
+        &mut self.look_mut(index..index + 1)[0]
     }
 
     /// Writes back and gives the backend up; after an error it stays.
@@ -236,13 +255,4 @@ fn settled<B: Backend>(backend: &B) -> Result<()> {
         None => Ok(()),
         Some(fault) => Err(backend.fault_error(fault)),
     }
-}
-
-/// What the slice face does about bytes that cannot be had. Not in line: or indexing would not be.
-#[cold]
-#[inline(never)]
-#[track_caller]
-#[expect(clippy::needless_pass_by_value, reason = "so that the caller need not drop it")]
-fn unreachable_bytes(error: Error) -> ! {
-    panic!("{error}")
 }

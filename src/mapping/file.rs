@@ -206,7 +206,8 @@ impl<B: Backend> Mapping<B> {
     #[inline]
     pub fn write_byte(&mut self, byte: u8) -> Result<()> {
         let position = self.position;
-        if self.door.set_ready_byte(position, byte) {
+        if let Some(place) = self.door.ready_mut(position) {
+            *place = byte;
             self.position += 1;
             return Ok(());
         }

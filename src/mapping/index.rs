@@ -98,8 +98,7 @@ impl<B: Backend> Index<usize> for Mapping<B> {
     #[track_caller]
     fn index(&self, index: usize) -> &u8 {
         // For loops over single indices: whatever is not ready, or not there, is looked at more closely.
-        let ready = self.door.ready_bytes(index..index.saturating_add(1));
-        if let Some([byte]) = ready {
+        if let Some(byte) = self.door.ready_ref(index) {
             return byte;
         }
         check_index(index, self.len());
@@ -113,8 +112,10 @@ impl<B: Backend> IndexMut<usize> for Mapping<B> {
     #[inline]
     #[track_caller]
     fn index_mut(&mut self, index: usize) -> &mut u8 {
-        check_index(index, self.len());
-        &mut self.door.look_mut(index..index + 1)[0]
+        if !self.door.is_ready_to_change(index) {
+            check_index(index, self.len());
+        }
+        self.door.byte_mut(index)
     }
 }
 

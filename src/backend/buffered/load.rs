@@ -6,7 +6,6 @@ use std::ops::Range;
 
 use super::flights::{Flight, Start};
 use super::{Buffered, PAGE};
-use crate::backend::Face;
 use crate::backend::sealed::Faults as _;
 use crate::span;
 use crate::storage::{Storage, read_some, zeroed};
@@ -16,6 +15,17 @@ use crate::{Advice, Error, Result};
 const MAX_WINDOW: usize = (64 << 10) / PAGE;
 /// How far after the advice [`Advice::Sequential`].
 const MAX_SEQUENTIAL_WINDOW: usize = (1 << 20) / PAGE;
+
+/// Who asks for bytes: it decides what becomes of those that cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Face {
+    /// A call that can fail returns the error.
+    Calls,
+    /// The slice face, which cannot fail, gets zeros under a guard.
+    Slice,
+    /// A hint forgets what fails.
+    Hint,
+}
 
 /// How the mapping is read, as far as that is known.
 #[derive(Debug)]

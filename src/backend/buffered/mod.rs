@@ -5,9 +5,9 @@ use std::ops::Range;
 use self::copies::Copies;
 use self::faults::Guard;
 use self::flights::Flights;
-use self::load::Pattern;
+use self::load::{Face, Pattern};
 use super::sealed::{Bytes, Faults, Ready};
-use super::{Durability, Face, Fault, FaultKind};
+use super::{Durability, Fault, FaultKind, unreachable_bytes};
 use crate::page_set::LoadedPages;
 use crate::plan::Plan;
 use crate::region::heap::{HeapRegion, PAGE};
@@ -84,7 +84,9 @@ fn memory(plan: &Plan) -> Result<(HeapRegion, LoadedPages, Option<Guard>)> {
     let pages = len.div_ceil(PAGE);
     let make = || {
         let guard = if plan.guard && !plan.anonymous { Some(Guard::new(pages)?) } else { None };
-        Ok((HeapRegion::new(pages)?, LoadedPages::none(pages, len)?, guard))
+        // Under a guard nothing is ready: whoever wants a byte has to look for a fault.
+        let ready = if guard.is_some() { 0 } else { len };
+        Ok((HeapRegion::new(pages)?, LoadedPages::none(pages, ready)?, guard))
     };
     make().map_err(|_: Error| Error::NoMemory { len: len as u64 })
 }
@@ -111,6 +113,27 @@ impl<S: Storage> Buffered<S> {
     #[inline]
     fn page_count(&self) -> usize {
         self.region.len() / PAGE
+    }
+
+    /// The bytes of a range.
+    #[inline]
+    fn loaded_bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]> {
+        assert!(range.end <= self.plan.span.len());
+        self.load(&range, face)?;
+        // SAFETY: loaded, so initialised; and loaded pages are written to through `&mut self` only.
+        Ok(unsafe { self.region.slice(range) })
+    }
+
+    /// The bytes of a range, to be changed.
+    #[inline]
+    fn loaded_bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]> {
+        assert!(range.end <= self.plan.span.len());
+        self.load(&range, face)?;
+        if !matches!(self.changes, Changes::Anonymous) {
+            self.expect_changes(&range)?;
+        }
+        // SAFETY: loaded, so initialised.
+        Ok(unsafe { self.region.slice_mut(range) })
     }
 
     /// Notes that the bytes of a range, which are loaded, may be changed from now on. What is stored in lost pages is
@@ -206,28 +229,35 @@ impl<S: Storage> Bytes for Buffered<S> {
         self.storage.take()
     }
 
-    #[inline]
-    fn bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]> {
-        assert!(range.end <= self.plan.span.len());
-        self.load(&range, face)?;
-        // SAFETY: loaded, so initialised; and loaded pages are written to through `&mut self` only.
-        Ok(unsafe { self.region.slice(range) })
+    fn bytes(&self, range: Range<usize>) -> Result<&[u8]> {
+        self.loaded_bytes(range, Face::Calls)
+    }
+
+    fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
+        self.loaded_bytes_mut(range, Face::Calls)
     }
 
     #[inline]
-    fn bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]> {
-        assert!(range.end <= self.plan.span.len());
-        self.load(&range, face)?;
-        if !matches!(self.changes, Changes::Anonymous) {
-            self.expect_changes(&range)?;
+    #[track_caller]
+    fn look(&self, range: Range<usize>) -> &[u8] {
+        match self.loaded_bytes(range, Face::Slice) {
+            Ok(bytes) => bytes,
+            Err(e) => unreachable_bytes(e),
         }
-        // SAFETY: loaded, so initialised.
-        Ok(unsafe { self.region.slice_mut(range) })
+    }
+
+    #[inline]
+    #[track_caller]
+    fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        match self.loaded_bytes_mut(range, Face::Slice) {
+            Ok(bytes) => bytes,
+            Err(e) => unreachable_bytes(e),
+        }
     }
 
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
         self.load(&from, Face::Calls)?;
-        self.bytes_mut(to..to + from.len(), Face::Calls)?;
+        self.bytes_mut(to..to + from.len())?;
         // SAFETY: both ranges are loaded.
         unsafe { self.region.copy_within(from, to) };
         Ok(())
@@ -288,7 +318,7 @@ impl<S: Storage> Ready for Buffered<S> {
 
     #[inline]
     fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        if self.guard.is_some() || range.start > range.end || range.end > self.loaded.ready() {
+        if range.start > range.end || range.end > self.loaded.ready() {
             return None;
         }
         // SAFETY: as in `bytes`, and no longer than the mapping.
@@ -296,20 +326,34 @@ impl<S: Storage> Ready for Buffered<S> {
     }
 
     #[inline]
-    fn set_ready_byte(&mut self, index: usize, byte: u8) -> bool {
+    fn ready_ref(&self, index: usize) -> Option<&u8> {
+        if index >= self.loaded.ready() {
+            return None;
+        }
+        // SAFETY: the index lies in the mapping.
+        let byte = unsafe { self.region.start().add(index) };
+        // SAFETY: loaded, and written to through `&mut self` only.
+        Some(unsafe { byte.as_ref() })
+    }
+
+    #[inline]
+    fn is_ready_to_change(&self, index: usize) -> bool {
         if self.guard.is_some() || index >= self.plan.span.len() || !self.loaded.contains(index / PAGE) {
             return false;
         }
-        let is_kept = match &self.changes {
+        match &self.changes {
             Changes::ReadOnly => false,
             Changes::Anonymous => true,
             Changes::Kept(copies) => copies.get(index / PAGE).is_some(),
-        };
-        if is_kept {
-            // SAFETY: the index lies in the mapping, and its byte is loaded.
-            unsafe { self.region.set_byte(index, byte) };
         }
-        is_kept
+    }
+
+    #[inline]
+    unsafe fn byte_mut(&mut self, index: usize) -> &mut u8 {
+        // SAFETY: the index lies in the mapping.
+        let mut byte = unsafe { self.region.start().add(index) };
+        // SAFETY: loaded, and borrowed mutably.
+        unsafe { byte.as_mut() }
     }
 }
 

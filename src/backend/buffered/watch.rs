@@ -3,8 +3,8 @@
 use std::ptr::NonNull;
 
 use super::Buffered;
+use super::load::Face;
 use crate::Result;
-use crate::backend::Face;
 use crate::region::sealed::Memory as _;
 use crate::storage::Storage;
 

@@ -261,10 +261,10 @@ pub const MUTANTS: &[Mutant] = &[
         name: "a range for the changed set",
         contract: "a page between two that were changed is not changed",
         file: MAPPED,
-        old: "self.changed.add(pages, self.page_count())?;",
+        old: "self.changed.add(&pages, self.page_count())?;",
         new: "let last = self.hull.end.max(range.end) - 1;
-        let hull = self.hull.start.min(range.start) >> self.page_shift..(last >> self.page_shift) + 1;
-        self.changed.add(&(hull.start.min(pages.start)..hull.end.max(pages.end)), self.page_count())?;",
+            let hull = self.hull.start.min(range.start) >> shift..(last >> shift) + 1;
+            self.changed.add(&hull, self.page_count())?;",
         place: Place::Mapped,
         subject: "pages/",
     },
@@ -282,8 +282,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "skips the touch",
         contract: "a call that can fail touches every page that it gives",
         file: MAPPED,
-        old: "if self.region.is_guarded() && face == Face::Calls { self.touch(range) } else { Ok(()) }",
-        new: "Ok(())",
+        old: "self.region.touch(range);",
+        new: "let _ = range;",
         place: Place::Mapped,
         subject: "lost/",
     },
