@@ -87,8 +87,9 @@ mod sync;
 pub use advice::{Advice, UncheckedAdvice};
 #[cfg(any(unix, windows))]
 pub use backend::Mapped;
-pub use backend::{AnyBackend, Backend, Buffered, Fault, FaultKind, Platform};
+pub use backend::{AnyBackend, Backend, Buffered, Platform};
 pub use error::{Error, Result};
+pub use guard::{Fault, FaultKind};
 pub use mapping::{Iter, Mapping};
 pub use notation::Slice;
 pub use options::{Access, Flags, MmapOptions, Prot};

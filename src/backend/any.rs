@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use super::sealed::{Bytes, Faults, Ready};
-use super::{Buffered, Durability, Fault, Platform};
+use super::{Buffered, Platform};
+use crate::guard::Fault;
 use crate::plan::Plan;
+use crate::region::Durability;
 use crate::storage::OsFile;
 use crate::{Advice, Error, Result, UncheckedAdvice};
 

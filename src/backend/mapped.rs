@@ -4,9 +4,11 @@ use std::io;
 use std::ops::Range;
 
 use super::sealed::{Bytes, Faults, Ready};
-use super::{Durability, Fault, FaultKind, unreachable_bytes};
+use super::unreachable_bytes;
+use crate::guard::{Fault, FaultKind};
 use crate::page_set::PageSet;
 use crate::plan::Plan;
+use crate::region::Durability;
 use crate::region::{OsRegion, Region};
 use crate::span::{self, Span};
 use crate::storage::{OsFile, Storage, read_full, with_length};

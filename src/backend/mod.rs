@@ -53,15 +53,6 @@ cfg_if::cfg_if! {
     }
 }
 
-/// When [`flush`](sealed::Bytes::flush) returns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Once the bytes are on the disk.
-    Disk,
-    /// Once every reader of the file sees them.
-    Visible,
-}
-
 /// What the slice face does about bytes that cannot be had. Not in line: or indexing would not be.
 #[cold]
 #[inline(never)]
@@ -69,28 +60,6 @@ pub enum Durability {
 #[expect(clippy::needless_pass_by_value, reason = "so that the caller need not drop it")]
 pub(crate) fn unreachable_bytes(error: crate::Error) -> ! {
     panic!("{error}")
-}
-
-/// Where a guarded mapping was touched past the end of its file, or where the file could not be read.
-///
-/// See [`MmapOptions::guard`](crate::MmapOptions::guard).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Fault {
-    /// The page that was touched, in bytes from the start of the file.
-    pub offset: u64,
-    /// Why.
-    pub kind: FaultKind,
-}
-
-/// Why a guarded mapping could not give its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FaultKind {
-    /// The file is shorter than the mapping.
-    Shortened,
-    /// The file still reaches as far; reading it failed, or no disk space was left for a hole in it.
-    Io,
 }
 
 /// What holds the bytes of a [`Mapping`](crate::Mapping): [`Platform`], [`Buffered`] or [`AnyBackend`].
@@ -106,8 +75,9 @@ impl<R: crate::Region> Backend for Mapped<R> {}
 pub(crate) mod sealed {
     use std::ops::Range;
 
-    use super::{Durability, Fault};
+    use crate::guard::Fault;
     use crate::plan::{Limits, Plan};
+    use crate::region::Durability;
     use crate::storage::Storage;
     use crate::{Advice, Error, Result, UncheckedAdvice};
 

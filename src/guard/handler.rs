@@ -16,9 +16,9 @@ use std::{io, mem, ptr};
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
 
+use super::FaultKind;
 use super::lost::Lost;
 use super::registry::Registry;
-use crate::backend::FaultKind;
 use crate::plan::Plan;
 use crate::storage::OsFile;
 use crate::{Error, Result};
@@ -73,11 +73,10 @@ const NORESERVE: MapFlags = MapFlags::NORESERVE;
 const NORESERVE: MapFlags = MapFlags::empty();
 
 impl Guard {
-    /// Watches over the mapping at `start`, which the plan made.
-    pub(crate) fn new(start: *mut u8, file: &OsFile, plan: &Plan) -> Result<Self> {
+    /// Watches over the mapping at `start`, which the plan made of units of `page` bytes.
+    pub(crate) fn new(start: *mut u8, page: usize, file: &OsFile, plan: &Plan) -> Result<Self> {
         install_handler()?;
         let file = &**file.get();
-        let page = crate::region::huge_page_of(file).unwrap_or_else(rustix::param::page_size);
         let pages = plan.span.len().div_ceil(page);
         let mut prot = ProtFlags::READ;
         prot.set(ProtFlags::WRITE, plan.access.is_writable());

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
+use super::FaultKind;
 use crate::Result;
-use crate::backend::FaultKind;
 use crate::page_set::PageSet;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 

@@ -13,3 +13,25 @@ mod registry;
 
 #[cfg(all(unix, not(any(miri, all(loom, test)))))]
 pub(crate) use handler::Guard;
+
+/// Where a guarded mapping was touched past the end of its file, or where the file could not be read.
+///
+/// See [`MmapOptions::guard`](crate::MmapOptions::guard).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fault {
+    /// The page that was touched, in bytes from the start of the file.
+    pub offset: u64,
+    /// Why.
+    pub kind: FaultKind,
+}
+
+/// Why a guarded mapping could not give its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FaultKind {
+    /// The file is shorter than the mapping.
+    Shortened,
+    /// The file still reaches as far; reading it failed, or no disk space was left for a hole in it.
+    Io,
+}

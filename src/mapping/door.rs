@@ -6,7 +6,8 @@
 
 use std::ops::Range;
 
-use crate::backend::{Backend, Fault};
+use crate::backend::Backend;
+use crate::guard::Fault;
 use crate::plan::Plan;
 use crate::{Error, Result};
 

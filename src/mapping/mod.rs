@@ -6,8 +6,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use self::door::Door;
-use crate::backend::{Backend, Durability, Fault, Platform};
+use crate::backend::{Backend, Platform};
+use crate::guard::Fault;
 use crate::plan::zero_length;
+use crate::region::Durability;
 use crate::span::{self, Span};
 use crate::storage::Storage;
 use crate::{Access, Advice, Error, MmapOptions, Result, UncheckedAdvice};

@@ -4,8 +4,9 @@ use std::io;
 use std::ops::Range;
 
 use super::sealed::Memory;
-use crate::backend::{Durability, FaultKind};
+use crate::guard::FaultKind;
 use crate::plan::Plan;
+use crate::region::Durability;
 use crate::storage::OsFile;
 use crate::{Advice, Result, UncheckedAdvice, span};
 

@@ -10,8 +10,9 @@ use std::ptr::NonNull;
 
 use super::heap::{HeapRegion, PAGE};
 use super::sealed::{Memory, Region};
-use crate::backend::{Durability, FaultKind};
+use crate::guard::FaultKind;
 use crate::plan::Plan;
+use crate::region::Durability;
 use crate::storage::{OsFile, Storage, read_full, with_length, write_some, zeroed};
 use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
 

@@ -16,13 +16,20 @@ cfg_if::cfg_if! {
     } else if #[cfg(any(unix, windows))] {
         mod os;
         pub use os::OsRegion;
-        #[cfg(unix)]
-        pub(crate) use os::huge_page_of;
     }
 }
 
 #[cfg(all(test, unix, not(any(miri, loom))))]
 mod placed;
+
+/// When a flush returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Once the bytes are on the disk.
+    Disk,
+    /// Once every reader of the file sees them.
+    Visible,
+}
 
 /// Memory that is a file: what [`Mapped`](crate::Mapped) is made of. Its functions are for this crate.
 pub trait Region: sealed::Region {}

@@ -11,8 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use memmap2::MmapRaw;
 
 use super::sealed::{Memory, Region};
-use crate::backend::{Durability, FaultKind, Mapped};
+use crate::backend::Mapped;
+use crate::guard::FaultKind;
 use crate::plan::Plan;
+use crate::region::Durability;
 use crate::storage::{OsFile, Storage, with_length};
 use crate::{Advice, Error, Mapping, MmapOptions, Result, UncheckedAdvice};
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fmt, io};
 
 use super::PAGE;
-use crate::backend::FaultKind;
+use crate::guard::FaultKind;
 use crate::guard::lost::Lost;
 use crate::{Error, Result};
 

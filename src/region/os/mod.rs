@@ -7,8 +7,9 @@ use std::ptr::NonNull;
 use memmap2::MmapRaw;
 
 use super::sealed::{Memory, Region};
-use crate::backend::{Durability, FaultKind};
+use crate::guard::FaultKind;
 use crate::plan::Plan;
+use crate::region::Durability;
 use crate::span::Span;
 use crate::storage::OsFile;
 use crate::{Access, Advice, Error, Flags, Result, UncheckedAdvice};
@@ -18,7 +19,6 @@ cfg_if::cfg_if! {
         mod unix;
         use crate::guard::Guard;
         use unix as os;
-        pub(crate) use unix::huge_page_of;
     } else {
         mod windows;
         use windows as os;
@@ -56,6 +56,14 @@ impl View {
         match self {
             Self::Memmap(map) => map.as_mut_ptr(),
             Self::Own(view) => view.as_mut_ptr(),
+        }
+    }
+
+    /// The unit of its memory, in bytes: a page, or a huge page.
+    fn page(&self) -> usize {
+        match self {
+            Self::Memmap(_) => os::page_size(),
+            Self::Own(view) => view.page(),
         }
     }
 
@@ -105,7 +113,7 @@ impl OsRegion {
     /// Maps the plan's span of a file, and watches over it if the plan says so.
     fn of_file(file: &OsFile, plan: &Plan) -> Result<Self> {
         let view = os::view_of_file(file, plan)?;
-        let guard = if plan.guard { Some(Guard::new(view.start(), file, plan)?) } else { None };
+        let guard = if plan.guard { Some(Guard::new(view.start(), view.page(), file, plan)?) } else { None };
         Ok(Self::new(view, guard, plan))
     }
 

@@ -9,8 +9,8 @@ use memmap2::MmapRaw;
 use rustix::mm::{MapFlags, MsyncFlags, ProtFlags, mmap, mmap_anonymous, msync, munmap};
 
 use super::{OsRegion, View, map_error};
-use crate::backend::Durability;
 use crate::plan::Plan;
+use crate::region::Durability;
 use crate::storage::{OsFile, Storage, with_length};
 use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
 
@@ -39,7 +39,7 @@ pub(super) fn view_of_file(file: &OsFile, plan: &Plan) -> Result<View> {
 
 /// The size of the huge pages that a file lies in, in bytes.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) fn huge_page_of(file: impl AsFd) -> Option<usize> {
+fn huge_page_of(file: impl AsFd) -> Option<usize> {
     /// `HUGETLBFS_MAGIC`, which libc has as different types.
     const HUGETLBFS: u64 = 0x9584_58f6;
     let stat = rustix::fs::fstatfs(file).ok()?;
@@ -50,7 +50,7 @@ pub(crate) fn huge_page_of(file: impl AsFd) -> Option<usize> {
 
 /// Only Linux has files in huge pages.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) fn huge_page_of(_: impl AsFd) -> Option<usize> {
+fn huge_page_of(_: impl AsFd) -> Option<usize> {
     None
 }
 
@@ -117,6 +117,10 @@ impl OwnView {
 
     pub(super) fn as_mut_ptr(&self) -> *mut u8 {
         self.start
+    }
+
+    pub(super) fn page(&self) -> usize {
+        self.unit
     }
 
     /// Hands changes to the file, if there is one.

@@ -16,8 +16,9 @@ use windows_sys::Win32::System::Memory::{
 use windows_sys::Win32::System::SystemInformation::{GetSystemInfo, SYSTEM_INFO};
 
 use super::{OsRegion, View, map_error};
-use crate::backend::{Durability, FaultKind};
+use crate::guard::FaultKind;
 use crate::plan::Plan;
+use crate::region::Durability;
 use crate::storage::{OsFile, Storage, with_length};
 use crate::{Advice, Error, Result, UncheckedAdvice};
 
@@ -137,6 +138,11 @@ impl OwnView {
         self.start
     }
 
+    #[expect(clippy::unused_self, reason = "unix has huge pages")]
+    pub(super) fn page(&self) -> usize {
+        page_size()
+    }
+
     /// What is written is the file's at once, as far as it has one.
     #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "unix has work to do, which can fail")]
     pub(super) fn flush(&self, _: Range<usize>, _: Durability) -> io::Result<()> {
@@ -232,7 +238,7 @@ pub(super) struct Guard;
 
 impl Guard {
     #[expect(clippy::unnecessary_wraps, reason = "it can fail on unix")]
-    pub(super) fn new(_: *mut u8, _: &OsFile, _: &Plan) -> Result<Self> {
+    pub(super) fn new(_: *mut u8, _: usize, _: &OsFile, _: &Plan) -> Result<Self> {
         Ok(Self)
     }
 
