@@ -69,18 +69,6 @@ impl Advice {
         Self::Core,
         Self::Protect,
     ];
-
-    /// Whether [`Mmap`](crate::Mmap), this platform's own backend, does anything on this advice.
-    #[must_use]
-    pub fn is_supported(self) -> bool {
-        self.is_supported_by::<crate::Platform>()
-    }
-
-    /// Whether the backend `B` does anything on this advice.
-    #[must_use]
-    pub fn is_supported_by<B: crate::Backend>(self) -> bool {
-        B::supports(self)
-    }
 }
 
 /// Advice that can change bytes under a borrow, or later: for

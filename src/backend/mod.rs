@@ -235,6 +235,20 @@ pub(crate) mod sealed {
     }
 }
 
+impl crate::Advice {
+    /// Whether [`Mmap`](crate::Mmap), this platform's own backend, does anything on this advice.
+    #[must_use]
+    pub fn is_supported(self) -> bool {
+        self.is_supported_by::<Platform>()
+    }
+
+    /// Whether the backend `B` does anything on this advice.
+    #[must_use]
+    pub fn is_supported_by<B: Backend>(self) -> bool {
+        B::supports(self)
+    }
+}
+
 // A mapping may be sent and shared: asserted for each backend on each target.
 const _: () = {
     const fn send_and_sync<T: Send + Sync>() {}

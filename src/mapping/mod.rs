@@ -17,6 +17,7 @@ use crate::{Access, Advice, Error, MmapOptions, Result, UncheckedAdvice};
 mod door;
 mod file;
 mod index;
+mod making;
 mod slice;
 
 pub use index::Iter;

@@ -1,0 +1,200 @@
+//! Making a mapping: the constructors of [`MmapOptions`].
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::backend::sealed::Bytes as _;
+use crate::backend::{AnyBackend, Backend, Platform};
+use crate::plan::Plan;
+use crate::storage::{OsFile, Storage};
+use crate::{AnyMmap, BufferedMmap, Error, Mapping, Mmap, MmapOptions, Result, sizeless};
+
+impl MmapOptions {
+    /// Maps a file with this platform's own backend. The mapping shares the [`File`]: keep an
+    /// [`Arc`] of it to have it back when mapping fails, or to use it beside the mapping.
+    ///
+    /// ```
+    /// use std::{fs::File, sync::Arc};
+    /// use portable_mmap::{Access, MmapOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    /// let file = Arc::new(File::open(path)?);
+    /// // SAFETY: nobody else changes this file while it is mapped.
+    /// let map = unsafe { MmapOptions::new().access(Access::Read).len(9).map(file.clone())? };
+    /// assert_eq!(map.as_slice()?.len(), 9);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Safety
+    ///
+    /// This is the one safety text; all other `unsafe` ways to make a mapping point here.
+    ///
+    /// The bytes of an OS mapping are the file's own. While the mapping is alive and a slice of it is borrowed, nobody
+    /// else may change the bytes of that slice: not another process, not another mapping of the same bytes, not a
+    /// write through the file. That is Rust's rule for `&[u8]`, and neither this crate nor the operating system can
+    /// enforce it. Nor may the file become shorter than the mapping: a touch of what is gone raises `SIGBUS` on unix
+    /// (a [`guard`](Self::guard) turns that into zeros and an error, within the limits that its text names). File locks, permissions, private directories or
+    /// unlinked files are the usual ways to make sure.
+    ///
+    /// A buffer (WASI, [`map_buffered`](Self::map_buffered)) owns its bytes and owes nothing: there the function is
+    /// `unsafe` so that one source compiles for every target.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyFile`], [`Error::OffsetPastEnd`], [`Error::LengthPastEnd`], [`Error::OutOfRange`] (a length over
+    /// `isize::MAX`), [`Error::Misaligned`], [`Error::Conflict`] and [`Error::Unsupported`] for options that do not fit
+    /// the file, each other or the backend; [`Error::Io`] of kind `IsADirectory` for a directory, of kind
+    /// `PermissionDenied` for a write-only file, and where changes would reach a file that is read-only or open for
+    /// append; [`Error::NoMemory`]; [`Error::Io`] with what the operating system says. The file is as it was.
+    pub unsafe fn map(&self, file: impl Into<Arc<File>>) -> Result<Mmap> {
+        // SAFETY: the caller owes what this function's text says, which is what `map_with` asks for.
+        unsafe { self.map_with(file) }
+    }
+
+    /// Opens a file with the mode that the access needs, and maps it as [`map`](Self::map) does.
+    ///
+    /// # Safety
+    /// As for [`map`](Self::map).
+    ///
+    /// # Errors
+    /// As for [`map`](Self::map), and [`Error::Io`] of opening.
+    pub unsafe fn open(&self, path: impl AsRef<Path>) -> Result<Mmap> {
+        let file = self.open_file(path.as_ref())?;
+        // SAFETY: the caller owes what `map` asks for.
+        unsafe { self.map_source(file) }
+    }
+
+    /// Maps zeros without a file, with this platform's own backend. Needs a [`len`](Self::len).
+    ///
+    /// ```
+    /// use portable_mmap::MmapOptions;
+    ///
+    /// # fn main() -> portable_mmap::Result<()> {
+    /// let mut map = MmapOptions::new().len(13).map_anonymous()?;
+    /// map.write_bytes(b"Hello world!")?;
+    /// assert_eq!(&map[..], b"Hello world!\0");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Shared by default: on unix a forked child sees the parent's changes, and the parent the child's.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`] for a length of 0 or over `isize::MAX`, [`Error::Conflict`], [`Error::Unsupported`] (a tag
+    /// name: see [`map_tagged`](Self::map_tagged)), [`Error::NoMemory`].
+    pub fn map_anonymous(&self) -> Result<Mmap> {
+        self.anonymous_with()
+    }
+
+    /// Windows: maps memory without a file under the [`tag_name`](Self::tag_name): two mappings of one tag share it.
+    ///
+    /// # Safety
+    /// As for [`map`](Self::map): whoever knows the tag, in this process or another, can change the bytes.
+    ///
+    /// # Errors
+    /// As for [`map_anonymous`](Self::map_anonymous); [`Error::Unsupported`] elsewhere.
+    pub unsafe fn map_tagged(&self) -> Result<Mmap> {
+        let Some(tag_name) = &self.tag_name else {
+            return Err(Error::Conflict { what: "map_tagged without a tag_name" });
+        };
+        let untagged = Self { tag_name: None, ..self.clone() };
+        let mut plan = Plan::anonymous(&untagged, &Platform::limits())?;
+        plan.tag_name = Some(tag_name.clone());
+        Platform::admit(&plan)?;
+        Ok(Mapping::over(Platform::anonymous(plan)?))
+    }
+
+    /// Maps a file with the emulation, on every target. Safe: the bytes are a copy that nobody else can change.
+    ///
+    /// # Errors
+    /// As for [`map`](Self::map).
+    pub fn map_buffered(&self, file: impl Into<Arc<File>>) -> Result<BufferedMmap> {
+        self.map_storage(OsFile::from(file.into()))
+    }
+
+    /// Opens a file with the mode that the access needs, and maps it with the emulation.
+    ///
+    /// # Errors
+    /// As for [`map`](Self::map), and [`Error::Io`] of opening.
+    pub fn open_buffered(&self, path: impl AsRef<Path>) -> Result<BufferedMmap> {
+        self.map_storage(self.open_file(path.as_ref())?)
+    }
+
+    /// Maps anything that reads and writes at offsets, with the emulation: a part of an archive, a remote object, an
+    /// encrypted file.
+    ///
+    /// # Errors
+    /// As for [`map`](Self::map).
+    pub fn map_storage<S: Storage>(&self, storage: S) -> Result<BufferedMmap<S>> {
+        // SAFETY: a buffer owns its bytes and owes nothing.
+        unsafe { self.map_source(storage) }
+    }
+
+    /// Maps a file with `Mapped` where the operating system can, else with the emulation, as one type;
+    /// [`backend_name`](Mapping::backend_name) says which it became. Some network file systems and special files cannot
+    /// be mapped.
+    ///
+    /// What does not say how long it is (files of `/proc`, pipes, sockets) is read from the offset to its end, or to the
+    /// length that is asked for, when it is mapped: a buffer, for [`Access::Read`](crate::Access::Read) and [`Access::Copy`](crate::Access::Copy) only, that keeps no
+    /// share in the file. A pipe that nobody closes is read for ever.
+    ///
+    /// # Safety
+    /// As for [`map`](Self::map).
+    ///
+    /// # Errors
+    /// As for [`map`](Self::map), and [`Error::Io`] of reading. [`Error::LengthPastEnd`] gives what was read as the size.
+    pub unsafe fn map_any(&self, file: impl Into<Arc<File>>) -> Result<AnyMmap> {
+        let file = OsFile::from(file.into());
+        if let Some((bytes, plan)) = sizeless::read(self, &file)? {
+            return Ok(Mapping::over(AnyBackend::of_bytes(&bytes, plan)?));
+        }
+        // SAFETY: the caller owes what `map` asks for.
+        unsafe { self.map_source(file) }
+    }
+
+    /// Maps a file with the backend `B`, for generic code.
+    ///
+    /// # Safety
+    /// As for [`map`](Self::map).
+    ///
+    /// # Errors
+    /// As for [`map`](Self::map).
+    pub unsafe fn map_with<B>(&self, file: impl Into<Arc<File>>) -> Result<Mapping<B>>
+    where
+        B: Backend<Source: From<Arc<File>>>,
+    {
+        // SAFETY: the caller owes what `map` asks for.
+        unsafe { self.map_source(file.into().into()) }
+    }
+
+    /// [`map_anonymous`](Self::map_anonymous) with the backend `B`, for generic code.
+    ///
+    /// # Errors
+    /// As for [`map_anonymous`](Self::map_anonymous).
+    pub fn anonymous_with<B: Backend>(&self) -> Result<Mapping<B>> {
+        Ok(Mapping::over(B::anonymous(Plan::anonymous(self, &B::limits())?)?))
+    }
+
+    /// # Safety
+    /// As for [`map`](Self::map).
+    unsafe fn map_source<B: Backend>(&self, source: B::Source) -> Result<Mapping<B>> {
+        let plan = Plan::of_source(self, &source, &B::limits())?;
+        // SAFETY: the caller owes what `map` asks for.
+        Ok(Mapping::over(unsafe { B::map(source, plan)? }))
+    }
+
+    /// Opens a file for reading, and for writing too where mapping or what comes of it will write to it.
+    fn open_file(&self, path: &Path) -> Result<OsFile> {
+        let write = Plan::combine(self)?.reaches_file() || self.extend;
+        let file = OpenOptions::new().read(true).write(write).open(path);
+        file.map(|file| OsFile::opened(file, write)).map_err(|e| {
+            // Windows opens no directory, and says that permission is denied.
+            let e = if path.is_dir() { io::ErrorKind::IsADirectory.into() } else { e };
+            Error::io("open", self.offset, self.len as u64, e)
+        })
+    }
+}
