@@ -54,8 +54,8 @@ bitflags! {
         const READ = 1 << 0;
         /// The bytes may be changed.
         const WRITE = 1 << 1;
-        /// The bytes may be executed: read-only OS mappings alone. On Windows the file has to be open for execution too,
-        /// which [`MmapOptions::open`] does not ask for.
+        /// The bytes may be executed: read-only OS mappings alone. On Windows the file has to be open for execution
+        /// too, which [`MmapOptions::open`] does not ask for.
         const EXEC = 1 << 2;
     }
 }
@@ -125,7 +125,8 @@ impl MmapOptions {
     }
 
     /// Where the mapping starts, in bytes from the start of the file: a multiple of
-    /// [`allocation_granularity`](crate::Mapping::allocation_granularity). Multiples of 64 KiB are right on every system.
+    /// [`allocation_granularity`](crate::Mapping::allocation_granularity). Multiples of 64 KiB are right on every
+    /// system.
     pub fn offset(&mut self, offset: u64) -> &mut Self {
         self.offset = offset;
         self
@@ -150,15 +151,16 @@ impl MmapOptions {
     }
 
     /// Makes a file that is shorter than offset and length longer when it is mapped, with zeros; the file has to be
-    /// open for writing. Without it such a length is [`Error::LengthPastEnd`](crate::Error::LengthPastEnd). (Python on Windows always extends.)
+    /// open for writing. Without it such a length is [`Error::LengthPastEnd`](crate::Error::LengthPastEnd). (Python on
+    /// Windows always extends.)
     pub fn extend(&mut self, extend: bool) -> &mut Self {
         self.extend = extend;
         self
     }
 
-    /// Whether [`size`](crate::Mapping::size) and [`resize`](crate::Mapping::resize) may use the file later; true by default. With
-    /// `false` they answer [`Error::Untracked`](crate::Error::Untracked), and an OS mapping gives up its share in the [`File`](std::fs::File) once it is made.
-    /// (Python's `trackfd`)
+    /// Whether [`size`](crate::Mapping::size) and [`resize`](crate::Mapping::resize) may use the file later; true by
+    /// default. With `false` they answer [`Error::Untracked`](crate::Error::Untracked), and an OS mapping gives up its
+    /// share in the [`File`](std::fs::File) once it is made. (Python's `trackfd`)
     pub fn track_file(&mut self, track_file: bool) -> &mut Self {
         self.track_file = track_file;
         self
@@ -174,12 +176,13 @@ impl MmapOptions {
     /// Makes a file that is truncated under the mapping an error and not the end of the process.
     ///
     /// A touch past the new end of the file reads zeros, in place of the `SIGBUS` that ends the process on unix and of
-    /// the panic of a buffer's slice face. With the first such touch every page past the end is lost: it reads as zeros,
-    /// and what is stored in it reaches no file. The mapping notes the [`fault`](crate::Mapping::fault), and from then on its
-    /// fallible calls return [`Error::Truncated`](crate::Error::Truncated), until [`refresh`](crate::Mapping::refresh) takes the fault back: then lost
-    /// pages are looked at anew, and one that the file still does not have is a fault again when it is touched. A page
-    /// that the file has and that cannot be read, or a hole for which a full disk has no room, is lost alone: then the
-    /// calls return [`Error::Io`](crate::Error::Io) with the cause.
+    /// the panic of a buffer's slice face. With the first such touch every page past the end is lost: it reads as
+    /// zeros, and what is stored in it reaches no file. The mapping notes the [`fault`](crate::Mapping::fault), and
+    /// from then on its fallible calls return [`Error::Truncated`](crate::Error::Truncated), until
+    /// [`refresh`](crate::Mapping::refresh) takes the fault back: then lost pages are looked at anew, and one that the
+    /// file still does not have is a fault again when it is touched. A page that the file has and that cannot be read,
+    /// or a hole for which a full disk has no room, is lost alone: then the calls return
+    /// [`Error::Io`](crate::Error::Io) with the cause.
     ///
     /// A call that can fail touches every page that it gives, so it returns the error itself. `m[a..b]` and the rest of
     /// the slice face touch nothing in advance: look at [`fault`](crate::Mapping::fault) afterwards.
@@ -206,7 +209,8 @@ impl MmapOptions {
     ///
     /// This takes a call of the operating system: `fallocate` on Linux, `F_PREALLOCATE` on macOS, `posix_fallocate` on
     /// FreeBSD, `SetFileInformationByHandle` on Windows. Where there is none (WASI, other systems, some file systems)
-    /// the call that would make the file longer returns [`Error::Unsupported`](crate::Error::Unsupported) and leaves the file as it is.
+    /// the call that would make the file longer returns [`Error::Unsupported`](crate::Error::Unsupported) and leaves
+    /// the file as it is.
     pub fn allocate(&mut self, allocate: bool) -> &mut Self {
         self.allocate = allocate;
         self

@@ -34,11 +34,11 @@ impl MmapOptions {
     /// This is the one safety text; all other `unsafe` ways to make a mapping point here.
     ///
     /// The bytes of an OS mapping are the file's own. While the mapping is alive and a slice of it is borrowed, nobody
-    /// else may change the bytes of that slice: not another process, not another mapping of the same bytes, not a
-    /// write through the file. That is Rust's rule for `&[u8]`, and neither this crate nor the operating system can
-    /// enforce it. Nor may the file become shorter than the mapping: a touch of what is gone raises `SIGBUS` on unix
-    /// (a [`guard`](Self::guard) turns that into zeros and an error, within the limits that its text names). File locks, permissions, private directories or
-    /// unlinked files are the usual ways to make sure.
+    /// else may change the bytes of that slice: not another process, not another mapping of the same bytes, not a write
+    /// through the file. That is Rust's rule for `&[u8]`, and neither this crate nor the operating system can enforce
+    /// it. Nor may the file become shorter than the mapping: a touch of what is gone raises `SIGBUS` on unix (a
+    /// [`guard`](Self::guard) turns that into zeros and an error, within the limits that its text names). File locks,
+    /// permissions, private directories or unlinked files are the usual ways to make sure.
     ///
     /// A buffer (WASI, [`map_buffered`](Self::map_buffered)) owns its bytes and owes nothing: there the function is
     /// `unsafe` so that one source compiles for every target.
@@ -138,15 +138,17 @@ impl MmapOptions {
     /// [`backend_name`](Mapping::backend_name) says which it became. Some network file systems and special files cannot
     /// be mapped.
     ///
-    /// What does not say how long it is (files of `/proc`, pipes, sockets) is read from the offset to its end, or to the
-    /// length that is asked for, when it is mapped: a buffer, for [`Access::Read`](crate::Access::Read) and [`Access::Copy`](crate::Access::Copy) only, that keeps no
-    /// share in the file. A pipe that nobody closes is read for ever.
+    /// What does not say how long it is (files of `/proc`, pipes, sockets) is read from the offset to its end, or to
+    /// the length that is asked for, when it is mapped: a buffer, for [`Access::Read`](crate::Access::Read) and
+    /// [`Access::Copy`](crate::Access::Copy) only, that keeps no share in the file. A pipe that nobody closes is read
+    /// for ever.
     ///
     /// # Safety
     /// As for [`map`](Self::map).
     ///
     /// # Errors
-    /// As for [`map`](Self::map), and [`Error::Io`] of reading. [`Error::LengthPastEnd`] gives what was read as the size.
+    /// As for [`map`](Self::map), and [`Error::Io`] of reading. [`Error::LengthPastEnd`] gives what was read as the
+    /// size.
     pub unsafe fn map_any(&self, file: impl Into<Arc<File>>) -> Result<AnyMmap> {
         let file = OsFile::from(file.into());
         if let Some((bytes, plan)) = sizeless::read(self, &file)? {
