@@ -203,8 +203,8 @@ pub(crate) mod sealed {
         fn close(&mut self) -> Result<()>;
     }
 
-    /// The fast path: bytes for which nothing has to be done or looked at. There is no loading and no guard; whoever gets
-    /// none asks for [`bytes`](Bytes::bytes).
+    /// The fast path: bytes for which nothing has to be done or looked at. There is no loading and no guard; a caller
+    /// that gets none asks for [`bytes`](Bytes::bytes).
     pub trait Ready {
         /// The byte at an index, if it lies in the mapping and is ready.
         fn ready_byte(&self, index: usize) -> Option<u8>;

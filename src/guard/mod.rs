@@ -1,6 +1,6 @@
 //! The guard: a file that is truncated under its mapping is an error and not the end of the process.
 //!
-//! What is lost, and until when, is one rule for every backend: [`lost`]. A buffer finds out when it loads. An OS mapping
+//! One rule for every backend says which pages are lost, and until when: [`lost`]. A buffer finds out when it loads. An OS mapping
 //! finds out by a SIGBUS, whose handler looks the address up in the [`registry`] and puts zeros there.
 
 pub(crate) mod lost;

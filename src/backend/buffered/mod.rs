@@ -86,7 +86,7 @@ fn memory(plan: &Plan) -> Result<(HeapRegion, LoadedPages, Option<Guard>)> {
     let pages = len.div_ceil(PAGE);
     let make = || {
         let guard = if plan.guard && !plan.anonymous { Some(Guard::new(pages)?) } else { None };
-        // Under a guard nothing is ready: whoever wants a byte has to look for a fault.
+        // Under a guard nothing is ready: every access looks for a fault.
         let ready = if guard.is_some() { 0 } else { len };
         Ok((HeapRegion::new(pages)?, LoadedPages::none(pages, ready)?, guard))
     };
