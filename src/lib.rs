@@ -40,7 +40,7 @@
 //!
 //! | target | [`Mmap`] is | [`BufferedMmap`] is |
 //! |---|---|---|
-//! | unix, Windows | [`Mapped`](Platform): an OS mapping | [`Buffered`]: the emulation |
+//! | unix, Windows | [`Mapped`](DefaultBackend): an OS mapping | [`Buffered`]: the emulation |
 //! | `wasm32-wasip1`, `wasm32-wasip2` | [`Buffered`]: the emulation | the same |
 //!
 //! Both are in every native program: choose at run time with [`MmapOptions::map`], [`MmapOptions::map_buffered`], or
@@ -87,7 +87,7 @@ mod sync;
 pub use advice::{Advice, UncheckedAdvice};
 #[cfg(any(unix, windows))]
 pub use backend::Mapped;
-pub use backend::{AnyBackend, Backend, Buffered, Platform};
+pub use backend::{AnyBackend, Backend, Buffered, DefaultBackend};
 pub use error::{Error, Result};
 pub use guard::{Fault, FaultKind};
 pub use mapping::{Iter, Mapping};
@@ -96,10 +96,10 @@ pub use options::{Access, Flags, MmapOptions, Prot};
 #[cfg(any(unix, windows))]
 pub use region::OsRegion;
 pub use region::Region;
-pub use storage::{Kind, Mode, OsFile, Storage};
+pub use storage::{FileKind, Metadata, OpenMode, OsFile, Storage};
 
 /// A mapping over this platform's own backend: an OS mapping on unix and Windows, a buffer on WASI.
-pub type Mmap = Mapping<Platform>;
+pub type Mmap = Mapping<DefaultBackend>;
 
 /// A mapping over the emulation, of a file or of any [`Storage`], on every target. Made by safe functions:
 /// [`MmapOptions::map_buffered`], [`MmapOptions::open_buffered`], [`MmapOptions::map_storage`].

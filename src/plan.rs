@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::span::{self, Span};
-use crate::storage::{Kind, Mode, Storage};
+use crate::storage::{FileKind, Metadata, OpenMode, Storage};
 use crate::{Access, Error, Flags, MmapOptions, Prot, Result};
 
 /// What a backend can map.
@@ -67,8 +67,8 @@ impl Plan {
     /// The plan of a mapping of `source`, whose kind, mode and length are asked here and only here.
     pub(crate) fn of_source(options: &MmapOptions, source: &impl Storage, limits: &Limits) -> Result<Self> {
         let mut plan = Self::combine(options)?;
-        let (kind, size) = source.kind_and_len().map_err(|e| Error::io("stat", 0, 0, e))?;
-        if kind == Kind::Directory {
+        let facts = source.metadata().map_err(|e| Error::io("stat", 0, 0, e))?;
+        if facts.kind == FileKind::Directory {
             return Err(Error::io(
                 "map",
                 plan.span.offset(),
@@ -76,12 +76,11 @@ impl Plan {
                 io::ErrorKind::IsADirectory.into(),
             ));
         }
-        let mode = source.mode().map_err(|e| Error::io("ask for the mode of the file", 0, 0, e))?;
-        plan.check_mode(mode)?;
-        plan.fit(options, kind, size, source)?;
+        plan.check_mode(facts.mode)?;
+        plan.fit(options, facts)?;
         span::check_aligned(plan.span.offset(), limits.granularity)?;
         (limits.admit)(&plan)?;
-        if plan.extend_from.is_some() && !mode.write {
+        if plan.extend_from.is_some() && !facts.mode.write {
             return Err(denied("extend the file, which is not open for writing", plan.span));
         }
         Ok(plan)
@@ -125,7 +124,7 @@ impl Plan {
     }
 
     /// Refuses a file that could not be read, or to which changes could not be written, before they are made.
-    pub(crate) fn check_mode(&mut self, mode: Mode) -> Result<()> {
+    pub(crate) fn check_mode(&mut self, mode: OpenMode) -> Result<()> {
         if self.private && self.access.is_writable() {
             // A private mapping of a file is a copy throughout.
             self.access = Access::Copy;
@@ -144,10 +143,9 @@ impl Plan {
         Ok(())
     }
 
-    /// Fits the span to the source's length, asked for if `size` does not tell, and finds out whether the source must
-    /// become longer first.
-    fn fit<S: Storage>(&mut self, options: &MmapOptions, kind: Kind, size: Option<u64>, source: &S) -> Result<()> {
-        self.has_settable_len = kind == Kind::Regular;
+    /// Fits the span to the source's length, and finds out whether the source must become longer first.
+    fn fit(&mut self, options: &MmapOptions, Metadata { kind, len: size, .. }: Metadata) -> Result<()> {
+        self.has_settable_len = kind == FileKind::Regular;
         if !self.has_settable_len && options.extend {
             return Err(Error::Unsupported {
                 what: "extend(true) on what is no regular file: its length cannot be set",
@@ -156,7 +154,6 @@ impl Plan {
         if !self.has_settable_len && options.len > 0 {
             return Ok(());
         }
-        let size = size.map_or_else(|| source.len(), Ok).map_err(|e| Error::io("stat", 0, 0, e))?;
         let offset = self.span.offset();
         if options.len > 0 {
             if self.span.end() <= size {

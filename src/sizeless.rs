@@ -9,7 +9,7 @@ use crate::backend::AnyBackend;
 use crate::backend::sealed::Bytes as _;
 use crate::plan::Plan;
 use crate::span::{self, Span};
-use crate::storage::{Kind, OsFile, Storage, uninterrupted};
+use crate::storage::{FileKind, Metadata, OsFile, Storage, uninterrupted};
 use crate::{Error, MmapOptions, Result};
 
 /// What is read at a time, and at least.
@@ -31,10 +31,10 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     if plan.reaches_file() || options.extend {
         return Ok(None);
     }
-    let Some(way) = way(file).map_err(|e| Error::io("stat", 0, 0, e))? else { return Ok(None) };
+    let facts = file.metadata().map_err(|e| Error::io("stat", 0, 0, e))?;
+    let Some(way) = way(file, facts) else { return Ok(None) };
     let offset = plan.span.offset();
-    let mode = file.mode().map_err(|e| Error::io("ask for the mode of the file", 0, 0, e))?;
-    plan.check_mode(mode)?;
+    plan.check_mode(facts.mode)?;
     span::check_aligned(offset, AnyBackend::allocation_granularity())?;
     AnyBackend::admit_buffer(&plan)?;
     let limit = if options.len > 0 { options.len } else { usize::MAX };
@@ -63,12 +63,12 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
 }
 
 /// How to read a file that has no size; none if it has one, or is a device: those may have no end.
-fn way(file: &OsFile) -> io::Result<Option<Way>> {
-    Ok(match file.kind()? {
-        Kind::Regular if file.len()? == 0 => Some(Way::Positional),
-        Kind::Special if file.file().is_some_and(|file| !can_seek(file)) => Some(Way::Stream),
+fn way(file: &OsFile, facts: Metadata) -> Option<Way> {
+    match facts.kind {
+        FileKind::Regular if facts.len == 0 => Some(Way::Positional),
+        FileKind::Special if file.file().is_some_and(|file| !can_seek(file)) => Some(Way::Stream),
         _ => None,
-    })
+    }
 }
 
 fn can_seek(mut file: &File) -> bool {

@@ -6,7 +6,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use portable_mmap::{Kind, Mode, OsFile, Storage};
+use portable_mmap::{Metadata, OsFile, Storage};
 
 use crate::counts::{Group, Tally};
 
@@ -84,21 +84,12 @@ impl Storage for CountedFile {
         self.0.sync()
     }
 
-    fn mode(&self) -> io::Result<Mode> {
-        note(Group::Other, "mode", 0);
-        self.0.mode()
-    }
-
-    fn kind(&self) -> io::Result<Kind> {
-        note(Group::Stat, "kind", 0);
-        self.0.kind()
+    fn metadata(&self) -> io::Result<Metadata> {
+        note(Group::Stat, "metadata", 0);
+        self.0.metadata()
     }
 
     fn file(&self) -> Option<&Arc<File>> {
         self.0.file()
-    }
-
-    fn into_file(self) -> Option<Arc<File>> {
-        self.0.into_file()
     }
 }

@@ -3,18 +3,18 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use portable_mmap::{BufferedMmap, Kind, MmapOptions, Mode, Storage};
+use portable_mmap::{BufferedMmap, FileKind, Metadata, MmapOptions, OpenMode, Storage};
 
 /// Bytes in memory, that several mappings may share.
 #[derive(Clone, Debug)]
 pub struct Memory {
     bytes: Arc<Mutex<Vec<u8>>>,
-    mode: Mode,
-    kind: Kind,
+    mode: OpenMode,
+    kind: FileKind,
 }
 
 /// Reading and writing.
-pub const READ_WRITE: Mode = Mode { read: true, write: true, append: false };
+pub const READ_WRITE: OpenMode = OpenMode { read: true, write: true, append: false };
 
 impl Memory {
     /// Memory that may be read and written.
@@ -25,13 +25,13 @@ impl Memory {
 
     /// Memory of another mode.
     #[must_use]
-    pub fn with_mode(bytes: impl Into<Vec<u8>>, mode: Mode) -> Self {
-        Self { bytes: Arc::new(Mutex::new(bytes.into())), mode, kind: Kind::Regular }
+    pub fn with_mode(bytes: impl Into<Vec<u8>>, mode: OpenMode) -> Self {
+        Self { bytes: Arc::new(Mutex::new(bytes.into())), mode, kind: FileKind::Regular }
     }
 
     /// The same memory, said to be of another kind.
     #[must_use]
-    pub fn of_kind(self, kind: Kind) -> Self {
+    pub fn of_kind(self, kind: FileKind) -> Self {
         Self { kind, ..self }
     }
 
@@ -98,12 +98,10 @@ impl Storage for Memory {
         Ok(())
     }
 
-    fn mode(&self) -> io::Result<Mode> {
-        Ok(self.mode)
-    }
-
-    fn kind(&self) -> io::Result<Kind> {
-        Ok(self.kind)
+    fn metadata(&self) -> io::Result<Metadata> {
+        let mut metadata = Metadata::new(self.len()?, self.mode);
+        metadata.kind = self.kind;
+        Ok(metadata)
     }
 }
 
@@ -122,8 +120,8 @@ pub enum Op {
     Allocate,
     /// `sync`
     Sync,
-    /// `mode` and `kind`, which are asked when mapping.
-    Ask,
+    /// `metadata`, which is called when mapping.
+    Metadata,
 }
 
 /// A call that a storage has seen: where, and how many bytes were moved (for `SetLen` and `Allocate` the length).
@@ -275,18 +273,11 @@ impl<S: Storage> Storage for Rigged<S> {
         Ok(())
     }
 
-    fn mode(&self) -> io::Result<Mode> {
-        self.rig.admit(Op::Ask)?;
-        let mode = self.storage.mode()?;
-        self.rig.note(Op::Ask, 0, 0);
-        Ok(mode)
-    }
-
-    fn kind(&self) -> io::Result<Kind> {
-        self.rig.admit(Op::Ask)?;
-        let kind = self.storage.kind()?;
-        self.rig.note(Op::Ask, 0, 0);
-        Ok(kind)
+    fn metadata(&self) -> io::Result<Metadata> {
+        self.rig.admit(Op::Metadata)?;
+        let metadata = self.storage.metadata()?;
+        self.rig.note(Op::Metadata, 0, 0);
+        Ok(metadata)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use native_tests::others::{PAGE, pattern};
 use native_tests::storages::Memory;
-use portable_mmap::{BufferedMmap, MmapOptions, Mode, Storage};
+use portable_mmap::{BufferedMmap, Metadata, MmapOptions, Storage};
 
 /// Memory of which one call panics: the one that finds the number counted down to 1.
 struct Panicking {
@@ -52,8 +52,8 @@ impl Storage for Panicking {
         Ok(())
     }
 
-    fn mode(&self) -> io::Result<Mode> {
-        self.memory.mode()
+    fn metadata(&self) -> io::Result<Metadata> {
+        self.memory.metadata()
     }
 }
 

@@ -11,7 +11,7 @@ use std::{io, thread};
 
 use native_tests::others::{PAGE, pattern};
 use native_tests::storages::{Emulated, Memory, Op};
-use portable_mmap::{Advice, BufferedMmap, Error, MmapOptions, Mode, Storage};
+use portable_mmap::{Advice, BufferedMmap, Error, Metadata, MmapOptions, Storage};
 
 const THREADS: usize = 3;
 /// An interpreter takes a tenth of a second for each page, and many seeds.
@@ -170,8 +170,8 @@ impl Storage for Hooked {
         self.memory.sync()
     }
 
-    fn mode(&self) -> io::Result<Mode> {
-        self.memory.mode()
+    fn metadata(&self) -> io::Result<Metadata> {
+        self.memory.metadata()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::sealed::{Bytes, Faults, Ready};
-use super::{Buffered, Platform};
+use super::{Buffered, DefaultBackend};
 use crate::guard::Fault;
 use crate::plan::Plan;
 use crate::region::Durability;
@@ -17,7 +17,7 @@ pub struct AnyBackend(Either);
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one for each mapping; how large differs by target")]
 enum Either {
-    Platform(Platform),
+    Default(DefaultBackend),
     Buffered(Buffered<OsFile>),
 }
 
@@ -25,19 +25,19 @@ enum Either {
 macro_rules! either {
     ($either:expr, $backend:ident => $call:expr) => {
         match $either.0 {
-            Either::Platform($backend) => $call,
+            Either::Default($backend) => $call,
             Either::Buffered($backend) => $call,
         }
     };
     (ref $either:expr, $backend:ident => $call:expr) => {
         match &$either.0 {
-            Either::Platform($backend) => $call,
+            Either::Default($backend) => $call,
             Either::Buffered($backend) => $call,
         }
     };
     (mut $either:expr, $backend:ident => $call:expr) => {
         match &mut $either.0 {
-            Either::Platform($backend) => $call,
+            Either::Default($backend) => $call,
             Either::Buffered($backend) => $call,
         }
     };
@@ -63,25 +63,25 @@ impl Bytes for AnyBackend {
     }
 
     fn page_size() -> usize {
-        Platform::page_size()
+        DefaultBackend::page_size()
     }
 
     fn allocation_granularity() -> usize {
-        Platform::allocation_granularity()
+        DefaultBackend::allocation_granularity()
     }
 
     fn supports(advice: Advice) -> bool {
-        Platform::supports(advice)
+        DefaultBackend::supports(advice)
     }
 
     fn admit(plan: &Plan) -> Result<()> {
-        Platform::admit(plan)
+        DefaultBackend::admit(plan)
     }
 
     unsafe fn map(source: OsFile, plan: Plan) -> Result<Self> {
         // SAFETY: the caller owes what `Bytes::map` asks for.
-        match unsafe { Platform::map(source.clone(), plan.clone()) } {
-            Ok(backend) => Ok(Self(Either::Platform(backend))),
+        match unsafe { DefaultBackend::map(source.clone(), plan.clone()) } {
+            Ok(backend) => Ok(Self(Either::Default(backend))),
             // The operating system cannot map this file; what a plan asks of OS mappings alone, a buffer cannot do either.
             Err(Error::Io { operation: "map", .. }) if Buffered::<OsFile>::admit(&plan).is_ok() => {
                 // SAFETY: as above; a buffer owes nothing.
@@ -92,7 +92,7 @@ impl Bytes for AnyBackend {
     }
 
     fn anonymous(plan: Plan) -> Result<Self> {
-        Ok(Self(Either::Platform(Platform::anonymous(plan)?)))
+        Ok(Self(Either::Default(DefaultBackend::anonymous(plan)?)))
     }
 
     #[inline]

@@ -40,10 +40,10 @@ cfg_if::cfg_if! {
         mod mapped;
         pub use mapped::Mapped;
         /// The backend of [`Mmap`](crate::Mmap) on this platform: OS mappings.
-        pub type Platform = Mapped;
+        pub type DefaultBackend = Mapped;
     } else if #[cfg(target_os = "wasi")] {
         /// The backend of [`Mmap`](crate::Mmap) on this platform, which has no mappings: the emulation.
-        pub type Platform = Buffered<OsFile>;
+        pub type DefaultBackend = Buffered<OsFile>;
     } else {
         compile_error!(
             "portable-mmap has no backend for this target. It knows unix, Windows, wasm32-wasip1 and wasm32-wasip2. \
@@ -62,7 +62,7 @@ pub(crate) fn unreachable_bytes(error: crate::Error) -> ! {
     panic!("{error}")
 }
 
-/// What holds the bytes of a [`Mapping`](crate::Mapping): [`Platform`], [`Buffered`] or [`AnyBackend`].
+/// What holds the bytes of a [`Mapping`](crate::Mapping): [`DefaultBackend`], [`Buffered`] or [`AnyBackend`].
 ///
 /// It names a backend in generic code. It is sealed: its functions are for this crate.
 pub trait Backend: sealed::Bytes + sealed::Ready + sealed::Faults {}
@@ -239,7 +239,7 @@ impl crate::Advice {
     /// Whether [`Mmap`](crate::Mmap), this platform's own backend, does anything on this advice.
     #[must_use]
     pub fn is_supported(self) -> bool {
-        self.is_supported_by::<Platform>()
+        self.is_supported_by::<DefaultBackend>()
     }
 
     /// Whether the backend `B` does anything on this advice.
@@ -252,7 +252,7 @@ impl crate::Advice {
 // A mapping may be sent and shared: asserted for each backend on each target.
 const _: () = {
     const fn send_and_sync<T: Send + Sync>() {}
-    send_and_sync::<crate::Mapping<Platform>>();
+    send_and_sync::<crate::Mapping<DefaultBackend>>();
     send_and_sync::<crate::Mapping<Buffered<OsFile>>>();
     send_and_sync::<crate::Mapping<AnyBackend>>();
 };

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::backend::sealed::Bytes as _;
-use crate::backend::{AnyBackend, Backend, Platform};
+use crate::backend::{AnyBackend, Backend, DefaultBackend};
 use crate::plan::Plan;
 use crate::storage::{OsFile, Storage};
 use crate::{AnyMmap, BufferedMmap, Error, Mapping, Mmap, MmapOptions, Result, sizeless};
@@ -102,10 +102,10 @@ impl MmapOptions {
             return Err(Error::Conflict { what: "map_tagged without a tag_name" });
         };
         let untagged = Self { tag_name: None, ..self.clone() };
-        let mut plan = Plan::anonymous(&untagged, &Platform::limits())?;
+        let mut plan = Plan::anonymous(&untagged, &DefaultBackend::limits())?;
         plan.tag_name = Some(tag_name.clone());
-        Platform::admit(&plan)?;
-        Ok(Mapping::over(Platform::anonymous(plan)?))
+        DefaultBackend::admit(&plan)?;
+        Ok(Mapping::over(DefaultBackend::anonymous(plan)?))
     }
 
     /// Maps a file with the emulation, on every target. Safe: the bytes are a copy that nobody else can change.

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use self::door::Door;
-use crate::backend::{Backend, Platform};
+use crate::backend::{Backend, DefaultBackend};
 use crate::guard::Fault;
 use crate::plan::zero_length;
 use crate::region::Durability;
@@ -32,7 +32,7 @@ pub use index::Iter;
 ///
 /// A buffer loads what is touched. [`Deref`](std::ops::Deref) touches everything: take a slice of the part that you
 /// need once, then index that.
-pub struct Mapping<B: Backend = Platform> {
+pub struct Mapping<B: Backend = DefaultBackend> {
     door: Door<B>,
     /// The position of the file face, in bytes from the start of the mapping; past the end after a shrink.
     position: usize,
@@ -335,7 +335,7 @@ impl<B: Backend> Mapping<B> {
     pub fn into_file(self) -> Result<Option<Arc<File>>> {
         let track_file = self.door.plan().track_file;
         let source = self.door.into_source()?;
-        Ok(source.filter(|_| track_file).and_then(Storage::into_file))
+        Ok(source.filter(|_| track_file).and_then(|source| source.file().cloned()))
     }
 
     /// The backend, for [`raw`](crate::raw).

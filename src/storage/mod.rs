@@ -3,9 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use crate::{Error, Result};
+mod calls;
+mod os_file;
+
+pub(crate) use calls::{read_full, read_some, uninterrupted, with_length, write_some, zeroed};
+pub use os_file::OsFile;
 
 // The second and last ladder: how files are read and written at offsets.
 cfg_if::cfg_if! {
@@ -21,9 +25,6 @@ cfg_if::cfg_if! {
     }
 }
 
-/// At most so many bytes are moved by one call: one call for 128 MiB fails on wasmtime.
-pub(crate) const MAX_MOVE: usize = 1 << 20;
-
 /// Something that [`Buffered`](crate::Buffered) can map: it reads and writes at offsets.
 ///
 /// Offsets and lengths are in bytes from the start. Every function may be called from several threads at once, and none
@@ -37,7 +38,7 @@ pub(crate) const MAX_MOVE: usize = 1 << 20;
 /// ```
 /// use std::io;
 /// use std::sync::Mutex;
-/// use portable_mmap::{MmapOptions, Mode, Storage};
+/// use portable_mmap::{Metadata, MmapOptions, OpenMode, Storage};
 ///
 /// /// Bytes in memory.
 /// struct Memory(Mutex<Vec<u8>>);
@@ -54,8 +55,8 @@ pub(crate) const MAX_MOVE: usize = 1 << 20;
 ///         self.0.lock().unwrap()[offset as usize..][..buf.len()].copy_from_slice(buf);
 ///         Ok(buf.len())
 ///     }
-///     fn len(&self) -> io::Result<u64> {
-///         Ok(self.0.lock().unwrap().len() as u64)
+///     fn metadata(&self) -> io::Result<Metadata> {
+///         Ok(Metadata::new(self.0.lock().unwrap().len() as u64, OpenMode::READ_WRITE))
 ///     }
 ///     fn set_len(&self, len: u64) -> io::Result<()> {
 ///         self.0.lock().unwrap().resize(len as usize, 0);
@@ -63,9 +64,6 @@ pub(crate) const MAX_MOVE: usize = 1 << 20;
 ///     }
 ///     fn sync(&self) -> io::Result<()> {
 ///         Ok(())
-///     }
-///     fn mode(&self) -> io::Result<Mode> {
-///         Ok(Mode { read: true, write: true, append: false })
 ///     }
 /// }
 ///
@@ -92,7 +90,7 @@ pub trait Storage: Send + Sync {
     fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
         let buf = zeroed(buf);
         let n = self.read_at(buf, offset)?;
-        buf.get_mut(..n).ok_or_else(overrun)
+        buf.get_mut(..n).ok_or_else(calls::overrun)
     }
 
     /// Writes bytes of `buf` from `offset` on. May write fewer. Never asked to write past the end.
@@ -101,13 +99,23 @@ pub trait Storage: Send + Sync {
     /// Its own; one of kind [`Interrupted`](io::ErrorKind::Interrupted) is tried again.
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize>;
 
-    /// How many bytes there are now.
+    /// What it is, how many bytes there are now, and what may be done with it. Called once when it is mapped.
     ///
     /// # Errors
     /// Its own.
-    fn len(&self) -> io::Result<u64>;
+    fn metadata(&self) -> io::Result<Metadata>;
 
-    /// Whether there are no bytes.
+    /// How many bytes there are now. Called whenever a mapping needs the length.
+    ///
+    /// The provided implementation calls [`metadata`](Self::metadata).
+    ///
+    /// # Errors
+    /// Its own.
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len)
+    }
+
+    /// Whether there are no bytes now.
     ///
     /// # Errors
     /// That of [`len`](Self::len).
@@ -141,46 +149,80 @@ pub trait Storage: Send + Sync {
     /// Its own.
     fn sync(&self) -> io::Result<()>;
 
-    /// What may be done with it. Asked once, when it is mapped.
-    ///
-    /// # Errors
-    /// Its own.
-    fn mode(&self) -> io::Result<Mode>;
-
-    /// What it is. Asked once, when it is mapped.
-    ///
-    /// # Errors
-    /// Its own.
-    fn kind(&self) -> io::Result<Kind> {
-        Ok(Kind::Regular)
-    }
-
-    /// What it is, and how many bytes there are if one question answers both: else [`len`](Self::len) is asked for
-    /// that. Asked once, when it is mapped.
-    ///
-    /// # Errors
-    /// Its own.
-    fn kind_and_len(&self) -> io::Result<(Kind, Option<u64>)> {
-        Ok((self.kind()?, None))
-    }
-
     /// The file behind it, if it is one.
     fn file(&self) -> Option<&Arc<File>> {
         None
     }
+}
 
-    /// Gives up what it holds and returns the file, if it is one.
-    fn into_file(self) -> Option<Arc<File>>
-    where
-        Self: Sized,
-    {
-        None
+/// Passes every call on to what a pointer points to.
+macro_rules! pass_on {
+    ($($pointer:ty),*) => {$(
+        impl<S: Storage + ?Sized> Storage for $pointer {
+            fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+                (**self).read_at(buf, offset)
+            }
+
+            fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
+                (**self).read_at_uninit(buf, offset)
+            }
+
+            fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+                (**self).write_at(buf, offset)
+            }
+
+            fn metadata(&self) -> io::Result<Metadata> {
+                (**self).metadata()
+            }
+
+            fn len(&self) -> io::Result<u64> {
+                (**self).len()
+            }
+
+            fn set_len(&self, len: u64) -> io::Result<()> {
+                (**self).set_len(len)
+            }
+
+            fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
+                (**self).allocate(from, to)
+            }
+
+            fn sync(&self) -> io::Result<()> {
+                (**self).sync()
+            }
+
+            fn file(&self) -> Option<&Arc<File>> {
+                (**self).file()
+            }
+        }
+    )*};
+}
+
+pass_on!(&S, Box<S>, Arc<S>);
+
+/// What a [`Storage`] is, as it is when it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// What it is.
+    pub kind: FileKind,
+    /// How many bytes there are; 0 where it has no length.
+    pub len: u64,
+    /// What may be done with it.
+    pub mode: OpenMode,
+}
+
+impl Metadata {
+    /// Bytes with a length: [`FileKind::Regular`]. Set [`kind`](Self::kind) for anything else.
+    #[must_use]
+    pub const fn new(len: u64, mode: OpenMode) -> Self {
+        Self { kind: FileKind::Regular, len, mode }
     }
 }
 
 /// What a file was opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mode {
+pub struct OpenMode {
     /// Reading.
     pub read: bool,
     /// Writing.
@@ -189,218 +231,22 @@ pub struct Mode {
     pub append: bool,
 }
 
+impl OpenMode {
+    /// Reading alone.
+    pub const READ: Self = Self { read: true, write: false, append: false };
+
+    /// Reading, and writing anywhere.
+    pub const READ_WRITE: Self = Self { read: true, write: true, append: false };
+}
+
 /// What a [`Storage`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum FileKind {
     /// Bytes with a length.
     Regular,
     /// A directory, which cannot be mapped.
     Directory,
     /// A device or the like, whose length says nothing.
     Special,
-}
-
-/// A file of the operating system.
-///
-/// Holds the [`File`] itself and not its number: WASI has no `dup`, and a number that is kept alone may come to name
-/// another file.
-#[derive(Debug)]
-pub struct OsFile {
-    file: Arc<File>,
-    /// What it was opened for, if that need not be asked.
-    mode: Option<Mode>,
-    /// Whether a caller was given a reference to `file`, which its counts do not show. A file layer that moves the cursor
-    /// holds the lock until the cursor is back.
-    lent: Mutex<bool>,
-}
-
-impl OsFile {
-    fn new(file: Arc<File>, mode: Option<Mode>) -> Self {
-        Self { file, mode, lent: Mutex::new(false) }
-    }
-
-    /// A file that was just opened for reading, and for writing if `write` says so.
-    pub(crate) fn opened(file: File, write: bool) -> Self {
-        Self::new(Arc::new(file), Some(Mode { read: true, write, append: false }))
-    }
-
-    /// Waits until no read uses the cursor, and keeps reads away from it.
-    fn lent(&self) -> MutexGuard<'_, bool> {
-        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Clone for OsFile {
-    fn clone(&self) -> Self {
-        // The clone can lend the file at once, so no read may use the cursor now. Later the count of the `Arc` is 2.
-        let _lent = self.lent();
-        Self::new(self.file.clone(), self.mode)
-    }
-}
-
-#[cfg(any(unix, windows))]
-impl OsFile {
-    /// The file, for this crate's own use.
-    pub(crate) fn get(&self) -> &Arc<File> {
-        &self.file
-    }
-}
-
-impl From<Arc<File>> for OsFile {
-    fn from(file: Arc<File>) -> Self {
-        Self::new(file, None)
-    }
-}
-
-impl From<File> for OsFile {
-    fn from(file: File) -> Self {
-        Arc::new(file).into()
-    }
-}
-
-impl Storage for OsFile {
-    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        os::read_at(&self.file, buf, offset)
-    }
-
-    fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
-        os::read_at_uninit(&self.file, &self.lent, buf, offset)
-    }
-
-    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        os::write_at(&self.file, buf, offset)
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
-    }
-
-    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
-        os::allocate(&self.file, from, to)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-
-    fn mode(&self) -> io::Result<Mode> {
-        self.mode.map_or_else(|| os::mode(&self.file), Ok)
-    }
-
-    fn kind(&self) -> io::Result<Kind> {
-        Ok(self.kind_and_len()?.0)
-    }
-
-    fn kind_and_len(&self) -> io::Result<(Kind, Option<u64>)> {
-        let data = self.file.metadata()?;
-        let kind = if data.is_file() {
-            Kind::Regular
-        } else if data.is_dir() {
-            Kind::Directory
-        } else {
-            Kind::Special
-        };
-        Ok((kind, Some(data.len())))
-    }
-
-    fn file(&self) -> Option<&Arc<File>> {
-        *self.lent() = true;
-        Some(&self.file)
-    }
-
-    fn into_file(self) -> Option<Arc<File>> {
-        Some(self.file)
-    }
-}
-
-/// Fills memory with zeros: in one step, where a loop over its bytes keeps an interpreter busy for long.
-pub(crate) fn zeroed(buf: &mut [MaybeUninit<u8>]) -> &mut [u8] {
-    // SAFETY: as long as the slice is, and zero is a byte.
-    unsafe { buf.as_mut_ptr().write_bytes(0, buf.len()) };
-    // SAFETY: every byte was just initialised, and `MaybeUninit<u8>` has the layout of `u8`.
-    unsafe { &mut *(std::ptr::from_mut(buf) as *mut [u8]) }
-}
-
-/// Makes a call until it is not interrupted.
-pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
-/// One [`Storage::write_at`] of at most [`MAX_MOVE`] bytes that moves at least one, tried again when interrupted.
-pub(crate) fn write_some<S: Storage + ?Sized>(storage: &S, buf: &[u8], offset: u64) -> io::Result<usize> {
-    let buf = &buf[..buf.len().min(MAX_MOVE)];
-    match uninterrupted(|| storage.write_at(buf, offset)) {
-        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-        Ok(n) if n > buf.len() => Err(overrun()),
-        result => result,
-    }
-}
-
-/// One [`Storage::read_at_uninit`] of at most [`MAX_MOVE`] bytes, tried again when interrupted. Returns how many bytes
-/// at the start of `buf` are initialised now; 0 is the end.
-pub(crate) fn read_some<S: Storage>(storage: &S, buf: &mut [MaybeUninit<u8>], offset: u64) -> io::Result<usize> {
-    let len = buf.len().min(MAX_MOVE);
-    let start = buf.as_ptr().cast::<u8>();
-    uninterrupted(|| match storage.read_at_uninit(&mut buf[..len], offset)? {
-        // A storage is safe code and may return any slice: what counts is that these very bytes were initialised.
-        [] => Ok(0),
-        read if read.as_ptr() == start && read.len() <= len => Ok(read.len()),
-        _ => Err(io::Error::other("a storage returned other bytes than those it was to read into")),
-    })
-}
-
-/// Fills `buf` from `offset` on. Returns how many bytes there were: fewer only where the storage ends.
-pub(crate) fn read_full<S: Storage>(storage: &S, buf: &mut [u8], offset: u64) -> Result<usize> {
-    let mut filled = 0;
-    while filled < buf.len() {
-        let rest = &mut buf[filled..];
-        let (at, len) = (offset + filled as u64, rest.len());
-        match uninterrupted(|| storage.read_at(&mut rest[..len.min(MAX_MOVE)], at)) {
-            Ok(0) => break,
-            Ok(n) if n <= len => filled += n,
-            Ok(_) => return Err(Error::io("read", at, len as u64, overrun())),
-            Err(e) => return Err(Error::io("read", at, len as u64, e)),
-        }
-    }
-    Ok(filled)
-}
-
-/// The error of a storage that breaks its contract.
-fn overrun() -> io::Error {
-    io::Error::other("the storage claims to have moved more bytes than it was asked to")
-}
-
-/// Makes a storage longer, then does what needs it that long; if that fails the storage gets its old length back, unless
-/// somebody else has made it longer meanwhile. `from` is its length, or nothing where it needs no change.
-pub(crate) fn with_length<S: Storage, T>(
-    storage: &S,
-    from: Option<u64>,
-    to: u64,
-    allocate: bool,
-    then: impl FnOnce() -> Result<T>,
-) -> Result<T> {
-    let Some(from) = from else { return then() };
-    let extended = if allocate { storage.allocate(from, to) } else { storage.set_len(to) };
-    extended.map_err(|e| match e.kind() {
-        io::ErrorKind::Unsupported if allocate => Error::Unsupported {
-            what: "reserving room for a longer file on this system or file system; it grows without allocate(true)",
-        },
-        _ => Error::io("extend", from, to - from, e),
-    })?;
-    then().inspect_err(|_| {
-        // Nothing more can be done if this fails too, and the first error is the one to report.
-        if storage.len().is_ok_and(|len| len == to) {
-            let _ = storage.set_len(from);
-        }
-    })
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
 
-use super::Mode;
+use super::OpenMode;
 
 pub(super) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
     Ok(rustix::io::pread(file, buf, offset)?)
@@ -26,12 +26,12 @@ pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize
 }
 
 #[cfg(not(miri))]
-pub(super) fn mode(file: &File) -> io::Result<Mode> {
+pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     use rustix::fs::{OFlags, fcntl_getfl};
     let flags = fcntl_getfl(file)?;
     // Compared as one field: on some systems reading is the absence of bits.
     let access = flags & OFlags::ACCMODE;
-    Ok(Mode {
+    Ok(OpenMode {
         read: access == OFlags::RDONLY || access == OFlags::RDWR,
         write: access == OFlags::WRONLY || access == OFlags::RDWR,
         append: flags.contains(OFlags::APPEND),
@@ -41,7 +41,7 @@ pub(super) fn mode(file: &File) -> io::Result<Mode> {
 /// Miri cannot ask the system: the mode is found by trying, and the file is left as it is. A file that cannot be read is not
 /// mapped, whatever else it may be.
 #[cfg(miri)]
-pub(super) fn mode(file: &File) -> io::Result<Mode> {
+pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     let len = file.metadata()?.len();
     let mut first = [0];
     let read = read_at(file, &mut first, 0).is_ok();
@@ -55,7 +55,7 @@ pub(super) fn mode(file: &File) -> io::Result<Mode> {
     if write {
         file.set_len(len)?;
     }
-    Ok(Mode { read, write, append })
+    Ok(OpenMode { read, write, append })
 }
 
 /// Reserves blocks first and sets the length then, so that a full disk leaves the length as it was. The second call finds

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::Mode;
+use super::OpenMode;
 
 fn fd(file: &File) -> wasi::Fd {
     #[expect(clippy::cast_sign_loss, reason = "an open descriptor is not negative")]
@@ -84,10 +84,10 @@ pub(super) fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-pub(super) fn mode(file: &File) -> io::Result<Mode> {
+pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     // SAFETY: a call without memory of ours.
     let stat = unsafe { wasi::fd_fdstat_get(fd(file)) }.map_err(error)?;
-    Ok(Mode {
+    Ok(OpenMode {
         read: stat.fs_rights_base & wasi::RIGHTS_FD_READ != 0,
         write: stat.fs_rights_base & wasi::RIGHTS_FD_WRITE != 0,
         append: stat.fs_flags & wasi::FDFLAGS_APPEND != 0,

@@ -17,7 +17,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
-use super::Mode;
+use super::OpenMode;
 
 /// The number of a system error as `io::Error` has it.
 const fn os_error(code: u32) -> i32 {
@@ -81,7 +81,7 @@ pub(super) fn allocate(file: &File, _: u64, to: u64) -> io::Result<()> {
     file.set_len(to)
 }
 
-pub(super) fn mode(file: &File) -> io::Result<Mode> {
+pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     let mut access: u32 = 0;
     let mut block = IO_STATUS_BLOCK::default();
     // SAFETY: the handle is open while `file` is borrowed, and both out-parameters have the size that this kind of
@@ -102,5 +102,5 @@ pub(super) fn mode(file: &File) -> io::Result<Mode> {
     }
     let write = access & FILE_WRITE_DATA != 0;
     let append = access & FILE_APPEND_DATA != 0;
-    Ok(Mode { read: access & FILE_READ_DATA != 0, write: write || append, append: append && !write })
+    Ok(OpenMode { read: access & FILE_READ_DATA != 0, write: write || append, append: append && !write })
 }

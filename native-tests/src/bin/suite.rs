@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use native_tests::counted::CountedFile;
 use native_tests::{Case, Ends, FileBackend, Scene, cases};
-use portable_mmap::{Buffered, Platform};
+use portable_mmap::{Buffered, DefaultBackend};
 
 const USAGE: &str = "usage: suite list
        suite run CASE --dir DIR [--backend mapped|buffered]
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["list"] => list(),
-        ["run", case, "--dir", dir] => run::<Platform>(case, dir),
+        ["run", case, "--dir", dir] => run::<DefaultBackend>(case, dir),
         ["run", case, "--dir", dir, "--backend", "buffered"] => run::<Buffered<CountedFile>>(case, dir),
         #[cfg(any(unix, windows))]
         ["run", case, "--dir", dir, "--backend", "mapped"] => run::<portable_mmap::Mapped>(case, dir),
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn list() -> ExitCode {
-    for Case { name, ends, .. } in cases::all::<Platform>() {
+    for Case { name, ends, .. } in cases::all::<DefaultBackend>() {
         match ends {
             Ends::Finishing => say(&format!("{name}\tfinishes")),
             Ends::Panicking(text) => say(&format!("{name}\tpanics: {text}")),

@@ -2,8 +2,9 @@
 
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
-use portable_mmap::{Access, BufferedMmap, Flags, Kind, MmapOptions, Mode, Prot, Storage};
+use portable_mmap::{Access, BufferedMmap, FileKind, Flags, Metadata, MmapOptions, OpenMode, Prot, Storage};
 
 use crate::others::{PAGE, pattern};
 use crate::storages::{Emulated, Memory, Op, Rig};
@@ -26,7 +27,8 @@ cases!("storages":
     a_storage_that_returns_other_bytes_is_an_error,
     a_storage_that_is_shorter_than_it_says_is_truncated,
     two_buffers_of_one_storage_see_each_other_after_flush_and_refresh,
-    a_storage_has_no_file
+    a_storage_has_no_file,
+    a_pointer_to_a_storage_is_a_storage
 );
 
 const BITS: [bool; 2] = [false, true];
@@ -35,7 +37,7 @@ fn a_mode_admits_what_it_allows<B: FileBackend>(scene: &mut Scene<B>) {
     for (read, write, append) in
         BITS.into_iter().flat_map(|r| BITS.map(|w| (r, w))).flat_map(|(r, w)| BITS.map(|a| (r, w, a)))
     {
-        let memory = Memory::with_mode(*b"hello", Mode { read, write, append });
+        let memory = Memory::with_mode(*b"hello", OpenMode { read, write, append });
         scene.note("read, write, append", (read, write, append));
         let mut ways: Vec<(String, MmapOptions, bool)> = Vec::new();
         for access in [Access::Default, Access::Write, Access::Read, Access::Copy] {
@@ -58,7 +60,7 @@ fn a_mode_admits_what_it_allows<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn extending_needs_a_storage_that_can_be_written<B: FileBackend>(scene: &mut Scene<B>) {
-    let reader = Mode { read: true, write: false, append: false };
+    let reader = OpenMode { read: true, write: false, append: false };
     for access in [Access::Read, Access::Copy] {
         let memory = Memory::with_mode(*b"hello", reader);
         let mapped = MmapOptions::new().access(access).len(9).extend(true).map_storage(memory.clone());
@@ -95,7 +97,7 @@ fn a_refused_storage_is_untouched<B: FileBackend>(scene: &mut Scene<B>) {
 
 fn a_directory_is_refused_whatever_else_is_asked<B: FileBackend>(scene: &mut Scene<B>) {
     let directory =
-        Memory::with_mode(*b"hello", Mode { read: true, write: false, append: false }).of_kind(Kind::Directory);
+        Memory::with_mode(*b"hello", OpenMode { read: true, write: false, append: false }).of_kind(FileKind::Directory);
     for options in [
         MmapOptions::new().clone(),
         MmapOptions::new().access(Access::Read).len(3).clone(),
@@ -107,11 +109,9 @@ fn a_directory_is_refused_whatever_else_is_asked<B: FileBackend>(scene: &mut Sce
 }
 
 fn a_special_file_is_not_measured_where_a_length_is_given<B: FileBackend>(scene: &mut Scene<B>) {
-    let special = Memory::new(*b"hello").of_kind(Kind::Special);
-    let rig = Rig::default();
-    let map = MmapOptions::new().len(4).map_storage(rig.around(special.clone())).unwrap();
+    let special = Memory::new(*b"hello").of_kind(FileKind::Special);
+    let map = MmapOptions::new().len(4).map_storage(special.clone()).unwrap();
     scene.bytes("map", &map, b"hell");
-    scene.eq("asked for its length", rig.count(Op::Len).0, 0);
     let map = MmapOptions::new().map_storage(special.clone()).unwrap();
     scene.eq("without a length", map.len(), 5);
     // Longer than it says: the storage decides when it is touched.
@@ -264,8 +264,8 @@ impl Storage for Liar {
         Ok(())
     }
 
-    fn mode(&self) -> io::Result<Mode> {
-        self.memory.mode()
+    fn metadata(&self) -> io::Result<Metadata> {
+        Ok(Metadata::new(self.len()?, OpenMode::READ_WRITE))
     }
 }
 
@@ -322,8 +322,8 @@ impl Storage for Late {
         self.0.sync()
     }
 
-    fn mode(&self) -> io::Result<Mode> {
-        self.0.mode()
+    fn metadata(&self) -> io::Result<Metadata> {
+        self.0.metadata()
     }
 }
 
@@ -395,4 +395,27 @@ fn a_storage_has_no_file<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("file", map.file().is_none(), true);
     scene.eq("size", map.size().unwrap(), 5);
     scene.eq("into_file", map.into_file().unwrap().is_none(), true);
+}
+
+fn a_pointer_to_a_storage_is_a_storage<B: FileBackend>(scene: &mut Scene<B>) {
+    fn edit<B: FileBackend, S: Storage>(scene: &mut Scene<B>, label: &str, storage: S) {
+        let mut map = MmapOptions::new().len(6).extend(true).allocate(true).map_storage(storage).unwrap();
+        map[0] = b'J';
+        map[5] = b'!';
+        map.flush().unwrap();
+        scene.bytes(label, &map, b"Jello!");
+        scene.eq("size", map.size().unwrap(), 6);
+        map.resize(3).unwrap();
+    }
+    let memories = [(); 4].map(|()| Memory::new(*b"hello"));
+    let [borrowed, boxed, shared, unnamed] = memories.clone();
+    edit(scene, "reference", &borrowed);
+    edit(scene, "box", Box::new(boxed));
+    edit(scene, "arc", Arc::new(shared));
+    edit(scene, "trait object", Box::new(unnamed) as Box<dyn Storage>);
+    for memory in memories {
+        scene.bytes("storage", memory.content(), b"Jel");
+    }
+    let directory: Box<dyn Storage> = Box::new(Memory::new(*b"hello").of_kind(FileKind::Directory));
+    scene.err("directory", MmapOptions::new().map_storage(directory).map(|map| map.len()), "Io(IsADirectory)");
 }

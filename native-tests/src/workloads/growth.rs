@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use portable_mmap::{Access, Backend, Buffered, Mapping, MmapOptions, OsFile, Platform};
+use portable_mmap::{Access, Backend, Buffered, DefaultBackend, Mapping, MmapOptions, OsFile};
 
 use super::{Place, Ways};
 
@@ -83,7 +83,7 @@ fn growth<B: Backend<Source = OsFile> + 'static>(place: &Place, ways: &mut Ways)
 
 /// Over this platform's own backend.
 pub(super) fn platform(place: &Place, ways: &mut Ways) {
-    growth::<Platform>(place, ways);
+    growth::<DefaultBackend>(place, ways);
 }
 
 /// Over a buffer.

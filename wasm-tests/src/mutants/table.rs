@@ -186,7 +186,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "allocates nothing",
         contract: "a storage that cannot reserve room says so and stays as long as it is",
-        file: "src/storage/mod.rs",
+        file: "src/storage/calls.rs",
         old: "io::ErrorKind::Unsupported if allocate => Error::Unsupported {",
         new: "io::ErrorKind::Unsupported if allocate && storage.set_len(to).is_err() => Error::Unsupported {",
         place: Place::Buffered,

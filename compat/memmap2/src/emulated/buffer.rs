@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use portable_mmap::raw::RawBuffer;
-use portable_mmap::{Access, Buffered, Error, Flags, Kind, MmapOptions, Storage as _};
+use portable_mmap::{Access, Buffered, Error, Flags, FileKind, MmapOptions, Storage as _};
 
 use super::advice::UncheckedAdvice;
 use super::descriptor::Descriptor;
@@ -215,9 +215,9 @@ struct Page(#[expect(dead_code, reason = "only its alignment counts")] [u8; PAGE
 
 /// Refuses what an operating system refuses to map, also where no byte is asked for.
 fn admit(file: &Descriptor, access: Access) -> io::Result<()> {
-    match file.kind()? {
-        Kind::Regular => {}
-        Kind::Directory => return Err(io::ErrorKind::IsADirectory.into()),
+    match file.metadata()?.kind {
+        FileKind::Regular => {}
+        FileKind::Directory => return Err(io::ErrorKind::IsADirectory.into()),
         _ => return Err(unsupported("mapping what is no file")),
     }
     let mode = file.opened_for();

@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use portable_mmap::{Kind, Mode, OsFile, Storage};
+use portable_mmap::{Metadata, OpenMode, OsFile, Storage};
 use rustix::fs::FileType;
 
 /// The number of a file that is open.
@@ -44,7 +44,7 @@ struct Identity {
     device: u64,
     inode: u64,
     kind: FileType,
-    mode: Mode,
+    mode: OpenMode,
 }
 
 /// The file behind a mapping. Clones share what they know of it.
@@ -92,7 +92,7 @@ impl Descriptor {
     }
 
     /// For what it was opened.
-    pub(super) fn opened_for(&self) -> Mode {
+    pub(super) fn opened_for(&self) -> OpenMode {
         self.0.identity.mode
     }
 
@@ -114,7 +114,7 @@ fn identity(fd: RawFd, file: &OsFile) -> io::Result<Identity> {
     // SAFETY: borrowed for this call. If it was closed the call says so.
     let stat = rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(fd) })?;
     let kind = FileType::from_raw_mode(stat.st_mode);
-    Ok(Identity { device: stat.st_dev, inode: stat.st_ino, kind, mode: file.mode()? })
+    Ok(Identity { device: stat.st_dev, inode: stat.st_ino, kind, mode: file.metadata()?.mode })
 }
 
 /// Miri cannot tell for what a file was opened. There every file counts as open for reading and writing.
@@ -124,7 +124,7 @@ fn identity(_: RawFd, file: &OsFile) -> io::Result<Identity> {
 
     let stat = file.file().ok_or(io::ErrorKind::Other)?.metadata()?;
     let kind = FileType::from_raw_mode(stat.mode());
-    let mode = Mode { read: true, write: true, append: false };
+    let mode = OpenMode { read: true, write: true, append: false };
     Ok(Identity { device: stat.dev(), inode: stat.ino(), kind, mode })
 }
 
@@ -152,7 +152,7 @@ impl Drop for Borrowed {
         // SAFETY: taken once, for nothing comes after this.
         let file = unsafe { ManuallyDrop::take(&mut self.file) };
         // The memory of the `Arc` is given back, and the number stays open, for it is not ours.
-        if let Some(file) = file.into_file().and_then(Arc::into_inner) {
+        if let Some(file) = Arc::into_inner(Arc::from(file)) {
             let _ = file.into_raw_fd();
         }
     }
@@ -198,12 +198,10 @@ impl Storage for Descriptor {
         self.0.checked()?.sync()
     }
 
-    fn mode(&self) -> io::Result<Mode> {
-        Ok(self.0.identity.mode)
-    }
-
-    fn kind(&self) -> io::Result<Kind> {
-        self.0.file.kind()
+    fn metadata(&self) -> io::Result<Metadata> {
+        let mut metadata = self.0.file.metadata()?;
+        metadata.mode = self.0.identity.mode;
+        Ok(metadata)
     }
 }
 

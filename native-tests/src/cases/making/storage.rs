@@ -2,7 +2,7 @@
 
 use std::io;
 
-use portable_mmap::{Access, Error, Kind, MmapOptions, Mode};
+use portable_mmap::{Access, Error, FileKind, MmapOptions, OpenMode};
 
 use super::{pattern, refused};
 use crate::storages::{Memory, Op, Rig};
@@ -65,7 +65,7 @@ fn a_storage_is_refused_as_a_file_is<B: FileBackend>(scene: &mut Scene<B>) {
 fn a_storage_says_what_may_be_done_with_it<B: FileBackend>(scene: &mut Scene<B>) {
     for (read, write, append) in [(true, false, false), (false, true, false), (true, true, true), (true, true, false)] {
         for access in [Access::Read, Access::Write, Access::Copy] {
-            let memory = Memory::with_mode(*b"hello", Mode { read, write, append });
+            let memory = Memory::with_mode(*b"hello", OpenMode { read, write, append });
             let result = MmapOptions::new().access(access).map_storage(memory.clone());
             if read && (write && !append || access != Access::Write) {
                 scene.bytes("mapped", result.unwrap(), b"hello");
@@ -119,7 +119,7 @@ fn a_storage_that_cannot_reserve_room_stays_untouched<B: FileBackend>(scene: &mu
 
 fn what_has_no_settable_length_is_neither_extended_nor_resized<B: FileBackend>(scene: &mut Scene<B>) {
     for allocate in [false, true] {
-        let (memory, rig) = (Memory::new(*b"hello").of_kind(Kind::Special), Rig::default());
+        let (memory, rig) = (Memory::new(*b"hello").of_kind(FileKind::Special), Rig::default());
         let device = || rig.around(memory.clone());
         let mut options = MmapOptions::new();
         options.allocate(allocate).len(5);
@@ -161,7 +161,7 @@ fn nothing_is_read_when_a_storage_is_mapped<B: FileBackend>(scene: &mut Scene<B>
 
 fn a_storage_that_does_not_know_its_length_cannot_be_mapped<B: FileBackend>(scene: &mut Scene<B>) {
     let rig = Rig::default();
-    rig.fail(Op::Len, 0, 1, io::ErrorKind::TimedOut);
+    rig.fail(Op::Metadata, 0, 1, io::ErrorKind::TimedOut);
     let error = MmapOptions::new().map_storage(rig.around(Memory::new(*b"hello"))).unwrap_err();
     scene.eq("operation", matches!(error, Error::Io { operation: "stat", .. }), true);
     scene.eq("kind", error.kind(), io::ErrorKind::TimedOut);

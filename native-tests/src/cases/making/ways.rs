@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::sync::Arc;
 
 use portable_mmap::{
-    Access, AnyBackend, AnyMmap, BufferedMmap, Error, Flags, Mapping, Mmap, MmapOptions, OsFile, Platform, Prot,
+    Access, AnyBackend, AnyMmap, BufferedMmap, DefaultBackend, Error, Flags, Mapping, Mmap, MmapOptions, OsFile, Prot,
 };
 
 use super::{STEP, pattern, refused};
@@ -31,7 +31,7 @@ fn in_every_way(options: &MmapOptions, file: &Arc<File>, mut act: impl FnMut(&st
     // SAFETY: as above.
     give(act, "map_with any", unsafe { options.map_with::<AnyBackend>(file.clone()) });
     // SAFETY: as above.
-    give(act, "map_with platform", unsafe { options.map_with::<Platform>(file.clone()) });
+    give(act, "map_with platform", unsafe { options.map_with::<DefaultBackend>(file.clone()) });
     give(act, "map_buffered", options.map_buffered(file.clone()));
     give(act, "map_storage", options.map_storage(OsFile::from(file.clone())));
 }

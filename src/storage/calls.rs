@@ -1,0 +1,97 @@
+//! Calls of a [`Storage`] as the backends make them: bounded, tried again when interrupted, and checked.
+
+use std::io;
+use std::mem::MaybeUninit;
+
+use super::Storage;
+use crate::{Error, Result};
+
+/// At most so many bytes are moved by one call: one call for 128 MiB fails on wasmtime.
+pub(crate) const MAX_MOVE: usize = 1 << 20;
+
+/// Fills memory with zeros: in one step, where a loop over its bytes keeps an interpreter busy for long.
+pub(crate) fn zeroed(buf: &mut [MaybeUninit<u8>]) -> &mut [u8] {
+    // SAFETY: as long as the slice is, and zero is a byte.
+    unsafe { buf.as_mut_ptr().write_bytes(0, buf.len()) };
+    // SAFETY: every byte was just initialised, and `MaybeUninit<u8>` has the layout of `u8`.
+    unsafe { &mut *(std::ptr::from_mut(buf) as *mut [u8]) }
+}
+
+/// Makes a call until it is not interrupted.
+pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// One [`Storage::write_at`] of at most [`MAX_MOVE`] bytes that moves at least one, tried again when interrupted.
+pub(crate) fn write_some<S: Storage + ?Sized>(storage: &S, buf: &[u8], offset: u64) -> io::Result<usize> {
+    let buf = &buf[..buf.len().min(MAX_MOVE)];
+    match uninterrupted(|| storage.write_at(buf, offset)) {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        Ok(n) if n > buf.len() => Err(overrun()),
+        result => result,
+    }
+}
+
+/// One [`Storage::read_at_uninit`] of at most [`MAX_MOVE`] bytes, tried again when interrupted. Returns how many bytes
+/// at the start of `buf` are initialised now; 0 is the end.
+pub(crate) fn read_some<S: Storage>(storage: &S, buf: &mut [MaybeUninit<u8>], offset: u64) -> io::Result<usize> {
+    let len = buf.len().min(MAX_MOVE);
+    let start = buf.as_ptr().cast::<u8>();
+    uninterrupted(|| match storage.read_at_uninit(&mut buf[..len], offset)? {
+        // A storage is safe code and may return any slice: what counts is that these very bytes were initialised.
+        [] => Ok(0),
+        read if read.as_ptr() == start && read.len() <= len => Ok(read.len()),
+        _ => Err(io::Error::other("a storage returned other bytes than those it was to read into")),
+    })
+}
+
+/// Fills `buf` from `offset` on. Returns how many bytes there were: fewer only where the storage ends.
+pub(crate) fn read_full<S: Storage>(storage: &S, buf: &mut [u8], offset: u64) -> Result<usize> {
+    let mut filled = 0;
+    while filled < buf.len() {
+        let rest = &mut buf[filled..];
+        let (at, len) = (offset + filled as u64, rest.len());
+        match uninterrupted(|| storage.read_at(&mut rest[..len.min(MAX_MOVE)], at)) {
+            Ok(0) => break,
+            Ok(n) if n <= len => filled += n,
+            Ok(_) => return Err(Error::io("read", at, len as u64, overrun())),
+            Err(e) => return Err(Error::io("read", at, len as u64, e)),
+        }
+    }
+    Ok(filled)
+}
+
+/// The error of a storage that breaks its contract.
+pub(super) fn overrun() -> io::Error {
+    io::Error::other("the storage claims to have moved more bytes than it was asked to")
+}
+
+/// Makes a storage longer, then does what needs it that long; if that fails the storage gets its old length back, unless
+/// somebody else has made it longer meanwhile. `from` is its length, or nothing where it needs no change.
+pub(crate) fn with_length<S: Storage, T>(
+    storage: &S,
+    from: Option<u64>,
+    to: u64,
+    allocate: bool,
+    then: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let Some(from) = from else { return then() };
+    let extended = if allocate { storage.allocate(from, to) } else { storage.set_len(to) };
+    extended.map_err(|e| match e.kind() {
+        io::ErrorKind::Unsupported if allocate => Error::Unsupported {
+            what: "reserving room for a longer file on this system or file system; it grows without allocate(true)",
+        },
+        _ => Error::io("extend", from, to - from, e),
+    })?;
+    then().inspect_err(|_| {
+        // Nothing more can be done if this fails too, and the first error is the one to report.
+        if storage.len().is_ok_and(|len| len == to) {
+            let _ = storage.set_len(from);
+        }
+    })
+}

@@ -1,0 +1,121 @@
+//! The storage that ships: a file of the operating system.
+
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{FileKind, Metadata, OpenMode, Storage, os};
+
+/// A file of the operating system.
+///
+/// Holds the [`File`] itself and not its number: WASI has no `dup`, and a number that is kept alone may come to name
+/// another file.
+#[derive(Debug)]
+pub struct OsFile {
+    file: Arc<File>,
+    /// What it was opened for, if that need not be asked.
+    mode: Option<OpenMode>,
+    /// Whether a caller was given a reference to `file`, which its counts do not show. A file layer that moves the cursor
+    /// holds the lock until the cursor is back.
+    lent: Mutex<bool>,
+}
+
+impl OsFile {
+    fn new(file: Arc<File>, mode: Option<OpenMode>) -> Self {
+        Self { file, mode, lent: Mutex::new(false) }
+    }
+
+    /// A file that was just opened for reading, and for writing if `write` says so.
+    pub(crate) fn opened(file: File, write: bool) -> Self {
+        Self::new(Arc::new(file), Some(OpenMode { read: true, write, append: false }))
+    }
+
+    /// Waits until no read uses the cursor, and keeps reads away from it.
+    fn lent(&self) -> MutexGuard<'_, bool> {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clone for OsFile {
+    fn clone(&self) -> Self {
+        // The clone can lend the file at once, so no read may use the cursor now. Later the count of the `Arc` is 2.
+        let _lent = self.lent();
+        Self::new(self.file.clone(), self.mode)
+    }
+}
+
+#[cfg(any(unix, windows))]
+impl OsFile {
+    /// The file, for this crate's own use.
+    pub(crate) fn get(&self) -> &Arc<File> {
+        &self.file
+    }
+}
+
+impl From<Arc<File>> for OsFile {
+    fn from(file: Arc<File>) -> Self {
+        Self::new(file, None)
+    }
+}
+
+impl From<File> for OsFile {
+    fn from(file: File) -> Self {
+        Arc::new(file).into()
+    }
+}
+
+/// The file that it holds.
+impl From<OsFile> for Arc<File> {
+    fn from(file: OsFile) -> Self {
+        file.file
+    }
+}
+
+impl Storage for OsFile {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        os::read_at(&self.file, buf, offset)
+    }
+
+    fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
+        os::read_at_uninit(&self.file, &self.lent, buf, offset)
+    }
+
+    fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
+        os::write_at(&self.file, buf, offset)
+    }
+
+    fn metadata(&self) -> io::Result<Metadata> {
+        let data = self.file.metadata()?;
+        let kind = if data.is_file() {
+            FileKind::Regular
+        } else if data.is_dir() {
+            FileKind::Directory
+        } else {
+            FileKind::Special
+        };
+        let mode = self.mode.map_or_else(|| os::mode(&self.file), Ok)?;
+        Ok(Metadata { kind, len: data.len(), mode })
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
+        os::allocate(&self.file, from, to)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn file(&self) -> Option<&Arc<File>> {
+        *self.lent() = true;
+        Some(&self.file)
+    }
+}
