@@ -90,8 +90,8 @@ pub use backend::Mapped;
 pub use backend::{AnyBackend, Backend, Buffered, DefaultBackend};
 pub use error::{Error, Result};
 pub use guard::{Fault, FaultKind};
-pub use mapping::{Iter, Mapping};
-pub use notation::Slice;
+pub use mapping::{ByteIndex, Iter, Mapping};
+pub use notation::{SearchRange, Slice};
 pub use options::{Access, Flags, MmapOptions, Prot};
 #[cfg(any(unix, windows))]
 pub use region::OsRegion;

@@ -10,8 +10,8 @@ use crate::{Error, Result};
 /// inclusive end of -1 means the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slice {
-    pub(crate) start: Option<isize>,
-    pub(crate) stop: Option<isize>,
+    start: Option<isize>,
+    stop: Option<isize>,
     step: Option<isize>,
 }
 
@@ -90,6 +90,105 @@ macro_rules! from_ranges {
 }
 
 from_ranges!(Range<isize>, RangeFrom<isize>, RangeFull, RangeInclusive<isize>, RangeTo<isize>, RangeToInclusive<isize>);
+
+/// Where [`find_in`](crate::Mapping::find_in) and [`rfind_in`](crate::Mapping::rfind_in) search: a range, or a pair of
+/// [`Bound`]s.
+///
+/// Bounds of `usize` are indices. Bounds of `isize` and `i32` are in slice notation: a negative one counts from the end, and
+/// an inclusive end of -1 means the end. (`i32` is the type of a literal such as `-3..`.) Bounds that lie outside of the
+/// mapping are clamped to it; no match is found from a start past the end, not even of an empty needle. The trait is
+/// sealed.
+pub trait SearchRange: sealed::SearchRange {}
+
+mod sealed {
+    pub trait SearchRange {
+        /// The bounds of the search among `len` bytes. The start may lie past the end.
+        fn bounds(&self, len: usize) -> (usize, usize);
+    }
+}
+
+/// A bound of a search.
+trait SearchBound: Copy {
+    /// The index that it means among `len` bytes, not clamped to them.
+    fn index(self, len: usize) -> usize;
+
+    /// The index behind the byte that it means.
+    fn behind(self, len: usize) -> usize;
+}
+
+impl SearchBound for usize {
+    fn index(self, _: usize) -> usize {
+        self
+    }
+
+    fn behind(self, _: usize) -> usize {
+        self.saturating_add(1)
+    }
+}
+
+impl SearchBound for isize {
+    fn index(self, len: usize) -> usize {
+        if self < 0 { len.saturating_sub(self.unsigned_abs()) } else { self.unsigned_abs() }
+    }
+
+    fn behind(self, len: usize) -> usize {
+        // The next higher number of -1 is 0, which does not count from the end.
+        if self == -1 { len } else { self.saturating_add(1).index(len) }
+    }
+}
+
+impl SearchBound for i32 {
+    fn index(self, len: usize) -> usize {
+        as_isize(self).index(len)
+    }
+
+    fn behind(self, len: usize) -> usize {
+        as_isize(self).behind(len)
+    }
+}
+
+/// Exact where `isize` has 32 bits or more, and clamped elsewhere.
+fn as_isize(bound: i32) -> isize {
+    isize::try_from(bound).unwrap_or(if bound < 0 { isize::MIN } else { isize::MAX })
+}
+
+fn bounds<T: SearchBound>(range: &impl RangeBounds<T>, len: usize) -> (usize, usize) {
+    let start = match range.start_bound() {
+        Bound::Included(start) => start.index(len),
+        Bound::Excluded(before) => before.behind(len),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(last) => last.behind(len),
+        Bound::Excluded(end) => end.index(len),
+        Bound::Unbounded => len,
+    };
+    (start, end.min(len))
+}
+
+macro_rules! search_ranges {
+    ($($bound:ty: $($range:ty),*;)*) => {$($(
+        impl SearchRange for $range {}
+
+        impl sealed::SearchRange for $range {
+            fn bounds(&self, len: usize) -> (usize, usize) {
+                bounds::<$bound>(self, len)
+            }
+        }
+    )*)*};
+}
+
+macro_rules! search_ranges_of {
+    ($($bound:ty),*) => {$(
+        search_ranges! {
+            $bound: Range<$bound>, RangeFrom<$bound>, RangeInclusive<$bound>, RangeTo<$bound>,
+                RangeToInclusive<$bound>, (Bound<$bound>, Bound<$bound>);
+        }
+    )*};
+}
+
+search_ranges_of!(usize, isize, i32);
+search_ranges!(usize: RangeFull;);
 
 /// The bytes that a slice picks: `count` of them from `start`, each `step` further.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 
-use portable_mmap::Error;
+use portable_mmap::{Backend, Error, Mapping, Result};
 
 use crate::{FileBackend, Scene, describe};
 
@@ -22,6 +22,14 @@ pub fn pattern(len: usize) -> Vec<u8> {
     let mut bytes = (1..=251).collect::<Vec<u8>>().repeat(len / 251 + 1);
     bytes.truncate(len);
     bytes
+}
+
+/// The byte at an index that is there, or the error of loading it.
+///
+/// # Errors
+/// As for [`Mapping::range`].
+pub fn byte<B: Backend>(map: &Mapping<B>, index: usize) -> Result<u8> {
+    map.range(index..=index).map(|bytes| bytes[0])
 }
 
 impl<B: FileBackend> Scene<B> {

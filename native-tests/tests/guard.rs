@@ -92,7 +92,7 @@ fn ten_threads_read_while_the_file_is_cut_and_grown() {
     assert_eq!(map.fault().map(|fault| fault.kind), Some(FaultKind::Shortened));
     let content: Vec<u8> = (1..).take(PAGES).flat_map(|value| vec![value; page]).collect();
     file.write_all_at(&content, 0).unwrap();
-    assert!(matches!(map.get(0), Err(Error::Truncated { .. })), "it stays until a refresh");
+    assert!(matches!(map.get_item(0), Err(Error::Truncated { .. })), "it stays until a refresh");
     map.refresh().unwrap();
     assert_eq!(map.fault(), None);
     assert!(map[..] == content, "all is as the file is");
@@ -227,12 +227,10 @@ type Call = fn(&Mmap) -> Result<()>;
 
 /// Each of them gives the first byte.
 const CALLS: &[(&str, Call)] = &[
-    ("get", |map| map.get(0).map(drop)),
     ("get_item", |map| map.get_item(0).map(drop)),
     ("get_slice", |map| map.get_slice(..1).map(drop)),
     ("range", |map| map.range(..1).map(drop)),
     ("as_slice", |map| map.as_slice().map(drop)),
-    ("starts_with", |map| map.starts_with(b"x").map(drop)),
     ("find", |map| map.find(b"x").map(drop)),
 ];
 

@@ -213,7 +213,7 @@ fn loads_of_different_pages_run_at_the_same_time() {
     thread::scope(|scope| {
         for page in 0..READS {
             let (map, content) = (&map, &content);
-            scope.spawn(move || assert_eq!(map.get(page * PAGE + 1).unwrap(), Some(content[page * PAGE + 1])));
+            scope.spawn(move || assert_eq!(map.get(page * PAGE + 1).copied(), Some(content[page * PAGE + 1])));
         }
     });
 }
@@ -235,7 +235,7 @@ fn a_load_that_hangs_keeps_nobody_from_other_pages() {
         let map = hooked(&content, guard, Box::new(hang));
         assert_eq!(map[PAGE..3 * PAGE], content[PAGE..3 * PAGE]);
         thread::scope(|scope| {
-            let first = scope.spawn(|| map.get(0));
+            let first = scope.spawn(|| map.get_item(0));
             was_inside.recv_timeout(LIMIT).unwrap();
             let loaded = PAGE.cast_signed()..3 * PAGE.cast_signed();
             assert_eq!(map[PAGE], content[PAGE]);
@@ -245,10 +245,10 @@ fn a_load_that_hangs_keeps_nobody_from_other_pages() {
             assert_eq!(map.find_in(needle, loaded.clone()).unwrap(), found);
             assert_eq!(map.find_in(b"no such bytes", loaded).unwrap(), None);
             assert_eq!((map.fault(), map.len()), (None, content.len()));
-            assert_eq!(map.get(4 * PAGE).unwrap(), Some(content[4 * PAGE]), "a page that is loaded meanwhile");
+            assert_eq!(map.get(4 * PAGE).copied(), Some(content[4 * PAGE]), "a page that is loaded meanwhile");
             release.send(()).unwrap();
             // If one of the calls above had waited for it, it would have timed out.
-            assert_eq!(first.join().unwrap().unwrap(), Some(content[0]));
+            assert_eq!(first.join().unwrap().unwrap(), content[0]);
         });
     }
 }
@@ -283,7 +283,7 @@ fn a_length_that_takes_long_keeps_nobody_from_other_pages() {
                 let _ = answer.send(map[page * PAGE]);
             }
         });
-        let refused = map.get((PAGES - 1) * PAGE);
+        let refused = map.range((PAGES - 1) * PAGE..);
         is_short.store(false, Ordering::Relaxed);
         end.send(false).unwrap();
         assert!(matches!(refused, Err(Error::Truncated { .. })), "{refused:?}");
@@ -292,7 +292,7 @@ fn a_length_that_takes_long_keeps_nobody_from_other_pages() {
 }
 
 /// What a thread got of a load; a panic is `Other`.
-type Got = Result<Option<u8>, io::ErrorKind>;
+type Got = Result<u8, io::ErrorKind>;
 
 /// Loads a page in two threads, of which the second asks for it while the first reads. `first_read` is how the first read
 /// ends. Returns what the first thread got and how many reads there were; the second thread has got the byte.
@@ -314,7 +314,7 @@ fn load_in_two_threads(first_read: fn() -> io::Result<()>) -> (Got, usize) {
     let load = |index| {
         let (map, (done, was_done)) = (map.clone(), mpsc::channel());
         let thread = thread::spawn(move || {
-            let got = catch_unwind(AssertUnwindSafe(|| map.get(index)));
+            let got = catch_unwind(AssertUnwindSafe(|| map.range(index..=index).map(|bytes| bytes[0])));
             done.send(got.map_or(Err(io::ErrorKind::Other), |got| got.map_err(|error| error.kind()))).unwrap();
         });
         (thread, was_done)
@@ -322,7 +322,7 @@ fn load_in_two_threads(first_read: fn() -> io::Result<()>) -> (Got, usize) {
     let (first, first_done) = load(5);
     was_inside.recv_timeout(LIMIT).unwrap();
     let (second, second_done) = load(6);
-    assert_eq!(second_done.recv_timeout(LIMIT), Ok(Ok(Some(content[6]))));
+    assert_eq!(second_done.recv_timeout(LIMIT), Ok(Ok(content[6])));
     let got = first_done.recv_timeout(LIMIT).unwrap();
     first.join().unwrap();
     second.join().unwrap();
@@ -332,7 +332,7 @@ fn load_in_two_threads(first_read: fn() -> io::Result<()>) -> (Got, usize) {
 
 #[test]
 fn two_threads_get_a_page_from_one_read() {
-    assert_eq!(load_in_two_threads(|| Ok(())), (Ok(Some(content()[5])), 1));
+    assert_eq!(load_in_two_threads(|| Ok(())), (Ok(content()[5]), 1));
 }
 
 #[test]
@@ -354,8 +354,8 @@ fn a_read_that_asks_for_the_page_that_it_loads_gets_an_error() {
     let ask = move |page| {
         if page == 1 {
             let map = map_of_storage.get().unwrap().upgrade().unwrap();
-            assert_eq!(map.get(0).unwrap(), Some(content()[0]), "a loaded page");
-            assert_eq!(map.get(2 * PAGE).unwrap(), Some(content()[2 * PAGE]), "a page that it loads for itself");
+            assert_eq!(map.get(0).copied(), Some(content()[0]), "a loaded page");
+            assert_eq!(map.get(2 * PAGE).copied(), Some(content()[2 * PAGE]), "a page that it loads for itself");
             for asked in [PAGE..PAGE + 1, 0..PAGE + 1, PAGE..4 * PAGE] {
                 let refused = map.range(asked.clone()).unwrap_err();
                 assert_eq!(refused.kind(), io::ErrorKind::Deadlock, "{asked:?}: {refused}");
@@ -368,9 +368,9 @@ fn a_read_that_asks_for_the_page_that_it_loads_gets_an_error() {
     assert_eq!(map[0], content()[0]);
     let (done, was_done) = mpsc::channel();
     let loading = map.clone();
-    let thread = thread::spawn(move || done.send(loading.get(PAGE).unwrap()).unwrap());
+    let thread = thread::spawn(move || done.send(loading[PAGE]).unwrap());
     // One that waits for itself waits longer.
-    assert_eq!(was_done.recv_timeout(LIMIT), Ok(Some(content()[PAGE])));
+    assert_eq!(was_done.recv_timeout(LIMIT), Ok(content()[PAGE]));
     thread.join().unwrap();
     assert_eq!(map[..], content());
 }

@@ -142,7 +142,7 @@ fn a_resize_shortens_and_lengthens_the_file() {
     for len in [100, 70_000, 200_000, 5] {
         map.resize(len).unwrap();
         assert_eq!((map.len(), fs::metadata(&path).unwrap().len()), (len, len as u64));
-        assert_eq!((map[0], map[4], map.get(100).unwrap().unwrap_or(0)), (2, 1, 0));
+        assert_eq!((map[0], map[4], map.get(100).copied().unwrap_or(0)), (2, 1, 0));
     }
     map.close().unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"\x02\x01\x01\x01\x01");

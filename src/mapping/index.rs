@@ -1,63 +1,160 @@
-//! Indexing and iterating as a slice does: what cannot fail, and panics.
+//! The slice face that cannot fail: it has the signatures of `[u8]`, and panics where a slice does.
 
 use std::borrow::Borrow;
 use std::ops::{
-    Bound, Deref, Index, IndexMut, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive,
+    Bound, Deref, DerefMut, Index, IndexMut, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo,
+    RangeToInclusive,
 };
-use std::slice::SliceIndex;
+use std::slice::{self, SliceIndex};
 
+use super::Iter;
 use crate::Mapping;
 use crate::backend::Backend;
 
-/// The bytes of a mapping one after the other: see [`Mapping::iter`].
-#[derive(Debug)]
-pub struct Iter<'m, B: Backend> {
-    mapping: &'m Mapping<B>,
-    loaded: std::slice::Iter<'m, u8>,
-    /// The index behind what was loaded.
-    next: usize,
+/// How many bytes are looked at at a time, where not all of them may be needed.
+const STEP: usize = 64 << 10;
+
+/// An index of bytes: `usize`, or one of the six ranges of `usize`. It is sealed.
+pub trait ByteIndex: sealed::ByteIndex {
+    /// `u8`, or `[u8]` for a range.
+    type Output: ?Sized;
 }
 
-/// How many bytes an iterator borrows at a time.
-const ITER_STEP: usize = 64 << 10;
+mod sealed {
+    use std::ops::Range;
 
-impl<'m, B: Backend> Iter<'m, B> {
-    pub(crate) fn new(mapping: &'m Mapping<B>) -> Self {
-        Self { mapping, loaded: [].iter(), next: 0 }
+    pub trait ByteIndex {
+        /// The indices of the bytes, if a mapping of `len` bytes has all of them.
+        fn within(self, len: usize) -> Option<Range<usize>>;
+
+        /// What is asked for, out of exactly its bytes.
+        fn of(bytes: &[u8]) -> &<Self as super::ByteIndex>::Output
+        where
+            Self: super::ByteIndex;
+
+        /// What is asked for, out of exactly its bytes.
+        fn of_mut(bytes: &mut [u8]) -> &mut <Self as super::ByteIndex>::Output
+        where
+            Self: super::ByteIndex;
     }
 }
 
-impl<'m, B: Backend> Iterator for Iter<'m, B> {
-    type Item = &'m u8;
+impl ByteIndex for usize {
+    type Output = u8;
+}
 
-    fn next(&mut self) -> Option<&'m u8> {
-        loop {
-            if let Some(byte) = self.loaded.next() {
-                return Some(byte);
-            }
-            let end = self.next.saturating_add(ITER_STEP).min(self.mapping.len());
-            if self.next >= end {
-                return None;
-            }
-            self.loaded = self.mapping.door.look(self.next..end).iter();
-            self.next = end;
-        }
+impl sealed::ByteIndex for usize {
+    #[inline]
+    fn within(self, len: usize) -> Option<Range<usize>> {
+        (self < len).then(|| self..self + 1)
     }
 
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.mapping.len() - self.next + self.loaded.len();
-        (left, Some(left))
+    #[inline]
+    fn of(bytes: &[u8]) -> &u8 {
+        &bytes[0]
+    }
+
+    #[inline]
+    fn of_mut(bytes: &mut [u8]) -> &mut u8 {
+        &mut bytes[0]
     }
 }
 
-impl<B: Backend> ExactSizeIterator for Iter<'_, B> {}
+/// What a slice has, with a slice's own signatures and panics. A buffer loads only what is asked for; a byte that cannot
+/// be loaded is a panic, and [`get_item`](Self::get_item) and [`range`](Self::range) return the error instead.
+impl<B: Backend> Mapping<B> {
+    /// The byte at an index, or the bytes of a range; none if the mapping does not have them all.
+    ///
+    /// # Panics
+    /// If the bytes cannot be loaded.
+    #[must_use]
+    #[track_caller]
+    pub fn get<I: ByteIndex>(&self, index: I) -> Option<&I::Output> {
+        let range = index.within(self.len())?;
+        Some(I::of(self.door.look(range)))
+    }
 
-impl<'m, B: Backend> IntoIterator for &'m Mapping<B> {
-    type Item = &'m u8;
-    type IntoIter = Iter<'m, B>;
+    /// The byte at an index, or the bytes of a range, to be changed; none if the mapping does not have them all.
+    ///
+    /// # Panics
+    /// On a read-only mapping, and if the bytes cannot be loaded.
+    #[must_use]
+    #[track_caller]
+    pub fn get_mut<I: ByteIndex>(&mut self, index: I) -> Option<&mut I::Output> {
+        let range = index.within(self.len())?;
+        Some(I::of_mut(self.door.look_mut(range)))
+    }
 
-    fn into_iter(self) -> Iter<'m, B> {
-        self.iter()
+    /// The first byte; none once closed.
+    ///
+    /// # Panics
+    /// If it cannot be loaded.
+    #[must_use]
+    #[track_caller]
+    pub fn first(&self) -> Option<&u8> {
+        self.get(0)
+    }
+
+    /// The last byte; none once closed.
+    ///
+    /// # Panics
+    /// If it cannot be loaded.
+    #[must_use]
+    #[track_caller]
+    pub fn last(&self) -> Option<&u8> {
+        self.get(self.len().wrapping_sub(1))
+    }
+
+    /// Whether the bytes start with `needle`.
+    ///
+    /// # Panics
+    /// If as many bytes as `needle` has cannot be loaded.
+    #[must_use]
+    #[track_caller]
+    pub fn starts_with(&self, needle: &[u8]) -> bool {
+        self.get(..needle.len()) == Some(needle)
+    }
+
+    /// Whether the bytes end with `needle`.
+    ///
+    /// # Panics
+    /// If as many bytes as `needle` has cannot be loaded.
+    #[must_use]
+    #[track_caller]
+    pub fn ends_with(&self, needle: &[u8]) -> bool {
+        self.len().checked_sub(needle.len()).is_some_and(|start| self.get(start..) == Some(needle))
+    }
+
+    /// Whether one of the bytes is `byte`. It looks at no byte behind the first one.
+    ///
+    /// # Panics
+    /// If a byte that it looks at cannot be loaded.
+    #[must_use]
+    #[track_caller]
+    pub fn contains(&self, byte: &u8) -> bool {
+        let len = self.len();
+        (0..len)
+            .step_by(STEP)
+            .any(|start| memchr::memchr(*byte, self.door.look(start..len.min(start + STEP))).is_some())
+    }
+
+    /// The bytes one after the other. A buffer loads them as they come.
+    ///
+    /// # Panics
+    /// The iterator panics if a byte cannot be loaded.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_, B> {
+        Iter::new(self)
+    }
+
+    /// The bytes one after the other, to be changed. A buffer loads and copies all of them first:
+    /// [`range_mut`](Self::range_mut) takes a part.
+    ///
+    /// # Panics
+    /// On a read-only mapping, and if the bytes cannot be loaded.
+    #[track_caller]
+    pub fn iter_mut(&mut self) -> slice::IterMut<'_, u8> {
+        (**self).iter_mut()
     }
 }
 
@@ -75,8 +172,30 @@ impl<B: Backend> Deref for Mapping<B> {
     }
 }
 
+/// All bytes, to be changed; none once closed. A buffer loads and copies them all: [`range_mut`](Mapping::range_mut) takes
+/// a part.
+///
+/// # Panics
+/// On a read-only mapping, and if the bytes cannot be loaded.
+impl<B: Backend> DerefMut for Mapping<B> {
+    #[inline]
+    #[track_caller]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        let len = self.len();
+        self.door.look_mut(0..len)
+    }
+}
+
 impl<B: Backend> AsRef<[u8]> for Mapping<B> {
     fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+/// # Panics
+/// As [`DerefMut`] does.
+impl<B: Backend> AsMut<[u8]> for Mapping<B> {
+    fn as_mut(&mut self) -> &mut [u8] {
         self
     }
 }
@@ -121,6 +240,28 @@ impl<B: Backend> IndexMut<usize> for Mapping<B> {
 
 macro_rules! index_by {
     ($($range:ty),*) => {$(
+        impl ByteIndex for $range {
+            type Output = [u8];
+        }
+
+        impl sealed::ByteIndex for $range {
+            #[inline]
+            fn within(self, len: usize) -> Option<Range<usize>> {
+                let count = UNITS[..len].get(self.clone())?.len();
+                Some(start_of(&self)..start_of(&self) + count)
+            }
+
+            #[inline]
+            fn of(bytes: &[u8]) -> &[u8] {
+                bytes
+            }
+
+            #[inline]
+            fn of_mut(bytes: &mut [u8]) -> &mut [u8] {
+                bytes
+            }
+        }
+
         /// The bytes of a range. A buffer loads that range only.
         ///
         /// # Panics
@@ -141,10 +282,8 @@ macro_rules! index_by {
             #[inline]
             #[track_caller]
             fn index_mut(&mut self, range: $range) -> &mut [u8] {
-                {
                 let len = self.len();
                 self.door.look_mut(checked(range, len))
-            }
             }
         }
     )*};
@@ -167,13 +306,19 @@ fn check_index(index: usize, len: usize) {
 #[track_caller]
 fn checked<R>(range: R, len: usize) -> Range<usize>
 where
-    R: RangeBounds<usize> + Clone + SliceIndex<[()], Output = [()]>,
+    R: RangeBounds<usize> + SliceIndex<[()], Output = [()]>,
 {
-    let count = UNITS[..len][range.clone()].len();
-    let start = match range.start_bound() {
+    let start = start_of(&range);
+    let count = UNITS[..len][range].len();
+    start..start + count
+}
+
+/// The first index of a range that a slice has.
+#[inline]
+fn start_of(range: &impl RangeBounds<usize>) -> usize {
+    match range.start_bound() {
         Bound::Included(&start) => start,
         Bound::Excluded(&before) => before + 1,
         Bound::Unbounded => 0,
-    };
-    start..start + count
+    }
 }

@@ -17,10 +17,12 @@ use crate::{Access, Advice, Error, MmapOptions, Result, UncheckedAdvice};
 mod door;
 mod file;
 mod index;
+mod iter;
 mod making;
 mod slice;
 
-pub use index::Iter;
+pub use index::ByteIndex;
+pub use iter::Iter;
 
 /// A file in memory: a slice of bytes, and a file with a position.
 ///

@@ -1,11 +1,10 @@
 //! The slice face: bytes by index and by Python's slice notation, searching, moving. (Python: "behaves like a bytearray")
 
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 
-use super::Iter;
 use super::door::Writer;
 use crate::backend::Backend;
-use crate::notation::{Picked, Slice};
+use crate::notation::{Picked, SearchRange, Slice};
 use crate::{Error, Mapping, Result, search, span};
 
 impl<B: Backend> Mapping<B> {
@@ -24,66 +23,6 @@ impl<B: Backend> Mapping<B> {
     pub fn range(&self, range: impl RangeBounds<usize>) -> Result<&[u8]> {
         self.door.open()?;
         self.door.bytes(span::resolve_range(&range, self.len())?)
-    }
-
-    /// The byte at an index, or none.
-    ///
-    /// # Errors
-    /// [`Error::Closed`], and those of loading.
-    pub fn get(&self, index: usize) -> Result<Option<u8>> {
-        self.door.read(
-            |reader| {
-                if index >= self.len() { Ok(None) } else { Ok(Some(reader.bytes(index..index + 1)?[0])) }
-            },
-        )
-    }
-
-    /// The first byte.
-    ///
-    /// # Errors
-    /// As for [`get`](Self::get).
-    pub fn first(&self) -> Result<Option<u8>> {
-        self.get(0)
-    }
-
-    /// The last byte.
-    ///
-    /// # Errors
-    /// As for [`get`](Self::get).
-    pub fn last(&self) -> Result<Option<u8>> {
-        self.get(self.len().saturating_sub(1))
-    }
-
-    /// Whether the bytes start with `needle`.
-    ///
-    /// # Errors
-    /// As for [`get`](Self::get).
-    pub fn starts_with(&self, needle: impl AsRef<[u8]>) -> Result<bool> {
-        let needle = needle.as_ref();
-        self.door.read(|reader| Ok(needle.len() <= self.len() && reader.bytes(0..needle.len())? == needle))
-    }
-
-    /// Whether the bytes end with `needle`.
-    ///
-    /// # Errors
-    /// As for [`get`](Self::get).
-    pub fn ends_with(&self, needle: impl AsRef<[u8]>) -> Result<bool> {
-        let (needle, len) = (needle.as_ref(), self.len());
-        self.door.read(|reader| Ok(needle.len() <= len && reader.bytes(len - needle.len()..len)? == needle))
-    }
-
-    /// Whether one of the bytes is `byte`.
-    ///
-    /// # Errors
-    /// As for [`get`](Self::get).
-    pub fn contains(&self, byte: &u8) -> Result<bool> {
-        Ok(self.find_in([*byte], ..)?.is_some())
-    }
-
-    /// The bytes one after the other. A buffer loads them as they come, and a failure is a panic.
-    #[must_use]
-    pub fn iter(&self) -> Iter<'_, B> {
-        Iter::new(self)
     }
 
     /// All bytes, to be changed. A buffer loads and copies them all.
@@ -203,9 +142,11 @@ impl<B: Backend> Mapping<B> {
         self.search(needle.as_ref(), false, |len| (self.position, len))
     }
 
-    /// The index of the first `needle` that lies wholly in a range in slice notation: a negative bound counts from the
-    /// end, and an inclusive end of -1 means the end. The index counts from the mapping's start. (Python's
+    /// The index of the first `needle` that lies wholly in a range. The index counts from the mapping's start. (Python's
     /// `find(sub, start, end)`)
+    ///
+    /// The range is one of `usize`, so that a result can be the next start, or one of `isize` in slice notation: a
+    /// negative bound counts from the end, and an inclusive end of -1 means the end. See [`SearchRange`].
     ///
     /// ```
     /// # fn main() -> portable_mmap::Result<()> {
@@ -214,22 +155,31 @@ impl<B: Backend> Mapping<B> {
     /// assert_eq!(map.find_in("ab", 1..)?, Some(3));
     /// assert_eq!(map.rfind_in("ab", ..-1)?, Some(3));
     /// assert_eq!(map.find_in("ca", -3..)?, Some(5));
+    ///
+    /// let (mut found, mut start) = (0, 0);
+    /// while let Some(index) = map.find_in("ab", start..)? {
+    ///     found += 1;
+    ///     start = index + 1;
+    /// }
+    /// assert_eq!(found, 3);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// [`Error::Closed`], and those of loading.
-    pub fn find_in(&self, needle: impl AsRef<[u8]>, range: impl RangeBounds<isize>) -> Result<Option<usize>> {
-        self.search(needle.as_ref(), true, |len| search_range(&range, len))
+    #[expect(clippy::needless_pass_by_value, reason = "ranges are passed by value")]
+    pub fn find_in(&self, needle: impl AsRef<[u8]>, range: impl SearchRange) -> Result<Option<usize>> {
+        self.search(needle.as_ref(), true, |len| range.bounds(len))
     }
 
     /// The index of the last `needle` that lies wholly in a range; see [`find_in`](Self::find_in).
     ///
     /// # Errors
     /// [`Error::Closed`], and those of loading.
-    pub fn rfind_in(&self, needle: impl AsRef<[u8]>, range: impl RangeBounds<isize>) -> Result<Option<usize>> {
-        self.search(needle.as_ref(), false, |len| search_range(&range, len))
+    #[expect(clippy::needless_pass_by_value, reason = "ranges are passed by value")]
+    pub fn rfind_in(&self, needle: impl AsRef<[u8]>, range: impl SearchRange) -> Result<Option<usize>> {
+        self.search(needle.as_ref(), false, |len| range.bounds(len))
     }
 
     /// Searches what `bounds` gives of so many bytes.
@@ -305,23 +255,4 @@ fn set_sparse<B: Backend>(writer: &mut Writer<'_, B>, picked: Picked, data: &[u8
         writer.bytes(at..at + 1)?[0] = new;
     }
     Ok(())
-}
-
-/// The bounds of a search in slice notation, among `len` bytes. The start may lie past the end: there even an empty needle
-/// is not found.
-fn search_range(range: &impl RangeBounds<isize>, len: usize) -> (usize, usize) {
-    let Slice { start, stop, .. } = Slice::of(range);
-    let start = match start {
-        // Behind the last byte, which the next higher number does not say.
-        _ if range.start_bound() == Bound::Excluded(&-1) => len,
-        None => 0,
-        Some(start) if start < 0 => len.saturating_sub(start.unsigned_abs()),
-        Some(start) => start.unsigned_abs(),
-    };
-    let end = match stop {
-        None => len,
-        Some(end) if end < 0 => len.saturating_sub(end.unsigned_abs()),
-        Some(end) => end.unsigned_abs().min(len),
-    };
-    (start, end)
 }

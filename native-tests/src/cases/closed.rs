@@ -57,14 +57,6 @@ fn reading_the_slice_face_answers_closed<B: FileBackend>(scene: &mut Scene<B>) {
     let map = closed(scene);
     is_closed(scene, "as_slice", map.as_slice());
     is_closed(scene, "range", map.range(..));
-    is_closed(scene, "get", map.get(0));
-    is_closed(scene, "first", map.first());
-    is_closed(scene, "last", map.last());
-    is_closed(scene, "starts_with", map.starts_with("h"));
-    is_closed(scene, "starts_with nothing", map.starts_with(""));
-    is_closed(scene, "ends_with", map.ends_with("o"));
-    is_closed(scene, "ends_with nothing", map.ends_with(""));
-    is_closed(scene, "contains", map.contains(&b'h'));
     is_closed(scene, "get_item", map.get_item(0));
     is_closed(scene, "get_slice", map.get_slice(..));
 }

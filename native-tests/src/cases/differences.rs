@@ -107,7 +107,7 @@ fn a_file_that_shrinks_leaves_what_was_loaded<B: FileBackend>(scene: &mut Scene<
     let _ = e.map[PAGE];
     e.memory.set_size(0);
     scene.bytes("loaded", &e.map[PAGE..], &pattern(2 * PAGE)[PAGE..]);
-    scene.err("not loaded", e.map.get(0), "Truncated");
+    scene.err("not loaded", e.map.get_item(0), "Truncated");
 }
 
 fn a_flush_behind_the_end_of_a_file_is_an_error_and_kept<B: FileBackend>(scene: &mut Scene<B>) {

@@ -225,7 +225,7 @@ fn every_call_on_a_closed_mapping_answers_closed<B: FileBackend>(scene: &mut Sce
     map.close().unwrap();
     scene.err("as_slice", map.as_slice(), "Closed");
     scene.err("range", map.range(..), "Closed");
-    scene.err("get", map.get(0), "Closed");
+    scene.err("get_item", map.get_item(0), "Closed");
     scene.err("get_item", map.get_item(0), "Closed");
     scene.err("get_slice", map.get_slice(..), "Closed");
     scene.err("find", map.find("h"), "Closed");

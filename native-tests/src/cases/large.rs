@@ -74,7 +74,7 @@ fn a_file_over_128_mib_is_mapped_whole<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
     scene.eq("length", map.len(), LARGE);
     for at in FAR_APART {
-        scene.eq(&format!("byte {at}"), map.get(at).unwrap(), Some(byte_at(&base, at)));
+        scene.eq(&format!("byte {at}"), map.get(at).copied(), Some(byte_at(&base, at)));
     }
     for at in [0, LARGE / 2, LARGE - 5000] {
         let right = map[at..at + 5000].iter().enumerate().all(|(i, &byte)| byte == byte_at(&base, at + i));
@@ -189,7 +189,7 @@ fn memory_that_runs_out_is_an_error_and_not_an_abort<B: FileBackend>(scene: &mut
     let maps: Vec<_> = (0..3).map(|_| Mapping::<B>::anonymous(3 << 29)).collect();
     for map in &maps {
         let as_it_should = match map {
-            Ok(map) => map.len() == 3 << 29 && map.get(map.len() - 1).unwrap() == Some(0),
+            Ok(map) => map.len() == 3 << 29 && map.last() == Some(&0),
             Err(Error::NoMemory { len }) => *len == 3 << 29,
             // Windows has several words for it.
             Err(error) => cfg!(windows) && matches!(error, Error::Io { .. }),

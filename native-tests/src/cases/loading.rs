@@ -85,19 +85,19 @@ fn each_call_reads_what_it_needs<B: FileBackend>(scene: &mut Scene<B>) {
     let content = pattern(40 * PAGE);
     let acts: [(&str, Act); 12] = [
         ("get", |e| {
-            let _ = e.map.get(9 * PAGE).unwrap();
+            let _ = e.map.get(9 * PAGE);
         }),
         ("get_item", |e| {
             let _ = e.map.get_item(-1).unwrap();
         }),
         ("first", |e| {
-            let _ = e.map.first().unwrap();
+            let _ = e.map.first();
         }),
         ("last", |e| {
-            let _ = e.map.last().unwrap();
+            let _ = e.map.last();
         }),
-        ("starts_with", |e| assert!(e.map.starts_with([1, 2, 3]).unwrap())),
-        ("ends_with", |e| assert!(!e.map.ends_with([1, 2, 3]).unwrap())),
+        ("starts_with", |e| assert!(e.map.starts_with(&[1, 2, 3]))),
+        ("ends_with", |e| assert!(!e.map.ends_with(&[1, 2, 3]))),
         ("get_slice", |e| {
             let _ = e.map.get_slice(12288..12297).unwrap();
         }),

@@ -52,7 +52,7 @@ fn faulty_unit<B: FileBackend>(map: &Mapping<B>) -> Option<usize> {
 
 fn a_byte_that_is_asked_for_and_not_used_is_touched<B: FileBackend>(scene: &mut Scene<B>) {
     let calls =
-        ["as_slice", "range", "range_mut", "as_mut_slice", "get", "last", "read_bytes", "fill_buf", "read", "find"];
+        ["as_slice", "range", "range_mut", "as_mut_slice", "get_item", "read_bytes", "fill_buf", "read", "find"];
     for call in calls {
         let mut map = truncated(scene, Access::Write, 2, 1);
         map.seek(SeekFrom::Start(UNIT as u64)).unwrap();
@@ -61,8 +61,7 @@ fn a_byte_that_is_asked_for_and_not_used_is_touched<B: FileBackend>(scene: &mut 
             "range" => map.range(UNIT - 1..=UNIT).is_err(),
             "range_mut" => map.range_mut(UNIT - 1..=UNIT).is_err(),
             "as_mut_slice" => map.as_mut_slice().is_err(),
-            "get" => map.get(2 * UNIT - 1).is_err(),
-            "last" => map.last().is_err(),
+            "get_item" => map.get_item(-1).is_err(),
             "read_bytes" => map.read_bytes(1).is_err(),
             "fill_buf" => map.fill_buf().is_err(),
             "read" => map.read(&mut [0]).is_err(),

@@ -11,6 +11,7 @@ mod errors;
 mod faults;
 mod flush;
 mod guard;
+mod iterating;
 mod large;
 mod loading;
 mod lost;
@@ -40,6 +41,7 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
     let subjects = [
         making::cases(),
         slice::cases(),
+        iterating::cases(),
         panics::cases(),
         notation::cases(),
         search::cases(),

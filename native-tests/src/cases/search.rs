@@ -14,6 +14,7 @@ cases!("search":
     a_range_overrides_the_position,
     a_range_is_in_slice_notation,
     a_range_backwards_is_in_slice_notation,
+    a_range_of_indices_takes_the_last_result,
     an_inclusive_end_of_minus_one_is_the_end,
     an_exclusive_start_is_behind_its_byte,
     a_match_lies_wholly_in_the_range,
@@ -118,6 +119,34 @@ fn a_range_is_in_slice_notation<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("..= the greatest", map.find_in("b", ..=isize::MAX).unwrap(), Some(1));
     scene.eq("from the greatest", map.find_in("b", isize::MAX..).unwrap(), None);
     scene.eq("to the least", map.find_in("b", ..isize::MIN).unwrap(), None);
+}
+
+fn a_range_of_indices_takes_the_last_result<B: FileBackend>(scene: &mut Scene<B>) {
+    let map = scene.mapped("f", b"abcabcab");
+    let (mut forwards, mut start) = (Vec::new(), 0);
+    while let Some(index) = map.find_in("ab", start..).unwrap() {
+        forwards.push(index);
+        start = index + 1;
+    }
+    scene.eq("forwards", forwards, [0, 3, 6]);
+    let (mut backwards, mut end) = (Vec::new(), map.len());
+    while let Some(index) = map.rfind_in("ab", ..end).unwrap() {
+        backwards.push(index);
+        end = index;
+    }
+    scene.eq("backwards", backwards, [6, 3, 0]);
+    let [zero, five, eight] = [0_usize, 5, 8];
+    scene.eq("5..8", map.find_in("ab", five..eight).unwrap(), Some(6));
+    scene.eq("0..=4", map.rfind_in("ab", zero..=4).unwrap(), Some(3));
+    scene.eq("..=4", map.rfind_in("ab", ..=five - 1).unwrap(), Some(3));
+    scene.eq("..8", map.rfind_in("ab", ..eight).unwrap(), Some(6));
+    scene.eq("past the end", map.find_in("", eight + 1..).unwrap(), None);
+    scene.eq("at the end", map.find_in("", eight..).unwrap(), Some(8));
+    scene.eq("the greatest", map.find_in("ab", zero..=usize::MAX).unwrap(), Some(0));
+    let behind = (Bound::Excluded(zero), Bound::Unbounded);
+    scene.eq("behind the first", map.find_in("ab", behind).unwrap(), Some(3));
+    let behind = (Bound::Excluded(-1), Bound::Unbounded);
+    scene.eq("behind the last", map.find_in("", behind).unwrap(), Some(8));
 }
 
 fn a_range_backwards_is_in_slice_notation<B: FileBackend>(scene: &mut Scene<B>) {

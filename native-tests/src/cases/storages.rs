@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use portable_mmap::{Access, BufferedMmap, FileKind, Flags, Metadata, MmapOptions, OpenMode, Prot, Storage};
 
-use crate::others::{PAGE, pattern};
+use crate::others::{PAGE, byte, pattern};
 use crate::storages::{Emulated, Memory, Op, Rig};
 use crate::{FileBackend, Scene, cases};
 
@@ -117,7 +117,7 @@ fn a_special_file_is_not_measured_where_a_length_is_given<B: FileBackend>(scene:
     // Longer than it says: the storage decides when it is touched.
     let map = MmapOptions::new().len(3 * PAGE).map_storage(special).unwrap();
     scene.bytes("what there is", map.range(..6).unwrap(), b"hello\0");
-    scene.err("what there is not", map.get(PAGE), "Truncated");
+    scene.err("what there is not", byte(&map, PAGE), "Truncated");
 }
 
 fn a_storage_of_no_bytes_is_empty<B: FileBackend>(scene: &mut Scene<B>) {
@@ -278,7 +278,7 @@ fn lying(content: Vec<u8>, lie: Lie) -> (Memory, BufferedMmap<Liar>) {
 fn a_storage_that_says_it_read_too_much_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     for more in [1, PAGE, usize::MAX] {
         let (memory, map) = lying(pattern(2 * PAGE), Lie::ReadMore(more));
-        scene.err("touch", map.get(0), "Io(Other)");
+        scene.err("touch", map.get_item(0), "Io(Other)");
         scene.err("all", map.as_slice().map(<[u8]>::len), "Io(Other)");
         drop(map);
         scene.bytes("storage", memory.content(), pattern(2 * PAGE));
@@ -360,16 +360,16 @@ fn a_storage_that_returns_other_bytes_is_an_error<B: FileBackend>(scene: &mut Sc
         unsafe { &mut *(&raw mut *buf as *mut [u8]) }
     }
     let (_, map) = lying(pattern(2 * PAGE), Lie::OtherBytes(|buf| &mut zeroed(buf)[1..]));
-    scene.err("behind the start", map.get(0), "Io(Other)");
+    scene.err("behind the start", map.get_item(0), "Io(Other)");
     // No bytes at all are the end, whoever they belong to.
     let (_, map) = lying(pattern(2 * PAGE), Lie::OtherBytes(|_| &mut []));
-    scene.err("none", map.get(0), "Truncated");
+    scene.err("none", map.get_item(0), "Truncated");
 }
 
 fn a_storage_that_is_shorter_than_it_says_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
     let (memory, mut map) = lying(pattern(PAGE), Lie::Longer(PAGE as u64));
     scene.eq("length", map.len(), 2 * PAGE);
-    scene.err("touch", map.get(PAGE), "Truncated");
+    scene.err("touch", byte(&map, PAGE), "Truncated");
     map[0] = 0;
     map.flush().unwrap();
     scene.eq("storage", (memory.content()[0], memory.content().len()), (0, PAGE));
