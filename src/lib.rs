@@ -72,6 +72,7 @@ mod error;
 mod guard;
 mod mapping;
 mod notation;
+mod number;
 mod options;
 mod page_set;
 mod plan;
@@ -90,7 +91,7 @@ pub use backend::Mapped;
 pub use backend::{AnyBackend, Backend, Buffered, DefaultBackend};
 pub use error::{Error, Result};
 pub use guard::{Fault, FaultKind};
-pub use mapping::{ByteIndex, Iter, Mapping};
+pub use mapping::{ByteIndex, IntoSharedFile, Iter, Mapping};
 pub use notation::{SearchRange, Slice};
 pub use options::{Access, Flags, MmapOptions, Prot};
 #[cfg(any(unix, windows))]

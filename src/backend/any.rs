@@ -1,14 +1,17 @@
 //! Either backend in one type: OS mappings where the operating system can, else the emulation.
 
 use std::ops::Range;
+use std::ptr::NonNull;
 
 use super::sealed::{Bytes, Faults, Ready};
 use super::{Buffered, DefaultBackend};
+#[cfg(any(unix, windows))]
+use crate::Mmap;
 use crate::guard::Fault;
 use crate::plan::Plan;
 use crate::region::Durability;
 use crate::storage::OsFile;
-use crate::{Advice, Error, Result, UncheckedAdvice};
+use crate::{Advice, AnyMmap, BufferedMmap, Error, Result, UncheckedAdvice};
 
 /// The backend of [`AnyMmap`](crate::AnyMmap): chosen when a file is mapped.
 #[derive(Debug)]
@@ -55,6 +58,21 @@ impl AnyBackend {
     }
 }
 
+/// The mapping as it is, its position too.
+#[cfg(any(unix, windows))]
+impl From<Mmap> for AnyMmap {
+    fn from(map: Mmap) -> Self {
+        map.map_backend(|backend| AnyBackend(Either::Default(backend)))
+    }
+}
+
+/// The mapping as it is, its position too.
+impl From<BufferedMmap> for AnyMmap {
+    fn from(map: BufferedMmap) -> Self {
+        map.map_backend(|backend| AnyBackend(Either::Buffered(backend)))
+    }
+}
+
 impl Bytes for AnyBackend {
     type Source = OsFile;
 
@@ -72,6 +90,10 @@ impl Bytes for AnyBackend {
 
     fn supports(advice: Advice) -> bool {
         DefaultBackend::supports(advice)
+    }
+
+    fn supports_unchecked(advice: UncheckedAdvice) -> bool {
+        DefaultBackend::supports_unchecked(advice)
     }
 
     fn admit(plan: &Plan) -> Result<()> {
@@ -136,6 +158,18 @@ impl Bytes for AnyBackend {
 
     fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()> {
         either!(mut self, backend => backend.flush(range, durability))
+    }
+
+    fn export(&mut self) -> Result<NonNull<u8>> {
+        either!(mut self, backend => backend.export())
+    }
+
+    fn lock(&mut self) -> Result<()> {
+        either!(mut self, backend => backend.lock())
+    }
+
+    fn unlock(&mut self) -> Result<()> {
+        either!(mut self, backend => backend.unlock())
     }
 
     fn advise(&mut self, advice: Advice, range: Range<usize>) {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::ptr::NonNull;
 
 use super::sealed::{Bytes, Faults, Ready};
 use super::unreachable_bytes;
@@ -38,6 +39,8 @@ pub struct Mapped<R: Region = OsRegion> {
     hull: Range<usize>,
     /// The file's length was changed, and no sync has followed.
     unsynced_len: bool,
+    /// Somebody has a pointer to the bytes: every page counts as borrowed mutably.
+    exported: bool,
 }
 
 /// A range that starts behind its end: whatever it is widened by is all that it then holds.
@@ -48,8 +51,19 @@ impl<R: Region> Mapped<R> {
         let unsynced_len = plan.extend_from.is_some();
         let page_shift = R::page_size().trailing_zeros();
         let (changed, hull, tracks_changes) = (PageSet::default(), EMPTY, plan.reaches_file());
-        let mut mapped =
-            Self { region, source, plan, ready: 0, hot: 0..0, tracks_changes, page_shift, changed, hull, unsynced_len };
+        let mut mapped = Self {
+            region,
+            source,
+            plan,
+            ready: 0,
+            hot: 0..0,
+            tracks_changes,
+            page_shift,
+            changed,
+            hull,
+            unsynced_len,
+            exported: false,
+        };
         mapped.make_ready();
         mapped
     }
@@ -115,6 +129,11 @@ impl<R: Region> Mapped<R> {
     #[inline]
     fn widen_hull(&mut self, range: &Range<usize>) {
         self.hull = self.hull.start.min(range.start)..self.hull.end.max(range.end);
+    }
+
+    /// Notes what may have been stored through a pointer: bytes anywhere.
+    fn note_exported(&mut self) -> Result<()> {
+        if self.exported && self.tracks_changes { self.note_newly_changed(&(0..self.region.len())) } else { Ok(()) }
     }
 
     /// [`note_changed`](Self::note_changed), of a range that is not known as changed. What is stored in lost pages is
@@ -207,6 +226,10 @@ impl<R: Region> Bytes for Mapped<R> {
         R::supports(advice)
     }
 
+    fn supports_unchecked(advice: UncheckedAdvice) -> bool {
+        R::supports_unchecked(advice)
+    }
+
     fn admit(plan: &Plan) -> Result<()> {
         R::admit(plan)
     }
@@ -289,6 +312,7 @@ impl<R: Region> Bytes for Mapped<R> {
     fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()> {
         let span = self.plan.span;
         self.reach(&range)?;
+        self.note_exported()?;
         if self.plan.reaches_file() && !self.plan.anonymous {
             let flushed = self.region.flush(range.clone(), durability);
             flushed.map_err(|e| Error::io("flush", span.file_offset(range.start), range.len() as u64, e))?;
@@ -300,6 +324,23 @@ impl<R: Region> Bytes for Mapped<R> {
         }
         let pages = span::pages(&range, R::page_size());
         self.check_changes_are_in_file(&pages)
+    }
+
+    fn export(&mut self) -> Result<NonNull<u8>> {
+        self.bytes(0..self.plan.span.len())?;
+        self.exported = true;
+        self.note_exported()?;
+        Ok(self.region.start())
+    }
+
+    fn lock(&mut self) -> Result<()> {
+        let span = self.plan.span;
+        self.region.lock().map_err(|e| Error::io("lock", span.offset(), span.len() as u64, e))
+    }
+
+    fn unlock(&mut self) -> Result<()> {
+        let span = self.plan.span;
+        self.region.unlock().map_err(|e| Error::io("unlock", span.offset(), span.len() as u64, e))
     }
 
     fn advise(&mut self, advice: Advice, range: Range<usize>) {
@@ -330,6 +371,7 @@ impl<R: Region> Bytes for Mapped<R> {
         self.make_ready();
         resized?;
         self.unsynced_len |= !plan.anonymous;
+        self.exported = false;
         self.plan = plan;
         let pages = self.page_count();
         self.changed.resize(pages)?;
@@ -343,6 +385,7 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     fn close(&mut self) -> Result<()> {
+        self.note_exported()?;
         self.check_changes_are_in_file(&(0..self.page_count()))
     }
 }

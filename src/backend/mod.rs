@@ -74,6 +74,7 @@ impl<R: crate::Region> Backend for Mapped<R> {}
 
 pub(crate) mod sealed {
     use std::ops::Range;
+    use std::ptr::NonNull;
 
     use crate::guard::Fault;
     use crate::plan::{Limits, Plan};
@@ -97,6 +98,9 @@ pub(crate) mod sealed {
 
         /// Whether a hint does anything.
         fn supports(advice: Advice) -> bool;
+
+        /// Whether there is advice that can change bytes.
+        fn supports_unchecked(advice: UncheckedAdvice) -> bool;
 
         /// Returns an error for what this backend cannot do, before anything is touched.
         ///
@@ -172,6 +176,25 @@ pub(crate) mod sealed {
         /// changed.
         fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()>;
 
+        /// The address of the first byte. Every byte is loaded, and every page counts as borrowed mutably from now on until
+        /// `resize` succeeds, so that `flush` and `close` write what is stored through the pointer.
+        ///
+        /// # Errors
+        /// That of loading or touching them, or [`Error::NoMemory`].
+        fn export(&mut self) -> Result<NonNull<u8>>;
+
+        /// Keeps all bytes in memory.
+        ///
+        /// # Errors
+        /// [`Error::Unsupported`], or what the operating system says.
+        fn lock(&mut self) -> Result<()>;
+
+        /// Takes `lock` back.
+        ///
+        /// # Errors
+        /// As for `lock`.
+        fn unlock(&mut self) -> Result<()>;
+
         /// Makes use of a hint, or not.
         fn advise(&mut self, advice: Advice, range: Range<usize>);
 
@@ -246,6 +269,20 @@ impl crate::Advice {
     #[must_use]
     pub fn is_supported_by<B: Backend>(self) -> bool {
         B::supports(self)
+    }
+}
+
+impl crate::UncheckedAdvice {
+    /// Whether [`Mmap`](crate::Mmap), this platform's own backend, has this advice. The kernel may still not take it.
+    #[must_use]
+    pub fn is_supported(self) -> bool {
+        self.is_supported_by::<DefaultBackend>()
+    }
+
+    /// Whether the backend `B` has this advice. The kernel may still not take it.
+    #[must_use]
+    pub fn is_supported_by<B: Backend>(self) -> bool {
+        B::supports_unchecked(self)
     }
 }
 

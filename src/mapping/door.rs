@@ -231,6 +231,14 @@ impl<B: Backend> Door<B> {
         &mut self.look_mut(index..index + 1)[0]
     }
 
+    /// The same with another backend, made of this one.
+    pub(crate) fn map<C: Backend>(self, make: impl FnOnce(B) -> C) -> Door<C> {
+        Door(match self.0 {
+            State::Open(backend) => State::Open(make(backend)),
+            State::Closed(plan) => State::Closed(plan),
+        })
+    }
+
     /// Writes back and gives the backend up; after an error it stays.
     pub(crate) fn close(&mut self) -> Result<()> {
         if let Some(backend) = self.backend_mut() {

@@ -11,6 +11,50 @@ use crate::plan::Plan;
 use crate::storage::{OsFile, Storage};
 use crate::{AnyMmap, BufferedMmap, Error, Mapping, Mmap, MmapOptions, Result, sizeless};
 
+/// What can be mapped as a file: a [`File`], or an [`Arc`] of one. It is sealed.
+///
+/// A mapping shares its file, so that the file stays open as long as the mapping needs it. A reference to a file is not
+/// enough for that.
+///
+/// ```compile_fail,E0277
+/// # let file = std::fs::File::open("Cargo.toml").unwrap();
+/// // A reference: pass `file`, or an `Arc` of it.
+/// let map = portable_mmap::MmapOptions::new().map_buffered(&file);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "a mapping shares its file: it takes a `File` or an `Arc<File>`, and not a `{Self}`",
+    label = "pass a `File` or an `Arc<File>`",
+    note = "pass the `File` itself to give it away: `map(file)`",
+    note = "put the file into an `Arc` to keep using it, and pass a clone: `map(arc.clone())`"
+)]
+pub trait IntoSharedFile: sealed::IntoSharedFile {}
+
+mod sealed {
+    use std::fs::File;
+    use std::sync::Arc;
+
+    pub trait IntoSharedFile {
+        /// A share in the file.
+        fn into_shared(self) -> Arc<File>;
+    }
+}
+
+impl IntoSharedFile for File {}
+
+impl sealed::IntoSharedFile for File {
+    fn into_shared(self) -> Arc<File> {
+        Arc::new(self)
+    }
+}
+
+impl IntoSharedFile for Arc<File> {}
+
+impl sealed::IntoSharedFile for Arc<File> {
+    fn into_shared(self) -> Arc<File> {
+        self
+    }
+}
+
 impl MmapOptions {
     /// Maps a file with this platform's own backend. The mapping shares the [`File`]: keep an
     /// [`Arc`] of it to have it back when mapping fails, or to use it beside the mapping.
@@ -50,7 +94,7 @@ impl MmapOptions {
     /// the file, each other or the backend; [`Error::Io`] of kind `IsADirectory` for a directory, of kind
     /// `PermissionDenied` for a write-only file, and where changes would reach a file that is read-only or open for
     /// append; [`Error::NoMemory`]; [`Error::Io`] with what the operating system says. The file is as it was.
-    pub unsafe fn map(&self, file: impl Into<Arc<File>>) -> Result<Mmap> {
+    pub unsafe fn map(&self, file: impl IntoSharedFile) -> Result<Mmap> {
         // SAFETY: the caller owes what this function's text says, which is what `map_with` asks for.
         unsafe { self.map_with(file) }
     }
@@ -112,8 +156,8 @@ impl MmapOptions {
     ///
     /// # Errors
     /// As for [`map`](Self::map).
-    pub fn map_buffered(&self, file: impl Into<Arc<File>>) -> Result<BufferedMmap> {
-        self.map_storage(OsFile::from(file.into()))
+    pub fn map_buffered(&self, file: impl IntoSharedFile) -> Result<BufferedMmap> {
+        self.map_storage(OsFile::from(file.into_shared()))
     }
 
     /// Opens a file with the mode that the access needs, and maps it with the emulation.
@@ -149,8 +193,8 @@ impl MmapOptions {
     /// # Errors
     /// As for [`map`](Self::map), and [`Error::Io`] of reading. [`Error::LengthPastEnd`] gives what was read as the
     /// size.
-    pub unsafe fn map_any(&self, file: impl Into<Arc<File>>) -> Result<AnyMmap> {
-        let file = OsFile::from(file.into());
+    pub unsafe fn map_any(&self, file: impl IntoSharedFile) -> Result<AnyMmap> {
+        let file = OsFile::from(file.into_shared());
         if let Some((bytes, plan)) = sizeless::read(self, &file)? {
             return Ok(Mapping::over(AnyBackend::of_bytes(&bytes, plan)?));
         }
@@ -165,12 +209,12 @@ impl MmapOptions {
     ///
     /// # Errors
     /// As for [`map`](Self::map).
-    pub unsafe fn map_with<B>(&self, file: impl Into<Arc<File>>) -> Result<Mapping<B>>
+    pub unsafe fn map_with<B>(&self, file: impl IntoSharedFile) -> Result<Mapping<B>>
     where
         B: Backend<Source: From<Arc<File>>>,
     {
         // SAFETY: the caller owes what `map` asks for.
-        unsafe { self.map_source(file.into().into()) }
+        unsafe { self.map_source(file.into_shared().into()) }
     }
 
     /// [`map_anonymous`](Self::map_anonymous) with the backend `B`, for generic code.

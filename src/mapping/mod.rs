@@ -23,6 +23,7 @@ mod slice;
 
 pub use index::ByteIndex;
 pub use iter::Iter;
+pub use making::IntoSharedFile;
 
 /// A file in memory: a slice of bytes, and a file with a position.
 ///
@@ -163,17 +164,18 @@ impl<B: Backend> Mapping<B> {
     /// [`Error::Truncated`] if a changed page lies past the end of the file now: a flush never makes a file longer.
     /// [`Error::Io`]. What was not written stays changed, and the next flush or close completes the job.
     pub fn flush(&mut self) -> Result<()> {
-        self.flush_with(None, Durability::Disk)
+        self.flush_with(0, None, Durability::Disk)
     }
 
     /// Writes the changes back in the pages that hold `len` bytes from `offset`, counted from the mapping's start, and
-    /// returns once they are on the disk.
+    /// returns once they are on the disk. A length of `None` means all bytes from there on. (Python's
+    /// `flush(offset, size)`)
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if the range does not lie in the mapping, [`Error::Misaligned`] if the offset is not a
     /// multiple of [`page_size`](Self::page_size); and as [`flush`](Self::flush).
-    pub fn flush_range(&mut self, offset: usize, len: usize) -> Result<()> {
-        self.flush_with(Some((offset, len)), Durability::Disk)
+    pub fn flush_range(&mut self, offset: usize, len: impl Into<Option<usize>>) -> Result<()> {
+        self.flush_with(offset, len.into(), Durability::Disk)
     }
 
     /// Writes all changes back and returns once whoever reads the file sees them.
@@ -181,21 +183,21 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// As for [`flush`](Self::flush).
     pub fn flush_async(&mut self) -> Result<()> {
-        self.flush_with(None, Durability::Visible)
+        self.flush_with(0, None, Durability::Visible)
     }
 
     /// Writes the changes in a range back and returns once whoever reads the file sees them.
     ///
     /// # Errors
     /// As for [`flush_range`](Self::flush_range).
-    pub fn flush_async_range(&mut self, offset: usize, len: usize) -> Result<()> {
-        self.flush_with(Some((offset, len)), Durability::Visible)
+    pub fn flush_async_range(&mut self, offset: usize, len: impl Into<Option<usize>>) -> Result<()> {
+        self.flush_with(offset, len.into(), Durability::Visible)
     }
 
-    fn flush_with(&mut self, range: Option<(usize, usize)>, durability: Durability) -> Result<()> {
+    fn flush_with(&mut self, offset: usize, len: Option<usize>, durability: Durability) -> Result<()> {
         let backend = self.door.open_mut()?;
         let (limit, reaches_file) = (backend.plan().span.len(), backend.plan().reaches_file());
-        let (offset, len) = range.unwrap_or((0, limit));
+        let len = len.unwrap_or_else(|| limit.saturating_sub(offset));
         let range = span::checked_range("the range to flush", offset, len, limit)?;
         if !reaches_file {
             return Ok(());
@@ -252,6 +254,54 @@ impl<B: Backend> Mapping<B> {
         }
         span::check_aligned(start as u64, B::page_size())?;
         Ok(start..start.saturating_add(len).min(limit))
+    }
+
+    /// Keeps all bytes in memory, so that no page is moved to swap space or has to be read again. A resize ends that.
+    /// (`mlock`, `VirtualLock`)
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] on a buffer; [`Error::Io`], since operating systems limit how much may be locked.
+    pub fn lock(&mut self) -> Result<()> {
+        self.door.open_mut()?.lock()
+    }
+
+    /// Lets the bytes leave memory again. (`munlock`, `VirtualUnlock`)
+    ///
+    /// # Errors
+    /// As for [`lock`](Self::lock). Windows returns an error if the bytes are not locked.
+    pub fn unlock(&mut self) -> Result<()> {
+        self.door.open_mut()?.unlock()
+    }
+
+    /// The address of the first byte, for code that keeps a pointer instead of a slice: a binding to another language, a
+    /// library in C.
+    ///
+    /// The pointer stays valid while the mapping is moved, flushed, refreshed and used in any other way, until
+    /// [`resize`](Self::resize) succeeds or the mapping is closed or dropped. A mapping that allows changes may be written
+    /// to through it, and from this call on every page counts as borrowed mutably: [`flush`](Self::flush) and
+    /// [`close`](Self::close) write what was changed, whoever changed it. A buffer loads all bytes for that, keeps a copy of
+    /// them, and compares all bytes of a flush with the copy.
+    ///
+    /// Whoever uses the pointer keeps Rust's rules: nobody writes through it while a slice of the same bytes is borrowed or
+    /// a call of this mapping runs in another thread.
+    ///
+    /// ```
+    /// use portable_mmap::Mmap;
+    ///
+    /// # fn main() -> portable_mmap::Result<()> {
+    /// let mut map = Mmap::anonymous(10)?;
+    /// let start = map.export()?;
+    /// // SAFETY: the first of ten bytes, which nobody borrows.
+    /// unsafe { start.write(b'A') };
+    /// assert_eq!(map.find("A")?, Some(0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::NoMemory`], and those of loading.
+    pub fn export(&mut self) -> Result<*mut u8> {
+        Ok(self.door.open_mut()?.export()?.as_ptr())
     }
 
     /// Makes the mapping `len` bytes long, and its file end where the mapping ends, even if it was longer. The position
@@ -338,6 +388,11 @@ impl<B: Backend> Mapping<B> {
         let track_file = self.door.plan().track_file;
         let source = self.door.into_source()?;
         Ok(source.filter(|_| track_file).and_then(|source| source.file().cloned()))
+    }
+
+    /// The same mapping over another backend, made of this one.
+    pub(crate) fn map_backend<C: Backend>(self, make: impl FnOnce(B) -> C) -> Mapping<C> {
+        Mapping { door: self.door.map(make), position: self.position }
     }
 
     /// The backend, for [`raw`](crate::raw).

@@ -27,6 +27,9 @@ pub trait Region: Memory + Sized {
     /// Whether a hint does anything.
     fn supports(advice: Advice) -> bool;
 
+    /// Whether there is such advice.
+    fn supports_unchecked(advice: UncheckedAdvice) -> bool;
+
     /// Returns an error for a plan that it cannot map, before anything is touched.
     ///
     /// # Errors
@@ -60,6 +63,18 @@ pub trait Region: Memory + Sized {
     /// # Errors
     /// What the operating system says.
     fn flush(&self, range: Range<usize>, durability: Durability) -> io::Result<()>;
+
+    /// Keeps all bytes in memory until they are unlocked, or the region is resized or dropped.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn lock(&self) -> io::Result<()>;
+
+    /// Takes [`lock`](Self::lock) back.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    fn unlock(&self) -> io::Result<()>;
 
     /// Makes use of a hint, or not. It changes no byte.
     fn advise(&self, range: Range<usize>, advice: Advice);

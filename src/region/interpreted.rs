@@ -83,6 +83,10 @@ impl Region for OsRegion {
         true
     }
 
+    fn supports_unchecked(_: UncheckedAdvice) -> bool {
+        true
+    }
+
     fn admit(plan: &Plan) -> Result<()> {
         if plan.tag_name.is_some() {
             return Err(Error::Unsupported { what: "tag names; Windows has them" });
@@ -127,6 +131,14 @@ impl Region for OsRegion {
 
     fn flush(&self, range: Range<usize>, _: Durability) -> io::Result<()> {
         self.write(range)
+    }
+
+    fn lock(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        Ok(())
     }
 
     fn advise(&self, _: Range<usize>, _: Advice) {}

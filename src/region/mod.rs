@@ -22,6 +22,15 @@ cfg_if::cfg_if! {
 #[cfg(all(test, unix, not(any(miri, loom))))]
 mod placed;
 
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        pub(crate) mod numbers;
+    } else {
+        pub(crate) mod no_numbers;
+        pub(crate) use no_numbers as numbers;
+    }
+}
+
 /// When a flush returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {

@@ -83,6 +83,10 @@ impl Region for Placed {
         false
     }
 
+    fn supports_unchecked(_: UncheckedAdvice) -> bool {
+        false
+    }
+
     fn admit(plan: &Plan) -> Result<()> {
         if plan.private { Err(Error::Unsupported { what: "private memory of this host" }) } else { Ok(()) }
     }
@@ -109,6 +113,14 @@ impl Region for Placed {
 
     fn flush(&self, range: Range<usize>, _: Durability) -> io::Result<()> {
         host::sync(self.handle, range)
+    }
+
+    fn lock(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        Ok(())
     }
 
     fn advise(&self, _: Range<usize>, _: Advice) {}

@@ -16,6 +16,7 @@ cases!("flush":
     a_misaligned_offset_is_refused_only_where_changes_would_be_written,
     the_range_is_looked_at_before_its_alignment,
     an_empty_range_is_fine_up_to_the_end,
+    a_range_without_a_length_ends_with_the_mapping,
     read_and_copy_have_nothing_to_do,
     anonymous_memory_has_nothing_to_do,
     a_window_at_an_offset_reaches_its_own_place,
@@ -105,6 +106,24 @@ fn an_empty_range_is_fine_up_to_the_end<B: FileBackend>(scene: &mut Scene<B>) {
     for (kind, mut map) in of_every_kind(scene, UNIT) {
         scene.eq(kind, map.flush_range(0, 0).is_ok() && map.flush_range(UNIT, 0).is_ok(), true);
         scene.eq("async", map.flush_async_range(UNIT, 0).is_ok(), true);
+    }
+}
+
+fn a_range_without_a_length_ends_with_the_mapping<B: FileBackend>(scene: &mut Scene<B>) {
+    for form in ["flush_range", "flush_async_range"] {
+        let mut map = scene.mapped("f", &pattern(2 * UNIT));
+        let flush = |map: &mut Mapping<B>, offset: usize| match form {
+            "flush_range" => map.flush_range(offset, None),
+            _ => map.flush_async_range(offset, None),
+        };
+        map[2 * UNIT - 1] = 0;
+        flush(&mut map, UNIT).unwrap();
+        let mut want = pattern(2 * UNIT);
+        want[2 * UNIT - 1] = 0;
+        scene.file_is("f", want);
+        flush(&mut map, 2 * UNIT).unwrap();
+        scene.refused("behind the end", &mut map, "OutOfRange", |map| flush(map, 2 * UNIT + 1));
+        scene.refused("misaligned", &mut map, "Misaligned", |map| flush(map, 1));
     }
 }
 

@@ -8,6 +8,7 @@ mod closed;
 mod counting;
 mod differences;
 mod errors;
+mod exporting;
 mod faults;
 mod flush;
 mod guard;
@@ -56,6 +57,7 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         refresh::cases(),
         pages::cases(),
         close::cases(),
+        exporting::cases(),
         closed::cases(),
         guard::cases(),
         lost::cases(),

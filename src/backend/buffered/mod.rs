@@ -1,6 +1,7 @@
 //! The emulation: pages read into memory when they are touched, and changed bytes written back.
 
 use std::ops::Range;
+use std::ptr::NonNull;
 
 use self::copies::Copies;
 use self::faults::Guard;
@@ -188,6 +189,10 @@ impl<S: Storage> Bytes for Buffered<S> {
         matches!(advice, Advice::Normal | Advice::Random | Advice::Sequential | Advice::WillNeed | Advice::DontNeed)
     }
 
+    fn supports_unchecked(_: UncheckedAdvice) -> bool {
+        false
+    }
+
     fn admit(plan: &Plan) -> Result<()> {
         let what = if plan.executable {
             "executable memory in a buffer; OS mappings have it"
@@ -275,6 +280,19 @@ impl<S: Storage> Bytes for Buffered<S> {
         Ok(())
     }
 
+    fn export(&mut self) -> Result<NonNull<u8>> {
+        self.watch()?;
+        Ok(self.region.start())
+    }
+
+    fn lock(&mut self) -> Result<()> {
+        Err(Error::Unsupported { what: "locking a buffer in memory; OS mappings can be locked" })
+    }
+
+    fn unlock(&mut self) -> Result<()> {
+        Err(Error::Unsupported { what: "unlocking a buffer, which cannot be locked" })
+    }
+
     fn advise(&mut self, advice: Advice, range: Range<usize>) {
         match advice {
             Advice::Normal | Advice::Random | Advice::Sequential => {
@@ -284,7 +302,7 @@ impl<S: Storage> Bytes for Buffered<S> {
                 // A hint: what fails here fails again when it is touched, and is no fault before.
                 let _ = self.load(&range, Face::Hint);
             }
-            Advice::DontNeed if !self.plan.private => {
+            Advice::DontNeed if !self.plan.private && !self.watched => {
                 self.forget_clean(span::pages(&range, PAGE));
             }
             _ => {}
@@ -300,7 +318,12 @@ impl<S: Storage> Bytes for Buffered<S> {
     }
 
     fn refresh(&mut self, range: Range<usize>) -> Result<()> {
-        self.refresh_pages(span::pages(&range, PAGE))
+        let refreshed = self.refresh_pages(span::pages(&range, PAGE));
+        if self.watched {
+            // Whoever has the pointer may write to any page at any time.
+            self.watch()?;
+        }
+        refreshed
     }
 
     fn close(&mut self) -> Result<()> {

@@ -36,6 +36,8 @@ impl<S: Storage> Buffered<S> {
         self.loaded = loaded;
         // A fault would have kept the mapping as it was: nothing is lost.
         self.guard = guard;
+        // A pointer to the old memory is void.
+        self.watched = false;
         if let (Changes::Kept(copies), Some(tables)) = (&mut self.changes, tables) {
             copies.resize(pages, tables);
         }

@@ -162,6 +162,10 @@ impl Region for OsRegion {
         os::supports(advice)
     }
 
+    fn supports_unchecked(advice: UncheckedAdvice) -> bool {
+        os::supports_unchecked(advice)
+    }
+
     fn admit(plan: &Plan) -> Result<()> {
         if plan.hints.contains(Flags::HUGETLB) && !plan.anonymous {
             return Err(Error::Unsupported { what: "huge pages for a file; anonymous memory may have them" });
@@ -192,6 +196,16 @@ impl Region for OsRegion {
             (Some(View::Own(view)), _) => view.flush(range, durability),
             (None, _) => Ok(()),
         }
+    }
+
+    fn lock(&self) -> io::Result<()> {
+        // SAFETY: the region's own memory.
+        unsafe { os::lock(self.start.as_ptr(), self.len) }
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        // SAFETY: the region's own memory.
+        unsafe { os::unlock(self.start.as_ptr(), self.len) }
     }
 
     fn advise(&self, range: Range<usize>, advice: Advice) {

@@ -11,6 +11,7 @@ use rustix::mm::{MapFlags, MsyncFlags, ProtFlags, mmap, mmap_anonymous, msync, m
 use super::{OsRegion, View, map_error};
 use crate::plan::Plan;
 use crate::region::Durability;
+use crate::region::numbers::{hint_number, unchecked_number};
 use crate::storage::{OsFile, Storage, with_length};
 use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
 
@@ -192,73 +193,26 @@ impl OsRegion {
     }
 }
 
-/// The number of a hint on this system.
-fn hint_number(advice: Advice) -> Option<libc::c_int> {
-    Some(match advice {
-        Advice::Normal => libc::MADV_NORMAL,
-        Advice::Random => libc::MADV_RANDOM,
-        Advice::Sequential => libc::MADV_SEQUENTIAL,
-        Advice::WillNeed => libc::MADV_WILLNEED,
-        Advice::DontNeed => libc::MADV_DONTNEED,
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        Advice::DontFork => libc::MADV_DONTFORK,
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        Advice::DoFork => libc::MADV_DOFORK,
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        Advice::Mergeable => libc::MADV_MERGEABLE,
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        Advice::Unmergeable => libc::MADV_UNMERGEABLE,
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        Advice::HugePage => libc::MADV_HUGEPAGE,
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        Advice::NoHugePage => libc::MADV_NOHUGEPAGE,
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        Advice::DontDump => libc::MADV_DONTDUMP,
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        Advice::DoDump => libc::MADV_DODUMP,
-        #[cfg(target_os = "freebsd")]
-        Advice::NoSync => libc::MADV_NOSYNC,
-        #[cfg(target_os = "freebsd")]
-        Advice::AutoSync => libc::MADV_AUTOSYNC,
-        #[cfg(target_os = "freebsd")]
-        Advice::NoCore => libc::MADV_NOCORE,
-        #[cfg(target_os = "freebsd")]
-        Advice::Core => libc::MADV_CORE,
-        #[cfg(target_os = "freebsd")]
-        Advice::Protect => libc::MADV_PROTECT,
-        _ => return None,
-    })
-}
-
-/// The number of an advice that can change bytes on this system.
-fn unchecked_number(advice: UncheckedAdvice) -> Option<libc::c_int> {
-    Some(match advice {
-        #[cfg(any(
-            target_os = "linux",
-            target_os = "android",
-            target_vendor = "apple",
-            target_os = "freebsd",
-            target_os = "netbsd",
-            target_os = "openbsd"
-        ))]
-        UncheckedAdvice::Free => libc::MADV_FREE,
-        #[cfg(target_vendor = "apple")]
-        UncheckedAdvice::FreeReusable => libc::MADV_FREE_REUSABLE,
-        #[cfg(target_vendor = "apple")]
-        UncheckedAdvice::FreeReuse => libc::MADV_FREE_REUSE,
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        UncheckedAdvice::Remove => libc::MADV_REMOVE,
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        UncheckedAdvice::HwPoison => libc::MADV_HWPOISON,
-        #[cfg(target_os = "linux")]
-        UncheckedAdvice::SoftOffline => libc::MADV_SOFT_OFFLINE,
-        #[allow(unreachable_patterns, reason = "reachable on every system that lacks one of them")]
-        _ => return None,
-    })
-}
-
 pub(super) fn supports(advice: Advice) -> bool {
     hint_number(advice).is_some()
+}
+
+pub(super) fn supports_unchecked(advice: UncheckedAdvice) -> bool {
+    unchecked_number(advice).is_some()
+}
+
+/// # Safety
+/// The memory is mapped.
+pub(super) unsafe fn lock(start: *mut u8, len: usize) -> io::Result<()> {
+    // SAFETY: the caller says that the memory is mapped.
+    Ok(unsafe { rustix::mm::mlock(start.cast(), len) }?)
+}
+
+/// # Safety
+/// The memory is mapped.
+pub(super) unsafe fn unlock(start: *mut u8, len: usize) -> io::Result<()> {
+    // SAFETY: the caller says that the memory is mapped.
+    Ok(unsafe { rustix::mm::munlock(start.cast(), len) }?)
 }
 
 /// # Safety

@@ -226,6 +226,26 @@ pub(super) fn supports(_: Advice) -> bool {
 /// None: Windows knows no hints.
 pub(super) unsafe fn advise(_: *mut u8, _: usize, _: Advice) {}
 
+pub(super) fn supports_unchecked(_: UncheckedAdvice) -> bool {
+    false
+}
+
+/// # Safety
+/// The memory is mapped.
+pub(super) unsafe fn lock(start: *mut u8, len: usize) -> io::Result<()> {
+    // SAFETY: the caller says that the memory is mapped.
+    let done = unsafe { VirtualLock(start.cast(), len) };
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// # Safety
+/// The memory is mapped.
+pub(super) unsafe fn unlock(start: *mut u8, len: usize) -> io::Result<()> {
+    // SAFETY: the caller says that the memory is mapped.
+    let done = unsafe { VirtualUnlock(start.cast(), len) };
+    if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// # Safety
 /// None: Windows knows no such advice.
 pub(super) unsafe fn advise_unchecked(_: *mut u8, _: usize, _: UncheckedAdvice) -> Option<io::Result<()>> {

@@ -15,6 +15,7 @@ cases!("ways":
     every_way_to_map_refuses_alike,
     any_is_this_platform_s_own_backend_where_it_can_map,
     any_behaves_as_what_it_became,
+    any_is_made_of_either_mapping,
     buffered_is_buffered_on_every_target,
     a_file_and_a_shared_file_can_be_given,
     one_builder_makes_many_mappings,
@@ -192,4 +193,30 @@ fn a_builder_s_defaults_are_those_of_new<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let map = scene.map(&MmapOptions::default(), &file).unwrap();
     scene.eq("mapped", (map.access(), map.offset(), map.len(), map.tell()), (Access::Default, 0, 5, 0));
+}
+
+fn any_is_made_of_either_mapping<B: FileBackend>(scene: &mut Scene<B>) {
+    for buffered in [false, true] {
+        let file = scene.file("f", b"one\ntwo\n");
+        let mut any: AnyMmap = if buffered {
+            let mut map: BufferedMmap = MmapOptions::new().map_buffered(file).unwrap();
+            map.readline().unwrap();
+            map[0] = b'O';
+            map.into()
+        } else {
+            // SAFETY: nobody else uses the file.
+            let mut map: Mmap = unsafe { MmapOptions::new().map(file) }.unwrap();
+            map.readline().unwrap();
+            map[0] = b'O';
+            map.into()
+        };
+        scene.eq("position", any.tell(), 4);
+        scene.bytes("line", any.readline().unwrap(), b"two\n");
+        any.close().unwrap();
+        scene.file_is("f", b"One\ntwo\n");
+        scene.err("closed", any.size(), "Closed");
+    }
+    let mut closed = BufferedMmap::anonymous(3).unwrap();
+    closed.close().unwrap();
+    scene.eq("a closed one", AnyMmap::from(closed).is_closed(), true);
 }
