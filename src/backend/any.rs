@@ -211,14 +211,8 @@ impl Ready for AnyBackend {
     }
 
     #[inline]
-    fn is_ready_to_change(&self, index: usize) -> bool {
-        either!(ref self, backend => backend.is_ready_to_change(index))
-    }
-
-    #[inline]
-    unsafe fn byte_mut(&mut self, index: usize) -> &mut u8 {
-        // SAFETY: the caller owes what `Ready::byte_mut` asks for.
-        either!(mut self, backend => unsafe { backend.byte_mut(index) })
+    fn ready_mut(&mut self, index: usize) -> Option<NonNull<u8>> {
+        either!(mut self, backend => backend.ready_mut(index))
     }
 }
 

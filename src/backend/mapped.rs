@@ -416,17 +416,19 @@ impl<R: Region> Ready for Mapped<R> {
     }
 
     #[inline]
-    fn is_ready_to_change(&self, index: usize) -> bool {
-        index.wrapping_sub(self.hot.start) < self.hot.end - self.hot.start
-    }
-
-    #[inline]
-    unsafe fn byte_mut(&mut self, index: usize) -> &mut u8 {
-        self.widen_hull(&(index..index + 1));
+    fn ready_mut(&mut self, index: usize) -> Option<NonNull<u8>> {
+        if index < self.hot.start || index >= self.hot.end {
+            return None;
+        }
+        // Compared and rarely stored: a minimum and a maximum would be stored each time.
+        if index < self.hull.start {
+            self.hull.start = index;
+        }
+        if index >= self.hull.end {
+            self.hull.end = index + 1;
+        }
         // SAFETY: the index lies within the mapping.
-        let mut byte = unsafe { self.region.start().add(index) };
-        // SAFETY: mapped, writable and initialised, as in `bytes_mut`.
-        unsafe { byte.as_mut() }
+        Some(unsafe { self.region.start().add(index) })
     }
 }
 

@@ -238,14 +238,9 @@ pub(crate) mod sealed {
         /// A reference to the byte at an index, if it lies in the mapping and all bytes are ready.
         fn ready_ref(&self, index: usize) -> Option<&u8>;
 
-        /// Whether the byte at an index is ready, may be changed, and is known as changed.
-        fn is_ready_to_change(&self, index: usize) -> bool;
-
-        /// A reference to the byte at an index, to be changed.
-        ///
-        /// # Safety
-        /// The byte [is ready to change](Self::is_ready_to_change).
-        unsafe fn byte_mut(&mut self, index: usize) -> &mut u8;
+        /// The address of the byte at an index, if it lies in the mapping, is ready, may be changed, and is known as changed
+        /// from then on. The byte may be used as long as the backend is borrowed mutably.
+        fn ready_mut(&mut self, index: usize) -> Option<NonNull<u8>>;
     }
 
     /// What a guard has noted.

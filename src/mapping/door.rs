@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::index::check_index;
 use crate::backend::Backend;
 use crate::guard::Fault;
 use crate::plan::Plan;
@@ -208,26 +209,28 @@ impl<B: Backend> Door<B> {
     /// A reference to the byte at an index, to be changed, if nothing has to be done or looked at for that.
     #[inline]
     pub(crate) fn ready_mut(&mut self, index: usize) -> Option<&mut u8> {
-        let backend = self.backend_mut().filter(|backend| backend.is_ready_to_change(index))?;
-        // SAFETY: it is ready.
-        Some(unsafe { backend.byte_mut(index) })
+        let mut byte = self.backend_mut()?.ready_mut(index)?;
+        // SAFETY: the backend says that it may be used while it is borrowed, and it is borrowed as long as the reference.
+        Some(unsafe { byte.as_mut() })
     }
 
-    /// Whether the byte at an index may be changed, and nothing else has to be done or looked at for that.
-    #[inline]
-    pub(crate) fn is_ready_to_change(&self, index: usize) -> bool {
-        self.backend().is_some_and(|backend| backend.is_ready_to_change(index))
-    }
-
-    /// The byte at an index that a mapping of this length has, to be changed, for the slice face, which cannot fail.
+    /// The byte at an index, to be changed, for the slice face, which cannot fail. Out of range it panics as a slice does.
     #[inline]
     #[track_caller]
     pub(crate) fn byte_mut(&mut self, index: usize) -> &mut u8 {
-        if self.is_ready_to_change(index) {
-            let State::Open(backend) = &mut self.0 else { unreachable!("a closed mapping has no byte that is ready") };
-            // SAFETY: it is ready.
-            return unsafe { backend.byte_mut(index) };
+        if let Some(mut byte) = self.backend_mut().and_then(|backend| backend.ready_mut(index)) {
+            // SAFETY: as in `ready_mut`, which cannot be called here: what it returns would be borrowed until the end.
+            return unsafe { byte.as_mut() };
         }
+        self.unready_byte_mut(index)
+    }
+
+    /// [`byte_mut`](Self::byte_mut), of a byte that is not ready.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn unready_byte_mut(&mut self, index: usize) -> &mut u8 {
+        check_index(index, self.len());
         &mut self.look_mut(index..index + 1)[0]
     }
 

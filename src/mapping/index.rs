@@ -231,9 +231,6 @@ impl<B: Backend> IndexMut<usize> for Mapping<B> {
     #[inline]
     #[track_caller]
     fn index_mut(&mut self, index: usize) -> &mut u8 {
-        if !self.door.is_ready_to_change(index) {
-            check_index(index, self.len());
-        }
         self.door.byte_mut(index)
     }
 }
@@ -297,7 +294,7 @@ static UNITS: [(); usize::MAX] = [(); usize::MAX];
 /// Panics unless a slice of `len` bytes has the index: with a slice's own words, in the caller's name.
 #[inline]
 #[track_caller]
-fn check_index(index: usize, len: usize) {
+pub(super) fn check_index(index: usize, len: usize) {
     let () = UNITS[..len][index];
 }
 

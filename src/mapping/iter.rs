@@ -46,7 +46,7 @@ impl<'m, B: Backend> Iter<'m, B> {
     }
 
     /// [`next`](Iterator::next), where the front is used up.
-    #[inline(never)]
+    #[inline]
     fn next_of_rest(&mut self) -> Option<&'m u8> {
         if self.middle.is_empty() {
             return self.back.next();
@@ -58,7 +58,7 @@ impl<'m, B: Backend> Iter<'m, B> {
     }
 
     /// [`next_back`](DoubleEndedIterator::next_back), where the back is used up.
-    #[inline(never)]
+    #[inline]
     fn next_back_of_rest(&mut self) -> Option<&'m u8> {
         if self.middle.is_empty() {
             return self.front.next_back();

@@ -362,23 +362,17 @@ impl<S: Storage> Ready for Buffered<S> {
     }
 
     #[inline]
-    fn is_ready_to_change(&self, index: usize) -> bool {
+    fn ready_mut(&mut self, index: usize) -> Option<NonNull<u8>> {
         if self.guard.is_some() || index >= self.plan.span.len() || !self.loaded.contains(index / PAGE) {
-            return false;
+            return None;
         }
-        match &self.changes {
+        let is_known = match &self.changes {
             Changes::ReadOnly => false,
             Changes::Anonymous => true,
             Changes::Kept(copies) => copies.get(index / PAGE).is_some(),
-        }
-    }
-
-    #[inline]
-    unsafe fn byte_mut(&mut self, index: usize) -> &mut u8 {
+        };
         // SAFETY: the index lies in the mapping.
-        let mut byte = unsafe { self.region.start().add(index) };
-        // SAFETY: loaded, and borrowed mutably.
-        unsafe { byte.as_mut() }
+        is_known.then(|| unsafe { self.region.start().add(index) })
     }
 }
 
