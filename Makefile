@@ -8,6 +8,7 @@ EXE := $(if $(filter Windows_NT,$(OS)),.exe)
 HARNESS := $(TARGET)/debug/wasm-tests$(EXE)
 WASI := wasm32-wasip1 wasm32-wasip2
 THREADS := wasm32-wasip1-threads
+MEMORY := wasm32-unknown-unknown
 WINDOWS := x86_64-pc-windows-gnu
 # A release of 1.85 has three numbers; Cargo.toml needs two.
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml).0
@@ -100,6 +101,8 @@ test-wasi: wasi harness
 	@CARGO_TARGET_WASM32_WASIP1_RUNNER='$(HARNESS) run' $(CARGO) test -p portable-mmap --lib --target wasm32-wasip1
 	@CARGO_TARGET_WASM32_WASIP2_RUNNER='$(HARNESS) run' $(CARGO) test -p portable-mmap --lib --target wasm32-wasip2
 
+NODE_20 := node --eval 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null
+
 # The harness's wasmtime runs no threads; Node's workers are threads.
 .PHONY: test-threads
 test-threads: rust
@@ -109,7 +112,7 @@ test-threads: rust
 	@$(CARGO) build -p native-tests --bin threaded
 	@"$(TARGET)/debug/threaded$(EXE)" "$(TARGET)/threads"
 	@$(CARGO) build -p native-tests --bin threaded --target $(THREADS)
-	@if node --eval 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then \
+	@if $(NODE_20); then \
 		node --no-warnings wasm-tests/node-threads.mjs --dir "$(TARGET)/threads::/threads" \
 			"$(TARGET)/$(THREADS)/debug/threaded.wasm" /threads; \
 	else echo 'NOT RUN: threads on WASI, which needs Node 20'; fi
@@ -123,7 +126,7 @@ test-harness: guests harness
 # --- Checks ---
 
 .PHONY: check
-check: format lint lint-facade doc msrv deny ## formatting, lints on every target, documentation, oldest Rust, licences
+check: format lint lint-facade check-targets doc msrv deny ## formatting, lints on every target, documentation, oldest Rust, licences
 
 .PHONY: format
 format: rust
@@ -157,6 +160,37 @@ lint-facade: lint
 		$(CARGO) clippy $(COMPAT)/emulated $(FACADE) --all-targets --no-deps -- -D warnings
 	@for target in $(WASI); do $(CARGO) clippy $(COMPAT) $(FACADE) --all-targets --target $$target --no-deps -- -D warnings || \
 		exit 1; done
+
+# Those that `lint` has not seen. What rustup has no std for is not checked. Output is a warning, and so an error here.
+SUPPORTED := x86_64-unknown-linux-musl armv7-unknown-linux-gnueabihf aarch64-linux-android aarch64-apple-darwin \
+	aarch64-apple-ios x86_64-unknown-freebsd x86_64-unknown-netbsd x86_64-unknown-openbsd x86_64-unknown-dragonfly \
+	$(THREADS) $(MEMORY)
+UNSUPPORTED := wasm32-unknown-emscripten wasm32-wasip3 x86_64-unknown-illumos x86_64-unknown-redox x86_64-unknown-fuchsia \
+	x86_64-fortanix-unknown-sgx
+# What src/lib.rs names, and the tables of Cargo.toml in the same form.
+NAMED = sed -n '/if \#\[cfg(any($$/,/^    ))/p' src/lib.rs | tr -d ' \n' | sed 's/,)/)/g; s/^if\#.cfg(any(//; s/))[^)]*$$//'
+TABLES = sed -n "s/^\[target\.'cfg(\(.*\))'\.dependencies\]/\1/p" Cargo.toml | tr -d ' ' | tr '\n' ','
+# $(call on,TARGETS,COMMAND): the command on each of them, as $$target.
+define on
+@for target in $(1); do \
+	test -d "$$(rustc --print target-libdir --target $$target 2>/dev/null)" || rustup target add $$target >/dev/null 2>&1 || \
+		{ echo "NOT CHECKED: $$target, which rustup has no std for"; continue; }; \
+	echo "$$target"; \
+	$(2); done
+endef
+
+.PHONY: check-targets
+check-targets: rust ## checks the library on many more targets, and that it is one error on those it does not support
+	$(call ensure,$(CARGO) clippy --version,component add clippy)
+	@echo '== the targets of src/lib.rs and those of Cargo.toml'
+	@named=$$($(NAMED)); tables=$$($(TABLES)); test "$$named" = "$${tables}all(target_arch=\"wasm32\",target_os=\"unknown\")" || \
+		{ printf 'they differ:\n%s\n%s\n' "$$named" "$$tables" >&2; exit 1; }
+	@echo '== the library, on targets that it supports'
+	$(call on,$(SUPPORTED),$(CARGO) clippy -q -p portable-mmap --target $$target -- -D warnings || exit 1)
+	@echo '== and on others: one error'
+	$(call on,$(UNSUPPORTED),log=$$($(CARGO) check -q -p portable-mmap --target $$target --message-format short 2>&1); \
+		test "$$(echo "$$log" | sed '/^error: could not compile/d; s/.*: error: \(.* target\)\..*/\1/')" = \
+			'portable-mmap does not support this target' || { echo "$$log" >&2; exit 1; })
 
 .PHONY: doc
 doc: rust ## builds the documentation, without a warning

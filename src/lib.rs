@@ -40,8 +40,9 @@
 //!
 //! | target | [`Mmap`] is | [`BufferedMmap`] is |
 //! |---|---|---|
-//! | unix, Windows | [`Mapped`](DefaultBackend): an OS mapping | [`Buffered`]: the emulation |
+//! | Linux, Android, Apple's systems, the BSDs, Windows | [`Mapped`](DefaultBackend): an OS mapping | [`Buffered`]: the emulation |
 //! | `wasm32-wasip1`, `wasm32-wasip2` | [`Buffered`]: the emulation | the same |
+//! | `wasm32-unknown-unknown` | [`Buffered`], of anonymous memory only | of a [`Storage`] or anonymous memory: there are no files |
 //!
 //! Both are in every native program: choose at run time with [`MmapOptions::map`], [`MmapOptions::map_buffered`], or
 //! [`MmapOptions::map_any`], which falls back to a buffer where the operating system cannot map a file.
@@ -66,50 +67,76 @@
 //! Python's `set_name`, `MS_INVALIDATE`, and what acts on the whole process. `in`, `==`, `+`, `*` and iteration are
 //! slices' own. Python's PRIVATE flag with default access resizes the real file; here it is [`Access::Copy`] throughout.
 
-mod advice;
-mod backend;
-mod error;
-mod guard;
-mod mapping;
-mod notation;
-mod number;
-mod options;
-mod page_set;
-mod plan;
-pub mod raw;
-mod region;
-mod runs;
-mod search;
-mod sizeless;
-mod span;
-mod storage;
-mod sync;
+// THE list of targets. Cargo.toml has the same one, in the same words: `make check-targets` compares them. Behind it `unix`
+// stands for the systems in the first `any`.
+cfg_if::cfg_if! {
+    if #[cfg(any(
+        any(
+            target_os = "android",
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "linux",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_vendor = "apple",
+        ),
+        windows,
+        all(target_os = "wasi", target_env = "p1"),
+        all(target_os = "wasi", target_env = "p2"),
+        all(target_arch = "wasm32", target_os = "unknown"),
+    ))] {
+        mod advice;
+        mod backend;
+        mod error;
+        mod guard;
+        mod mapping;
+        mod notation;
+        mod number;
+        mod options;
+        mod page_set;
+        mod plan;
+        pub mod raw;
+        mod region;
+        mod runs;
+        mod search;
+        mod sizeless;
+        mod span;
+        mod storage;
+        mod sync;
 
-pub use advice::{Advice, UncheckedAdvice};
-#[cfg(any(unix, windows))]
-pub use backend::Mapped;
-pub use backend::{AnyBackend, Backend, Buffered, DefaultBackend};
-pub use error::{Error, Result};
-pub use guard::{Fault, FaultKind};
-pub use mapping::{ByteIndex, IntoSharedFile, Iter, Mapping};
-pub use notation::{SearchRange, Slice};
-pub use options::{Access, Flags, MmapOptions, Prot};
-#[cfg(any(unix, windows))]
-pub use region::OsRegion;
-pub use region::Region;
-pub use storage::{FileKind, Metadata, OpenMode, OsFile, Storage};
+        pub use advice::{Advice, UncheckedAdvice};
+        pub use backend::{AnyBackend, Backend, Buffered, DefaultBackend};
+        pub use error::{Error, Result};
+        pub use guard::{Fault, FaultKind};
+        pub use mapping::{ByteIndex, IntoSharedFile, Iter, Mapping};
+        pub use notation::{SearchRange, Slice};
+        pub use options::{Access, Flags, MmapOptions, Prot};
+        pub use region::Region;
+        pub use storage::{FileKind, Metadata, OpenMode, OsFile, Storage};
+        #[cfg(any(unix, windows))]
+        pub use {backend::Mapped, region::OsRegion};
 
-/// A mapping over this platform's own backend: an OS mapping on unix and Windows, a buffer on WASI.
-pub type Mmap = Mapping<DefaultBackend>;
+        /// A mapping over this platform's own backend: an OS mapping on unix and Windows, a buffer on WASI.
+        pub type Mmap = Mapping<DefaultBackend>;
 
-/// A mapping over the emulation, of a file or of any [`Storage`], on every target. Made by safe functions:
-/// [`MmapOptions::map_buffered`], [`MmapOptions::open_buffered`], [`MmapOptions::map_storage`].
-pub type BufferedMmap<S = OsFile> = Mapping<Buffered<S>>;
+        /// A mapping over the emulation, of a file or of any [`Storage`], on every target. Made by safe functions:
+        /// [`MmapOptions::map_buffered`], [`MmapOptions::open_buffered`], [`MmapOptions::map_storage`].
+        pub type BufferedMmap<S = OsFile> = Mapping<Buffered<S>>;
 
-/// A mapping over whichever backend can map the file: see [`MmapOptions::map_any`].
-pub type AnyMmap = Mapping<AnyBackend>;
+        /// A mapping over whichever backend can map the file: see [`MmapOptions::map_any`].
+        pub type AnyMmap = Mapping<AnyBackend>;
 
-/// The README's code is compiled and run.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-pub struct Readme;
+        /// The README's code is compiled and run.
+        #[cfg(doctest)]
+        #[doc = include_str!("../README.md")]
+        pub struct Readme;
+    } else {
+        compile_error!(
+            "portable-mmap does not support this target. It supports Linux, Android, Apple's systems, FreeBSD, NetBSD, \
+             OpenBSD, DragonFly BSD, Windows, wasm32-wasip1, wasm32-wasip1-threads, wasm32-wasip2, and, without files, \
+             wasm32-unknown-unknown. For a WebAssembly program that uses files, build with `--target wasm32-wasip1`. To \
+             add a target, name it in src/lib.rs and in Cargo.toml, and see the ladders in src/backend/mod.rs, \
+             src/storage/mod.rs and src/region."
+        );
+    }
+}

@@ -113,48 +113,11 @@ impl PageSet {
         all_runs(range, |word| !self.word(word))
     }
 
-    /// The last page within `range` that is in the set.
-    #[cfg(any(unix, windows, test))]
-    pub(crate) fn last(&self, range: &Range<usize>) -> Option<usize> {
-        words(range).rev().find_map(|word| {
-            let bits = self.word(word) & mask(word, range);
-            (bits != 0).then(|| word * BITS + (BITS - 1) - bits.leading_zeros() as usize)
-        })
-    }
-
     /// Adds the pages of a range to a set that has room for them. Takes no memory and no lock.
     pub(crate) fn insert(&self, range: &Range<usize>) {
         for word in words(range) {
             self.words[word].fetch_or(mask(word, range), Ordering::Release);
         }
-    }
-
-    /// The pages of a range, all of which are in the set, and those around it that are too: as far as words of 64 tell.
-    #[cfg(any(unix, windows, test))]
-    pub(crate) fn run_around(&self, range: &Range<usize>) -> Range<usize> {
-        let (first, last) = (range.start, range.end - 1);
-        // The pages of a word from the first down, and from the last up.
-        let before = (self.word(first / BITS) << (BITS - 1 - first % BITS)).leading_ones() as usize;
-        let behind = (self.word(last / BITS) >> (last % BITS)).trailing_ones() as usize;
-        first + 1 - before.max(1)..last + behind.max(1)
-    }
-
-    /// Adds the pages of a range to a set of a mapping of `pages` pages.
-    ///
-    /// # Errors
-    /// [`Error::NoMemory`] for the first pages that are added.
-    #[cfg(any(unix, windows, test))]
-    #[inline]
-    pub(crate) fn add(&mut self, range: &Range<usize>, pages: usize) -> Result<()> {
-        if self.words.is_empty() {
-            self.words = try_vec(pages.div_ceil(BITS))?;
-        }
-        for word in words(range) {
-            // Nobody else is adding: no atomic operation is needed.
-            let word_bits = &self.words[word];
-            word_bits.store(word_bits.load(Ordering::Relaxed) | mask(word, range), Ordering::Relaxed);
-        }
-        Ok(())
     }
 
     /// Adds the pages of a range to a set that has room for them, and calls `added` with each run of pages that this very
@@ -190,12 +153,49 @@ impl PageSet {
         }
         count
     }
+}
+
+/// What OS mappings ask for.
+#[allow(dead_code, reason = "not every target has them")]
+impl PageSet {
+    /// The last page within `range` that is in the set.
+    pub(crate) fn last(&self, range: &Range<usize>) -> Option<usize> {
+        words(range).rev().find_map(|word| {
+            let bits = self.word(word) & mask(word, range);
+            (bits != 0).then(|| word * BITS + (BITS - 1) - bits.leading_zeros() as usize)
+        })
+    }
+
+    /// The pages of a range, all of which are in the set, and those around it that are too: as far as words of 64 tell.
+    pub(crate) fn run_around(&self, range: &Range<usize>) -> Range<usize> {
+        let (first, last) = (range.start, range.end - 1);
+        // The pages of a word from the first down, and from the last up.
+        let before = (self.word(first / BITS) << (BITS - 1 - first % BITS)).leading_ones() as usize;
+        let behind = (self.word(last / BITS) >> (last % BITS)).trailing_ones() as usize;
+        first + 1 - before.max(1)..last + behind.max(1)
+    }
+
+    /// Adds the pages of a range to a set of a mapping of `pages` pages.
+    ///
+    /// # Errors
+    /// [`Error::NoMemory`] for the first pages that are added.
+    #[inline]
+    pub(crate) fn add(&mut self, range: &Range<usize>, pages: usize) -> Result<()> {
+        if self.words.is_empty() {
+            self.words = try_vec(pages.div_ceil(BITS))?;
+        }
+        for word in words(range) {
+            // Nobody else is adding: no atomic operation is needed.
+            let word_bits = &self.words[word];
+            word_bits.store(word_bits.load(Ordering::Relaxed) | mask(word, range), Ordering::Relaxed);
+        }
+        Ok(())
+    }
 
     /// Makes room for `pages` pages, and takes those behind them out. A set without room stays so.
     ///
     /// # Errors
     /// [`Error::NoMemory`]; the set is as before.
-    #[cfg(any(unix, windows, test))]
     pub(crate) fn resize(&mut self, pages: usize) -> Result<()> {
         if self.words.is_empty() {
             return Ok(());

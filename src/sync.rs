@@ -46,11 +46,11 @@ cfg_if::cfg_if! {
 
 /// A part of what one thread frees while others read it. Under loom a read that races with the end is an error; otherwise
 /// it is nothing.
-#[cfg(unix)]
+#[allow(dead_code, reason = "one list for all who share something")]
 #[derive(Debug, Default)]
 pub(crate) struct Lifetime(#[cfg(all(loom, test))] loom::cell::UnsafeCell<()>);
 
-#[cfg(unix)]
+#[allow(dead_code, reason = "one list for all who share something")]
 impl Lifetime {
     /// Tells loom that the calling thread reads what this is a part of.
     #[inline]
@@ -61,7 +61,7 @@ impl Lifetime {
     }
 }
 
-#[cfg(all(loom, test, unix))]
+#[cfg(all(loom, test))]
 impl Drop for Lifetime {
     fn drop(&mut self) {
         self.0.with_mut(|_| ());

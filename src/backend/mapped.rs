@@ -207,6 +207,8 @@ impl<R: Region> Mapped<R> {
     }
 }
 
+impl<R: Region> super::Backend for Mapped<R> {}
+
 impl<R: Region> Bytes for Mapped<R> {
     type Source = OsFile;
 

@@ -34,22 +34,17 @@ mod buffered;
 pub use any::AnyBackend;
 pub use buffered::Buffered;
 
-// THE selector. A platform that maps files gets `Mapped`; WASI gets the emulation, which is compiled everywhere.
+// THE selector. A target that maps files gets `Mapped`; every other one that src/lib.rs names gets the emulation, which is
+// compiled everywhere.
 cfg_if::cfg_if! {
     if #[cfg(any(unix, windows))] {
         mod mapped;
         pub use mapped::Mapped;
         /// The backend of [`Mmap`](crate::Mmap) on this platform: OS mappings.
         pub type DefaultBackend = Mapped;
-    } else if #[cfg(target_os = "wasi")] {
+    } else {
         /// The backend of [`Mmap`](crate::Mmap) on this platform, which has no mappings: the emulation.
         pub type DefaultBackend = Buffered<OsFile>;
-    } else {
-        compile_error!(
-            "portable-mmap has no backend for this target. It knows unix, Windows, wasm32-wasip1 and wasm32-wasip2. \
-             For WebAssembly build with `--target wasm32-wasip1`; for another target add a line to the ladder in \
-             src/backend/mod.rs and, if its files are not those of std, to the one in src/storage/mod.rs."
-        );
     }
 }
 
@@ -69,8 +64,6 @@ pub trait Backend: sealed::Bytes + sealed::Ready + sealed::Faults {}
 
 impl<S: crate::Storage> Backend for Buffered<S> {}
 impl Backend for AnyBackend {}
-#[cfg(any(unix, windows))]
-impl<R: crate::Region> Backend for Mapped<R> {}
 
 pub(crate) mod sealed {
     use std::ops::Range;

@@ -16,12 +16,15 @@ cfg_if::cfg_if! {
     if #[cfg(all(target_os = "wasi", target_env = "p1"))] {
         mod wasip1;
         use wasip1 as os;
-    } else if #[cfg(any(unix, target_os = "wasi"))] {
+    } else if #[cfg(any(unix, all(target_os = "wasi", target_env = "p2")))] {
         mod posix;
         use posix as os;
     } else if #[cfg(windows)] {
         mod windows;
         use windows as os;
+    } else {
+        mod none;
+        use none as os;
     }
 }
 

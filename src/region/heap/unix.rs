@@ -15,10 +15,10 @@ impl Reserved {
     pub(super) fn new(len: usize) -> Option<Self> {
         // Nothing maps nothing: a page that is never used.
         let len = len.max(1);
-        let mut flags = MapFlags::PRIVATE;
+        let flags = MapFlags::PRIVATE;
         // Else Linux counts all of it as if it would be used.
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        flags.insert(MapFlags::NORESERVE);
+        let flags = flags | MapFlags::NORESERVE;
         // SAFETY: a new mapping at an address of the system's choice disturbs nothing.
         let start = unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, flags) };
         Some(Self { start: NonNull::new(start.ok()?.cast())?, len })
