@@ -46,7 +46,7 @@ SUITE = "$(HARNESS)" suite --native "$(TARGET)/debug/suite$(EXE)" --wasip1 "$(TA
 	--wasip2 "$(TARGET)/wasm32-wasip2/debug/suite.wasm"
 
 .PHONY: test
-test: test-native test-threads guests harness test-wasi test-harness ## runs all tests, and the suite in four columns
+test: test-native test-threads test-memory guests harness test-wasi test-harness ## runs all tests, and the suite in four columns
 	@echo '== the suite, in four columns'
 	@$(SUITE)
 	@echo '== 60 kills: `make crash` has more'
@@ -116,6 +116,18 @@ test-threads: rust
 		node --no-warnings wasm-tests/node-threads.mjs --dir "$(TARGET)/threads::/threads" \
 			"$(TARGET)/$(THREADS)/debug/threaded.wasm" /threads; \
 	else echo 'NOT RUN: threads on WASI, which needs Node 20'; fi
+
+# The library by itself, and the example by rustc: cargo would build what other examples need, which takes ten times as long.
+.PHONY: test-memory
+test-memory: rust
+	$(call ensure,test -d "$$(rustc --print target-libdir --target $(MEMORY))",target add $(MEMORY))
+	@echo '== memory and storages without an operating system, in Node'
+	@$(CARGO) build -p portable-mmap --target $(MEMORY)
+	@rustc --edition 2024 --crate-type cdylib --target $(MEMORY) -o "$(TARGET)/$(MEMORY)/debug/memory.wasm" \
+		--extern "portable_mmap=$(TARGET)/$(MEMORY)/debug/libportable_mmap.rlib" \
+		-L "dependency=$(TARGET)/$(MEMORY)/debug/deps" examples/memory.rs
+	@if $(NODE_20); then node wasm-tests/node-memory.mjs "$(TARGET)/$(MEMORY)/debug/memory.wasm"; \
+	else echo 'NOT RUN: the module for $(MEMORY), which needs Node 20'; fi
 
 .PHONY: test-harness
 test-harness: guests harness
