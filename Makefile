@@ -138,7 +138,7 @@ test-harness: guests harness
 # --- Checks ---
 
 .PHONY: check
-check: format lint lint-facade check-targets doc msrv deny ## formatting, lints on every target, documentation, oldest Rust, licences
+check: format lint lint-facade check-targets doc api-check msrv deny ## formatting, lints on every target, documentation, interface, oldest Rust, licences
 
 .PHONY: format
 format: rust
@@ -208,6 +208,40 @@ check-targets: rust ## checks the library on many more targets, and that it is o
 doc: rust ## builds the documentation, without a warning
 	@echo '== documentation'
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+
+# The interface of the library, an item a line: on one target, so that the file is the same on every machine. It is read from
+# the JSON of rustdoc, which only nightly Rust writes, and each release in its own form.
+API := x86_64-unknown-linux-gnu
+INTERFACE := "$(TARGET)/api/public-api.txt"
+.PHONY: interface api-check api-keep
+interface: rust
+	$(call ensure,test -d "$$(rustup run nightly rustc --print target-libdir --target $(API))",target add $(API) --toolchain nightly)
+	@rustup run nightly cargo rustdoc --quiet -p portable-mmap --lib --target $(API) --target-dir "$(TARGET)/api" -- \
+		-Zunstable-options --output-format=json --cap-lints=allow
+	@$(CARGO) build $(COMPAT) --quiet -p api
+	@"$(TARGET)/compat/debug/api$(EXE)" "$(TARGET)/api/$(API)/doc/portable_mmap.json" >$(INTERFACE) || rm $(INTERFACE)
+
+api-check: rust ## compares the interface of the library with docs/public-api.txt
+	@echo '== the interface of the library'
+	@if ! rustup run nightly rustc --version >/dev/null 2>&1; then \
+		echo 'NOT CHECKED: `rustup toolchain install nightly` makes this check possible'; \
+	elif ! $(MAKE) --no-print-directory interface; then exit 1; \
+	elif ! test -f $(INTERFACE); then \
+		echo 'NOT CHECKED: another nightly, or another public-api in compat/api, makes this check possible'; \
+	else diff -u docs/public-api.txt $(INTERFACE) || \
+		{ echo '`make api-keep` keeps what has changed; say it in CHANGELOG.md' >&2; exit 1; }; fi
+
+api-keep: interface ## puts the interface of the library into docs/public-api.txt
+	@cp $(INTERFACE) docs/public-api.txt
+
+# Before a release: see docs/releasing.md.
+RELEASE = $(shell git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null)
+.PHONY: semver
+semver: rust ## compares the interface of the library with that of the last release, by the rules of versions
+	@if test -z '$(RELEASE)'; then echo 'NOTHING TO COMPARE: no tag of a release (v1.2.3) is here'; \
+	elif ! $(CARGO) semver-checks --version >/dev/null 2>&1; then \
+		echo 'This needs `cargo install --locked cargo-semver-checks`' >&2; exit 1; \
+	else $(CARGO) semver-checks -p portable-mmap --baseline-rev '$(RELEASE)'; fi
 
 # The library alone: the harness wants a newer Rust, because wasmtime does.
 .PHONY: msrv

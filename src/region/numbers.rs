@@ -43,14 +43,6 @@ pub(crate) fn hint_number(advice: Advice) -> Option<i32> {
 /// The number of an advice that can change bytes on this system.
 pub(crate) fn unchecked_number(advice: UncheckedAdvice) -> Option<i32> {
     Some(match advice {
-        #[cfg(any(
-            target_os = "linux",
-            target_os = "android",
-            target_vendor = "apple",
-            target_os = "freebsd",
-            target_os = "netbsd",
-            target_os = "openbsd"
-        ))]
         UncheckedAdvice::Free => libc::MADV_FREE,
         #[cfg(target_vendor = "apple")]
         UncheckedAdvice::FreeReusable => libc::MADV_FREE_REUSABLE,

@@ -1,5 +1,5 @@
 //! Compares the interface of the façade on WASI with that of memmap2 on Linux, which has the most: `api UPSTREAM FACADE`,
-//! each a file of rustdoc's JSON.
+//! each a file of rustdoc's JSON. `api FILE` prints that of one, an item a line.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -12,8 +12,13 @@ const OWN: &str = "memmap2::emulation";
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    let (Some(upstream), Some(facade)) = (args.next(), args.next()) else {
-        return Err("usage: api UPSTREAM FACADE".into());
+    let (upstream, facade) = match (args.next(), args.next()) {
+        (Some(upstream), Some(facade)) => (upstream, facade),
+        (Some(file), None) => {
+            print(&file)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        (None, _) => return Err("usage: api UPSTREAM FACADE, or api FILE".into()),
     };
     let (upstream, facade) = (items(&upstream)?, items(&facade)?);
     // An interface that could not be read must not pass for an empty one.
@@ -36,4 +41,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 fn items(json: &str) -> Result<BTreeSet<String>, Box<dyn Error>> {
     let api = Builder::from_rustdoc_json(json).omit_blanket_impls(true).build()?;
     Ok(api.items().map(ToString::to_string).collect())
+}
+
+/// Prints what a crate says itself: `Send`, `Sync` and their like would be half of the lines.
+fn print(json: &str) -> Result<(), Box<dyn Error>> {
+    let api = Builder::from_rustdoc_json(json).omit_blanket_impls(true).omit_auto_trait_impls(true).build()?;
+    for item in api.items() {
+        println!("{item}");
+    }
+    Ok(())
 }
