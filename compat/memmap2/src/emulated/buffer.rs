@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use portable_mmap::raw::RawBuffer;
-use portable_mmap::{Access, Buffered, Error, Flags, FileKind, MmapOptions, Storage as _};
+use portable_mmap::{Access, Buffered, Error, FileKind, Flags, MmapOptions, Storage as _};
 
 use super::advice::UncheckedAdvice;
 use super::descriptor::Descriptor;

@@ -152,7 +152,7 @@ impl Drop for Borrowed {
         // SAFETY: taken once, for nothing comes after this.
         let file = unsafe { ManuallyDrop::take(&mut self.file) };
         // The memory of the `Arc` is given back, and the number stays open, for it is not ours.
-        if let Some(file) = Arc::into_inner(Arc::from(file)) {
+        if let Some(file) = Arc::into_inner(Arc::<File>::from(file)) {
             let _ = file.into_raw_fd();
         }
     }
