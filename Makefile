@@ -400,20 +400,25 @@ FACADE := -p memmap2 -p upstream-tests
 facade-tests: wasi harness ## compares memmap2's own tests and the façade's alone: make facade-tests [FILTER=...]
 	@CARGO='$(CARGO)' "$(HARNESS)" compare --columns facade --filter '$(FILTER)' --target-dir "$(TARGET)"
 
+# Without the façade first, and kept in another place: cargo gives both the same names, in one directory, where it builds
+# what does not depend on memmap2 once for both.
 .PHONY: consumers
 consumers: wasi harness ## runs programs that map files through other crates, on WASI without and with the patch
-	@echo '== the programs with the façade'
-	@$(CARGO) build $(COMPAT) --release -p consumers --bins
-	@for target in $(WASI); do $(CARGO) build $(COMPAT) --release -p consumers --bins --target $$target || exit 1; done
-	@echo '== the same without it: a copy outside of the workspace that patches'
+	@echo '== the programs without the façade: a copy outside of the workspace that patches'
 	@mkdir -p "$(TARGET)/unpatched/consumers" && cp -R compat/consumers/. "$(TARGET)/unpatched/consumers" && \
 		printf '\n[workspace]\n' >>"$(TARGET)/unpatched/consumers/Cargo.toml"
 	@test -f "$(TARGET)/unpatched/consumers/Cargo.lock" || cp compat/Cargo.lock "$(TARGET)/unpatched/consumers"
 	@$(CARGO) build $(UNPATCHED)
 	@for target in $(WASI); do $(CARGO) build $(UNPATCHED) --target $$target || exit 1; done
+	@for dir in release $(WASI:%=%/release); do mkdir -p "$(TARGET)/unpatched/$$dir"; for program in prepare $(CONSUMERS); do \
+		case $$dir in release) file=$$program$(EXE);; *) file=$$program.wasm;; esac; \
+		cp "$(TARGET)/compat/$$dir/$$file" "$(TARGET)/unpatched/$$dir/$$file" || exit 1; done; done
+	@echo '== the same with it'
+	@$(CARGO) build $(COMPAT) --release -p consumers --bins
+	@for target in $(WASI); do $(CARGO) build $(COMPAT) --release -p consumers --bins --target $$target || exit 1; done
 	@"$(HARNESS)" consumers --without "$(TARGET)/unpatched" --with "$(TARGET)/compat" $(CONSUMERS)
 
-UNPATCHED := --manifest-path "$(TARGET)/unpatched/consumers/Cargo.toml" --target-dir "$(TARGET)/unpatched" --release --bins
+UNPATCHED := --manifest-path "$(TARGET)/unpatched/consumers/Cargo.toml" --target-dir "$(TARGET)/compat" --release --bins
 CONSUMERS := grep hash geoip font set records array
 
 # rustdoc's JSON, which only nightly Rust writes, and of which each release has its own form.
