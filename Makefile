@@ -207,7 +207,7 @@ check-targets: rust ## checks the library on many more targets, and that it is o
 .PHONY: doc
 doc: rust ## builds the documentation, without a warning
 	@echo '== documentation'
-	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc -p portable-mmap -p native-tests --no-deps
 
 # The interface of the library, an item a line: on one target, so that the file is the same on every machine. It is read from
 # the JSON of rustdoc, which only nightly Rust writes, and each release in its own form.

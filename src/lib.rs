@@ -36,6 +36,8 @@
 //! leave everything as it was; only the slice face (`m[i]`, `m[a..b]`, [`Deref`](std::ops::Deref), iteration) panics,
 //! where a slice would and where a buffer's bytes cannot be loaded.
 //!
+//! The [`guide`] shows common tasks, and how to port a program from memmap2.
+//!
 //! # Backends
 //!
 //! | target | [`Mmap`] is | [`BufferedMmap`] is |
@@ -88,6 +90,8 @@ cfg_if::cfg_if! {
         mod advice;
         mod backend;
         mod error;
+        #[cfg(any(doc, doctest))]
+        pub mod guide;
         mod guard;
         mod mapping;
         mod notation;

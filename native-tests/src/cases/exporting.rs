@@ -21,12 +21,12 @@ cases!("exporting":
 /// Stores a byte through a pointer, as code in another language does.
 fn store(start: *mut u8, index: usize, byte: u8) {
     // SAFETY: callers store within the mapping, and borrow none of its bytes meanwhile.
-    unsafe { start.add(index).write(byte) };
+    unsafe { start.wrapping_add(index).write(byte) };
 }
 
 fn load(start: *mut u8, index: usize) -> u8 {
     // SAFETY: callers load within the mapping, and borrow none of its bytes mutably meanwhile.
-    unsafe { start.add(index).read() }
+    unsafe { start.wrapping_add(index).read() }
 }
 
 fn stores_through_a_pointer_reach_the_file_at_every_flush<B: FileBackend>(scene: &mut Scene<B>) {
@@ -132,5 +132,5 @@ fn anonymous_memory_has_a_pointer<B: FileBackend>(scene: &mut Scene<B>) {
 fn a_closed_mapping_has_no_pointer<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     map.close().unwrap();
-    scene.err("export", map.export().map(|start| start.is_null()), "Closed");
+    scene.err("export", map.export().map(<*mut u8>::is_null), "Closed");
 }
