@@ -13,12 +13,12 @@ use super::{FileKind, Metadata, OpenMode, Storage, os};
 /// another file.
 #[derive(Debug)]
 pub struct OsFile {
-    file: Arc<File>,
+    pub(super) file: Arc<File>,
     /// What it was opened for, if that need not be asked.
     mode: Option<OpenMode>,
     /// Whether a caller was given a reference to `file`, which its counts do not show. A file layer that moves the cursor
     /// holds the lock until the cursor is back.
-    lent: Mutex<bool>,
+    pub(super) lent: Mutex<bool>,
 }
 
 impl OsFile {
