@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match grep(&pattern.to_string_lossy(), Path::new(&file)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("grep: {error}");
+            eprintln!("grep: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -39,7 +39,7 @@ fn grep(pattern: &str, path: &Path) -> Result<(), Box<dyn Error>> {
     // that maps a file.
     let map = match unsafe { MmapOptions::new().access(Access::Read).open(path) } {
         // An empty file has nothing to map, and nothing that matches.
-        Err(portable_mmap::Error::EmptyFile) => None,
+        Err(portable_mmap::Error::EmptyFile { .. }) => None,
         map => Some(map?),
     };
     // Sliced once, then used as any slice. The operating system brings in what is touched, and WASI the whole file.

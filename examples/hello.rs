@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     match hello(Path::new(&dir)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("hello: {error}");
+            eprintln!("hello: {error:#}");
             ExitCode::FAILURE
         }
     }

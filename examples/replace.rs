@@ -21,7 +21,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("replace: {error}");
+            eprintln!("replace: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -37,7 +37,7 @@ fn replace(from: &[u8], to: &[u8], path: &Path) -> Result<usize, Box<dyn Error>>
     // For reading and writing, which is the default. A file that may not be written is refused here, not at the flush.
     // SAFETY: nobody else changes or shortens the file while it is worked on. That is the user's to see to.
     let mut map = match unsafe { MmapOptions::new().open(path) } {
-        Err(portable_mmap::Error::EmptyFile) => return Ok(0),
+        Err(portable_mmap::Error::EmptyFile { .. }) => return Ok(0),
         map => map?,
     };
 

@@ -110,7 +110,7 @@ cfg_if::cfg_if! {
 
         pub use advice::{Advice, UncheckedAdvice};
         pub use backend::{AnyBackend, Backend, Buffered, DefaultBackend};
-        pub use error::{Error, Result};
+        pub use error::{Asked, Error, Operation, Result, Unit};
         pub use guard::{Fault, FaultKind};
         pub use mapping::{ByteIndex, IntoSharedFile, Iter, Mapping};
         pub use notation::{SearchRange, Slice};

@@ -2,6 +2,7 @@
 
 use std::ops::{Bound, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 
+use crate::error::Asked;
 use crate::{Error, Result};
 
 /// A slice in Python's notation: bounds that may be missing, negative ones counted from the end, and a step.
@@ -59,7 +60,7 @@ impl Slice {
     pub(crate) fn pick(self, len: usize) -> Result<Picked> {
         let step = self.step.unwrap_or(1);
         if step == 0 {
-            return Err(Error::OutOfRange { what: "a slice step of 0", start: 0, len: 0, limit: len as u64 });
+            return Err(Error::OutOfRange { what: Asked::Step, start: 0, len: 0, limit: len as u64 });
         }
         // As in Python's `PySlice_AdjustIndices`: with a negative step everything lies one lower, from -1 to len - 1.
         let len = len as i128;

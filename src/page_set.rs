@@ -51,7 +51,7 @@ fn all_runs(range: Range<usize>, bits: impl Fn(usize) -> u64) -> impl Iterator<I
 /// A vector of `len` values of `T::default()`, or an error.
 pub(crate) fn try_vec<T: Default>(len: usize) -> Result<Vec<T>> {
     let mut vec = Vec::new();
-    vec.try_reserve_exact(len).map_err(|_| Error::NoMemory { len: (len * size_of::<T>()) as u64 })?;
+    vec.try_reserve_exact(len).map_err(|_| Error::no_memory((len * size_of::<T>()) as u64))?;
     vec.resize_with(len, T::default);
     Ok(vec)
 }
@@ -202,7 +202,7 @@ impl PageSet {
         }
         let words = pages.div_ceil(BITS);
         let more = words.saturating_sub(self.words.len());
-        self.words.try_reserve_exact(more).map_err(|_| Error::NoMemory { len: (more * size_of::<u64>()) as u64 })?;
+        self.words.try_reserve_exact(more).map_err(|_| Error::no_memory((more * size_of::<u64>()) as u64))?;
         let before = self.words.len() * BITS;
         self.remove(&(pages.min(before)..before));
         self.words.resize_with(words, AtomicU64::default);

@@ -1,7 +1,6 @@
 //! What a program's options come to, once checked against each other and against the file.
 
-use std::io;
-
+use crate::error::{Asked, Operation, Reason, Unit};
 use crate::span::{self, Span};
 use crate::storage::{FileKind, Metadata, OpenMode, Storage};
 use crate::{Access, Error, Flags, MmapOptions, Prot, Result};
@@ -49,16 +48,16 @@ impl Plan {
     /// The plan of an anonymous mapping.
     pub(crate) fn anonymous(options: &MmapOptions, limits: &Limits) -> Result<Self> {
         if options.offset != 0 {
-            return Err(Error::Conflict { what: "an anonymous mapping has no offset" });
+            return Err(Error::Conflict { what: "an anonymous mapping cannot have an offset" });
         }
         if options.tag_name.is_some() {
             return Err(Error::Unsupported {
-                what: "a tag name on map_anonymous, which is safe: tagged memory is shared, see map_tagged",
+                what: "map_anonymous takes no tag_name, because others can change tagged memory; map_tagged takes one",
             });
         }
         let plan = Self { anonymous: true, ..Self::combine(options)? };
         if plan.span.len() == 0 {
-            return Err(zero_length("the length of an anonymous mapping"));
+            return Err(zero_length(Asked::AnonymousLength));
         }
         (limits.admit)(&plan)?;
         Ok(plan)
@@ -67,21 +66,16 @@ impl Plan {
     /// The plan of a mapping of `source`, whose kind, mode and length are asked here and only here.
     pub(crate) fn of_source(options: &MmapOptions, source: &impl Storage, limits: &Limits) -> Result<Self> {
         let mut plan = Self::combine(options)?;
-        let facts = source.metadata().map_err(|e| Error::io("stat", 0, 0, e))?;
+        let facts = source.metadata().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
         if facts.kind == FileKind::Directory {
-            return Err(Error::io(
-                "map",
-                plan.span.offset(),
-                plan.span.len() as u64,
-                io::ErrorKind::IsADirectory.into(),
-            ));
+            return Err(plan.cannot_map(Reason::Directory));
         }
         plan.check_mode(facts.mode)?;
         plan.fit(options, facts)?;
-        span::check_aligned(plan.span.offset(), limits.granularity)?;
+        span::check_aligned(plan.span.offset(), limits.granularity, Unit::AllocationGranularity)?;
         (limits.admit)(&plan)?;
         if plan.extend_from.is_some() && !facts.mode.write {
-            return Err(denied("extend the file, which is not open for writing", plan.span));
+            return Err(plan.cannot_map(Reason::NotOpenForExtending));
         }
         Ok(plan)
     }
@@ -90,14 +84,16 @@ impl Plan {
     pub(crate) fn combine(options: &MmapOptions) -> Result<Self> {
         let MmapOptions { access, flags, prot, .. } = *options;
         if flags.contains(Flags::SHARED | Flags::PRIVATE) {
-            return Err(Error::Conflict { what: "SHARED and PRIVATE" });
+            return Err(Error::Conflict { what: "flags cannot be both SHARED and PRIVATE" });
         }
         if access != Access::Default && !((flags - Flags::SHARED).is_empty() && prot == Prot::default()) {
-            return Err(Error::Conflict { what: "access, and flags or prot other than the defaults" });
+            return Err(Error::Conflict {
+                what: "access cannot be combined with flags or prot other than the defaults",
+            });
         }
         let executable = prot.contains(Prot::EXEC);
         if executable && prot.contains(Prot::WRITE) {
-            return Err(Error::Unsupported { what: "memory that is both writable and executable" });
+            return Err(Error::Unsupported { what: "a mapping cannot be both writable and executable" });
         }
         let access = if prot == Prot::READ | Prot::WRITE {
             access
@@ -130,14 +126,14 @@ impl Plan {
             self.access = Access::Copy;
         }
         if !mode.read {
-            return Err(denied("map a file that is not open for reading", self.span));
+            return Err(self.cannot_map(Reason::NotOpenForReading));
         }
         if self.reaches_file() {
             if !mode.write {
-                return Err(denied("map for writing a file that is not open for writing", self.span));
+                return Err(self.cannot_map(Reason::NotOpenForWriting));
             }
             if mode.append {
-                return Err(denied("map for writing a file that is open for append", self.span));
+                return Err(self.cannot_map(Reason::OpenForAppend));
             }
         }
         Ok(())
@@ -147,9 +143,7 @@ impl Plan {
     fn fit(&mut self, options: &MmapOptions, Metadata { kind, len: size, .. }: Metadata) -> Result<()> {
         self.has_settable_len = kind == FileKind::Regular;
         if !self.has_settable_len && options.extend {
-            return Err(Error::Unsupported {
-                what: "extend(true) on what is no regular file: its length cannot be set",
-            });
+            return Err(Error::Unsupported { what: "only a regular file can be extended" });
         }
         if !self.has_settable_len && options.len > 0 {
             return Ok(());
@@ -160,20 +154,20 @@ impl Plan {
                 return Ok(());
             }
             if !options.extend {
-                return Err(Error::LengthPastEnd { offset, len: options.len as u64, size });
+                return Err(Error::LengthPastEnd { path: None, offset, len: options.len as u64, size });
             }
             self.extend_from = Some(size);
             return Ok(());
         }
         if size == 0 {
-            return Err(Error::EmptyFile);
+            return Err(Error::EmptyFile { path: None });
         }
         if offset >= size {
-            return Err(Error::OffsetPastEnd { offset, size });
+            return Err(Error::OffsetPastEnd { path: None, offset, size });
         }
         let rest = size - offset;
         let len = usize::try_from(rest).map_err(|_| Error::OutOfRange {
-            what: "the mapping's length",
+            what: Asked::Length,
             start: i128::from(offset),
             len: rest,
             limit: isize::MAX as u64,
@@ -181,13 +175,13 @@ impl Plan {
         self.span = Span::new(offset, len)?;
         Ok(())
     }
+
+    fn cannot_map(&self, reason: Reason) -> Error {
+        Error::io(Operation::Map, self.span.offset(), self.span.len() as u64, reason)
+    }
 }
 
 /// The error of a length that must not be 0.
-pub(crate) fn zero_length(what: &'static str) -> Error {
+pub(crate) fn zero_length(what: Asked) -> Error {
     Error::OutOfRange { what, start: 0, len: 0, limit: isize::MAX as u64 }
-}
-
-fn denied(operation: &'static str, span: Span) -> Error {
-    Error::io(operation, span.offset(), span.len() as u64, io::ErrorKind::PermissionDenied.into())
 }

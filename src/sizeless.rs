@@ -7,6 +7,7 @@ use std::io::{self, Read, Seek};
 
 use crate::backend::AnyBackend;
 use crate::backend::sealed::Bytes as _;
+use crate::error::{Operation, Unit};
 use crate::plan::Plan;
 use crate::span::{self, Span};
 use crate::storage::{FileKind, Metadata, OsFile, Storage, uninterrupted};
@@ -31,11 +32,11 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     if plan.reaches_file() || options.extend {
         return Ok(None);
     }
-    let facts = file.metadata().map_err(|e| Error::io("stat", 0, 0, e))?;
+    let facts = file.metadata().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
     let Some(way) = way(file, facts) else { return Ok(None) };
     let offset = plan.span.offset();
     plan.check_mode(facts.mode)?;
-    span::check_aligned(offset, AnyBackend::allocation_granularity())?;
+    span::check_aligned(offset, AnyBackend::allocation_granularity(), Unit::AllocationGranularity)?;
     AnyBackend::admit_buffer(&plan)?;
     let limit = if options.len > 0 { options.len } else { usize::MAX };
     let (bytes, size) = match way {
@@ -46,17 +47,21 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
         }
         Way::Stream => {
             let Some(mut stream) = file.file().map(|file| &**file) else { return Ok(None) };
-            let skipped = skip(&mut stream, offset).map_err(|e| Error::io("read", 0, offset, e))?;
+            let skipped = skip(&mut stream, offset).map_err(|e| Error::io(Operation::Read, 0, offset, e))?;
             let bytes = read_to_end(limit, offset, |buf, _| stream.read(buf))?;
             let size = skipped + bytes.len() as u64;
             (bytes, size)
         }
     };
     if bytes.len() < options.len {
-        return Err(Error::LengthPastEnd { offset, len: options.len as u64, size });
+        return Err(Error::LengthPastEnd { path: None, offset, len: options.len as u64, size });
     }
     if bytes.is_empty() {
-        return Err(if offset == 0 { Error::EmptyFile } else { Error::OffsetPastEnd { offset, size } });
+        return Err(if offset == 0 {
+            Error::EmptyFile { path: None }
+        } else {
+            Error::OffsetPastEnd { path: None, offset, size }
+        });
     }
     plan.span = Span::new(offset, bytes.len())?;
     Ok(Some((bytes, plan)))
@@ -91,13 +96,13 @@ fn read_to_end(
     while filled < limit {
         let wanted = filled.saturating_add(STEP).min(limit);
         if bytes.len() < wanted {
-            bytes.try_reserve(wanted - filled).map_err(|_| Error::NoMemory { len: wanted as u64 })?;
+            bytes.try_reserve(wanted - filled).map_err(|_| Error::no_memory(wanted as u64))?;
             bytes.resize(wanted, 0);
         }
         match uninterrupted(|| read(&mut bytes[filled..], filled as u64)) {
             Ok(0) => break,
             Ok(n) => filled += n,
-            Err(e) => return Err(Error::io("read", offset + filled as u64, (wanted - filled) as u64, e)),
+            Err(e) => return Err(Error::io(Operation::Read, offset + filled as u64, (wanted - filled) as u64, e)),
         }
     }
     bytes.truncate(filled);

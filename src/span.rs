@@ -4,6 +4,7 @@
 
 use std::ops::{Bound, Range, RangeBounds};
 
+use crate::error::{Asked, Unit};
 use crate::{Error, Result};
 
 /// The part of a file that a mapping covers: `len` bytes from `offset`, whose end fits `i64` and whose length `isize`.
@@ -21,17 +22,12 @@ impl Span {
     pub(crate) fn new(offset: u64, len: usize) -> Result<Self> {
         let limit = isize::MAX as u64;
         if len as u64 > limit {
-            return Err(Error::OutOfRange { what: "the mapping's length", start: 0, len: len as u64, limit });
+            return Err(Error::OutOfRange { what: Asked::Length, start: 0, len: len as u64, limit });
         }
         let limit = i64::MAX as u64;
         match offset.checked_add(len as u64) {
             Some(end) if end <= limit => Ok(Self { offset, len }),
-            _ => Err(Error::OutOfRange {
-                what: "the mapping's end in the file",
-                start: i128::from(offset),
-                len: len as u64,
-                limit,
-            }),
+            _ => Err(Error::OutOfRange { what: Asked::End, start: i128::from(offset), len: len as u64, limit }),
         }
     }
 
@@ -64,7 +60,7 @@ impl Span {
 /// # Errors
 /// [`Error::OutOfRange`], which calls the range `what`.
 #[inline]
-pub(crate) fn checked_range(what: &'static str, start: usize, len: usize, limit: usize) -> Result<Range<usize>> {
+pub(crate) fn checked_range(what: Asked, start: usize, len: usize, limit: usize) -> Result<Range<usize>> {
     match start.checked_add(len) {
         Some(end) if end <= limit => Ok(start..end),
         _ => Err(Error::OutOfRange { what, start: start as i128, len: len as u64, limit: limit as u64 }),
@@ -91,7 +87,7 @@ pub(crate) fn resolve_range(range: &impl RangeBounds<usize>, limit: usize) -> Re
         _ => {
             let start = start.unwrap_or(usize::MAX);
             let len = end.unwrap_or(usize::MAX).saturating_sub(start);
-            Err(Error::OutOfRange { what: "the range", start: start as i128, len: len as u64, limit: limit as u64 })
+            Err(Error::OutOfRange { what: Asked::Range, start: start as i128, len: len as u64, limit: limit as u64 })
         }
     }
 }
@@ -100,9 +96,9 @@ pub(crate) fn resolve_range(range: &impl RangeBounds<usize>, limit: usize) -> Re
 ///
 /// # Errors
 /// [`Error::Misaligned`] if it is not.
-pub(crate) fn check_aligned(offset: u64, granularity: usize) -> Result<()> {
+pub(crate) fn check_aligned(offset: u64, granularity: usize, unit: Unit) -> Result<()> {
     let granularity = granularity as u64;
-    if offset % granularity == 0 { Ok(()) } else { Err(Error::Misaligned { offset, granularity }) }
+    if offset % granularity == 0 { Ok(()) } else { Err(Error::Misaligned { offset, granularity, unit }) }
 }
 
 /// The pages of `page_size` bytes that hold the bytes of `range`; none for an empty range.
@@ -132,11 +128,11 @@ mod tests {
 
     #[test]
     fn a_range_is_checked_without_overflow() {
-        assert_eq!(checked_range("it", 3, 4, 7).unwrap(), 3..7);
-        assert!(checked_range("it", 3, 5, 7).is_err());
-        assert!(checked_range("it", usize::MAX, 1, usize::MAX).is_err());
-        assert_eq!(checked_range("it", 7, 0, 7).unwrap(), 7..7);
-        assert!(checked_range("it", 8, 0, 7).is_err());
+        assert_eq!(checked_range(Asked::Flush, 3, 4, 7).unwrap(), 3..7);
+        assert!(checked_range(Asked::Flush, 3, 5, 7).is_err());
+        assert!(checked_range(Asked::Flush, usize::MAX, 1, usize::MAX).is_err());
+        assert_eq!(checked_range(Asked::Flush, 7, 0, 7).unwrap(), 7..7);
+        assert!(checked_range(Asked::Flush, 8, 0, 7).is_err());
     }
 
     #[test]
@@ -162,7 +158,10 @@ mod tests {
 
     #[test]
     fn alignment_gives_the_numbers() {
-        assert!(check_aligned(8192, 4096).is_ok());
-        assert!(matches!(check_aligned(100, 4096), Err(Error::Misaligned { offset: 100, granularity: 4096 })));
+        assert!(check_aligned(8192, 4096, Unit::PageSize).is_ok());
+        assert!(matches!(
+            check_aligned(100, 4096, Unit::PageSize),
+            Err(Error::Misaligned { offset: 100, granularity: 4096, unit: Unit::PageSize })
+        ));
     }
 }

@@ -182,7 +182,7 @@ fn check(map: &mut BufferedMmap, bytes: &mut [u8], ask: &Ask) {
                 assert!(got.is_ok(), "{ask:?} of {len}: {got:?}");
                 picked.into_iter().zip(data).for_each(|(at, byte)| bytes[at] = byte);
             } else {
-                let numbers = matches!(got, Err(Error::SizeMismatch { expected, given: told })
+                let numbers = matches!(got, Err(Error::SizeMismatch { expected, given: told, .. })
                     if expected == picked.len() && told == given);
                 assert!(numbers, "{ask:?} of {len}: {got:?}");
             }

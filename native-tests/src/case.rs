@@ -263,13 +263,23 @@ impl<B: FileBackend> Scene<B> {
     }
 }
 
-/// An error with its numbers, the same on every target: of what the operating system says only the kind.
+/// An error with its numbers, the same on every target: of what the operating system says only the kind, and no path.
 #[must_use]
 pub fn describe(error: &Error) -> String {
     match error {
-        Error::Io { operation, offset, len, source } => {
+        Error::Io { operation, offset, len, source, .. } => {
             format!("Io {{ {operation}, offset: {offset}, len: {len}, {:?} }}", source.kind())
         }
+        Error::OffsetPastEnd { offset, size, .. } => format!("OffsetPastEnd {{ offset: {offset}, size: {size} }}"),
+        Error::LengthPastEnd { offset, len, size, .. } => {
+            format!("LengthPastEnd {{ offset: {offset}, len: {len}, size: {size} }}")
+        }
+        Error::Truncated { offset, len, size, .. } => {
+            format!("Truncated {{ offset: {offset}, len: {len}, size: {size} }}")
+        }
+        // A path differs from run to run, and who has no memory from backend to backend.
+        Error::EmptyFile { .. } => error.name().to_owned(),
+        Error::NoMemory { len, .. } => format!("NoMemory {{ len: {len} }}"),
         error => format!("{error:?}"),
     }
 }

@@ -2,7 +2,7 @@
 //! none is left to fail. After each failure nothing is lost and nothing half done.
 
 use std::fmt::Write as _;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use portable_mmap::{Error, MmapOptions};
 
@@ -11,7 +11,39 @@ use crate::storages::{Emulated, Op};
 use crate::{FileBackend, Scene};
 
 /// What is done to the mapping: its answer, if it has one.
-pub type Act = fn(&mut Emulated) -> Result<Vec<u8>, Error>;
+pub type Act<E = Error> = fn(&mut Emulated) -> Result<Vec<u8>, E>;
+
+/// How an act fails.
+#[derive(Debug)]
+pub enum Failure {
+    /// With this crate's error.
+    Call(Error),
+    /// Through a trait of std, with what the storage returned.
+    Trait(io::Error),
+}
+
+impl Failure {
+    /// What failed, and how the storage failed; none of another error.
+    fn cause(&self) -> Option<(String, ErrorKind)> {
+        match self {
+            Self::Call(Error::Io { operation, source, .. }) => Some((operation.to_string(), source.kind())),
+            Self::Call(_) => None,
+            Self::Trait(error) => Some((String::from("a trait's call"), error.kind())),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Trait(error)
+    }
+}
 
 /// Pages of the storage before the last one, which is not whole.
 const PAGES: usize = 4;
@@ -94,10 +126,11 @@ fn is_storage_partly_written(before: &State, now: &[u8]) -> bool {
 ///
 /// An act that fails leaves bytes, length and position as they were, and of the storage at most a part of the changes
 /// written; done again it ends as if nothing had happened.
-pub fn sweep<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: &MmapOptions, act: Act) {
+pub fn sweep<B: FileBackend, E: Into<Failure>>(scene: &mut Scene<B>, name: &str, options: &MmapOptions, act: Act<E>) {
+    let act = |e: &mut Emulated| act(e).map_err(Into::into);
     let before = state(&stage(options));
     let mut quiet = stage(options);
-    let answer = act(&mut quiet).unwrap_or_else(|e| panic!("{name} succeeds where nothing fails: {e}"));
+    let answer = act(&mut quiet).unwrap_or_else(|e| panic!("{name} succeeds where nothing fails: {e:?}"));
     let after = state(&quiet);
     let finished = finish(&mut quiet);
 
@@ -115,9 +148,9 @@ pub fn sweep<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: &MmapOpt
             let got = match result {
                 Ok(got) => got,
                 Err(error) => {
-                    assert!(has_failed, "{context}: an error without a cause: {error}");
-                    let Error::Io { operation, source, .. } = &error else { panic!("{context}: {error}") };
-                    assert!(source.kind() == ErrorKind::TimedOut, "{context}: {error}");
+                    assert!(has_failed, "{context}: an error without a cause: {error:?}");
+                    let Some((operation, kind)) = error.cause() else { panic!("{context}: {error:?}") };
+                    assert!(kind == ErrorKind::TimedOut, "{context}: {error:?}");
                     if look {
                         write!(ends, "{operation}, ").expect("a string takes what it is given");
                         let now = state(&e);
@@ -128,7 +161,7 @@ pub fn sweep<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: &MmapOpt
                             "{context}: the storage is as before"
                         );
                     }
-                    act(&mut e).unwrap_or_else(|error| panic!("{context}: it fails once more: {error}"))
+                    act(&mut e).unwrap_or_else(|error| panic!("{context}: it fails once more: {error:?}"))
                 }
             };
             assert!(got == answer, "{context}: the answer is the same in the end");

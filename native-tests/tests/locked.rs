@@ -39,8 +39,8 @@ fn what_is_locked_stays_in_memory_until_it_is_unlocked_or_dropped() {
     map.close().unwrap();
     #[cfg(target_os = "linux")]
     assert_eq!(locked(), 0);
-    assert!(matches!(map.lock(), Err(Error::Closed)));
-    assert!(matches!(map.unlock(), Err(Error::Closed)));
+    assert!(matches!(map.lock(), Err(Error::Closed { .. })));
+    assert!(matches!(map.unlock(), Err(Error::Closed { .. })));
 
     let mut buffer: BufferedMmap = BufferedMmap::anonymous(10).unwrap();
     assert!(matches!(buffer.lock(), Err(Error::Unsupported { .. })));

@@ -101,7 +101,7 @@ fn reopened(path: &Path) -> Result<BufferedMmap, Error> {
 #[track_caller]
 fn is_no_memory<T>(result: Result<T, Error>) {
     match result {
-        Err(Error::NoMemory { len }) => assert!(len > 0, "the error says how much was asked for"),
+        Err(Error::NoMemory { len, .. }) => assert!(len > 0, "the error says how much was asked for"),
         Err(error) => panic!("another error: {error}"),
         Ok(_) => panic!("there was memory"),
     }

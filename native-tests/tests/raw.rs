@@ -138,7 +138,7 @@ fn a_flush_that_failed_has_forgotten_nothing() {
 #[test]
 fn what_may_not_be_changed_is_not_watched_and_a_copy_stays_in_memory() {
     let memory = Memory::new(pattern(LEN));
-    assert!(matches!(buffer(memory.clone(), Access::Read).watch(), Err(Error::ReadOnly)));
+    assert!(matches!(buffer(memory.clone(), Access::Read).watch(), Err(Error::ReadOnly { .. })));
     let mut copy = buffer(memory.clone(), Access::Copy);
     copy.watch().unwrap();
     put(&copy, 0, b'X');

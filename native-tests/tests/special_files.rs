@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::thread;
 
-use portable_mmap::{Access, Advice, Error, Flags, MmapOptions};
+use portable_mmap::{Access, Advice, Error, Flags, MmapOptions, Operation};
 
 /// A device that can be read at offsets and cannot be mapped.
 fn unmappable() -> File {
@@ -20,7 +20,7 @@ fn any_is_a_buffer_where_the_system_cannot_map() {
     let options = MmapOptions::new().access(Access::Read).len(100).clone();
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { options.map(unmappable()) };
-    assert!(matches!(refused, Err(Error::Io { operation: "map", .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::Io { operation: Operation::Map, .. })), "{refused:?}");
     // SAFETY: nobody changes these bytes.
     let map = unsafe { options.map_any(unmappable()) }.unwrap();
     assert_eq!(map.backend_name(), "buffered");
@@ -62,7 +62,7 @@ fn a_device_has_no_length_to_map_without_one() {
     let device = File::open("/dev/zero").unwrap();
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { MmapOptions::new().access(Access::Read).map(device) };
-    assert!(matches!(refused, Err(Error::EmptyFile)), "{refused:?}");
+    assert!(matches!(refused, Err(Error::EmptyFile { .. })), "{refused:?}");
 }
 
 /// A pipe that `text` goes through.
@@ -117,7 +117,7 @@ fn any_reads_a_long_file_of_proc_in_pieces() {
     // SAFETY: nobody changes these bytes.
     let map = unsafe { MmapOptions::new().access(Access::Read).map_any(File::open("/proc/kallsyms").unwrap()) };
     if expected.is_empty() {
-        assert!(matches!(map, Err(Error::EmptyFile)), "{map:?}");
+        assert!(matches!(map, Err(Error::EmptyFile { .. })), "{map:?}");
     } else {
         assert_eq!(names(map.unwrap().as_slice().unwrap()), names(&expected));
     }
@@ -154,7 +154,7 @@ fn any_takes_a_part_of_a_pipe() {
     assert!(matches!(refused, Err(Error::LengthPastEnd { size: 5, len: 6, .. })), "{refused:?}");
     // SAFETY: as above.
     let refused = unsafe { options.clone().offset(0).map_any(pipe_of(Vec::new())) };
-    assert!(matches!(refused, Err(Error::EmptyFile)), "{refused:?}");
+    assert!(matches!(refused, Err(Error::EmptyFile { .. })), "{refused:?}");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn any_writes_to_nothing_that_has_no_size() {
 fn any_does_not_read_a_device_without_an_end() {
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { MmapOptions::new().access(Access::Read).map_any(File::open("/dev/zero").unwrap()) };
-    assert!(matches!(refused, Err(Error::EmptyFile)), "{refused:?}");
+    assert!(matches!(refused, Err(Error::EmptyFile { .. })), "{refused:?}");
 }
 
 #[test]
@@ -184,6 +184,6 @@ fn an_empty_file_is_refused_by_any_too() {
     fs::write(&path, b"").unwrap();
     // SAFETY: nobody changes the file.
     let refused = unsafe { MmapOptions::new().access(Access::Read).map_any(File::open(&path).unwrap()) };
-    assert!(matches!(refused, Err(Error::EmptyFile)), "{refused:?}");
+    assert!(matches!(refused, Err(Error::EmptyFile { .. })), "{refused:?}");
     fs::remove_file(path).unwrap();
 }

@@ -6,7 +6,7 @@
 
 use std::fs::{self, OpenOptions};
 
-use portable_mmap::{Access, BufferedMmap, Error, Flags, Mmap, MmapOptions, UncheckedAdvice};
+use portable_mmap::{Access, BufferedMmap, Error, Flags, Mmap, MmapOptions, Operation, UncheckedAdvice};
 
 #[test]
 fn remove_punches_a_hole_into_mapping_and_file() {
@@ -25,7 +25,7 @@ fn remove_punches_a_hole_into_mapping_and_file() {
             assert!(content.len() == 4 * page && content[page..3 * page].iter().all(|&byte| byte == 0));
         }
         // A file system without holes says so.
-        Err(Error::Io { operation: "madvise", source, .. }) => {
+        Err(Error::Io { operation: Operation::Advise, source, .. }) => {
             println!("this file system punches no holes: {source}");
             assert!(map.iter().all(|&byte| byte == 7));
         }
@@ -76,7 +76,7 @@ fn what_the_system_refuses_is_its_own_error() {
     let mut map = unsafe { MmapOptions::new().access(Access::Read).open(&path).unwrap() };
     // SAFETY: no slice of the mapping is alive.
     let error = unsafe { map.advise_unchecked(UncheckedAdvice::Remove, 0, 100) }.unwrap_err();
-    assert!(matches!(error, Error::Io { operation: "madvise", .. }), "{error}");
+    assert!(matches!(error, Error::Io { operation: Operation::Advise, .. }), "{error}");
     assert_eq!(fs::read(&path).unwrap(), [7; 100]);
 }
 

@@ -7,6 +7,7 @@ use super::sealed::{Bytes, Faults, Ready};
 use super::{Buffered, DefaultBackend};
 #[cfg(any(unix, windows))]
 use crate::Mmap;
+use crate::error::Operation;
 use crate::guard::Fault;
 use crate::plan::Plan;
 use crate::region::Durability;
@@ -105,7 +106,7 @@ impl Bytes for AnyBackend {
         match unsafe { DefaultBackend::map(source.clone(), plan.clone()) } {
             Ok(backend) => Ok(Self(Either::Default(backend))),
             // The operating system cannot map this file; what a plan asks of OS mappings alone, a buffer cannot do either.
-            Err(Error::Io { operation: "map", .. }) if Buffered::<OsFile>::admit(&plan).is_ok() => {
+            Err(Error::Io { operation: Operation::Map, .. }) if Buffered::<OsFile>::admit(&plan).is_ok() => {
                 // SAFETY: as above; a buffer owes nothing.
                 Ok(Self(Either::Buffered(unsafe { Buffered::map(source, plan)? })))
             }

@@ -1,11 +1,11 @@
 //! A mapping whose bytes are the file's own: those of a [`Region`].
 
-use std::io;
 use std::ops::Range;
 use std::ptr::NonNull;
 
 use super::sealed::{Bytes, Faults, Ready};
 use super::unreachable_bytes;
+use crate::error::{Operation, Reason};
 use crate::guard::{Fault, FaultKind};
 use crate::page_set::PageSet;
 use crate::plan::Plan;
@@ -84,9 +84,8 @@ impl<R: Region> Mapped<R> {
     #[cold]
     #[inline(never)]
     fn lost(&self) -> Error {
-        let cause = "a resize had to unmap the file, and could not map it again";
         let span = self.plan.span;
-        Error::io("map", span.offset(), span.len() as u64, io::Error::other(cause))
+        Error::io(Operation::Map, span.offset(), span.len() as u64, Reason::Lost)
     }
 
     /// Makes sure that a range lies in the region, which may be lost.
@@ -176,7 +175,7 @@ impl<R: Region> Mapped<R> {
     fn check_changes_are_in_file(&mut self, pages: &Range<usize>) -> Result<()> {
         let (Some(last), Some(source)) = (self.changed.last(pages), &self.source) else { return Ok(()) };
         let span = self.plan.span;
-        let size = source.len().map_err(|e| Error::io("stat", span.offset(), 0, e))?;
+        let size = source.len().map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
         let end = span.file_offset(self.changed_within(last).end);
         if end <= size {
             self.forget_changed(pages);
@@ -189,7 +188,7 @@ impl<R: Region> Mapped<R> {
         let offset = size.max(span.file_offset(self.changed_within(first).start));
         // What the file has is no change any more.
         self.forget_changed(&(pages.start..first));
-        Err(Error::Truncated { offset, len: end - offset, size })
+        Err(Error::Truncated { path: None, offset, len: end - offset, size })
     }
 
     /// Forgets the changes in these pages.
@@ -317,11 +316,11 @@ impl<R: Region> Bytes for Mapped<R> {
         self.note_exported()?;
         if self.plan.reaches_file() && !self.plan.anonymous {
             let flushed = self.region.flush(range.clone(), durability);
-            flushed.map_err(|e| Error::io("flush", span.file_offset(range.start), range.len() as u64, e))?;
+            flushed.map_err(|e| Error::io(Operation::Flush, span.file_offset(range.start), range.len() as u64, e))?;
         }
         if let (Durability::Disk, true, Some(source)) = (durability, self.unsynced_len, &self.source) {
             // POSIX promises of `msync` that the bytes are on the disk, and says nothing of the file's length.
-            source.sync().map_err(|e| Error::io("sync", span.offset(), span.len() as u64, e))?;
+            source.sync().map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;
             self.unsynced_len = false;
         }
         let pages = span::pages(&range, R::page_size());
@@ -337,12 +336,12 @@ impl<R: Region> Bytes for Mapped<R> {
 
     fn lock(&mut self) -> Result<()> {
         let span = self.plan.span;
-        self.region.lock().map_err(|e| Error::io("lock", span.offset(), span.len() as u64, e))
+        self.region.lock().map_err(|e| Error::io(Operation::Lock, span.offset(), span.len() as u64, e))
     }
 
     fn unlock(&mut self) -> Result<()> {
         let span = self.plan.span;
-        self.region.unlock().map_err(|e| Error::io("unlock", span.offset(), span.len() as u64, e))
+        self.region.unlock().map_err(|e| Error::io(Operation::Unlock, span.offset(), span.len() as u64, e))
     }
 
     fn advise(&mut self, advice: Advice, range: Range<usize>) {
@@ -358,9 +357,9 @@ impl<R: Region> Bytes for Mapped<R> {
         let (offset, len) = (self.plan.span.file_offset(range.start), range.len() as u64);
         // SAFETY: the caller answers for what becomes of the bytes.
         match unsafe { self.region.advise_unchecked(range, advice) } {
-            None => Err(Error::Unsupported { what: "this advice on this operating system" }),
+            None => Err(Error::Unsupported { what: "this operating system does not have this advice" }),
             Some(Ok(())) => Ok(()),
-            Some(Err(e)) => Err(Error::io("madvise", offset, len, e)),
+            Some(Err(e)) => Err(Error::io(Operation::Advise, offset, len, e)),
         }
     }
 
@@ -447,14 +446,13 @@ impl<R: Region> Faults for Mapped<R> {
         let len = self.plan.span.end().saturating_sub(offset);
         if kind == FaultKind::Shortened {
             let size = self.source.as_ref().and_then(|source| source.len().ok()).unwrap_or(offset);
-            return Error::Truncated { offset, len, size };
+            return Error::Truncated { path: None, offset, len, size };
         }
         // A signal does not say why: a read may.
-        let cause = "the file could not be read when touched, or no disk space was left for a hole in it";
         let read = self.source.as_ref().map(|source| read_full(source, &mut [0], offset));
         match read {
-            Some(Err(Error::Io { source, .. })) => Error::io("read", offset, len, source),
-            _ => Error::io("read", offset, len, io::Error::other(cause)),
+            Some(Err(Error::Io { source, .. })) => Error::io(Operation::Read, offset, len, source),
+            _ => Error::io(Operation::Read, offset, len, Reason::Touch),
         }
     }
 }

@@ -54,7 +54,7 @@ cfg_if::cfg_if! {
 #[track_caller]
 #[expect(clippy::needless_pass_by_value, reason = "so that the caller need not drop it")]
 pub(crate) fn unreachable_bytes(error: crate::Error) -> ! {
-    panic!("{error}")
+    panic!("{error:#}")
 }
 
 /// What holds the bytes of a [`Mapping`](crate::Mapping): [`DefaultBackend`], [`Buffered`] or [`AnyBackend`].

@@ -19,6 +19,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
 use super::FaultKind;
 use super::lost::Lost;
 use super::registry::Registry;
+use crate::error::Operation;
 use crate::plan::Plan;
 use crate::storage::OsFile;
 use crate::{Error, Result};
@@ -119,7 +120,7 @@ impl Guard {
             let address = ptr::without_provenance_mut(guarded.start + start);
             // SAFETY: whole pages of our own mapping, which is borrowed mutably.
             let mapped = unsafe { mmap(address, len, prot, flags, &**file.get(), offset) };
-            mapped.map(drop).map_err(|e| Error::io("map", offset, len as u64, e.into()))
+            mapped.map(drop).map_err(|e| Error::io(Operation::Map, offset, len as u64, e))
         })
     }
 }
@@ -175,7 +176,7 @@ fn install_handler() -> Result<()> {
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         set_action(&action)
     };
-    install().map_err(|e| Error::io("install a handler for SIGBUS", 0, 0, e))?;
+    install().map_err(|e| Error::io(Operation::Guard, 0, 0, e))?;
     *installed = true;
     Ok(())
 }

@@ -440,7 +440,7 @@ impl<X: Linked> Drop for List<X> {
 
 /// Makes room for exactly so many elements in an empty vector.
 fn reserve<X>(vec: &mut Vec<X>, len: usize) -> Result<()> {
-    let no_memory = Error::NoMemory { len: (len * size_of::<X>()) as u64 };
+    let no_memory = Error::no_memory((len * size_of::<X>()) as u64);
     #[cfg(test)]
     if tests::is_refused() {
         return Err(no_memory);

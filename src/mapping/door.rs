@@ -5,6 +5,7 @@
 //! fields are private to this file.
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use super::index::check_index;
 use crate::backend::Backend;
@@ -14,7 +15,11 @@ use crate::{Error, Result};
 
 /// A backend, until it is closed.
 #[derive(Debug)]
-pub(crate) struct Door<B>(State<B>);
+pub(crate) struct Door<B> {
+    state: State<B>,
+    /// The path by which the file was opened, for errors.
+    path: Option<PathBuf>,
+}
 
 #[derive(Debug)]
 enum State<B> {
@@ -53,13 +58,19 @@ impl<B: Backend> Writer<'_, B> {
 }
 
 impl<B: Backend> Door<B> {
-    pub(crate) fn new(backend: B) -> Self {
-        Self(State::Open(backend))
+    pub(crate) fn new(backend: B, path: Option<PathBuf>) -> Self {
+        Self { state: State::Open(backend), path }
+    }
+
+    /// An error, with the path of the file.
+    #[cold]
+    pub(crate) fn with_path(&self, error: Error) -> Error {
+        error.with_path(self.path.as_deref())
     }
 
     #[inline]
     fn backend(&self) -> Option<&B> {
-        match &self.0 {
+        match &self.state {
             State::Open(backend) => Some(backend),
             State::Closed(_) => None,
         }
@@ -67,7 +78,7 @@ impl<B: Backend> Door<B> {
 
     #[inline]
     fn backend_mut(&mut self) -> Option<&mut B> {
-        match &mut self.0 {
+        match &mut self.state {
             State::Open(backend) => Some(backend),
             State::Closed(_) => None,
         }
@@ -76,7 +87,7 @@ impl<B: Backend> Door<B> {
     /// What the mapping is, or was until it was closed.
     #[inline]
     pub(crate) fn plan(&self) -> &Plan {
-        match &self.0 {
+        match &self.state {
             State::Open(backend) => backend.plan(),
             State::Closed(plan) => plan,
         }
@@ -113,21 +124,35 @@ impl<B: Backend> Door<B> {
     #[inline]
     pub(crate) fn open(&self) -> Result<&B> {
         let backend = self.backend().ok_or(Error::Closed)?;
-        settled(backend)?;
+        settled(backend).map_err(|e| self.with_path(e))?;
         Ok(backend)
     }
 
     /// [`open`](Self::open), for a call that changes something but bytes.
     #[inline]
     pub(crate) fn open_mut(&mut self) -> Result<&mut B> {
-        let backend = self.backend_mut().ok_or(Error::Closed)?;
-        settled(backend)?;
-        Ok(backend)
+        Ok(self.parts()?.0)
     }
 
-    /// The backend, whatever a guard has noted: for the call that takes faults back.
-    pub(crate) fn open_despite_faults(&mut self) -> Result<&mut B> {
-        self.backend_mut().ok_or(Error::Closed)
+    /// The backend and the path.
+    #[inline]
+    fn parts(&mut self) -> Result<(&mut B, Option<&Path>)> {
+        let (State::Open(backend), path) = (&mut self.state, self.path.as_deref()) else { return Err(Error::Closed) };
+        settled(backend).map_err(|e| e.with_path(path))?;
+        Ok((backend, path))
+    }
+
+    /// Lets a call do something but change bytes.
+    #[inline]
+    pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut B) -> Result<T>) -> Result<T> {
+        let (backend, path) = self.parts()?;
+        act(backend).map_err(|e| e.with_path(path))
+    }
+
+    /// [`act`](Self::act), whatever a guard has noted: for the call that takes faults back.
+    pub(crate) fn act_despite_faults<T>(&mut self, act: impl FnOnce(&mut B) -> Result<T>) -> Result<T> {
+        let backend = self.backend_mut().ok_or(Error::Closed)?;
+        act(backend).map_err(|e| self.with_path(e))
     }
 
     /// Makes sure that bytes may be changed: reported before any range is looked at.
@@ -143,9 +168,8 @@ impl<B: Backend> Door<B> {
     #[inline]
     pub(crate) fn read<'m, T>(&'m self, act: impl FnOnce(Reader<'m, B>) -> Result<T>) -> Result<T> {
         let backend = self.open()?;
-        let value = act(Reader(backend))?;
-        settled(backend)?;
-        Ok(value)
+        let done = act(Reader(backend)).and_then(|value| settled(backend).map(|()| value));
+        done.map_err(|e| self.with_path(e))
     }
 
     /// The bytes of a range that lies in the mapping.
@@ -158,17 +182,19 @@ impl<B: Backend> Door<B> {
     #[inline]
     pub(crate) fn write<T>(&mut self, act: impl FnOnce(Writer<'_, B>) -> Result<T>) -> Result<T> {
         self.check_writable()?;
-        let backend = self.open_mut()?;
-        let value = act(Writer(backend))?;
-        settled(backend)?;
-        Ok(value)
+        self.act(|backend| {
+            let value = act(Writer(backend))?;
+            settled(backend)?;
+            Ok(value)
+        })
     }
 
     /// The bytes of a range that lies in the mapping, to be changed.
     #[inline]
     pub(crate) fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
         self.check_writable()?;
-        self.open_mut()?.bytes_mut(range)
+        let (backend, path) = self.parts()?;
+        backend.bytes_mut(range).map_err(|e| e.with_path(path))
     }
 
     /// The bytes of a range that lies in the mapping, for the slice face, which cannot fail. None once closed.
@@ -236,26 +262,27 @@ impl<B: Backend> Door<B> {
 
     /// The same with another backend, made of this one.
     pub(crate) fn map<C: Backend>(self, make: impl FnOnce(B) -> C) -> Door<C> {
-        Door(match self.0 {
+        let state = match self.state {
             State::Open(backend) => State::Open(make(backend)),
             State::Closed(plan) => State::Closed(plan),
-        })
+        };
+        Door { state, path: self.path }
     }
 
     /// Writes back and gives the backend up; after an error it stays.
     pub(crate) fn close(&mut self) -> Result<()> {
-        if let Some(backend) = self.backend_mut() {
-            backend.close()?;
+        if let State::Open(backend) = &mut self.state {
+            backend.close().map_err(|e| e.with_path(self.path.as_deref()))?;
             let plan = backend.plan().clone();
-            self.0 = State::Closed(plan);
+            self.state = State::Closed(plan);
         }
         Ok(())
     }
 
     /// Writes back and gives everything up but the source.
     pub(crate) fn into_source(self) -> Result<Option<B::Source>> {
-        let State::Open(mut backend) = self.0 else { return Err(Error::Closed) };
-        backend.close()?;
+        let State::Open(mut backend) = self.state else { return Err(Error::Closed) };
+        backend.close().map_err(|e| e.with_path(self.path.as_deref()))?;
         Ok(backend.into_source())
     }
 }

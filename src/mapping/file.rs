@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
 use crate::backend::Backend;
+use crate::error::Asked;
 use crate::{Error, Mapping, Result};
 
 /// The most that [`BufRead::fill_buf`] gives at once, in bytes: one step of reading ahead.
@@ -49,7 +50,7 @@ impl<B: Backend> Mapping<B> {
                 self.position = position;
                 Ok(position as u64)
             }
-            _ => Err(Error::OutOfRange { what: "the position to seek to", start: target, len: 0, limit: len as u64 }),
+            _ => Err(Error::OutOfRange { what: Asked::Seek, start: target, len: 0, limit: len as u64 }),
         }
     }
 
@@ -170,7 +171,7 @@ impl<B: Backend> Mapping<B> {
     #[cold]
     #[inline(never)]
     fn read_unready_byte(&mut self) -> Result<u8> {
-        let range = self.room(1, "the byte to read")?;
+        let range = self.room(1, Asked::Read)?;
         let byte = self.door.read(|reader| Ok(reader.bytes(range)?[0]))?;
         self.position += 1;
         Ok(byte)
@@ -178,7 +179,7 @@ impl<B: Backend> Mapping<B> {
 
     /// `len` bytes from the position on, all of which have to lie in the mapping.
     #[inline]
-    fn room(&self, len: usize, what: &'static str) -> Result<Range<usize>> {
+    fn room(&self, len: usize, what: Asked) -> Result<Range<usize>> {
         self.door.open()?;
         crate::span::checked_range(what, self.position, len, self.len())
     }
@@ -190,7 +191,7 @@ impl<B: Backend> Mapping<B> {
     /// the bytes. Nothing is written and the position stays.
     pub fn write_bytes(&mut self, data: &[u8]) -> Result<usize> {
         self.door.check_writable()?;
-        let range = self.room(data.len(), "the bytes to write")?;
+        let range = self.room(data.len(), Asked::Write)?;
         self.door.write(|mut writer| {
             writer.bytes(range)?.copy_from_slice(data);
             Ok(())

@@ -8,8 +8,8 @@ use std::ops::{
 use std::slice::{self, SliceIndex};
 
 use super::Iter;
-use crate::Mapping;
 use crate::backend::Backend;
+use crate::{Error, Mapping};
 
 /// How many bytes are looked at at a time, where not all of them may be needed.
 const STEP: usize = 64 << 10;
@@ -295,7 +295,18 @@ static UNITS: [(); usize::MAX] = [(); usize::MAX];
 #[inline]
 #[track_caller]
 pub(super) fn check_index(index: usize, len: usize) {
+    if len == 0 {
+        closed();
+    }
     let () = UNITS[..len][index];
+}
+
+/// Panics about a byte of a mapping that has none, because it is closed: no open mapping is empty.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn closed() -> ! {
+    panic!("{}: it has no bytes", Error::Closed)
 }
 
 /// A range that lies within `len` bytes. Panics where a slice does, with a slice's own words, in the caller's name.
@@ -306,7 +317,12 @@ where
     R: RangeBounds<usize> + SliceIndex<[()], Output = [()]>,
 {
     let start = start_of(&range);
-    let count = UNITS[..len][range].len();
+    let count = if len > 0 {
+        UNITS[..len][range].len()
+    } else {
+        let Some(none) = UNITS[..0].get(range) else { closed() };
+        none.len()
+    };
     start..start + count
 }
 

@@ -1,15 +1,15 @@
 //! Making a mapping: the constructors of [`MmapOptions`].
 
 use std::fs::{File, OpenOptions};
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::backend::sealed::Bytes as _;
 use crate::backend::{AnyBackend, Backend, DefaultBackend};
+use crate::error::{Operation, Reason};
 use crate::plan::Plan;
 use crate::storage::{OsFile, Storage};
-use crate::{AnyMmap, BufferedMmap, Error, Mapping, Mmap, MmapOptions, Result, sizeless};
+use crate::{AnyMmap, BufferedMmap, Error, Mapping, Mmap, MmapOptions, Result, error, sizeless};
 
 /// What can be mapped as a file: a [`File`], or an [`Arc`] of one. It is sealed.
 ///
@@ -89,7 +89,7 @@ impl MmapOptions {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyFile`], [`Error::OffsetPastEnd`], [`Error::LengthPastEnd`], [`Error::OutOfRange`] (a length over
+    /// [`Error::EmptyFile { path: None }`], [`Error::OffsetPastEnd`], [`Error::LengthPastEnd`], [`Error::OutOfRange`] (a length over
     /// `isize::MAX`), [`Error::Misaligned`], [`Error::Conflict`] and [`Error::Unsupported`] for options that do not fit
     /// the file, each other or the backend; [`Error::Io`] of kind `IsADirectory` for a directory, of kind
     /// `PermissionDenied` for a write-only file, and where changes would reach a file that is read-only or open for
@@ -107,9 +107,10 @@ impl MmapOptions {
     /// # Errors
     /// As for [`map`](Self::map), and [`Error::Io`] of opening.
     pub unsafe fn open(&self, path: impl AsRef<Path>) -> Result<Mmap> {
-        let file = self.open_file(path.as_ref())?;
+        let path = path.as_ref();
+        let file = self.open_file(path)?;
         // SAFETY: the caller owes what `map` asks for.
-        unsafe { self.map_source(file) }
+        unsafe { self.map_source(file, Some(path)) }
     }
 
     /// Maps zeros without a file, with this platform's own backend. Needs a [`len`](Self::len).
@@ -143,13 +144,13 @@ impl MmapOptions {
     /// As for [`map_anonymous`](Self::map_anonymous); [`Error::Unsupported`] elsewhere.
     pub unsafe fn map_tagged(&self) -> Result<Mmap> {
         let Some(tag_name) = &self.tag_name else {
-            return Err(Error::Conflict { what: "map_tagged without a tag_name" });
+            return Err(Error::Conflict { what: "map_tagged needs a tag_name" });
         };
         let untagged = Self { tag_name: None, ..self.clone() };
         let mut plan = Plan::anonymous(&untagged, &DefaultBackend::limits())?;
         plan.tag_name = Some(tag_name.clone());
         DefaultBackend::admit(&plan)?;
-        Ok(Mapping::over(DefaultBackend::anonymous(plan)?))
+        Ok(Mapping::over(DefaultBackend::anonymous(plan)?, None))
     }
 
     /// Maps a file with the emulation, on every target. Safe: the bytes are a copy that nobody else can change.
@@ -165,7 +166,10 @@ impl MmapOptions {
     /// # Errors
     /// As for [`map`](Self::map), and [`Error::Io`] of opening.
     pub fn open_buffered(&self, path: impl AsRef<Path>) -> Result<BufferedMmap> {
-        self.map_storage(self.open_file(path.as_ref())?)
+        let path = path.as_ref();
+        let file = self.open_file(path)?;
+        // SAFETY: a buffer owns its bytes and owes nothing.
+        unsafe { self.map_source(file, Some(path)) }
     }
 
     /// Maps anything that reads and writes at offsets, with the emulation: a part of an archive, a remote object, an
@@ -175,7 +179,7 @@ impl MmapOptions {
     /// As for [`map`](Self::map).
     pub fn map_storage<S: Storage>(&self, storage: S) -> Result<BufferedMmap<S>> {
         // SAFETY: a buffer owns its bytes and owes nothing.
-        unsafe { self.map_source(storage) }
+        unsafe { self.map_source(storage, None) }
     }
 
     /// Maps a file with `Mapped` where the operating system can, else with the emulation, as one type;
@@ -196,10 +200,10 @@ impl MmapOptions {
     pub unsafe fn map_any(&self, file: impl IntoSharedFile) -> Result<AnyMmap> {
         let file = OsFile::from(file.into_shared());
         if let Some((bytes, plan)) = sizeless::read(self, &file)? {
-            return Ok(Mapping::over(AnyBackend::of_bytes(&bytes, plan)?));
+            return Ok(Mapping::over(AnyBackend::of_bytes(&bytes, plan)?, None));
         }
         // SAFETY: the caller owes what `map` asks for.
-        unsafe { self.map_source(file) }
+        unsafe { self.map_source(file, None) }
     }
 
     /// Maps a file with the backend `B`, for generic code.
@@ -214,7 +218,7 @@ impl MmapOptions {
         B: Backend<Source: From<Arc<File>>>,
     {
         // SAFETY: the caller owes what `map` asks for.
-        unsafe { self.map_source(file.into_shared().into()) }
+        unsafe { self.map_source(file.into_shared().into(), None) }
     }
 
     /// [`map_anonymous`](Self::map_anonymous) with the backend `B`, for generic code.
@@ -222,15 +226,22 @@ impl MmapOptions {
     /// # Errors
     /// As for [`map_anonymous`](Self::map_anonymous).
     pub fn anonymous_with<B: Backend>(&self) -> Result<Mapping<B>> {
-        Ok(Mapping::over(B::anonymous(Plan::anonymous(self, &B::limits())?)?))
+        Ok(Mapping::over(B::anonymous(Plan::anonymous(self, &B::limits())?)?, None))
     }
 
+    /// Maps a source, which was opened by `path` if there is one.
+    ///
     /// # Safety
     /// As for [`map`](Self::map).
-    unsafe fn map_source<B: Backend>(&self, source: B::Source) -> Result<Mapping<B>> {
-        let plan = Plan::of_source(self, &source, &B::limits())?;
-        // SAFETY: the caller owes what `map` asks for.
-        Ok(Mapping::over(unsafe { B::map(source, plan)? }))
+    unsafe fn map_source<B: Backend>(&self, source: B::Source, path: Option<&Path>) -> Result<Mapping<B>> {
+        let backend = Plan::of_source(self, &source, &B::limits()).and_then(|plan| {
+            // SAFETY: the caller owes what `map` asks for.
+            unsafe { B::map(source, plan) }
+        });
+        match backend {
+            Ok(backend) => Ok(Mapping::over(backend, path.and_then(error::owned))),
+            Err(e) => Err(e.with_path(path)),
+        }
     }
 
     /// Opens a file for reading, and for writing too where mapping or what comes of it will write to it.
@@ -239,8 +250,8 @@ impl MmapOptions {
         let file = OpenOptions::new().read(true).write(write).open(path);
         file.map(|file| OsFile::opened(file, write)).map_err(|e| {
             // Windows opens no directory, and says that permission is denied.
-            let e = if path.is_dir() { io::ErrorKind::IsADirectory.into() } else { e };
-            Error::io("open", self.offset, self.len as u64, e)
+            let e = if path.is_dir() { Reason::Directory.into() } else { e };
+            Error::io(Operation::Open, self.offset, self.len as u64, e).with_path(Some(path))
         })
     }
 }

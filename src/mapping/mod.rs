@@ -3,10 +3,12 @@
 use std::fmt;
 use std::fs::File;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::door::Door;
 use crate::backend::{Backend, DefaultBackend};
+use crate::error::{Asked, Operation, Unit};
 use crate::guard::Fault;
 use crate::plan::zero_length;
 use crate::region::Durability;
@@ -42,8 +44,9 @@ pub struct Mapping<B: Backend = DefaultBackend> {
 }
 
 impl<B: Backend> Mapping<B> {
-    pub(crate) fn over(backend: B) -> Self {
-        Self { door: Door::new(backend), position: 0 }
+    /// `path` is that by which the file was opened.
+    pub(crate) fn over(backend: B, path: Option<PathBuf>) -> Self {
+        Self { door: Door::new(backend, path), position: 0 }
     }
 
     /// `len` zeros without a file: shared with forked children on unix, and never written anywhere.
@@ -151,8 +154,10 @@ impl<B: Backend> Mapping<B> {
             return Ok(plan.span.len() as u64);
         }
         match backend.source() {
-            Some(source) if plan.track_file => source.len().map_err(|e| Error::io("stat", 0, 0, e)),
-            _ => Err(Error::Untracked { operation: "size" }),
+            Some(source) if plan.track_file => {
+                source.len().map_err(|e| self.door.with_path(Error::io(Operation::Metadata, 0, 0, e)))
+            }
+            _ => Err(Error::Untracked { operation: Operation::Size }),
         }
     }
 
@@ -195,15 +200,15 @@ impl<B: Backend> Mapping<B> {
     }
 
     fn flush_with(&mut self, offset: usize, len: Option<usize>, durability: Durability) -> Result<()> {
-        let backend = self.door.open_mut()?;
+        let backend = self.door.open()?;
         let (limit, reaches_file) = (backend.plan().span.len(), backend.plan().reaches_file());
         let len = len.unwrap_or_else(|| limit.saturating_sub(offset));
-        let range = span::checked_range("the range to flush", offset, len, limit)?;
+        let range = span::checked_range(Asked::Flush, offset, len, limit)?;
         if !reaches_file {
             return Ok(());
         }
-        span::check_aligned(range.start as u64, B::page_size())?;
-        backend.flush(range, durability)
+        span::check_aligned(range.start as u64, B::page_size(), Unit::PageSize)?;
+        self.door.act(|backend| backend.flush(range, durability))
     }
 
     /// Says how all bytes will be used.
@@ -239,20 +244,20 @@ impl<B: Backend> Mapping<B> {
     pub unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, start: usize, len: usize) -> Result<()> {
         let range = self.advised(start, len)?;
         // SAFETY: the range lies in the mapping; the caller answers for what becomes of its bytes.
-        unsafe { self.door.open_mut()?.advise_unchecked(advice, range) }
+        self.door.act(|backend| unsafe { backend.advise_unchecked(advice, range) })
     }
 
     fn advised(&self, start: usize, len: usize) -> Result<Range<usize>> {
         let limit = self.door.open()?.plan().span.len();
         if start >= limit {
             return Err(Error::OutOfRange {
-                what: "the start of the advised range",
+                what: Asked::Advice,
                 start: start as i128,
                 len: len as u64,
                 limit: limit as u64,
             });
         }
-        span::check_aligned(start as u64, B::page_size())?;
+        span::check_aligned(start as u64, B::page_size(), Unit::PageSize)?;
         Ok(start..start.saturating_add(len).min(limit))
     }
 
@@ -262,7 +267,7 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// [`Error::Unsupported`] on a buffer; [`Error::Io`], since operating systems limit how much may be locked.
     pub fn lock(&mut self) -> Result<()> {
-        self.door.open_mut()?.lock()
+        self.door.act(B::lock)
     }
 
     /// Lets the bytes leave memory again. (`munlock`, `VirtualUnlock`)
@@ -270,7 +275,7 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// As for [`lock`](Self::lock). Windows returns an error if the bytes are not locked.
     pub fn unlock(&mut self) -> Result<()> {
-        self.door.open_mut()?.unlock()
+        self.door.act(B::unlock)
     }
 
     /// The address of the first byte, for code that keeps a pointer instead of a slice: a binding to another language, a
@@ -301,7 +306,7 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// [`Error::Closed`], [`Error::NoMemory`], and those of loading.
     pub fn export(&mut self) -> Result<*mut u8> {
-        Ok(self.door.open_mut()?.export()?.as_ptr())
+        Ok(self.door.act(B::export)?.as_ptr())
     }
 
     /// Makes the mapping `len` bytes long, and its file end where the mapping ends, even if it was longer. The position
@@ -330,25 +335,26 @@ impl<B: Backend> Mapping<B> {
     /// where [`allocate`](MmapOptions::allocate) is not supported; [`Error::NoMemory`]; [`Error::Io`]. The mapping and the file are as before. On Windows shortening is an error while
     /// another mapping of the file is alive.
     pub fn resize(&mut self, len: usize) -> Result<()> {
-        let backend = self.door.open_mut()?;
-        let plan = backend.plan();
+        let plan = self.door.open()?.plan();
         if matches!(plan.access, Access::Read | Access::Copy) {
             return Err(Error::ReadOnly);
         }
         if !plan.anonymous && !plan.track_file {
-            return Err(Error::Untracked { operation: "resize" });
+            return Err(Error::Untracked { operation: Operation::Resize });
         }
         if !plan.has_settable_len {
-            return Err(Error::Unsupported { what: "resizing what is no regular file: its length cannot be set" });
+            return Err(Error::Unsupported { what: "only the length of a regular file can be changed" });
         }
         if len == 0 {
-            return Err(zero_length("the new length"));
+            return Err(zero_length(Asked::NewLength));
         }
         Span::new(plan.span.offset(), len)?;
         if plan.anonymous && !plan.private && len > plan.span.len() {
-            return Err(Error::Unsupported { what: "growing shared anonymous memory; PRIVATE memory grows" });
+            return Err(Error::Unsupported {
+                what: "shared anonymous memory cannot grow; memory made with Flags::PRIVATE can",
+            });
         }
-        backend.resize(len)
+        self.door.act(|backend| backend.resize(len))
     }
 
     /// Makes later reads see what others wrote to the file. Own changes stay: a page that has some is read again and
@@ -365,9 +371,10 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// As for [`refresh`](Self::refresh); [`Error::OutOfRange`] if the range does not lie in the mapping.
     pub fn refresh_range(&mut self, offset: usize, len: usize) -> Result<()> {
-        let backend = self.door.open_despite_faults()?;
-        let range = span::checked_range("the range to refresh", offset, len, backend.plan().span.len())?;
-        backend.refresh(range)
+        self.door.act_despite_faults(|backend| {
+            let range = span::checked_range(Asked::Refresh, offset, len, backend.plan().span.len())?;
+            backend.refresh(range)
+        })
     }
 
     /// Writes changes back, without a sync, and gives the memory and the share in the file up. Later calls answer

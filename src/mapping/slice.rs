@@ -4,6 +4,7 @@ use std::ops::RangeBounds;
 
 use super::door::Writer;
 use crate::backend::Backend;
+use crate::error::Asked;
 use crate::notation::{Picked, SearchRange, Slice};
 use crate::{Error, Mapping, Result, search, span};
 
@@ -88,7 +89,7 @@ impl<B: Backend> Mapping<B> {
         self.door.read(|reader| {
             let picked = slice.into().pick(self.len())?;
             let mut out = Vec::new();
-            out.try_reserve_exact(picked.count).map_err(|_| Error::NoMemory { len: picked.count as u64 })?;
+            out.try_reserve_exact(picked.count).map_err(|_| Error::no_memory(picked.count as u64))?;
             if picked.is_sparse(B::page_size()) {
                 for at in picked.indices() {
                     out.push(reader.bytes(at..at + 1)?[0]);
@@ -211,8 +212,8 @@ impl<B: Backend> Mapping<B> {
     pub fn move_within(&mut self, dest: usize, src: usize, count: usize) -> Result<()> {
         let len = self.len();
         self.door.write(|mut writer| {
-            let from = span::checked_range("the bytes to move", src, count, len)?;
-            let to = span::checked_range("the place to move bytes to", dest, count, len)?;
+            let from = span::checked_range(Asked::MoveFrom, src, count, len)?;
+            let to = span::checked_range(Asked::MoveTo, dest, count, len)?;
             if count == 0 || from == to { Ok(()) } else { writer.copy_within(from, to.start) }
         })
     }

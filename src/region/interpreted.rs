@@ -10,6 +10,7 @@ use std::ptr::NonNull;
 
 use super::heap::{HeapRegion, PAGE};
 use super::sealed::{Memory, Region};
+use crate::error::Operation;
 use crate::guard::FaultKind;
 use crate::plan::Plan;
 use crate::region::Durability;
@@ -29,7 +30,7 @@ impl OsRegion {
     /// Zeros, of the plan's length.
     fn zeros(plan: &Plan) -> Result<Self> {
         let len = plan.span.len();
-        let memory = HeapRegion::new(len.div_ceil(PAGE)).map_err(|_| Error::NoMemory { len: len as u64 })?;
+        let memory = HeapRegion::new(len.div_ceil(PAGE)).map_err(|_| Error::no_memory(len as u64))?;
         // SAFETY: nobody else knows this memory.
         zeroed(unsafe { memory.uninit(0..memory.len()) }?);
         Ok(Self { memory, len, written_to: None })
@@ -89,10 +90,12 @@ impl Region for OsRegion {
 
     fn admit(plan: &Plan) -> Result<()> {
         if plan.tag_name.is_some() {
-            return Err(Error::Unsupported { what: "tag names; Windows has them" });
+            return Err(Error::Unsupported { what: "only Windows has tag names" });
         }
         if plan.hints.contains(Flags::HUGETLB) {
-            return Err(Error::Unsupported { what: "huge pages for a file; anonymous memory may have them" });
+            return Err(Error::Unsupported {
+                what: "a mapping of a file cannot ask for huge pages; anonymous memory can",
+            });
         }
         Ok(())
     }
@@ -109,11 +112,11 @@ impl Region for OsRegion {
         let mut region = match file.filter(|_| !new.anonymous) {
             None => Self::zeros(new)?,
             Some(file) => {
-                let size = file.len().map_err(|e| Error::io("stat", 0, 0, e))?;
+                let size = file.len().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
                 let from = (new.span.end() > size).then_some(size);
                 let region = with_length(file, from, new.span.end(), new.allocate, || Self::of_file(file, new))?;
                 if new.span.end() < size {
-                    file.set_len(new.span.end()).map_err(|e| Error::io("truncate", new.span.end(), 0, e))?;
+                    file.set_len(new.span.end()).map_err(|e| Error::io(Operation::Truncate, new.span.end(), 0, e))?;
                 }
                 region
             }

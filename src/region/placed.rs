@@ -12,6 +12,7 @@ use memmap2::MmapRaw;
 
 use super::sealed::{Memory, Region};
 use crate::backend::Mapped;
+use crate::error::Operation;
 use crate::guard::FaultKind;
 use crate::plan::Plan;
 use crate::region::Durability;
@@ -88,27 +89,27 @@ impl Region for Placed {
     }
 
     fn admit(plan: &Plan) -> Result<()> {
-        if plan.private { Err(Error::Unsupported { what: "private memory of this host" }) } else { Ok(()) }
+        if plan.private { Err(Error::Unsupported { what: "this host has no private memory" }) } else { Ok(()) }
     }
 
     unsafe fn map(file: &OsFile, plan: &Plan) -> Result<Self> {
-        let (handle, start) = host::map(file, plan).map_err(|e| Error::io("map", plan.span.offset(), 0, e))?;
+        let (handle, start) = host::map(file, plan).map_err(|e| Error::io(Operation::Map, plan.span.offset(), 0, e))?;
         Ok(Self { handle, start: NonNull::new(start).expect("an address"), len: plan.span.len() })
     }
 
     fn anonymous(_: &Plan) -> Result<Self> {
-        Err(Error::Unsupported { what: "anonymous memory of this host" })
+        Err(Error::Unsupported { what: "this host has no anonymous memory" })
     }
 
     fn resize(&mut self, file: Option<&OsFile>, _: &Plan, new: &Plan) -> Result<()> {
-        let Some(file) = file else { return Err(Error::Untracked { operation: "resize" }) };
-        let size = file.len().map_err(|e| Error::io("stat", 0, 0, e))?;
+        let Some(file) = file else { return Err(Error::Untracked { operation: Operation::Resize }) };
+        let size = file.len().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
         let from = (new.span.end() > size).then_some(size);
         *self = with_length(file, from, new.span.end(), new.allocate, || {
             // SAFETY: whoever made this mapping owes what `MmapOptions::map` says.
             unsafe { Self::map(file, new) }
         })?;
-        file.set_len(new.span.end()).map_err(|e| Error::io("truncate", 0, 0, e))
+        file.set_len(new.span.end()).map_err(|e| Error::io(Operation::Truncate, 0, 0, e))
     }
 
     fn flush(&self, range: Range<usize>, _: Durability) -> io::Result<()> {

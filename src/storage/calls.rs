@@ -4,6 +4,7 @@ use std::io;
 use std::mem::MaybeUninit;
 
 use super::Storage;
+use crate::error::{Operation, Reason};
 use crate::{Error, Result};
 
 /// At most so many bytes are moved by one call: one call for 128 MiB fails on wasmtime.
@@ -46,7 +47,7 @@ pub(crate) fn read_some<S: Storage>(storage: &S, buf: &mut [MaybeUninit<u8>], of
         // A storage is safe code and may return any slice: what counts is that these very bytes were initialised.
         [] => Ok(0),
         read if read.as_ptr() == start && read.len() <= len => Ok(read.len()),
-        _ => Err(io::Error::other("a storage returned other bytes than those it was to read into")),
+        _ => Err(Reason::ReadElsewhere.into()),
     })
 }
 
@@ -59,8 +60,8 @@ pub(crate) fn read_full<S: Storage>(storage: &S, buf: &mut [u8], offset: u64) ->
         match uninterrupted(|| storage.read_at(&mut rest[..len.min(MAX_MOVE)], at)) {
             Ok(0) => break,
             Ok(n) if n <= len => filled += n,
-            Ok(_) => return Err(Error::io("read", at, len as u64, overrun())),
-            Err(e) => return Err(Error::io("read", at, len as u64, e)),
+            Ok(_) => return Err(Error::io(Operation::Read, at, len as u64, overrun())),
+            Err(e) => return Err(Error::io(Operation::Read, at, len as u64, e)),
         }
     }
     Ok(filled)
@@ -68,7 +69,7 @@ pub(crate) fn read_full<S: Storage>(storage: &S, buf: &mut [u8], offset: u64) ->
 
 /// The error of a storage that breaks its contract.
 pub(super) fn overrun() -> io::Error {
-    io::Error::other("the storage claims to have moved more bytes than it was asked to")
+    Reason::MovedTooMuch.into()
 }
 
 /// Makes a storage longer, then does what needs it that long; if that fails the storage gets its old length back, unless
@@ -84,9 +85,9 @@ pub(crate) fn with_length<S: Storage, T>(
     let extended = if allocate { storage.allocate(from, to) } else { storage.set_len(to) };
     extended.map_err(|e| match e.kind() {
         io::ErrorKind::Unsupported if allocate => Error::Unsupported {
-            what: "reserving room for a longer file on this system or file system; it grows without allocate(true)",
+            what: "this system or file system cannot reserve room for a longer file; without allocate(true) it grows",
         },
-        _ => Error::io("extend", from, to - from, e),
+        _ => Error::io(if allocate { Operation::Allocate } else { Operation::Extend }, from, to - from, e),
     })?;
     then().inspect_err(|_| {
         // Nothing more can be done if this fails too, and the first error is the one to report.

@@ -24,7 +24,7 @@ cases!("close":
     into_file_has_no_file_to_give,
     the_callers_own_share_of_the_file_stays_open,
     many_mappings_may_close_one_file;
-    panicking indexing_a_closed_mapping_panics "index out of bounds: the len is 0 but the index is 0"
+    panicking indexing_a_closed_mapping_panics "the mapping is closed"
 );
 
 fn closing_writes_changes_and_closing_twice_is_fine<B: FileBackend>(scene: &mut Scene<B>) {

@@ -1,8 +1,8 @@
 //! Failing storages: every call of every operation fails once, and nothing is lost and nothing half done.
 
-use std::io::{BufRead, ErrorKind, Read, SeekFrom, Write};
+use std::io::{self, BufRead, ErrorKind, Read, SeekFrom, Write};
 
-use portable_mmap::{Access, Advice, Flags, MmapOptions, Slice};
+use portable_mmap::{Access, Advice, Error, Flags, MmapOptions, Slice};
 
 use crate::others::PAGE;
 use crate::storages::{Emulated, Op};
@@ -36,6 +36,13 @@ cases!("faults":
 );
 
 fn sweep_all<B: FileBackend>(scene: &mut Scene<B>, acts: &[(&str, Act)]) {
+    for (name, act) in acts {
+        sweep(scene, name, &MmapOptions::new(), *act);
+    }
+}
+
+/// Likewise of calls through the traits of std.
+fn sweep_traits<B: FileBackend>(scene: &mut Scene<B>, acts: &[(&str, Act<io::Error>)]) {
     for (name, act) in acts {
         sweep(scene, name, &MmapOptions::new(), *act);
     }
@@ -106,24 +113,24 @@ fn reading_as_a_file<B: FileBackend>(scene: &mut Scene<B>) {
             ("read_byte", |e| {
                 e.map.seek(SeekFrom::Start(PAGE as u64)).and_then(|_| back(e, |e| said!(e.map.read_byte())))
             }),
+        ],
+    );
+    sweep_traits(
+        scene,
+        &[
             ("Read::read", |e| {
                 let mut bytes = vec![0; 2 * PAGE];
-                let n = inner(e.map.read(&mut bytes))?;
+                let n = e.map.read(&mut bytes)?;
                 bytes.truncate(n);
                 Ok(bytes)
             }),
-            ("BufRead::fill_buf", |e| Ok(inner(e.map.fill_buf())?.to_vec())),
+            ("BufRead::fill_buf", |e| Ok(e.map.fill_buf()?.to_vec())),
         ],
     );
 }
 
-/// The crate's own error in that of a trait.
-fn inner<T>(result: std::io::Result<T>) -> Result<T, portable_mmap::Error> {
-    result.map_err(|e| *e.into_inner().expect("an error of the crate").downcast().expect("an error of the crate"))
-}
-
 /// Where the act fails the position goes back to where the stage has it: the seek before it was the test's own.
-fn back(e: &mut Emulated, act: Act) -> Result<Vec<u8>, portable_mmap::Error> {
+fn back(e: &mut Emulated, act: Act) -> Result<Vec<u8>, Error> {
     let at = e.map.tell();
     let result = act(e);
     if result.is_err() {
@@ -165,8 +172,13 @@ fn writing_as_a_file<B: FileBackend>(scene: &mut Scene<B>) {
                 e.map.seek(SeekFrom::Start(PAGE as u64))?;
                 back(e, |e| said!(e.map.write_byte(1)))
             }),
-            ("Write::write", |e| said!(inner(e.map.write(&[1; 2 * PAGE])))),
-            ("Write::flush", |e| said!(inner(Write::flush(&mut e.map)))),
+        ],
+    );
+    sweep_traits(
+        scene,
+        &[
+            ("Write::write", |e| said!(e.map.write(&[1; 2 * PAGE]))),
+            ("Write::flush", |e| said!(Write::flush(&mut e.map))),
         ],
     );
 }
@@ -234,8 +246,8 @@ fn growing<B: FileBackend>(scene: &mut Scene<B>) {
 
 fn growing_allocated<B: FileBackend>(scene: &mut Scene<B>) {
     let options = MmapOptions::new().allocate(true).clone();
-    sweep(scene, "within the page", &options, |e| said!(e.map.resize(4 * PAGE + 200)));
-    sweep(scene, "by pages", &options, |e| said!(e.map.resize(9 * PAGE + 1)));
+    sweep::<_, Error>(scene, "within the page", &options, |e| said!(e.map.resize(4 * PAGE + 200)));
+    sweep::<_, Error>(scene, "by pages", &options, |e| said!(e.map.resize(9 * PAGE + 1)));
 }
 
 fn growing_a_window_of_a_longer_file<B: FileBackend>(scene: &mut Scene<B>) {

@@ -190,7 +190,7 @@ fn memory_that_runs_out_is_an_error_and_not_an_abort<B: FileBackend>(scene: &mut
     for map in &maps {
         let as_it_should = match map {
             Ok(map) => map.len() == 3 << 29 && map.last() == Some(&0),
-            Err(Error::NoMemory { len }) => *len == 3 << 29,
+            Err(Error::NoMemory { len, .. }) => *len == 3 << 29,
             // Windows has several words for it.
             Err(error) => cfg!(windows) && matches!(error, Error::Io { .. }),
         };

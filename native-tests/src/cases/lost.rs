@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, ErrorKind, Read, SeekFrom};
 
-use portable_mmap::{Access, Advice, Error, FaultKind, Flags, Mapping, MmapOptions};
+use portable_mmap::{Access, Advice, Error, FaultKind, Flags, Mapping, MmapOptions, Operation};
 
 use crate::others::{PAGE, UNIT, pattern};
 use crate::random::Random;
@@ -314,7 +314,7 @@ fn the_cause_of_a_failed_read_is_kept_until_a_refresh<B: FileBackend>(scene: &mu
         e.rig.fail(Op::Read, 0, 1, ErrorKind::TimedOut);
         let error = e.map.get_item(0).unwrap_err();
         scene.eq("kind", error.kind(), ErrorKind::TimedOut);
-        scene.eq("of a read", matches!(error, Error::Io { operation: "read", .. }), true);
+        scene.eq("of a read", matches!(error, Error::Io { operation: Operation::Read, .. }), true);
     }
 }
 

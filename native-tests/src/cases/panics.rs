@@ -35,13 +35,13 @@ cases!("panics":
     panicking writing_to_an_index_of_a_read_only_mapping "the mapping is read-only";
     panicking writing_inclusively_to_an_index_of_a_read_only_mapping "the mapping is read-only";
     panicking writing_nothing_to_a_read_only_mapping "the mapping is read-only";
-    panicking reading_the_first_byte_of_a_closed_mapping "index out of bounds: the len is 0 but the index is 0";
-    panicking writing_the_first_byte_of_a_closed_mapping "index out of bounds: the len is 0 but the index is 0";
-    panicking reading_a_range_of_a_closed_mapping "range end index 5 out of range for slice of length 0";
-    panicking reading_from_an_index_of_a_closed_mapping "range start index 1 out of range for slice of length 0";
-    panicking reading_an_inclusive_range_of_a_closed_mapping "out of range for slice of length 0";
-    panicking reading_to_an_index_of_a_closed_mapping "range end index 1 out of range for slice of length 0";
-    panicking writing_a_range_of_a_closed_mapping "range end index 5 out of range for slice of length 0";
+    panicking reading_the_first_byte_of_a_closed_mapping "the mapping is closed";
+    panicking writing_the_first_byte_of_a_closed_mapping "the mapping is closed";
+    panicking reading_a_range_of_a_closed_mapping "the mapping is closed";
+    panicking reading_from_an_index_of_a_closed_mapping "the mapping is closed";
+    panicking reading_an_inclusive_range_of_a_closed_mapping "the mapping is closed";
+    panicking reading_to_an_index_of_a_closed_mapping "the mapping is closed";
+    panicking writing_a_range_of_a_closed_mapping "the mapping is closed";
     panicking reading_past_a_shrunk_end "index out of bounds: the len is 3 but the index is 3"
 );
 

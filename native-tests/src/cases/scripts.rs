@@ -122,7 +122,7 @@ impl<B: FileBackend> Pair<'_, B> {
     }
 
     fn close(&mut self) -> (String, Outcome, Outcome) {
-        let got = outcome(self.map.as_mut().map_or(Err(Error::Closed), Mapping::close), |()| String::new());
+        let got = self.map.as_mut().map_or(Err("Closed"), |map| outcome(map.close(), |()| String::new()));
         self.map = None;
         self.model.close();
         // What the file holds now, seen through another descriptor.

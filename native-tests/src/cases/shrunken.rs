@@ -19,11 +19,11 @@ cases!("shrunken":
     hints_do_not_fail,
     a_storage_that_ends_before_it_says_is_truncated;
     panicking the_slice_face_panics_with_offset_and_cause
-        "4096 mapped bytes from file offset 8192 are gone: the file was shortened and has 8192 bytes now";
-    panicking deref_panics_too "are gone: the file was shortened and has 8192 bytes now";
-    panicking indexing_mutably_panics_too "mapped bytes from file offset 8192 are gone";
-    panicking iterating_panics_too "are gone: the file was shortened";
-    panicking a_failed_read_panics_with_offset_and_cause "read of 4096 bytes at file offset 8192 failed: timed out"
+        "4096 mapped bytes from offset 8192 are gone: the file was truncated and has 8192 bytes";
+    panicking deref_panics_too "are gone: the file was truncated and has 8192 bytes";
+    panicking indexing_mutably_panics_too "mapped bytes from offset 8192 are gone";
+    panicking iterating_panics_too "are gone: the file was truncated";
+    panicking a_failed_read_panics_with_offset_and_cause "cannot read 4096 bytes from offset 8192: timed out"
 );
 
 /// A mapping of four pages whose storage has been cut to two.

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use portable_mmap::{Backend, Buffered, Error, FaultKind, Mapped, Mapping, Mmap, MmapOptions};
+use portable_mmap::{Backend, Buffered, Error, FaultKind, Mapped, Mapping, Mmap, MmapOptions, Operation};
 
 use crate::grounds::{DISK_PAGES, Ground, Test};
 
@@ -45,9 +45,9 @@ fn make_room(dir: &Path) {
 }
 
 /// That there was no room, for an operation at this offset, on so many bytes.
-fn assert_no_room(result: Result<(), Error>, operation: &str, offset: usize, len: usize) {
+fn assert_no_room(result: Result<(), Error>, operation: Operation, offset: usize, len: usize) {
     match result {
-        Err(Error::Io { operation: was, offset: at, len: of, source }) => {
+        Err(Error::Io { operation: was, offset: at, len: of, source, .. }) => {
             assert_eq!((was, at, of), (operation, offset as u64, len as u64), "{source}");
             assert_eq!(source.kind(), ErrorKind::StorageFull, "{source}");
         }
@@ -73,7 +73,7 @@ fn a_flush_of_a_buffer_keeps_what_does_not_fit(dir: &Path) {
     map.seek(SeekFrom::Start(7)).unwrap();
     // Twice: a failure that is met again changes nothing either.
     for _ in 0..2 {
-        assert_no_room(map.flush(), "write", 3 * step, 1);
+        assert_no_room(map.flush(), Operation::Write, 3 * step, 1);
         assert_eq!((map.as_slice().unwrap(), map.tell()), (&*want, 7));
         let mut written = want.clone();
         written[3 * step..].fill(0);
@@ -90,7 +90,7 @@ fn a_flush_of_a_buffer_keeps_what_does_not_fit(dir: &Path) {
 
 fn a_close_of_a_buffer_that_does_not_fit_stays_open(dir: &Path) {
     let (_file, mut map, want, step) = changed(dir);
-    assert_no_room(map.close(), "write", 3 * step, 1);
+    assert_no_room(map.close(), Operation::Write, 3 * step, 1);
     assert!(!map.is_closed());
     assert_eq!(map.as_slice().unwrap(), want);
     make_room(dir);
@@ -110,11 +110,11 @@ where
     options.allocate(true);
     // SAFETY: nobody else changes the file, or makes it shorter.
     let longer = unsafe { options.clone().extend(true).len(40 * page).map_with::<B>(file.clone()) };
-    assert_no_room(longer.map(drop), "extend", 4 * page, 36 * page);
+    assert_no_room(longer.map(drop), Operation::Allocate, 4 * page, 36 * page);
     // SAFETY: as above.
     let mut map = unsafe { options.map_with::<B>(file.clone()) }.unwrap();
     for _ in 0..2 {
-        assert_no_room(map.resize(40 * page), "extend", 4 * page, 36 * page);
+        assert_no_room(map.resize(40 * page), Operation::Allocate, 4 * page, 36 * page);
         assert_eq!((map.len(), file.metadata().unwrap().len()), (4 * page, 4 * page as u64));
         assert!(map.iter().all(|&byte| byte == 5), "what was there is there");
     }

@@ -146,7 +146,7 @@ fn empty_group() -> Result<Group> {
 /// A copy of some bytes, or an error where there is no memory.
 fn copied(bytes: &[u8]) -> Result<Copy> {
     let mut copy = Vec::new();
-    copy.try_reserve_exact(bytes.len()).map_err(|_| Error::NoMemory { len: bytes.len() as u64 })?;
+    copy.try_reserve_exact(bytes.len()).map_err(|_| Error::no_memory(bytes.len() as u64))?;
     copy.extend_from_slice(bytes);
     Ok(copy.into_boxed_slice())
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{fmt, io};
 
 use super::PAGE;
+use crate::error::{Operation, Reason};
 use crate::guard::FaultKind;
 use crate::guard::lost::Lost;
 use crate::{Error, Result};
@@ -68,7 +69,7 @@ impl Guard {
     pub(super) fn cause(&self, page: usize, offset: u64, len: u64) -> Error {
         match self.causes().iter().find(|(pages, _)| pages.contains(&page)) {
             Some((_, cause)) => Error::io(cause.operation, offset, len, cause.again()),
-            None => Error::io("read", offset, len, io::Error::other("the storage could not be read when touched")),
+            None => Error::io(Operation::Read, offset, len, Reason::Touch),
         }
     }
 
@@ -80,12 +81,12 @@ impl Guard {
 /// An error of a storage, to be returned more than once.
 #[derive(Debug)]
 struct Cause {
-    operation: &'static str,
+    operation: Operation,
     error: Arc<io::Error>,
 }
 
 impl Cause {
-    fn new(operation: &'static str, error: io::Error) -> Self {
+    fn new(operation: Operation, error: io::Error) -> Self {
         Self { operation, error: Arc::new(error) }
     }
 
@@ -94,7 +95,8 @@ impl Cause {
         match self.error.raw_os_error() {
             Some(number) => io::Error::from_raw_os_error(number),
             None if self.error.get_ref().is_none() => self.error.kind().into(),
-            None => io::Error::new(self.error.kind(), Again(self.error.clone())),
+            None => Reason::of(&self.error)
+                .map_or_else(|| io::Error::new(self.error.kind(), Again(self.error.clone())), io::Error::from),
         }
     }
 }
@@ -128,7 +130,7 @@ mod tests {
         ];
         for error in errors {
             let (kind, number, text) = (error.kind(), error.raw_os_error(), error.to_string());
-            let cause = Cause::new("read", error);
+            let cause = Cause::new(Operation::Read, error);
             for _ in 0..2 {
                 let again = cause.again();
                 assert_eq!((again.kind(), again.raw_os_error(), again.to_string()), (kind, number, text.clone()));

@@ -106,7 +106,7 @@ impl<T> Flights<T> {
         loop {
             // Before anything changes: it may want memory.
             let room = state.in_flight.try_reserve(1);
-            room.map_err(|_| Error::NoMemory { len: size_of::<(Range<usize>, ThreadId)>() as u64 })?;
+            room.map_err(|_| Error::no_memory(size_of::<(Range<usize>, ThreadId)>() as u64))?;
             let mut absent = loaded.first_absent(wanted);
             if absent.is_empty() {
                 return Ok(Start::Loaded);

@@ -1,12 +1,12 @@
 //! Loading: absent pages are read when they are asked for, and a sequential reader's are read ahead.
 
-use std::io;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::flights::{Flight, Start};
 use super::{Buffered, PAGE};
 use crate::backend::sealed::Faults as _;
+use crate::error::{Operation, Reason};
 use crate::span;
 use crate::storage::{Storage, read_some, zeroed};
 use crate::{Advice, Error, Result};
@@ -79,9 +79,7 @@ impl<S: Storage> Buffered<S> {
                 Start::Flight(flight) => self.load_run(flight, pages.end, face)?,
                 Start::Reentered => {
                     let (offset, len) = (self.plan.span.file_offset(pages.start * PAGE), pages.len() * PAGE);
-                    let cause = "a storage uses the mapping that it is read for, and would wait for itself";
-                    let error = io::Error::new(io::ErrorKind::Deadlock, cause);
-                    return Err(Error::io("read", offset, len as u64, error));
+                    return Err(Error::io(Operation::Read, offset, len as u64, Reason::Deadlock));
                 }
             }
         }
@@ -162,7 +160,7 @@ impl<S: Storage> Buffered<S> {
                     }
                 }
                 Ok(n) => filled += n,
-                Err(e) => return (filled, Some(Error::io("read", offset, (end - filled) as u64, e))),
+                Err(e) => return (filled, Some(Error::io(Operation::Read, offset, (end - filled) as u64, e))),
             }
         }
         // Behind the end of the mapping, and everywhere in anonymous memory.
@@ -175,7 +173,7 @@ impl<S: Storage> Buffered<S> {
 fn truncated<S: Storage>(storage: &S, offset: u64, len: usize) -> Error {
     let len = len as u64;
     match storage.len() {
-        Ok(size) => Error::Truncated { offset, len, size },
-        Err(e) => Error::io("stat", offset, len, e),
+        Ok(size) => Error::Truncated { path: None, offset, len, size },
+        Err(e) => Error::io(Operation::Metadata, offset, len, e),
     }
 }

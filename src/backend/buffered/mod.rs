@@ -9,6 +9,7 @@ use self::flights::Flights;
 use self::load::{Face, Pattern};
 use super::sealed::{Bytes, Faults, Ready};
 use super::unreachable_bytes;
+use crate::error::Operation;
 use crate::guard::{Fault, FaultKind};
 use crate::page_set::LoadedPages;
 use crate::plan::Plan;
@@ -91,7 +92,7 @@ fn memory(plan: &Plan) -> Result<(HeapRegion, LoadedPages, Option<Guard>)> {
         let ready = if guard.is_some() { 0 } else { len };
         Ok((HeapRegion::new(pages)?, LoadedPages::none(pages, ready)?, guard))
     };
-    make().map_err(|_: Error| Error::NoMemory { len: len as u64 })
+    make().map_err(|_: Error| Error::no_memory(len as u64))
 }
 
 impl<S: Storage> Buffered<S> {
@@ -195,11 +196,11 @@ impl<S: Storage> Bytes for Buffered<S> {
 
     fn admit(plan: &Plan) -> Result<()> {
         let what = if plan.executable {
-            "executable memory in a buffer; OS mappings have it"
+            "a buffer cannot be executable; an OS mapping can"
         } else if plan.hints.contains(Flags::HUGETLB) {
-            "huge pages in a buffer; OS mappings may have them"
+            "a buffer has no huge pages; an OS mapping may have them"
         } else if plan.tag_name.is_some() {
-            "tag names in a buffer; OS mappings on Windows have them"
+            "a buffer has no tag name; an OS mapping on Windows may have one"
         } else {
             return Ok(());
         };
@@ -274,7 +275,7 @@ impl<S: Storage> Bytes for Buffered<S> {
         self.write_back(&range)?;
         if let (Durability::Disk, true, Some(storage)) = (durability, self.unsynced, &self.storage) {
             let span = self.plan.span;
-            storage.sync().map_err(|e| Error::io("sync", span.offset(), span.len() as u64, e))?;
+            storage.sync().map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;
             self.unsynced = false;
         }
         Ok(())
@@ -286,11 +287,11 @@ impl<S: Storage> Bytes for Buffered<S> {
     }
 
     fn lock(&mut self) -> Result<()> {
-        Err(Error::Unsupported { what: "locking a buffer in memory; OS mappings can be locked" })
+        Err(Error::Unsupported { what: "a buffer cannot be locked in memory; an OS mapping can" })
     }
 
     fn unlock(&mut self) -> Result<()> {
-        Err(Error::Unsupported { what: "unlocking a buffer, which cannot be locked" })
+        Err(Error::Unsupported { what: "a buffer cannot be locked in memory, and so not be unlocked" })
     }
 
     fn advise(&mut self, advice: Advice, range: Range<usize>) {
@@ -310,7 +311,7 @@ impl<S: Storage> Bytes for Buffered<S> {
     }
 
     unsafe fn advise_unchecked(&mut self, _: UncheckedAdvice, _: Range<usize>) -> Result<()> {
-        Err(Error::Unsupported { what: "advice that changes bytes, in a buffer; some OS mappings have it" })
+        Err(Error::Unsupported { what: "a buffer takes no advice that changes bytes; some OS mappings do" })
     }
 
     fn resize(&mut self, len: usize) -> Result<()> {
@@ -392,7 +393,7 @@ impl<S: Storage> Faults for Buffered<S> {
             return guard.cause(page, offset, len);
         }
         let size = self.storage.as_ref().and_then(|storage| storage.len().ok()).unwrap_or(offset);
-        Error::Truncated { offset, len, size }
+        Error::Truncated { path: None, offset, len, size }
     }
 }
 

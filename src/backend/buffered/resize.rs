@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Buffered, Changes, PAGE, memory};
+use crate::error::Operation;
 use crate::plan::Plan;
 use crate::region::sealed::Memory as _;
 use crate::span::Span;
@@ -49,13 +50,13 @@ impl<S: Storage> Buffered<S> {
     /// before.
     fn set_storage_len(&self, span: Span) -> Result<bool> {
         let Some(storage) = &self.storage else { return Ok(false) };
-        let size = storage.len().map_err(|e| Error::io("stat", span.offset(), span.len() as u64, e))?;
+        let size = storage.len().map_err(|e| Error::io(Operation::Metadata, span.offset(), span.len() as u64, e))?;
         let end = span.end();
         if end >= size {
             let from = (end > size).then_some(size);
             return with_length(storage, from, end, self.plan.allocate, || Ok(from.is_some()));
         }
-        storage.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
+        storage.set_len(end).map_err(|e| Error::io(Operation::Truncate, end, size - end, e))?;
         Ok(true)
     }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::copies::Copies;
 use super::{Buffered, Changes, PAGE};
+use crate::error::Operation;
 use crate::region::heap::HeapRegion;
 use crate::region::sealed::Memory as _;
 use crate::runs::runs;
@@ -120,11 +121,11 @@ impl<S: Storage> Writer<'_, S> {
             let Range { start, end: pending_end } = self.pending;
             let offset = self.span.file_offset(start);
             if start >= end {
-                return Err(Error::Truncated { offset, len: (pending_end - start) as u64, size });
+                return Err(Error::Truncated { path: None, offset, len: (pending_end - start) as u64, size });
             }
             let bytes = &bytes[start - base..pending_end.min(end) - base];
             let written = write_some(self.storage, bytes, offset)
-                .map_err(|e| Error::io("write", offset, (pending_end - start) as u64, e))?;
+                .map_err(|e| Error::io(Operation::Write, offset, (pending_end - start) as u64, e))?;
             self.pending.start += written;
             self.wrote = true;
         }
@@ -152,7 +153,7 @@ impl<S: Storage> Writer<'_, S> {
         if let Some(end) = self.end {
             return Ok(end);
         }
-        let size = self.storage.len().map_err(|e| Error::io("stat", self.span.offset(), 0, e))?;
+        let size = self.storage.len().map_err(|e| Error::io(Operation::Metadata, self.span.offset(), 0, e))?;
         let reach = size.saturating_sub(self.span.offset());
         let end = (usize::try_from(reach).unwrap_or(usize::MAX), size);
         self.end = Some(end);

@@ -347,7 +347,7 @@ fn an_insert_without_memory_changes_nothing() {
         let result = registry.insert(addresses.clone(), value);
         GRANTED.set(None);
         let Err(error) = result else { break };
-        assert!(matches!(error, Error::NoMemory { len } if len > 0), "{error}");
+        assert!(matches!(error, Error::NoMemory { len, .. } if len > 0), "{error}");
         refused += 1;
         assert_eq!(drops.load(Ordering::Relaxed), refused);
         assert_eq!((check(&registry), registry.id(15), registry.id(5)), (1, None, Some(0)));

@@ -52,7 +52,7 @@ impl Memory for HeapRegion {
 impl HeapRegion {
     /// Room for `pages` pages.
     pub(crate) fn new(pages: usize) -> Result<Self> {
-        let no_memory = || Error::NoMemory { len: (pages as u64).saturating_mul(PAGE as u64) };
+        let no_memory = || Error::no_memory((pages as u64).saturating_mul(PAGE as u64));
         let len = pages.checked_mul(PAGE).filter(|&len| isize::try_from(len).is_ok()).ok_or_else(no_memory)?;
         Ok(Self { reserved: Reserved::new(len).ok_or_else(no_memory)?, len })
     }
@@ -68,7 +68,7 @@ impl HeapRegion {
     pub(crate) unsafe fn uninit(&self, range: Range<usize>) -> Result<&mut [MaybeUninit<u8>]> {
         let pointer = self.pointer(&range).cast();
         if !self.reserved.commit(&range) {
-            return Err(Error::NoMemory { len: range.len() as u64 });
+            return Err(Error::no_memory(range.len() as u64));
         }
         // SAFETY: within the region, and `MaybeUninit` needs no initialised bytes; the caller vouches for the rest.
         Ok(unsafe { std::slice::from_raw_parts_mut(pointer, range.len()) })

@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 use memmap2::MmapRaw;
 
 use super::sealed::{Memory, Region};
+use crate::error::Operation;
 use crate::guard::FaultKind;
 use crate::plan::Plan;
 use crate::region::Durability;
@@ -99,8 +100,8 @@ impl View {
 /// The error of mapping a span.
 fn map_error(span: Span, error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::OutOfMemory => Error::NoMemory { len: span.len() as u64 },
-        _ => Error::io("map", span.offset(), span.len() as u64, error),
+        io::ErrorKind::OutOfMemory => Error::NoMemory { operation: Operation::Map, len: span.len() as u64 },
+        _ => Error::io(Operation::Map, span.offset(), span.len() as u64, error),
     }
 }
 
@@ -168,7 +169,9 @@ impl Region for OsRegion {
 
     fn admit(plan: &Plan) -> Result<()> {
         if plan.hints.contains(Flags::HUGETLB) && !plan.anonymous {
-            return Err(Error::Unsupported { what: "huge pages for a file; anonymous memory may have them" });
+            return Err(Error::Unsupported {
+                what: "a mapping of a file cannot ask for huge pages; anonymous memory can",
+            });
         }
         os::admit(plan)
     }
@@ -185,7 +188,7 @@ impl Region for OsRegion {
         if new.anonymous {
             return self.resize_anonymous(new);
         }
-        let Some(file) = file else { return Err(Error::Untracked { operation: "resize" }) };
+        let Some(file) = file else { return Err(Error::Untracked { operation: Operation::Resize }) };
         self.resize_file(file, old, new)
     }
 

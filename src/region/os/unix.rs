@@ -9,6 +9,7 @@ use memmap2::MmapRaw;
 use rustix::mm::{MapFlags, MsyncFlags, ProtFlags, mmap, mmap_anonymous, msync, munmap};
 
 use super::{OsRegion, View, map_error};
+use crate::error::Operation;
 use crate::plan::Plan;
 use crate::region::Durability;
 use crate::region::numbers::{hint_number, unchecked_number};
@@ -25,7 +26,7 @@ pub(super) fn allocation_granularity() -> usize {
 
 pub(super) fn admit(plan: &Plan) -> Result<()> {
     if plan.tag_name.is_some() {
-        return Err(Error::Unsupported { what: "tag names; Windows has them" });
+        return Err(Error::Unsupported { what: "only Windows has tag names" });
     }
     Ok(())
 }
@@ -103,7 +104,7 @@ impl OwnView {
         prot.set(ProtFlags::EXEC, plan.executable);
         let huge_or_small = if plan.hints.contains(Flags::HUGETLB) { HUGE_PAGE } else { page_size() };
         let unit = file.map_or(huge_or_small, |(_, unit)| unit);
-        let no_memory = Error::NoMemory { len: plan.span.len() as u64 };
+        let no_memory = Error::no_memory(plan.span.len() as u64);
         let Some(mapped) = plan.span.len().checked_next_multiple_of(unit) else { return Err(no_memory) };
         let (address, flags) = (ptr::null_mut(), map_flags(plan));
         let start = match file.map(|(file, _)| &**file.get()) {
@@ -144,7 +145,7 @@ impl OwnView {
             let tail = self.start.wrapping_add(kept);
             // SAFETY: whole pages at the end of our own mapping, and the caller borrows it mutably.
             let unmapped = unsafe { munmap(tail.cast(), self.mapped - kept) };
-            unmapped.map_err(|e| Error::io("unmap", kept as u64, (self.mapped - kept) as u64, e.into()))?;
+            unmapped.map_err(|e| Error::io(Operation::Unmap, kept as u64, (self.mapped - kept) as u64, e))?;
             self.mapped = kept;
         }
         Ok(())
@@ -182,11 +183,11 @@ impl OsRegion {
     /// Maps the new span first wherever a failure could otherwise not be undone.
     pub(super) fn resize_file(&mut self, file: &OsFile, _: &Plan, new: &Plan) -> Result<()> {
         let (offset, end) = (new.span.offset(), new.span.end());
-        let size = file.len().map_err(|e| Error::io("stat", offset, new.span.len() as u64, e))?;
+        let size = file.len().map_err(|e| Error::io(Operation::Metadata, offset, new.span.len() as u64, e))?;
         let from = (end > size).then_some(size);
         let region = with_length(file, from, end, new.allocate, || Self::of_file(file, new))?;
         if end < size {
-            file.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
+            file.set_len(end).map_err(|e| Error::io(Operation::Truncate, end, size - end, e))?;
         }
         *self = region;
         Ok(())

@@ -16,6 +16,7 @@ use windows_sys::Win32::System::Memory::{
 use windows_sys::Win32::System::SystemInformation::{GetSystemInfo, SYSTEM_INFO};
 
 use super::{OsRegion, View, map_error};
+use crate::error::{Operation, Reason};
 use crate::guard::FaultKind;
 use crate::plan::Plan;
 use crate::region::Durability;
@@ -39,10 +40,12 @@ pub(super) fn allocation_granularity() -> usize {
 
 pub(super) fn admit(plan: &Plan) -> Result<()> {
     if plan.executable && (plan.anonymous || plan.tag_name.is_some()) {
-        return Err(Error::Unsupported { what: "executable memory that is no file's" });
+        return Err(Error::Unsupported {
+            what: "anonymous memory and memory with a tag name cannot be executable on Windows",
+        });
     }
     if plan.hints.contains(crate::Flags::HUGETLB) {
-        return Err(Error::Unsupported { what: "huge pages; Linux has them" });
+        return Err(Error::Unsupported { what: "Windows has no huge pages; Linux does" });
     }
     Ok(())
 }
@@ -96,8 +99,8 @@ impl OwnView {
     fn new(file: Option<&OsFile>, plan: &Plan, tag: Tag) -> io::Result<Self> {
         let span = plan.span;
         let name = plan.tag_name.as_deref().unwrap_or_default();
-        if name.is_empty() || name.contains('\0') {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a tag name is neither empty nor contains a 0"));
+        if name.contains('\0') {
+            return Err(Reason::TagName.into());
         }
         let name: Vec<u16> = OsStr::new(name).encode_wide().chain([0]).collect();
         let (protect, access) = if !plan.access.is_writable() {
@@ -176,7 +179,7 @@ impl OsRegion {
     /// length, and maps again. After a failure the old span is mapped again.
     pub(super) fn resize_file(&mut self, file: &OsFile, old: &Plan, new: &Plan) -> Result<()> {
         let (offset, end) = (new.span.offset(), new.span.end());
-        let size = file.len().map_err(|e| Error::io("stat", offset, new.span.len() as u64, e))?;
+        let size = file.len().map_err(|e| Error::io(Operation::Metadata, offset, new.span.len() as u64, e))?;
         let map = |plan: &Plan, tag| match plan.tag_name {
             Some(_) => tagged(Some(file), plan, tag),
             None => View::of_file(file, plan),
@@ -194,7 +197,7 @@ impl OsRegion {
                 let from = (end > size).then_some(size);
                 return with_length(file, from, end, new.allocate, || map(new, Tag::New));
             }
-            file.set_len(end).map_err(|e| Error::io("truncate", end, size - end, e))?;
+            file.set_len(end).map_err(|e| Error::io(Operation::Truncate, end, size - end, e))?;
             map(new, Tag::New).inspect_err(|_| {
                 // What was cut off is gone; zeros stand in its place. But what maps less than a moment ago has room.
                 let _ = file.set_len(size);

@@ -123,7 +123,7 @@ pub const MUTANTS: &[Mutant] = &[
         name: "keeps a failed sync quiet",
         contract: "a flush succeeds only when its bytes are on the disk",
         file: BUFFERED,
-        old: "storage.sync().map_err(|e| Error::io(\"sync\", span.offset(), span.len() as u64, e))?;",
+        old: "storage.sync().map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;",
         new: "let _ = storage.sync();",
         place: Place::Wasip1,
         subject: "faults/",

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use portable_mmap::raw::RawBuffer;
-use portable_mmap::{Access, Buffered, Error, FileKind, Flags, MmapOptions, Storage as _};
+use portable_mmap::{Access, Buffered, FileKind, Flags, MmapOptions, Storage as _};
 
 use super::advice::UncheckedAdvice;
 use super::descriptor::Descriptor;
@@ -235,7 +235,7 @@ fn denied(why: &str) -> io::Error {
 }
 
 pub(super) fn unsupported(what: &'static str) -> io::Error {
-    Error::Unsupported { what }.into()
+    io::Error::new(io::ErrorKind::Unsupported, what)
 }
 
 /// A length that a slice can have.

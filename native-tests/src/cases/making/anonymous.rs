@@ -68,7 +68,7 @@ fn no_room<B: Backend>(map: impl Fn() -> Result<Mapping<B>, Error>) -> Error {
 
 fn says_no_memory(error: &Error, len: usize) -> bool {
     match error {
-        Error::NoMemory { len: asked } => *asked == len as u64,
+        Error::NoMemory { len: asked, .. } => *asked == len as u64,
         // Windows has several words for it.
         error => cfg!(windows) && matches!(error, Error::Io { .. }),
     }

@@ -108,7 +108,7 @@ fn executable_memory_is_read_only_and_an_os_mapping_s<B: FileBackend>(scene: &mu
         for flags in [Flags::empty(), Flags::SHARED, Flags::PRIVATE] {
             let as_it_should = match scene.map(MmapOptions::new().prot(prot).flags(flags), &file) {
                 Ok(mut map) => {
-                    assert!(matches!(map.set_item(0, 0), Err(Error::ReadOnly)));
+                    assert!(matches!(map.set_item(0, 0), Err(Error::ReadOnly { .. })));
                     possible && map.access() == Access::Read && map.as_slice().unwrap() == b"hello"
                 }
                 Err(Error::Unsupported { .. }) => !possible,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use portable_mmap::{Access, Error, FileKind, MmapOptions, OpenMode};
+use portable_mmap::{Access, Error, FileKind, MmapOptions, OpenMode, Operation};
 
 use super::{pattern, refused};
 use crate::storages::{Memory, Op, Rig};
@@ -163,6 +163,6 @@ fn a_storage_that_does_not_know_its_length_cannot_be_mapped<B: FileBackend>(scen
     let rig = Rig::default();
     rig.fail(Op::Metadata, 0, 1, io::ErrorKind::TimedOut);
     let error = MmapOptions::new().map_storage(rig.around(Memory::new(*b"hello"))).unwrap_err();
-    scene.eq("operation", matches!(error, Error::Io { operation: "stat", .. }), true);
+    scene.eq("operation", matches!(error, Error::Io { operation: Operation::Metadata, .. }), true);
     scene.eq("kind", error.kind(), io::ErrorKind::TimedOut);
 }

@@ -1,41 +1,74 @@
 //! The one error type: what was asked, and what was there.
 
-use std::{fmt, io};
+use std::io;
+use std::path::{Path, PathBuf};
 
-/// What every fallible call of this crate answers.
+mod asked;
+mod message;
+mod number;
+mod operation;
+mod reason;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+pub use asked::{Asked, Unit};
+pub use operation::Operation;
+pub(crate) use reason::Reason;
+
+/// What every fallible call of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call was refused or did not succeed.
+/// Why a call failed.
 ///
 /// On any error the mapping, its position and the file are as they were before the call. Offsets and lengths are
-/// in bytes. The variants follow the exceptions of Python's `mmap`; [`Error::kind`] gives the matching
-/// [`io::ErrorKind`], and `io::Error: From<Error>` keeps this error as its source.
+/// in bytes. The variants follow the exceptions of Python's `mmap`, and [`kind`](Self::kind) gives the matching
+/// [`io::ErrorKind`].
+///
+/// Where a mapping was made by path, the errors that concern the file give the path.
+///
+/// Displayed, an error is one sentence, without its [`source`](std::error::Error::source): `{error:#}` adds that.
+///
+/// As an [`io::Error`] it keeps its kind: [`Error::Io`] becomes its own source, with the system's number where there is
+/// one, and every other error is inside the [`io::Error`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The mapping was closed. (Python: `ValueError`)
+    /// The mapping is closed. (Python: `ValueError`)
+    #[non_exhaustive]
     Closed,
     /// Options that exclude each other. (Python: `ValueError`)
+    #[non_exhaustive]
     Conflict {
-        /// Which ones.
+        /// Which ones, as a sentence for people.
         what: &'static str,
     },
     /// The mapping was made with `track_file(false)`, and the call needs the file. (Python: `ValueError`)
+    #[non_exhaustive]
     Untracked {
         /// The call.
-        operation: &'static str,
+        operation: Operation,
     },
     /// An empty file cannot be mapped without a length. (Python: `ValueError`)
-    EmptyFile,
+    #[non_exhaustive]
+    EmptyFile {
+        /// The file, if it was opened by this crate.
+        path: Option<PathBuf>,
+    },
     /// The mapping would start at or past the end of the file. (Python: `ValueError`)
+    #[non_exhaustive]
     OffsetPastEnd {
+        /// The file, if it was opened by this crate.
+        path: Option<PathBuf>,
         /// Where the mapping would start, in bytes from the start of the file.
         offset: u64,
         /// The file's length.
         size: u64,
     },
     /// The mapping would end past the end of the file. (Python: `ValueError`)
+    #[non_exhaustive]
     LengthPastEnd {
+        /// The file, if it was opened by this crate.
+        path: Option<PathBuf>,
         /// Where the mapping would start, in bytes from the start of the file.
         offset: u64,
         /// The length asked for.
@@ -44,9 +77,10 @@ pub enum Error {
         size: u64,
     },
     /// A length, position or range that lies outside of what it counts in. (Python: `ValueError`, `OverflowError`)
+    #[non_exhaustive]
     OutOfRange {
         /// What was asked for.
-        what: &'static str,
+        what: Asked,
         /// Where the range starts.
         start: i128,
         /// How long it is.
@@ -55,6 +89,7 @@ pub enum Error {
         limit: u64,
     },
     /// An index that no byte has. (Python: `IndexError`)
+    #[non_exhaustive]
     IndexOutOfRange {
         /// The index; a negative one counts from the end.
         index: isize,
@@ -62,6 +97,7 @@ pub enum Error {
         len: usize,
     },
     /// The bytes assigned to a slice are more or fewer than its own. (Python: `IndexError`)
+    #[non_exhaustive]
     SizeMismatch {
         /// How many bytes the slice has.
         expected: usize,
@@ -69,21 +105,29 @@ pub enum Error {
         given: usize,
     },
     /// The mapping allows no change. (Python: `TypeError`)
+    #[non_exhaustive]
     ReadOnly,
     /// An offset that is not a multiple of what it has to be a multiple of. (Python: `OSError` `EINVAL`)
+    #[non_exhaustive]
     Misaligned {
         /// The offset asked for.
         offset: u64,
         /// The granularity or the page size.
         granularity: u64,
+        /// Which of the two.
+        unit: Unit,
     },
     /// This backend or this operating system cannot do it. (Python: `SystemError`, `AttributeError`)
+    #[non_exhaustive]
     Unsupported {
-        /// What, and where it can be had.
+        /// What, and where it is supported, as a sentence for people.
         what: &'static str,
     },
     /// The file has become shorter than what is mapped. (Python: the process dies of `SIGBUS`)
+    #[non_exhaustive]
     Truncated {
+        /// The file, if it was opened by this crate.
+        path: Option<PathBuf>,
         /// The first byte that is gone, in bytes from the start of the file.
         offset: u64,
         /// How many mapped bytes from there on were asked for.
@@ -92,14 +136,21 @@ pub enum Error {
         size: u64,
     },
     /// There is no memory for it. (Python: `OSError` `ENOMEM`)
+    #[non_exhaustive]
     NoMemory {
+        /// Who has none: the system for a mapping ([`Operation::Map`]), or the allocator ([`Operation::Reserve`]).
+        operation: Operation,
         /// How many bytes were asked for.
         len: u64,
     },
-    /// The operating system or the storage refused. (Python: `OSError`)
+    /// The operating system or the storage returned an error, or the file cannot be mapped as it is. (Python:
+    /// `OSError`)
+    #[non_exhaustive]
     Io {
         /// What was attempted.
-        operation: &'static str,
+        operation: Operation,
+        /// The file, if it was opened by this crate.
+        path: Option<PathBuf>,
         /// Where, in bytes from the start of the file.
         offset: u64,
         /// How many bytes were still to be moved, or the length concerned.
@@ -118,7 +169,7 @@ impl Error {
             Self::Closed
             | Self::Conflict { .. }
             | Self::Untracked { .. }
-            | Self::EmptyFile
+            | Self::EmptyFile { .. }
             | Self::OffsetPastEnd { .. }
             | Self::LengthPastEnd { .. }
             | Self::OutOfRange { .. }
@@ -140,7 +191,7 @@ impl Error {
             Self::Closed => "Closed",
             Self::Conflict { .. } => "Conflict",
             Self::Untracked { .. } => "Untracked",
-            Self::EmptyFile => "EmptyFile",
+            Self::EmptyFile { .. } => "EmptyFile",
             Self::OffsetPastEnd { .. } => "OffsetPastEnd",
             Self::LengthPastEnd { .. } => "LengthPastEnd",
             Self::OutOfRange { .. } => "OutOfRange",
@@ -155,61 +206,60 @@ impl Error {
         }
     }
 
-    /// An [`Error::Io`] of `operation`.
-    pub(crate) fn io(operation: &'static str, offset: u64, len: u64, source: io::Error) -> Self {
-        Self::Io { operation, offset, len, source }
+    /// The system's number: of [`Error::Io`] that of its source, if it has one; of the errors that this crate makes
+    /// itself the number that the system has for their kind, such as `EINVAL` for [`Error::Misaligned`]. None for
+    /// [`Error::Truncated`], which is a signal to the system, and for an error of a [`Storage`](crate::Storage) that
+    /// has none.
+    #[must_use]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match self {
+            Self::Io { source, .. } if Reason::of(source).is_none() => source.raw_os_error(),
+            error => number::of(error.kind()),
+        }
+    }
+
+    /// An [`Error::Io`] of `operation`, without a path.
+    pub(crate) fn io(operation: Operation, offset: u64, len: u64, source: impl Into<io::Error>) -> Self {
+        Self::Io { operation, path: None, offset, len, source: source.into() }
+    }
+
+    /// The allocator has no memory.
+    pub(crate) fn no_memory(len: u64) -> Self {
+        Self::NoMemory { operation: Operation::Reserve, len }
+    }
+
+    /// This error, with the path if it concerns the file and has none.
+    #[cold]
+    #[must_use]
+    pub(crate) fn with_path(mut self, file: Option<&Path>) -> Self {
+        if let Self::EmptyFile { path }
+        | Self::OffsetPastEnd { path, .. }
+        | Self::LengthPastEnd { path, .. }
+        | Self::Truncated { path, .. }
+        | Self::Io { path, .. } = &mut self
+        {
+            if path.is_none() {
+                *path = file.and_then(owned);
+            }
+        }
+        self
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Closed => f.write_str("the mapping is closed"),
-            Self::Conflict { what } => write!(f, "options that exclude each other: {what}"),
-            Self::Untracked { operation } => {
-                write!(f, "{operation} needs the file, and the mapping was made with track_file(false)")
-            }
-            Self::EmptyFile => {
-                f.write_str("an empty file cannot be mapped; give a length and extend(true) to make it longer")
-            }
-            Self::OffsetPastEnd { offset, size } => {
-                write!(f, "a mapping from offset {offset} would start past the end of the file, which has {size} bytes")
-            }
-            Self::LengthPastEnd { offset, len, size } => write!(
-                f,
-                "a mapping of {len} bytes from offset {offset} would end past the end of the file, which has {size} bytes; \
-                 extend(true) makes the file longer"
-            ),
-            Self::OutOfRange { what, start, len, limit } => {
-                write!(f, "{what} is out of range: start {start}, length {len}, limit {limit}")
-            }
-            Self::IndexOutOfRange { index, len } => {
-                write!(f, "index {index} is out of range for a mapping of {len} bytes")
-            }
-            Self::SizeMismatch { expected, given } => {
-                write!(f, "a slice of {expected} bytes cannot be assigned {given} bytes")
-            }
-            Self::ReadOnly => f.write_str("the mapping is read-only"),
-            Self::Misaligned { offset, granularity } => {
-                write!(f, "offset {offset} is not a multiple of {granularity}")
-            }
-            Self::Unsupported { what } => write!(f, "not supported here: {what}"),
-            Self::Truncated { offset, len, size } => write!(
-                f,
-                "{len} mapped bytes from file offset {offset} are gone: the file was shortened and has {size} bytes now"
-            ),
-            Self::NoMemory { len } => write!(f, "no memory for {len} bytes"),
-            Self::Io { operation, offset, len, source } => {
-                write!(f, "{operation} of {len} bytes at file offset {offset} failed: {source}")
-            }
-        }
-    }
+/// A path of one's own; none if there is no memory for it.
+pub(crate) fn owned(path: &Path) -> Option<PathBuf> {
+    let mut owned = PathBuf::new();
+    owned.try_reserve_exact(path.as_os_str().len()).ok()?;
+    owned.push(path);
+    Some(owned)
 }
 
 impl std::error::Error for Error {
+    /// What the system or the storage returned.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io { source, .. } => Some(source),
+            // A reason of this crate's own is a part of the message.
+            Self::Io { source, .. } if Reason::of(source).is_none() => Some(source),
             _ => None,
         }
     }
@@ -217,29 +267,9 @@ impl std::error::Error for Error {
 
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
-        Self::new(error.kind(), error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_io_error_keeps_kind_and_source() {
-        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        let error = io::Error::from(Error::io("write", 4096, 10, denied));
-        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
-        assert!(error.to_string().starts_with("write of 10 bytes at file offset 4096 failed: "));
-        let inner = error.get_ref().and_then(|e| e.downcast_ref::<Error>());
-        assert!(matches!(inner, Some(Error::Io { offset: 4096, .. })));
-    }
-
-    #[test]
-    fn messages_give_the_numbers() {
-        let error = Error::LengthPastEnd { offset: 65536, len: 7, size: 65540 };
-        for number in ["65536", " 7 ", "65540"] {
-            assert!(error.to_string().contains(number), "{error}");
+        match error {
+            Error::Io { source, .. } if Reason::of(&source).is_none() => source,
+            error => Self::new(error.kind(), error),
         }
     }
 }

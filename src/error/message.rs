@@ -1,0 +1,169 @@
+//! What an error says to people: one sentence for each meaning.
+
+use std::error::Error as _;
+use std::fmt::{self, Display, Formatter};
+use std::io;
+use std::path::Path;
+
+use super::{Asked, Error, Operation, Reason, Unit};
+
+/// One sentence that says what happened, and what to do about it where something can be done. The alternate form,
+/// `{:#}`, adds the [`source`](std::error::Error::source) where there is one.
+impl Display for Error {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the mapping is closed"),
+            Self::Conflict { what } | Self::Unsupported { what } => f.write_str(what),
+            Self::Untracked { operation } => {
+                write!(f, "{operation} needs the file, and the mapping was made with track_file(false)")
+            }
+            Self::EmptyFile { path } => {
+                write!(f, "{} is empty; to map it give a length and extend(true)", File(path.as_deref()))
+            }
+            Self::OffsetPastEnd { path, offset, size } => {
+                write!(f, "offset {offset} is not before the end of {}, which has {size} bytes", File(path.as_deref()))
+            }
+            Self::LengthPastEnd { path, offset, len, size } => write!(
+                f,
+                "{len} bytes from offset {offset} end past the end of {}, which has {size} bytes; extend(true) makes it \
+                 longer",
+                File(path.as_deref())
+            ),
+            Self::OutOfRange { what, start, len, limit } => out_of_range(f, *what, *start, *len, *limit),
+            Self::IndexOutOfRange { index, len } => {
+                write!(f, "index {index} is out of range for a mapping of {len} bytes")
+            }
+            Self::SizeMismatch { expected, given } => {
+                write!(f, "a slice of {expected} bytes cannot be assigned {given} bytes")
+            }
+            Self::ReadOnly => f.write_str("the mapping is read-only"),
+            Self::Misaligned { offset, granularity, unit } => {
+                let unit = match unit {
+                    Unit::AllocationGranularity => "allocation_granularity()",
+                    Unit::PageSize => "page_size()",
+                };
+                write!(f, "offset {offset} is not a multiple of {unit}, which is {granularity}")
+            }
+            Self::Truncated { path, offset, len, size } => write!(
+                f,
+                "{len} mapped bytes from offset {offset} are gone: {} was truncated and has {size} bytes",
+                File(path.as_deref())
+            ),
+            Self::NoMemory { operation: Operation::Map, len }
+                if cfg!(any(target_os = "linux", target_os = "android")) =>
+            {
+                write!(
+                    f,
+                    "the system has no memory to map {len} bytes, or the process has as many mappings as \
+                     vm.max_map_count allows"
+                )
+            }
+            Self::NoMemory { len, .. } => write!(f, "there is no memory for {len} bytes"),
+            Self::Io { operation, path, offset, len, source } => {
+                attempt(f, *operation, path.as_deref(), *offset, *len)?;
+                match Reason::of(source) {
+                    Some(reason) => write!(f, ": {reason}"),
+                    None => hint(f, *operation, source),
+                }
+            }
+        }?;
+        match self.source() {
+            Some(source) if f.alternate() => write!(f, ": {source:#}"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The file, by its path if it has one.
+struct File<'e>(Option<&'e Path>);
+
+impl Display for File<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(path) => write!(f, "`{}`", path.display()),
+            None => f.write_str("the file"),
+        }
+    }
+}
+
+/// What could not be done, with the numbers that say something.
+fn attempt(f: &mut Formatter<'_>, operation: Operation, path: Option<&Path>, offset: u64, len: u64) -> fmt::Result {
+    let file = File(path);
+    match operation {
+        Operation::Open => write!(f, "cannot open {file}"),
+        Operation::Metadata => write!(f, "cannot read the metadata of {file}"),
+        Operation::Reserve => write!(f, "cannot reserve {len} bytes of memory"),
+        Operation::Guard => f.write_str("cannot install the signal handler of a guard"),
+        Operation::Sync => write!(f, "cannot sync {file} to the disk"),
+        Operation::Extend => write!(f, "cannot extend {file} from {offset} to {} bytes", offset.saturating_add(len)),
+        Operation::Allocate => {
+            let end = offset.saturating_add(len);
+            write!(f, "cannot reserve room on the disk to extend {file} from {offset} to {end} bytes")
+        }
+        Operation::Truncate => write!(f, "cannot shorten {file} from {} to {offset} bytes", offset.saturating_add(len)),
+        _ => {
+            let verb = match operation {
+                Operation::Size => "find out the size of",
+                Operation::Advise => "give advice on",
+                Operation::Map => "map",
+                Operation::Unmap => "unmap",
+                Operation::Read => "read",
+                Operation::Write => "write",
+                Operation::Flush => "flush",
+                Operation::Resize => "resize",
+                Operation::Lock => "lock",
+                _ => "unlock",
+            };
+            write!(f, "cannot {verb} ")?;
+            match (path, len) {
+                (_, 0) => write!(f, "{file}")?,
+                // Perhaps there is no file: memory is mapped too.
+                (None, _) => write!(f, "{len} bytes")?,
+                (Some(_), _) => write!(f, "{len} bytes of {file}")?,
+            }
+            if offset == 0 && (len == 0 || operation == Operation::Map) {
+                return Ok(());
+            }
+            write!(f, " from offset {offset}")
+        }
+    }
+}
+
+/// What the system's own words do not say.
+fn hint(f: &mut Formatter<'_>, operation: Operation, source: &io::Error) -> fmt::Result {
+    if operation == Operation::Open && cfg!(target_os = "wasi") && source.kind() == io::ErrorKind::NotFound {
+        return f.write_str("; WASI finds only what lies in a directory that the host gives to the program");
+    }
+    Ok(())
+}
+
+fn out_of_range(f: &mut Formatter<'_>, what: Asked, start: i128, len: u64, limit: u64) -> fmt::Result {
+    match what {
+        Asked::Length => write!(f, "a mapping cannot have {len} bytes: it has at most {limit} on this target"),
+        Asked::End => write!(f, "{len} bytes from offset {start} end past the greatest offset in a file, {limit}"),
+        Asked::AnonymousLength => f.write_str("an anonymous mapping needs a length that is not 0"),
+        Asked::NewLength => f.write_str("a mapping cannot be resized to 0 bytes"),
+        Asked::Range if start + i128::from(len) <= i128::from(limit) => {
+            write!(f, "the range from {start} ends before it starts")
+        }
+        Asked::Range => outside(f, "the range", start, len, limit),
+        Asked::Step => f.write_str("the step of a slice cannot be 0"),
+        Asked::Flush => outside(f, "the range to flush", start, len, limit),
+        Asked::Refresh => outside(f, "the range to refresh", start, len, limit),
+        Asked::Advice => write!(f, "advice cannot start at {start} in a mapping of {limit} bytes"),
+        Asked::Seek => write!(f, "the position cannot be {start} in a mapping of {limit} bytes"),
+        Asked::Read => write!(f, "there is no byte to read at position {start} of a mapping of {limit} bytes"),
+        Asked::Write => {
+            write!(
+                f,
+                "{len} bytes do not fit at position {start} of a mapping of {limit} bytes; resize makes it longer"
+            )
+        }
+        Asked::MoveFrom => outside(f, "the source of the move", start, len, limit),
+        Asked::MoveTo => outside(f, "the destination of the move", start, len, limit),
+    }
+}
+
+fn outside(f: &mut Formatter<'_>, what: &str, start: i128, len: u64, limit: u64) -> fmt::Result {
+    write!(f, "{what} ({len} bytes from {start}) does not lie in the mapping, which has {limit} bytes")
+}

@@ -1,0 +1,83 @@
+//! Why this crate itself makes an [`Error::Io`](crate::Error::Io), where neither the system nor a storage returned one.
+
+use std::{fmt, io};
+
+/// The reason, which is the error's `source` field and a part of its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Mapped for reading.
+    NotOpenForReading,
+    /// Mapped for writing.
+    NotOpenForWriting,
+    /// Mapped for writing.
+    OpenForAppend,
+    /// To be extended.
+    NotOpenForExtending,
+    Directory,
+    /// A storage that waits for itself.
+    Deadlock,
+    /// A page that could not be read when it was touched, and again the read succeeds.
+    Touch,
+    /// Windows could not map again what a resize had unmapped.
+    #[cfg_attr(not(any(unix, windows)), allow(dead_code, reason = "there are no OS mappings"))]
+    Lost,
+    /// A storage that breaks its contract.
+    MovedTooMuch,
+    /// A storage that breaks its contract.
+    ReadElsewhere,
+    /// A tag that Windows cannot have.
+    #[cfg_attr(not(windows), allow(dead_code, reason = "Windows has tags"))]
+    TagName,
+}
+
+impl Reason {
+    /// The reason of an error that was made of one.
+    pub(crate) fn of(error: &io::Error) -> Option<Self> {
+        error.get_ref()?.downcast_ref().copied()
+    }
+
+    fn kind(self) -> io::ErrorKind {
+        match self {
+            Self::NotOpenForReading | Self::NotOpenForWriting | Self::OpenForAppend | Self::NotOpenForExtending => {
+                io::ErrorKind::PermissionDenied
+            }
+            Self::Directory => io::ErrorKind::IsADirectory,
+            Self::Deadlock => io::ErrorKind::Deadlock,
+            Self::TagName => io::ErrorKind::InvalidInput,
+            Self::Touch | Self::Lost | Self::MovedTooMuch | Self::ReadElsewhere => io::ErrorKind::Other,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotOpenForReading => "the file is not open for reading, which every mapping needs",
+            Self::NotOpenForWriting => {
+                "the file is not open for writing; map it with Access::Read or Access::Copy, or open it for reading and \
+                 writing"
+            }
+            Self::OpenForAppend => {
+                "the file is open for append; map it with Access::Read or Access::Copy, or open it for reading and writing"
+            }
+            Self::NotOpenForExtending => {
+                "the file is not open for writing, which extend(true) needs where the file is too short"
+            }
+            Self::Directory => "it is a directory",
+            Self::Deadlock => "the storage uses the mapping that it is read for, and would wait for itself",
+            Self::Touch => "the file could not be read when it was touched, or no disk space was left for a hole in it",
+            Self::Lost => "a resize had to unmap the file and could not map it again; the mapping is lost",
+            Self::MovedTooMuch => "the storage claims to have moved more bytes than it was asked to",
+            Self::ReadElsewhere => "the storage returned other bytes than those that it was asked to read into",
+            Self::TagName => "a tag name cannot contain a 0",
+        })
+    }
+}
+
+impl std::error::Error for Reason {}
+
+impl From<Reason> for io::Error {
+    fn from(reason: Reason) -> Self {
+        Self::new(reason.kind(), reason)
+    }
+}
