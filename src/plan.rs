@@ -50,33 +50,33 @@ impl Plan {
         if options.offset != 0 {
             return Err(Error::Conflict { what: "an anonymous mapping cannot have an offset" });
         }
-        if options.tag_name.is_some() {
-            return Err(Error::Unsupported {
-                what: "map_anonymous takes no tag_name, because others can change tagged memory; map_tagged takes one",
-            });
-        }
         let plan = Self { anonymous: true, ..Self::combine(options)? };
         if plan.span.len() == 0 {
             return Err(zero_length(Asked::AnonymousLength));
         }
-        (limits.admit)(&plan)?;
+        if plan.tag_name.is_some() {
+            return Err(Error::Unsupported {
+                what: "map_anonymous takes no tag_name, because others can change tagged memory; map_tagged takes one",
+            });
+        }
+        plan.check_supported(options, limits)?;
         Ok(plan)
     }
 
     /// The plan of a mapping of `source`, whose kind, mode and length are asked here and only here.
+    ///
+    /// The order of the checks is a part of the interface: options that conflict, the kind, the length, the alignment,
+    /// the mode, and at last what the backend cannot do.
     pub(crate) fn of_source(options: &MmapOptions, source: &impl Storage, limits: &Limits) -> Result<Self> {
         let mut plan = Self::combine(options)?;
         let facts = source.metadata().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
         if facts.kind == FileKind::Directory {
             return Err(plan.cannot_map(Reason::Directory));
         }
-        plan.check_mode(facts.mode)?;
         plan.fit(options, facts)?;
         span::check_aligned(plan.span.offset(), limits.granularity, Unit::AllocationGranularity)?;
-        (limits.admit)(&plan)?;
-        if plan.extend_from.is_some() && !facts.mode.write {
-            return Err(plan.cannot_map(Reason::NotOpenForExtending));
-        }
+        plan.check_mode(facts.mode)?;
+        plan.check_supported(options, limits)?;
         Ok(plan)
     }
 
@@ -92,9 +92,6 @@ impl Plan {
             });
         }
         let executable = prot.contains(Prot::EXEC);
-        if executable && prot.contains(Prot::WRITE) {
-            return Err(Error::Unsupported { what: "a mapping cannot be both writable and executable" });
-        }
         let access = if prot == Prot::READ | Prot::WRITE {
             access
         } else if prot == Prot::WRITE {
@@ -136,7 +133,18 @@ impl Plan {
                 return Err(self.cannot_map(Reason::OpenForAppend));
             }
         }
+        if self.extend_from.is_some() && !mode.write {
+            return Err(self.cannot_map(Reason::NotOpenForExtending));
+        }
         Ok(())
+    }
+
+    /// Returns an error for what no backend can do, and for what this one cannot do.
+    fn check_supported(&self, options: &MmapOptions, limits: &Limits) -> Result<()> {
+        if options.prot.contains(Prot::EXEC | Prot::WRITE) {
+            return Err(Error::Unsupported { what: "a mapping cannot be both writable and executable" });
+        }
+        (limits.admit)(self)
     }
 
     /// Fits the span to the source's length, and finds out whether the source must become longer first.

@@ -29,15 +29,32 @@ enum Way {
 /// size, and where changes would have to reach it.
 pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u8>, Plan)>> {
     let mut plan = Plan::combine(options)?;
-    if plan.reaches_file() || options.extend {
+    if options.extend {
         return Ok(None);
     }
     let facts = file.metadata().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
     let Some(way) = way(file, facts) else { return Ok(None) };
+    if plan.reaches_file() {
+        // To `map` it is empty. If it is not, what there is to say is why changes cannot reach it.
+        if way == Way::Stream || uninterrupted(|| file.read_at(&mut [0], 0)).is_ok_and(|n| n > 0) {
+            plan.check_mode(facts.mode)?;
+        }
+        return Ok(None);
+    }
     let offset = plan.span.offset();
-    plan.check_mode(facts.mode)?;
-    span::check_aligned(offset, AnyBackend::allocation_granularity(), Unit::AllocationGranularity)?;
-    AnyBackend::admit_buffer(&plan)?;
+    if way == Way::Positional && !facts.mode.read {
+        // To `map` it is an empty file, which is the first thing to say of it.
+        return Ok(None);
+    }
+    let check = |plan: &mut Plan| {
+        span::check_aligned(offset, AnyBackend::allocation_granularity(), Unit::AllocationGranularity)?;
+        plan.check_mode(facts.mode)?;
+        AnyBackend::admit_buffer(plan)
+    };
+    if way == Way::Stream {
+        // What is read of a stream is gone, so nothing is read for a mapping that cannot be made.
+        check(&mut plan)?;
+    }
     let limit = if options.len > 0 { options.len } else { usize::MAX };
     let (bytes, size) = match way {
         Way::Positional => {
@@ -62,6 +79,9 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
         } else {
             Error::OffsetPastEnd { path: None, offset, size }
         });
+    }
+    if way == Way::Positional {
+        check(&mut plan)?;
     }
     plan.span = Span::new(offset, bytes.len())?;
     Ok(Some((bytes, plan)))

@@ -13,6 +13,7 @@ mod extend;
 mod lengths;
 mod modes;
 mod options;
+mod order;
 mod ownership;
 mod state;
 mod storage;
@@ -26,6 +27,7 @@ pub(super) fn cases<B: FileBackend>() -> Vec<Case<B>> {
         lengths::cases(),
         extend::cases(),
         options::cases(),
+        order::cases(),
         modes::cases(),
         ways::cases(),
         windows::cases(),

@@ -104,7 +104,7 @@ fn the_mode_is_that_of_this_descriptor<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 /// Windows opens a directory only if it is told so.
-fn open_directory(path: &Path) -> fs::File {
+pub(super) fn open_directory(path: &Path) -> fs::File {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(windows)]
