@@ -159,8 +159,8 @@ impl MmapOptions {
     }
 
     /// Whether [`size`](crate::Mapping::size) and [`resize`](crate::Mapping::resize) may use the file later; true by
-    /// default. With `false` they answer [`Error::Untracked`](crate::Error::Untracked), and an OS mapping gives up its
-    /// share in the [`File`](std::fs::File) once it is made. (Python's `trackfd`)
+    /// default. With `false` they return [`Error::Untracked`](crate::Error::Untracked), also on anonymous memory, and an OS
+    /// mapping gives up its share in the [`File`](std::fs::File) once it is made. (Python's `trackfd`)
     pub fn track_file(&mut self, track_file: bool) -> &mut Self {
         self.track_file = track_file;
         self

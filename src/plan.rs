@@ -110,7 +110,8 @@ impl Plan {
             executable,
             hints: flags - Flags::SHARED - Flags::PRIVATE,
             track_file: options.track_file,
-            tag_name: options.tag_name.clone(),
+            // An empty name is no name.
+            tag_name: options.tag_name.clone().filter(|name| !name.is_empty()),
             guard: options.guard,
             allocate: options.allocate,
         })

@@ -64,6 +64,22 @@ fn a_tag_that_exists_keeps_its_length() {
 }
 
 #[test]
+fn memory_with_a_tag_keeps_its_length() {
+    let tag = tag();
+    let mut a = tagged(&tag, 9000).unwrap();
+    a.set_item(8999, 1).unwrap();
+    for len in [10, 8999, 20_000] {
+        assert!(matches!(a.resize(len), Err(Error::Unsupported { .. })), "{len}");
+        assert_eq!((a.len(), a.size().unwrap(), a[8999]), (9000, 9000, 1));
+    }
+    a.resize(9000).unwrap();
+    // SAFETY: as in `tagged`.
+    let mut copy = unsafe { MmapOptions::new().len(9000).flags(Flags::PRIVATE).tag_name(&tag).map_tagged() }.unwrap();
+    assert!(matches!(copy.resize(20_000), Err(Error::Unsupported { .. })));
+    assert_eq!((copy.len(), copy[8999]), (9000, 1));
+}
+
+#[test]
 fn a_read_only_and_a_private_mapping_of_a_tag_change_nothing() {
     let tag = tag();
     let mut a = tagged(&tag, 10).unwrap();

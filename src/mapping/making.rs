@@ -143,7 +143,7 @@ impl MmapOptions {
     /// # Errors
     /// As for [`map_anonymous`](Self::map_anonymous); [`Error::Unsupported`] elsewhere.
     pub unsafe fn map_tagged(&self) -> Result<Mmap> {
-        let Some(tag_name) = &self.tag_name else {
+        let Some(tag_name) = self.tag_name.as_ref().filter(|name| !name.is_empty()) else {
             return Err(Error::Conflict { what: "map_tagged needs a tag_name" });
         };
         let untagged = Self { tag_name: None, ..self.clone() };

@@ -150,7 +150,7 @@ impl<B: Backend> Mapping<B> {
     pub fn size(&self) -> Result<u64> {
         let backend = self.door.open()?;
         let plan = backend.plan();
-        if plan.anonymous {
+        if plan.anonymous && plan.track_file {
             return Ok(plan.span.len() as u64);
         }
         match backend.source() {
@@ -339,7 +339,7 @@ impl<B: Backend> Mapping<B> {
         if matches!(plan.access, Access::Read | Access::Copy) {
             return Err(Error::ReadOnly);
         }
-        if !plan.anonymous && !plan.track_file {
+        if !plan.track_file {
             return Err(Error::Untracked { operation: Operation::Resize });
         }
         if !plan.has_settable_len {

@@ -120,6 +120,9 @@ impl OsRegion {
 
     /// Gives anonymous memory another length. Shared memory keeps its address, and whoever shares it keeps sharing it.
     fn resize_anonymous(&mut self, new: &Plan) -> Result<()> {
+        if new.span.len() == self.len {
+            return Ok(());
+        }
         if let Some(View::Own(view)) = &mut self.view {
             view.shrink(new.span.len())?;
             self.len = new.span.len();

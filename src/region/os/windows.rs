@@ -152,10 +152,10 @@ impl OwnView {
         Ok(())
     }
 
-    /// A view cannot be cut; what lies behind its end is not used any more.
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "unix has work to do, which can fail")]
+    /// Memory with a tag name has one length, for everybody who shares it.
+    #[expect(clippy::unused_self, reason = "unix has work to do")]
     pub(super) fn shrink(&mut self, _: usize) -> Result<()> {
-        Ok(())
+        Err(Error::Unsupported { what: "memory with a tag name cannot be resized" })
     }
 }
 

@@ -19,7 +19,8 @@ cases!("anonymous":
     huge_pages_are_memory_or_an_error,
     a_safe_call_takes_no_tag_name,
     a_tag_name_makes_shared_memory_on_windows_alone,
-    extending_and_tracking_mean_nothing_without_a_file
+    extending_means_nothing_without_a_file,
+    untracked_memory_has_no_size_and_keeps_its_length
 );
 
 fn its_bytes_are_zeros_until_written<B: FileBackend>(scene: &mut Scene<B>) {
@@ -199,12 +200,26 @@ fn a_tag_name_makes_shared_memory_on_windows_alone<B: FileBackend>(scene: &mut S
     scene.eq("shared there, unsupported elsewhere", as_it_should, true);
 }
 
-fn extending_and_tracking_mean_nothing_without_a_file<B: FileBackend>(scene: &mut Scene<B>) {
-    let options = MmapOptions::new().len(5).extend(true).track_file(false).allocate(true).guard(true).clone();
+fn extending_means_nothing_without_a_file<B: FileBackend>(scene: &mut Scene<B>) {
+    let options = MmapOptions::new().len(5).extend(true).allocate(true).guard(true).clone();
     let mut map = options.map_anonymous().unwrap();
     scene.eq("size", map.size().unwrap(), 5);
     map.resize(3).unwrap();
     scene.eq("resized", map.len(), 3);
     scene.bytes("bytes", &map, [0; 3]);
     scene.eq("file", map.file().is_none(), true);
+}
+
+fn untracked_memory_has_no_size_and_keeps_its_length<B: FileBackend>(scene: &mut Scene<B>) {
+    for flags in [Flags::SHARED, Flags::PRIVATE] {
+        let mut map = MmapOptions::new().len(64).flags(flags).track_file(false).anonymous_with::<B>().unwrap();
+        map.write_bytes(b"hello").unwrap();
+        scene.err("size", map.size(), "Untracked");
+        for len in [32, 64, 128, 0] {
+            scene.refused("resize", &mut map, "Untracked", |map| map.resize(len));
+        }
+        scene.eq("len", map.len(), 64);
+        map.flush().unwrap();
+        map.close().unwrap();
+    }
 }

@@ -18,6 +18,7 @@ cases!("options":
     an_untracked_mapping_answers_no_question_about_its_file,
     an_untracked_mapping_s_changes_reach_the_file,
     a_tag_name_is_for_os_mappings_on_windows,
+    an_empty_tag_name_is_no_tag_name,
     a_guard_and_allocation_change_nothing_in_peace
 );
 
@@ -266,6 +267,18 @@ fn a_tag_name_is_for_os_mappings_on_windows<B: FileBackend>(scene: &mut Scene<B>
     };
     scene.eq("shared there, unsupported elsewhere", as_it_should, true);
     scene.file_is("f", b"hello");
+}
+
+fn an_empty_tag_name_is_no_tag_name<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = scene.map(MmapOptions::new().tag_name(""), &scene.file("f", b"hello")).unwrap();
+    map[0] = b'J';
+    map.close().unwrap();
+    scene.file_is("f", b"Jello");
+    let map = MmapOptions::new().len(5).tag_name("").anonymous_with::<B>().unwrap();
+    scene.bytes("anonymous", &map, [0; 5]);
+    // SAFETY: there is no tag.
+    let tagged = unsafe { MmapOptions::new().len(5).tag_name("").map_tagged() };
+    scene.err("without a tag", tagged, "Conflict");
 }
 
 fn a_guard_and_allocation_change_nothing_in_peace<B: FileBackend>(scene: &mut Scene<B>) {
