@@ -66,8 +66,20 @@
 //!
 //! # Left out on purpose
 //!
-//! Python's `set_name`, `MS_INVALIDATE`, and what acts on the whole process. `in`, `==`, `+`, `*` and iteration are
-//! slices' own. Python's PRIVATE flag with default access resizes the real file; here it is [`Access::Copy`] throughout.
+//! This is all that differs from Python's `mmap` on purpose:
+//!
+//! - `set_name`, `MS_INVALIDATE`, and what acts on the whole process are left out. `in`, `==`, `+`, `*` and iteration are
+//!   slices' own.
+//! - [`Flags::PRIVATE`] with default access is [`Access::Copy`] throughout. Python resizes the real file.
+//! - [`Flags::SHARED`] together with [`Flags::PRIVATE`] is [`Error::Conflict`].
+//! - [`Prot`] without `READ` gains it. Python makes a mapping that ends the process when it is touched.
+//! - Executable mappings are read-only, and a buffer cannot be one.
+//! - A file that is open for append cannot be mapped for writing.
+//! - An anonymous mapping with an offset is [`Error::Conflict`].
+//! - [`advise_range`](Mapping::advise_range) clamps every length to the mapping. Python raises `OverflowError` for some.
+//! - [`flush_range`](Mapping::flush_range) checks no alignment on [`Access::Copy`].
+//! - [`resize`](Mapping::resize) to 0 is an error that leaves the file untouched.
+//! - After [`close`](Mapping::close), [`tell`](Mapping::tell) still returns the position, and [`len`](Mapping::len) is 0.
 
 // THE list of targets. Cargo.toml has the same one, in the same words: `make check-targets` compares them. Behind it `unix`
 // stands for the systems in the first `any`.
