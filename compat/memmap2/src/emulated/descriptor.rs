@@ -201,6 +201,7 @@ impl Storage for Descriptor {
     fn metadata(&self) -> io::Result<Metadata> {
         let mut metadata = self.0.file.metadata()?;
         metadata.mode = self.0.identity.mode;
+        metadata.len = metadata.len.max(self.0.reach.load(Ordering::Relaxed));
         Ok(metadata)
     }
 }
