@@ -184,6 +184,15 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "resize/",
     },
     Mutant {
+        name: "forgets the pointer that it gave away",
+        contract: "what is stored through an exported pointer is a change at every flush",
+        file: "src/backend/buffered/watch.rs",
+        old: "self.watched = true;",
+        new: "self.watched = false;",
+        place: Place::Buffered,
+        subject: "exporting/",
+    },
+    Mutant {
         name: "allocates nothing",
         contract: "a storage that cannot reserve room says so and stays as long as it is",
         file: "src/storage/calls.rs",
