@@ -34,7 +34,7 @@ fn grep(pattern: &str, path: &Path) -> Result<(), Box<dyn Error>> {
     // `^` and `$` match at every line.
     let regex = RegexBuilder::new(pattern).multi_line(true).build()?;
 
-    // `Access::Read` opens the file for reading alone, and refuses every change of the bytes.
+    // `Access::Read` opens the file for reading alone, and every change of the bytes is an error.
     // SAFETY: nobody changes or shortens the file while it is searched. That is the user's to see to, as with any program
     // that maps a file.
     let map = match unsafe { MmapOptions::new().access(Access::Read).open(path) } {

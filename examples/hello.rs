@@ -43,7 +43,7 @@ fn hello(dir: &Path) -> Result<(), Box<dyn Error>> {
     writeln!(out, "b'{}'", map[..5].escape_ascii())?; // b'Hello'
 
     // Change it as a slice: what is assigned has the length of what it replaces. `map[6..].copy_from_slice(...)` would do
-    // the same, and panic where this answers an error.
+    // the same, and panic where this returns an error.
     map.set_slice(6.., b" world!\n")?;
 
     // And read it again as a file.

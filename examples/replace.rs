@@ -34,7 +34,7 @@ fn replace(from: &[u8], to: &[u8], path: &Path) -> Result<usize, Box<dyn Error>>
         return Err(format!("FROM has {from} bytes and TO has {to}: they must be equally long, and not empty").into());
     }
 
-    // For reading and writing, which is the default. A file that may not be written is refused here, not at the flush.
+    // For reading and writing, which is the default. Mapping a file that may not be written fails here, not at the flush.
     // SAFETY: nobody else changes or shortens the file while it is worked on. That is the user's to see to.
     let mut map = match unsafe { MmapOptions::new().open(path) } {
         Err(portable_mmap::Error::EmptyFile { .. }) => return Ok(0),

@@ -32,7 +32,7 @@
 //! # }
 //! ```
 //!
-//! Every call is documented with its errors; [`MmapOptions::map`] has the one safety text. Calls answer an [`Error`] and
+//! Every call is documented with its errors; [`MmapOptions::map`] has the one safety text. Calls return an [`Error`] and
 //! leave everything as it was; only the slice face (`m[i]`, `m[a..b]`, [`Deref`](std::ops::Deref), iteration) panics,
 //! where a slice would and where a buffer's bytes cannot be loaded.
 //!

@@ -166,7 +166,7 @@ impl MmapOptions {
         self
     }
 
-    /// Windows: names the mapping; two mappings of one tag share memory. Elsewhere mapping answers
+    /// Windows: names the mapping; two mappings of one tag share memory. Elsewhere mapping returns
     /// [`Error::Unsupported`](crate::Error::Unsupported). (Python's `tagname`)
     pub fn tag_name(&mut self, tag_name: impl Into<String>) -> &mut Self {
         self.tag_name = Some(tag_name.into());

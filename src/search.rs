@@ -13,7 +13,7 @@ const MAX_STEP: usize = 1 << 20;
 
 /// The index of the first `needle` that lies wholly within `range`, of which `piece` gives the bytes.
 ///
-/// Pieces are asked for from the front, and none behind the one with the answer.
+/// Pieces are asked for from the front, and none behind the one with the match.
 pub(crate) fn find<'b>(
     range: Range<usize>,
     needle: &[u8],
@@ -43,7 +43,7 @@ pub(crate) fn find<'b>(
 
 /// The index of the last `needle` that lies wholly within `range`, of which `piece` gives the bytes.
 ///
-/// Pieces are asked for from the back, and none before the one with the answer.
+/// Pieces are asked for from the back, and none before the one with the match.
 pub(crate) fn rfind<'b>(
     range: Range<usize>,
     needle: &[u8],

@@ -22,7 +22,7 @@ fn a_touch_past_the_end_reads_zeros_until_refresh() {
         assert_eq!((map[2 * page - 1], map.fault()), (7, None));
         assert_eq!(map[5 * page + 3], 0);
         let fault = map.fault().unwrap();
-        assert_eq!((fault.offset, fault.kind), (5 * page as u64, FaultKind::Shortened));
+        assert_eq!((fault.offset, fault.kind), (5 * page as u64, FaultKind::Truncated));
         assert!(matches!(map.get_slice(..4), Err(Error::Truncated { .. })));
         file.set_len((PAGES * page) as u64).unwrap();
         map.refresh().unwrap();
@@ -89,7 +89,7 @@ fn ten_threads_read_while_the_file_is_cut_and_grown() {
         }
         stop.store(true, Ordering::Relaxed);
     });
-    assert_eq!(map.fault().map(|fault| fault.kind), Some(FaultKind::Shortened));
+    assert_eq!(map.fault().map(|fault| fault.kind), Some(FaultKind::Truncated));
     let content: Vec<u8> = (1..).take(PAGES).flat_map(|value| vec![value; page]).collect();
     file.write_all_at(&content, 0).unwrap();
     assert!(matches!(map.get_item(0), Err(Error::Truncated { .. })), "it stays until a refresh");
@@ -136,7 +136,7 @@ fn what_is_written_to_a_page_that_was_replaced_is_lost() {
     let (mut map, file, page) = guarded(&dir, Access::Write);
     file.set_len(page as u64).unwrap();
     map[5 * page] = 1;
-    assert_eq!((map[5 * page], map.fault().map(|fault| fault.kind)), (1, Some(FaultKind::Shortened)));
+    assert_eq!((map[5 * page], map.fault().map(|fault| fault.kind)), (1, Some(FaultKind::Truncated)));
     file.set_len((PAGES * page) as u64).unwrap();
     map.refresh().unwrap();
     assert_eq!(map[5 * page], 0);

@@ -197,7 +197,7 @@ fn the_guard_works_after_a_signal_was_sent() {
         if let Some((map, file, page)) = &guarded {
             file.set_len((10 - round) as u64 * *page as u64).unwrap();
             assert_eq!(map[(10 - round) * page], 0, "a fault after signal {round}");
-            assert_eq!(map.fault().map(|fault| fault.kind), Some(FaultKind::Shortened));
+            assert_eq!(map.fault().map(|fault| fault.kind), Some(FaultKind::Truncated));
         }
     }
     if let Some(handled) = survived.filter(|_| count == 2) {

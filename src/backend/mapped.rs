@@ -444,7 +444,7 @@ impl<R: Region> Faults for Mapped<R> {
     fn fault_error(&self, fault: Fault) -> Error {
         let Fault { offset, kind } = fault;
         let len = self.plan.span.end().saturating_sub(offset);
-        if kind == FaultKind::Shortened {
+        if kind == FaultKind::Truncated {
             let size = self.source.as_ref().and_then(|source| source.len().ok()).unwrap_or(offset);
             return Error::Truncated { path: None, offset, len, size };
         }

@@ -55,7 +55,7 @@ impl Guarded {
         let size = rustix::fs::fstat(fd).ok().and_then(|stat| u64::try_from(stat.st_size).ok()).unwrap_or(0);
         let behind = self.lost.behind(size.saturating_sub(self.offset), self.page);
         let (kind, gone) =
-            if behind.contains(&page) { (FaultKind::Shortened, behind) } else { (FaultKind::Io, page..page + 1) };
+            if behind.contains(&page) { (FaultKind::Truncated, behind) } else { (FaultKind::Io, page..page + 1) };
         self.lost.note(&(page..page + 1), kind);
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | NORESERVE;
         self.lost.lose(&gone, |run| {

@@ -37,7 +37,7 @@ impl Lost {
     #[inline]
     pub(crate) fn fault(&self) -> Option<(usize, FaultKind)> {
         let page = self.first.load(Ordering::Acquire).checked_sub(1)?;
-        let kind = if self.unreadable.contains(page) { FaultKind::Io } else { FaultKind::Shortened };
+        let kind = if self.unreadable.contains(page) { FaultKind::Io } else { FaultKind::Truncated };
         Some((page, kind))
     }
 
@@ -144,7 +144,7 @@ mod tests {
         for &page in pages.iter().filter(|&&page| !lost.contains(page)) {
             let behind = lost.behind(len as u64, PAGE);
             let is_behind = behind.contains(&page);
-            let (kind, gone) = if is_behind { (FaultKind::Shortened, behind) } else { (FaultKind::Io, page..page + 1) };
+            let (kind, gone) = if is_behind { (FaultKind::Truncated, behind) } else { (FaultKind::Io, page..page + 1) };
             lost.note(&(page..page + 1), kind);
             assert!(lost.lose(&gone, |_| true));
         }
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_touch_past_the_end_loses_all_that_lies_past_it() {
         let lost = touched(2 * PAGE + 1, &[7, 9]);
-        assert_eq!(lost.fault(), Some((7, FaultKind::Shortened)));
+        assert_eq!(lost.fault(), Some((7, FaultKind::Truncated)));
         assert_eq!(runs(&lost), one(3..16));
         assert!(!lost.contains(2), "the page that the end divides is there");
     }
@@ -186,7 +186,7 @@ mod tests {
     fn what_is_lost_and_not_noted_returns_with_any_refresh() {
         let lost = touched(0, &[7]);
         assert_eq!(refresh(&lost, 0..1), [0..7, 8..16]);
-        assert_eq!((lost.fault(), runs(&lost)), (Some((7, FaultKind::Shortened)), one(7..8)));
+        assert_eq!((lost.fault(), runs(&lost)), (Some((7, FaultKind::Truncated)), one(7..8)));
         assert_eq!(refresh(&lost, 7..8), one(7..8));
         assert_eq!((lost.fault(), runs(&lost)), (None, vec![]));
     }
@@ -196,7 +196,7 @@ mod tests {
         let lost = touched(10 * PAGE, &[12]);
         touch(&lost, 2 * PAGE, &[5]);
         touch(&lost, 16 * PAGE, &[1]);
-        assert_eq!((lost.fault(), runs(&lost)), (Some((12, FaultKind::Shortened)), one(1..16)));
+        assert_eq!((lost.fault(), runs(&lost)), (Some((12, FaultKind::Truncated)), one(1..16)));
         refresh(&lost, 12..13);
         assert_eq!((lost.fault(), runs(&lost)), (Some((1, FaultKind::Io)), vec![1..2, 5..6]));
         refresh(&lost, 2..16);
@@ -210,6 +210,6 @@ mod tests {
         let lost = touched(3 * PAGE, &[3, 5]);
         let error = lost.refresh(&(0..16), |_| Err(crate::Error::Closed));
         assert!(error.is_err());
-        assert_eq!((lost.fault(), runs(&lost)), (Some((3, FaultKind::Shortened)), one(3..16)));
+        assert_eq!((lost.fault(), runs(&lost)), (Some((3, FaultKind::Truncated)), one(3..16)));
     }
 }

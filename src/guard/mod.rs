@@ -31,7 +31,7 @@ pub struct Fault {
 #[non_exhaustive]
 pub enum FaultKind {
     /// The file is shorter than the mapping.
-    Shortened,
+    Truncated,
     /// The file still reaches as far; reading it failed, or no disk space was left for a hole in it.
     Io,
 }

@@ -1,6 +1,6 @@
 //! The one door to the bytes of a mapping.
 //!
-//! Whoever wants bytes comes through here, so no call can forget what has to be looked at: whether the mapping is open,
+//! Every call that wants bytes comes through here, so no call can forget what has to be looked at: whether the mapping is open,
 //! whether a guard has noted a fault, whether it may be changed, and afterwards whether a fault was noted meanwhile. The
 //! fields are private to this file.
 

@@ -30,10 +30,10 @@ pub use making::IntoSharedFile;
 /// A file in memory: a slice of bytes, and a file with a position.
 ///
 /// Made by [`MmapOptions`] or [`Mapping::anonymous`]; [`Mmap`](crate::Mmap) is the one over this platform's own
-/// backend. It is written back when it is dropped, without a word if that fails: [`close`](Self::close) tells.
+/// backend. A drop writes the changes back and ignores errors: [`close`](Self::close) returns them.
 ///
 /// As a slice it is indexed, sliced and iterated; indexing panics where a slice's would, and where bytes cannot be
-/// loaded. Every other call answers an [`Error`], after which everything is as it was before.
+/// loaded. Every other call returns an [`Error`], after which everything is as it was before.
 ///
 /// A buffer loads what is touched. [`Deref`](std::ops::Deref) touches everything: take a slice of the part that you
 /// need once, then index that.
@@ -114,7 +114,7 @@ impl<B: Backend> Mapping<B> {
         self.door.name()
     }
 
-    /// Where a [guarded](MmapOptions::guard) mapping was first touched in vain, since it was made or
+    /// The first byte that a [guarded](MmapOptions::guard) mapping could not give since it was made or
     /// [refreshed](Self::refresh).
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
@@ -183,7 +183,7 @@ impl<B: Backend> Mapping<B> {
         self.flush_with(offset, len.into(), Durability::Disk)
     }
 
-    /// Writes all changes back and returns once whoever reads the file sees them.
+    /// Writes all changes back and returns once every reader of the file sees them.
     ///
     /// # Errors
     /// As for [`flush`](Self::flush).
@@ -191,7 +191,7 @@ impl<B: Backend> Mapping<B> {
         self.flush_with(0, None, Durability::Visible)
     }
 
-    /// Writes the changes in a range back and returns once whoever reads the file sees them.
+    /// Writes the changes in a range back and returns once every reader of the file sees them.
     ///
     /// # Errors
     /// As for [`flush_range`](Self::flush_range).
@@ -284,10 +284,10 @@ impl<B: Backend> Mapping<B> {
     /// The pointer stays valid while the mapping is moved, flushed, refreshed and used in any other way, until
     /// [`resize`](Self::resize) succeeds or the mapping is closed or dropped. A mapping that allows changes may be written
     /// to through it, and from this call on every page counts as borrowed mutably: [`flush`](Self::flush) and
-    /// [`close`](Self::close) write what was changed, whoever changed it. A buffer loads all bytes for that, keeps a copy of
+    /// [`close`](Self::close) write every byte that was changed. A buffer loads all bytes for that, keeps a copy of
     /// them, and compares all bytes of a flush with the copy.
     ///
-    /// Whoever uses the pointer keeps Rust's rules: nobody writes through it while a slice of the same bytes is borrowed or
+    /// The code that uses the pointer keeps Rust's rules: nobody writes through it while a slice of the same bytes is borrowed or
     /// a call of this mapping runs in another thread.
     ///
     /// ```
@@ -377,7 +377,7 @@ impl<B: Backend> Mapping<B> {
         })
     }
 
-    /// Writes changes back, without a sync, and gives the memory and the share in the file up. Later calls answer
+    /// Writes changes back, without a sync, and gives the memory and the share in the file up. Later calls return
     /// [`Error::Closed`]; closing twice is fine. The caller's own `Arc` of the file stays open.
     ///
     /// # Errors

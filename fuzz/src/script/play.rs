@@ -365,7 +365,7 @@ impl Player {
         let want = view.bytes.fault().map(|page| view.bytes.window().start_of(page) as u64);
         let is_right = match (fault, want) {
             (None, None) => true,
-            (Some(fault), Some(want)) => fault.offset == want && fault.kind == FaultKind::Shortened,
+            (Some(fault), Some(want)) => fault.offset == want && fault.kind == FaultKind::Truncated,
             _ => false,
         };
         if is_right { Ok(()) } else { finding(format!("the fault is {fault:?}, not at {want:?}")) }

@@ -39,7 +39,7 @@ fn cut<B: FileBackend>(scene: &Scene<B>, access: Access) -> Mapping<B> {
 
 fn note_fault<B: FileBackend>(scene: &mut Scene<B>, map: &Mapping<B>, offset: usize) {
     let fault = map.fault().map(|fault| (fault.offset, fault.kind));
-    scene.eq("fault", fault, Some((offset as u64, FaultKind::Shortened)));
+    scene.eq("fault", fault, Some((offset as u64, FaultKind::Truncated)));
 }
 
 fn a_guard_changes_nothing_while_the_file_is_whole<B: FileBackend>(scene: &mut Scene<B>) {

@@ -71,7 +71,7 @@ fn a_byte_that_is_asked_for_and_not_used_is_touched<B: FileBackend>(scene: &mut 
             _ => map.find([1]).is_err(),
         };
         scene.eq(call, is_error, true);
-        scene.eq("fault", map.fault().map(|fault| fault.kind), Some(FaultKind::Shortened));
+        scene.eq("fault", map.fault().map(|fault| fault.kind), Some(FaultKind::Truncated));
         scene.eq("position", map.tell(), UNIT as u64);
     }
     let map = truncated(scene, Access::Read, 2, 1);

@@ -46,7 +46,7 @@ fn a_guard_replaces_whole_huge_pages(dir: &Path) {
 
         map[2 * page + 5000] = 1;
         let fault = map.fault().unwrap();
-        assert_eq!((fault.offset, fault.kind), (2 * page as u64, FaultKind::Shortened), "{access:?}");
+        assert_eq!((fault.offset, fault.kind), (2 * page as u64, FaultKind::Truncated), "{access:?}");
         assert_eq!((map[page], map[2 * page], map[2 * page + 5000]), (0, 0, 1));
         assert!(map[page..].iter().step_by(4096).all(|&byte| byte == 0 || byte == 1));
         assert!(matches!(map.get_item(0), Err(Error::Truncated { .. })));

@@ -44,7 +44,7 @@ impl Guard {
             self.lost.note(failed, FaultKind::Io);
             failed.clone()
         } else {
-            self.lost.note(&(failed.start..failed.start + 1), FaultKind::Shortened);
+            self.lost.note(&(failed.start..failed.start + 1), FaultKind::Truncated);
             let behind = self.lost.behind(reach, PAGE);
             behind.start.min(failed.start)..behind.end
         };
