@@ -1,6 +1,7 @@
 //! Files that do not say how long they are: read to their end, once.
 //!
-//! `/proc` says 0 of every file, and a pipe says nothing: the operating system maps neither, and there is no length to map.
+//! `/proc` says 0 of every file, `/sys` says 4096, and a pipe says nothing: the operating system maps none of them, and
+//! there is no length to map.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -34,6 +35,12 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     }
     let facts = file.metadata().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
     let Some(way) = way(file, facts) else { return Ok(None) };
+    if plan.reaches_file() && facts.len > 0 {
+        plan.check_mode(facts.mode)?;
+        return Err(Error::Unsupported {
+            what: "changes cannot be written to a file that says a wrong length; Access::Read and Access::Copy work",
+        });
+    }
     if plan.reaches_file() {
         // To `map` it is empty. If it is not, what there is to say is why changes cannot reach it.
         if way == Way::Stream || uninterrupted(|| file.read_at(&mut [0], 0)).is_ok_and(|n| n > 0) {
@@ -87,13 +94,19 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     Ok(Some((bytes, plan)))
 }
 
-/// How to read a file that has no size; none if it has one, or is a device: those may have no end.
+/// How to read a file that has no size or a wrong one; none if its size is true, or it is a device: those may have no end.
 fn way(file: &OsFile, facts: Metadata) -> Option<Way> {
     match facts.kind {
-        FileKind::Regular if facts.len == 0 => Some(Way::Positional),
+        FileKind::Regular if !has_last_byte(file, facts.len) => Some(Way::Positional),
         FileKind::Special if file.file().is_some_and(|file| !can_seek(file)) => Some(Way::Stream),
         _ => None,
     }
+}
+
+/// Whether there is a byte where a file of this length has its last one. Files of `/proc` say that they have none, and
+/// files of `/sys` that they have 4096. A read that fails tells nothing: then the length stands.
+fn has_last_byte(file: &OsFile, len: u64) -> bool {
+    len > 0 && uninterrupted(|| file.read_at(&mut [0], len - 1)).map_or(true, |n| n > 0)
 }
 
 fn can_seek(mut file: &File) -> bool {

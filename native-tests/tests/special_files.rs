@@ -65,6 +65,42 @@ fn a_device_has_no_length_to_map_without_one() {
     assert!(matches!(refused, Err(Error::EmptyFile { .. })), "{refused:?}");
 }
 
+/// A file of `/sys`, which says that it has 4096 bytes and holds a few.
+const LIES: &str = "/sys/devices/system/cpu/online";
+
+#[test]
+fn any_is_as_long_as_what_a_read_gives() {
+    let content = fs::read(LIES).unwrap();
+    let len = usize::try_from(fs::metadata(LIES).unwrap().len()).unwrap();
+    assert!(content.len() < len, "{LIES} says {len} bytes");
+    for access in [Access::Read, Access::Copy] {
+        let options = MmapOptions::new().access(access).clone();
+        let open = || File::open(LIES).unwrap();
+        // SAFETY: nobody changes these bytes.
+        let map = unsafe { options.map_any(open()) }.unwrap();
+        assert_eq!(map[..], content);
+        // SAFETY: nobody changes these bytes.
+        let part = unsafe { options.clone().len(1).map_any(open()) }.unwrap();
+        assert_eq!(part[..], content[..1]);
+        for (offset, len) in [(0, 100), (0, len), (4096, 0)] {
+            // SAFETY: nobody changes these bytes.
+            let refused = unsafe { options.clone().offset(offset).len(len).map_any(open()) }.unwrap_err();
+            match refused {
+                Error::LengthPastEnd { size, .. } => assert_eq!((offset, size), (0, content.len() as u64)),
+                Error::OffsetPastEnd { .. } => assert_eq!(offset, 4096),
+                other => panic!("{other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn changes_reach_no_file_that_says_a_wrong_length() {
+    // SAFETY: nobody changes these bytes.
+    let refused = unsafe { MmapOptions::new().map_any(File::open(LIES).unwrap()) };
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied, "it is open for reading");
+}
+
 /// A pipe that `text` goes through.
 fn pipe_of(text: Vec<u8>) -> File {
     let (reader, mut writer) = io::pipe().unwrap();

@@ -186,8 +186,8 @@ impl MmapOptions {
     /// [`backend_name`](Mapping::backend_name) says which it became. Some network file systems and special files cannot
     /// be mapped.
     ///
-    /// What does not say how long it is (files of `/proc`, pipes, sockets) is read from the offset to its end, or to
-    /// the length that is asked for, when it is mapped: a buffer, for [`Access::Read`](crate::Access::Read) and
+    /// What does not say how long it is, or says a wrong length (files of `/proc` and `/sys`, pipes, sockets), is read from
+    /// the offset to its end, or to the length that is asked for, when it is mapped: a buffer, for [`Access::Read`](crate::Access::Read) and
     /// [`Access::Copy`](crate::Access::Copy) only, that keeps no share in the file. A pipe that nobody closes is read
     /// for ever.
     ///
