@@ -107,7 +107,7 @@
 //! A mapping is [`Send`] and [`Sync`]. Threads that read share it. To write, give each thread a part of its own.
 //!
 //! ```
-//! use portable_mmap::{Mmap, Mapping};
+//! use portable_mmap::Mmap;
 //! use std::thread;
 //!
 //! # fn main() -> portable_mmap::Result<()> {
@@ -173,17 +173,27 @@
 //! | `MmapOptions::map_copy(&file)` | `.access(Access::Copy)` |
 //! | `MmapOptions::map_copy_read_only(&file)` | `.flags(Flags::PRIVATE).prot(Prot::READ)` |
 //! | `MmapOptions::map_exec(&file)` | `.prot(Prot::READ \| Prot::EXEC)` |
-//! | `MmapOptions::map_anon()`, `MmapMut::map_anon(n)` | `.map_anonymous()`, [`Mapping::anonymous`](crate::Mapping::anonymous) |
-//! | `MmapOptions::populate()`, `.no_reserve_swap()`, `.stack()`, `.huge(…)` | [`Flags`](crate::Flags) |
+//! | `MmapOptions::map_anon()`, `MmapMut::map_anon(n)` | `.map_anonymous()`, [`Mmap::anonymous(n)`](crate::Mapping::anonymous) |
+//! | `MmapOptions::populate()`, `.no_reserve_swap()`, `.stack()`, `.huge(…)` | [`Flags`](crate::Flags), with [`Prot`](crate::Prot) in place of `access` |
 //! | `&map[..]`, `map.len()`, `map.as_ptr()` | the same |
-//! | `map.flush()`, `.flush_range(a, n)`, `.flush_async()` | the same, on `&mut self` |
-//! | `map.advise(…)`, `.advise_range(…)`, `.unchecked_advise(…)` | the same; the last is [`advise_unchecked`](crate::Mapping::advise_unchecked) |
+//! | a pointer of `map.as_mut_ptr()` that is kept | [`export`](crate::Mapping::export) |
+//! | `map.flush()`, `.flush_async()` | the same, on `&mut self` |
+//! | `map.flush_range(a, n)` | the same, on `&mut self`; `a` is a multiple of the page size |
+//! | `map.advise(…)`, `.advise_range(…)` | the same, on `&mut self`; the range starts at a page |
+//! | `map.unchecked_advise(…)` | [`advise_unchecked(advice, 0, map.len())`](crate::Mapping::advise_unchecked) |
 //! | `map.lock()`, `.unlock()` | the same, on `&mut self` |
 //! | `MmapRaw` | [`export`](crate::Mapping::export), and the [`raw`](crate::raw) module |
 //! | `map.remap(n, …)` | [`resize`](crate::Mapping::resize), which changes the file too |
-//! | `make_read_only`, `make_mut`, `make_exec` | map again |
+//! | `make_read_only`, `make_mut`, `make_exec` | map the file again; anonymous memory stays writable |
 //!
-//! An error of memmap2 is an [`io::Error`](std::io::Error). An [`Error`](crate::Error) converts into one with `?`.
+//! What memmap2 accepts and this crate does not, as Python does not: an empty file, a length past the end of the file
+//! (without [`extend`](crate::MmapOptions::extend)), an offset at the end of the file or between multiples of
+//! [`allocation_granularity`](crate::Mapping::allocation_granularity), anonymous memory of no bytes, and changes to a file
+//! that is open for append. `map.split(…)` is that of `BufRead` where this trait is in scope: write `map[..].split(…)`.
+//!
+//! An error of memmap2 is an [`io::Error`](std::io::Error). An [`Error`](crate::Error) converts into one with `?`, which
+//! keeps the kind and the system's number. Functions that return the [`Error`](crate::Error) itself keep the path too: print
+//! it with `{:#}`, which adds the cause.
 //!
 //! ```
 //! use portable_mmap::MmapOptions;

@@ -151,7 +151,8 @@ impl MmapOptions {
     }
 
     /// Makes a file that is shorter than offset and length longer when it is mapped, with zeros; the file has to be
-    /// open for writing. Without it such a length is [`Error::LengthPastEnd`](crate::Error::LengthPastEnd). (Python on
+    /// open for writing, and [`open`](Self::open) opens it for writing, also for [`Access::Read`] and [`Access::Copy`].
+    /// Without it such a length is [`Error::LengthPastEnd`](crate::Error::LengthPastEnd). (Python on
     /// Windows always extends.)
     pub fn extend(&mut self, extend: bool) -> &mut Self {
         self.extend = extend;
@@ -178,7 +179,7 @@ impl MmapOptions {
     /// A touch past the new end of the file reads zeros, in place of the `SIGBUS` that ends the process on unix and of
     /// the panic of a buffer's slice face. With the first such touch every page past the end is lost: it reads as
     /// zeros, and what is stored in it reaches no file. The mapping notes the [`fault`](crate::Mapping::fault), and
-    /// from then on its fallible calls return [`Error::Truncated`](crate::Error::Truncated), until
+    /// from then on its fallible calls but `close` return [`Error::Truncated`](crate::Error::Truncated), until
     /// [`refresh`](crate::Mapping::refresh) takes the fault back: then lost pages are looked at anew, and one that the
     /// file still does not have is a fault again when it is touched. A page that the file has and that cannot be read,
     /// or a hole for which a full disk has no room, is lost alone: then the calls return

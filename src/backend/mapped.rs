@@ -367,7 +367,8 @@ impl<R: Region> Bytes for Mapped<R> {
         let span = Span::new(self.plan.span.offset(), len)?;
         let plan = Plan { span, ..self.plan.clone() };
         // Before anything changes: it may want memory.
-        self.changed.resize(self.page_count().max(len.div_ceil(R::page_size())))?;
+        let pages = self.page_count().max(len.div_ceil(R::page_size()));
+        self.changed.resize(pages).map_err(|_| Error::no_memory(len as u64))?;
         let resized = self.region.resize(self.source.as_ref(), &self.plan, &plan);
         self.make_ready();
         resized?;

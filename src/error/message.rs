@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::{Asked, Error, Operation, Reason, Unit};
+use crate::Access;
 
 /// One sentence that says what happened, and what to do about it where something can be done. The alternate form,
 /// `{:#}`, adds the [`source`](std::error::Error::source) where there is one.
@@ -18,7 +19,7 @@ impl Display for Error {
                 write!(f, "{operation} needs the file, and the mapping was made with track_file(false)")
             }
             Self::EmptyFile { path } => {
-                write!(f, "{} is empty; to map it give a length and extend(true)", File(path.as_deref()))
+                write!(f, "{} has no bytes to map; extend(true) and a length make a file longer, and map_any reads the files of /proc", File(path.as_deref()))
             }
             Self::OffsetPastEnd { path, offset, size } => {
                 write!(f, "offset {offset} is not before the end of {}, which has {size} bytes", File(path.as_deref()))
@@ -36,13 +37,19 @@ impl Display for Error {
             Self::SizeMismatch { expected, given } => {
                 write!(f, "a slice of {expected} bytes cannot be assigned {given} bytes")
             }
-            Self::ReadOnly => f.write_str("the mapping is read-only"),
+            Self::ReadOnly { access: Access::Copy } => {
+                f.write_str("a mapping with Access::Copy cannot be resized, since its changes do not reach the file")
+            }
+            Self::ReadOnly { .. } => f.write_str(
+                "the mapping is read-only; with Access::Write changes reach the file, with Access::Copy they stay in memory",
+            ),
             Self::Misaligned { offset, granularity, unit } => {
                 let unit = match unit {
                     Unit::AllocationGranularity => "allocation_granularity()",
                     Unit::PageSize => "page_size()",
                 };
-                write!(f, "offset {offset} is not a multiple of {unit}, which is {granularity}")
+                let before = offset - offset % (*granularity).max(1);
+                write!(f, "offset {offset} is not a multiple of {unit}, which is {granularity}; start at {before}")
             }
             Self::Truncated { path, offset, len, size } => write!(
                 f,
@@ -154,10 +161,7 @@ fn out_of_range(f: &mut Formatter<'_>, what: Asked, start: i128, len: u64, limit
         Asked::Seek => write!(f, "the position cannot be {start} in a mapping of {limit} bytes"),
         Asked::Read => write!(f, "there is no byte to read at position {start} of a mapping of {limit} bytes"),
         Asked::Write => {
-            write!(
-                f,
-                "{len} bytes do not fit at position {start} of a mapping of {limit} bytes; resize makes it longer"
-            )
+            write!(f, "{len} bytes do not fit at position {start} of a mapping of {limit} bytes")
         }
         Asked::MoveFrom => outside(f, "the source of the move", start, len, limit),
         Asked::MoveTo => outside(f, "the destination of the move", start, len, limit),

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::Access;
+
 mod asked;
 mod message;
 mod number;
@@ -106,7 +108,10 @@ pub enum Error {
     },
     /// The mapping allows no change. (Python: `TypeError`)
     #[non_exhaustive]
-    ReadOnly,
+    ReadOnly {
+        /// What the mapping allows: [`Access::Read`], or [`Access::Copy`] where it cannot be resized.
+        access: Access,
+    },
     /// An offset that is not a multiple of what it has to be a multiple of. (Python: `OSError` `EINVAL`)
     #[non_exhaustive]
     Misaligned {
@@ -176,7 +181,7 @@ impl Error {
             | Self::IndexOutOfRange { .. }
             | Self::SizeMismatch { .. }
             | Self::Misaligned { .. } => ErrorKind::InvalidInput,
-            Self::ReadOnly => ErrorKind::PermissionDenied,
+            Self::ReadOnly { .. } => ErrorKind::PermissionDenied,
             Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Truncated { .. } => ErrorKind::UnexpectedEof,
             Self::NoMemory { .. } => ErrorKind::OutOfMemory,
@@ -197,7 +202,7 @@ impl Error {
             Self::OutOfRange { .. } => "OutOfRange",
             Self::IndexOutOfRange { .. } => "IndexOutOfRange",
             Self::SizeMismatch { .. } => "SizeMismatch",
-            Self::ReadOnly => "ReadOnly",
+            Self::ReadOnly { .. } => "ReadOnly",
             Self::Misaligned { .. } => "Misaligned",
             Self::Unsupported { .. } => "Unsupported",
             Self::Truncated { .. } => "Truncated",

@@ -37,13 +37,13 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             E::EmptyFile { path: None },
             "EmptyFile",
             InvalidInput,
-            "the file is empty; to map it give a length and extend(true)",
+            "the file has no bytes to map; extend(true) and a length make a file longer, and map_any reads the files of /proc",
         ),
         (
             E::EmptyFile { path: Some(PATH.into()) },
             "EmptyFile",
             InvalidInput,
-            "`a/b` is empty; to map it give a length and extend(true)",
+            "`a/b` has no bytes to map; extend(true) and a length make a file longer, and map_any reads the files of /proc",
         ),
         (
             E::OffsetPastEnd { path: None, offset: 65_536, size: 1234 },
@@ -108,7 +108,7 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             out_of_range(A::Write, 3, 4, 5),
             RANGE,
             InvalidInput,
-            "4 bytes do not fit at position 3 of a mapping of 5 bytes; resize makes it longer",
+            "4 bytes do not fit at position 3 of a mapping of 5 bytes",
         ),
         (
             out_of_range(A::MoveFrom, 3, 4, 5),
@@ -134,18 +134,29 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             InvalidInput,
             "a slice of 3 bytes cannot be assigned 4 bytes",
         ),
-        (E::ReadOnly, "ReadOnly", PermissionDenied, "the mapping is read-only"),
+        (
+            E::ReadOnly { access: Access::Read },
+            "ReadOnly",
+            PermissionDenied,
+            "the mapping is read-only; with Access::Write changes reach the file, with Access::Copy they stay in memory",
+        ),
+        (
+            E::ReadOnly { access: Access::Copy },
+            "ReadOnly",
+            PermissionDenied,
+            "a mapping with Access::Copy cannot be resized, since its changes do not reach the file",
+        ),
         (
             misaligned(Unit::AllocationGranularity),
             "Misaligned",
             InvalidInput,
-            "offset 100 is not a multiple of allocation_granularity(), which is 4096",
+            "offset 100 is not a multiple of allocation_granularity(), which is 4096; start at 0",
         ),
         (
             misaligned(Unit::PageSize),
             "Misaligned",
             InvalidInput,
-            "offset 100 is not a multiple of page_size(), which is 4096",
+            "offset 100 is not a multiple of page_size(), which is 4096; start at 0",
         ),
         (E::Unsupported { what: "not this" }, "Unsupported", ErrorKind::Unsupported, "not this"),
         (

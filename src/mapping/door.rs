@@ -155,13 +155,18 @@ impl<B: Backend> Door<B> {
         act(backend).map_err(|e| self.with_path(e))
     }
 
+    #[cold]
+    fn read_only(&self) -> Error {
+        Error::ReadOnly { access: self.plan().access }
+    }
+
     /// Makes sure that bytes may be changed: reported before any range is looked at.
     ///
     /// # Errors
     /// [`Error::Closed`], that of a fault, then [`Error::ReadOnly`].
     #[inline]
     pub(crate) fn check_writable(&self) -> Result<()> {
-        if self.open()?.plan().access.is_writable() { Ok(()) } else { Err(Error::ReadOnly) }
+        if self.open()?.plan().access.is_writable() { Ok(()) } else { Err(self.read_only()) }
     }
 
     /// Lets a call read, and looks for a fault before and afterwards.
@@ -209,7 +214,7 @@ impl<B: Backend> Door<B> {
     #[inline]
     #[track_caller]
     pub(crate) fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
-        assert!(self.plan().access.is_writable(), "{}", Error::ReadOnly);
+        assert!(self.plan().access.is_writable(), "{}", self.read_only());
         let Some(backend) = self.backend_mut() else { return &mut [] };
         backend.look_mut(range)
     }

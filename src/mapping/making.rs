@@ -89,7 +89,7 @@ impl MmapOptions {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyFile { path: None }`], [`Error::OffsetPastEnd`], [`Error::LengthPastEnd`], [`Error::OutOfRange`] (a length over
+    /// [`Error::EmptyFile`], [`Error::OffsetPastEnd`], [`Error::LengthPastEnd`], [`Error::OutOfRange`] (a length over
     /// `isize::MAX`), [`Error::Misaligned`], [`Error::Conflict`] and [`Error::Unsupported`] for options that do not fit
     /// the file, each other or the backend; [`Error::Io`] of kind `IsADirectory` for a directory, of kind
     /// `PermissionDenied` for a write-only file, and where changes would reach a file that is read-only or open for
@@ -198,12 +198,34 @@ impl MmapOptions {
     /// As for [`map`](Self::map), and [`Error::Io`] of reading. [`Error::LengthPastEnd`] gives what was read as the
     /// size.
     pub unsafe fn map_any(&self, file: impl IntoSharedFile) -> Result<AnyMmap> {
-        let file = OsFile::from(file.into_shared());
-        if let Some((bytes, plan)) = sizeless::read(self, &file)? {
-            return Ok(Mapping::over(AnyBackend::of_bytes(&bytes, plan)?, None));
-        }
         // SAFETY: the caller owes what `map` asks for.
-        unsafe { self.map_source(file, None) }
+        unsafe { self.any_of(file.into_shared().into(), None) }
+    }
+
+    /// Opens a file with the mode that the access needs, and maps it as [`map_any`](Self::map_any) does.
+    ///
+    /// # Safety
+    /// As for [`map`](Self::map).
+    ///
+    /// # Errors
+    /// As for [`map_any`](Self::map_any), and [`Error::Io`] of opening.
+    pub unsafe fn open_any(&self, path: impl AsRef<Path>) -> Result<AnyMmap> {
+        let path = path.as_ref();
+        let file = self.open_file(path)?;
+        // SAFETY: the caller owes what `map` asks for.
+        unsafe { self.any_of(file, Some(path)) }
+    }
+
+    /// # Safety
+    /// As for [`map`](Self::map).
+    unsafe fn any_of(&self, file: OsFile, path: Option<&Path>) -> Result<AnyMmap> {
+        let read = sizeless::read(self, &file)
+            .and_then(|read| read.map(|(bytes, plan)| AnyBackend::of_bytes(&bytes, plan)).transpose());
+        match read.map_err(|e| e.with_path(path))? {
+            Some(backend) => Ok(Mapping::over(backend, path.and_then(error::owned))),
+            // SAFETY: the caller owes what `map` asks for.
+            None => unsafe { self.map_source(file, path) },
+        }
     }
 
     /// Maps a file with the backend `B`, for generic code.

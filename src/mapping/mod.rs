@@ -309,8 +309,12 @@ impl<B: Backend> Mapping<B> {
         Ok(self.door.act(B::export)?.as_ptr())
     }
 
-    /// Makes the mapping `len` bytes long, and its file end where the mapping ends, even if it was longer. The position
-    /// stays, past the end if need be. Anonymous memory shrinks; it grows only if it is private.
+    /// Makes the mapping `len` bytes long and sets the length of its file: the file ends where the mapping ends.
+    ///
+    /// A file that goes on behind the mapping is truncated there, even if the mapping grows: of a file of 40,000 bytes, a
+    /// mapping from offset 8,192 that is resized to 20,000 bytes leaves 28,192. Bytes that the mapping gains are those of
+    /// the file, and zeros where it had none. The position stays, past the end if need be. Anonymous memory shrinks; it
+    /// grows only if it is private.
     ///
     /// ```
     /// # fn main() -> portable_mmap::Result<()> {
@@ -337,7 +341,7 @@ impl<B: Backend> Mapping<B> {
     pub fn resize(&mut self, len: usize) -> Result<()> {
         let plan = self.door.open()?.plan();
         if matches!(plan.access, Access::Read | Access::Copy) {
-            return Err(Error::ReadOnly);
+            return Err(Error::ReadOnly { access: plan.access });
         }
         if !plan.track_file {
             return Err(Error::Untracked { operation: Operation::Resize });

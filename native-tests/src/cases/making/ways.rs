@@ -15,6 +15,7 @@ cases!("ways":
     every_way_to_map_refuses_alike,
     any_is_this_platform_s_own_backend_where_it_can_map,
     any_behaves_as_what_it_became,
+    any_is_opened_by_path,
     any_is_made_of_either_mapping,
     buffered_is_buffered_on_every_target,
     a_file_and_a_shared_file_can_be_given,
@@ -219,4 +220,25 @@ fn any_is_made_of_either_mapping<B: FileBackend>(scene: &mut Scene<B>) {
     let mut closed = BufferedMmap::anonymous(3).unwrap();
     closed.close().unwrap();
     scene.eq("a closed one", AnyMmap::from(closed).is_closed(), true);
+}
+
+fn any_is_opened_by_path<B: FileBackend>(scene: &mut Scene<B>) {
+    drop(scene.file("f", b"hello"));
+    let path = scene.path("f");
+    // SAFETY: nobody else uses the file.
+    let mut map = unsafe { MmapOptions::new().open_any(&path) }.unwrap();
+    map[0] = b'J';
+    map.close().unwrap();
+    scene.file_is("f", b"Jello");
+    // SAFETY: nobody else uses the file.
+    let map = unsafe { MmapOptions::new().access(Access::Read).open_any(&path) }.unwrap();
+    scene.bytes("read", &map, b"Jello");
+    for name in ["missing", "empty"] {
+        if name == "empty" {
+            drop(scene.file(name, b""));
+        }
+        // SAFETY: there is nothing to use.
+        let error = unsafe { MmapOptions::new().open_any(scene.path(name)) }.unwrap_err();
+        scene.eq("the path is named", error.to_string().contains(name), true);
+    }
 }
