@@ -48,6 +48,7 @@ impl Clone for OsFile {
 #[cfg(any(unix, windows))]
 impl OsFile {
     /// The file, for this crate's own use.
+    #[cfg_attr(any(miri, loom), allow(dead_code, reason = "the regions that use it are not compiled there"))]
     pub(crate) fn get(&self) -> &Arc<File> {
         &self.file
     }
@@ -94,7 +95,12 @@ impl Storage for OsFile {
         } else {
             FileKind::Special
         };
-        let mode = self.mode.map_or_else(|| os::mode(&self.file), Ok)?;
+        let mode = match (kind, self.mode) {
+            // It is not mapped, whatever it was opened for.
+            (FileKind::Directory, _) => OpenMode::READ,
+            (_, Some(mode)) => mode,
+            (_, None) => os::mode(&self.file)?,
+        };
         Ok(Metadata { kind, len: data.len(), mode })
     }
 
