@@ -34,6 +34,7 @@ const LEFT_OUT_OF_MAPPED: &[(&str, &str)] = &[
     ("close/a_close_that_failed", "two views of one file"),
     ("close/a_failed_close", "two views of one file"),
     ("close/many_mappings", "two views of one file"),
+    ("exporting/a_refresh", "two views of one file"),
     ("flush/cut_off_changes", "two views of one file"),
     ("ownership/a_closed_mapping", "the memory keeps the file that it is written to"),
     ("refresh/a_", "two views of one file"),
