@@ -14,6 +14,7 @@ pub mod cases;
 pub mod counted;
 pub mod counts;
 pub mod crash;
+mod disk;
 pub mod ledger;
 pub mod model;
 pub mod others;

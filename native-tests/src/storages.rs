@@ -5,10 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use portable_mmap::{BufferedMmap, FileKind, Metadata, MmapOptions, OpenMode, Storage};
 
+use crate::disk::{Disk, Unsynced};
+
 /// Bytes in memory, that several mappings may share.
 #[derive(Clone, Debug)]
 pub struct Memory {
     bytes: Arc<Mutex<Vec<u8>>>,
+    disk: Disk,
     mode: OpenMode,
     kind: FileKind,
 }
@@ -26,7 +29,8 @@ impl Memory {
     /// Memory of another mode.
     #[must_use]
     pub fn with_mode(bytes: impl Into<Vec<u8>>, mode: OpenMode) -> Self {
-        Self { bytes: Arc::new(Mutex::new(bytes.into())), mode, kind: FileKind::Regular }
+        let bytes = bytes.into();
+        Self { disk: Disk::new(&bytes), bytes: Arc::new(Mutex::new(bytes)), mode, kind: FileKind::Regular }
     }
 
     /// The same memory, said to be of another kind.
@@ -41,14 +45,27 @@ impl Memory {
         self.bytes().clone()
     }
 
+    /// A copy of the bytes that are on its [`Disk`]: what is left when the power fails.
+    #[must_use]
+    pub fn durable(&self) -> Vec<u8> {
+        self.disk.content()
+    }
+
+    /// What a failed sync does to its disk.
+    pub fn forget(&self) {
+        self.disk.forget();
+    }
+
     /// What another writer does: puts bytes at an offset.
     pub fn overwrite(&self, offset: usize, bytes: &[u8]) {
         self.bytes()[offset..][..bytes.len()].copy_from_slice(bytes);
+        self.disk.note(Unsynced::Bytes(offset..offset + bytes.len()));
     }
 
     /// What another writer does: makes it longer, with zeros, or shorter.
     pub fn set_size(&self, len: usize) {
         self.bytes().resize(len, 0);
+        self.disk.note(Unsynced::Len(len));
     }
 
     /// The bytes, for another writer.
@@ -78,6 +95,7 @@ impl Storage for Memory {
             bytes.resize(end, 0);
         }
         bytes[index(offset)..end].copy_from_slice(buf);
+        self.disk.note(Unsynced::Bytes(index(offset)..end));
         Ok(buf.len())
     }
 
@@ -86,7 +104,7 @@ impl Storage for Memory {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.bytes().resize(index(len), 0);
+        self.set_size(index(len));
         Ok(())
     }
 
@@ -95,6 +113,7 @@ impl Storage for Memory {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.disk.sync(&self.bytes());
         Ok(())
     }
 
@@ -142,6 +161,8 @@ struct State {
     failing: Option<(Option<Op>, usize, usize, io::ErrorKind)>,
     /// The most bytes that one call moves.
     most: Option<usize>,
+    /// What forgets with each sync that fails.
+    disk: Disk,
 }
 
 /// What a test holds of a rigged storage: it sees the calls, and decides which fail.
@@ -151,6 +172,11 @@ pub struct Rig(Arc<Mutex<State>>);
 impl Rig {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the disk of this memory forget what was written, with each sync that fails.
+    pub fn forget_with(&self, memory: &Memory) {
+        self.state().disk = memory.disk.clone();
     }
 
     /// A storage under this rig.
@@ -200,13 +226,17 @@ impl Rig {
 
     /// Whether a call fails now.
     fn admit(&self, op: Op) -> io::Result<()> {
-        match &mut self.state().failing {
+        let State { failing, disk, .. } = &mut *self.state();
+        match failing {
             Some((only, after, times, kind)) if *times > 0 && only.is_none_or(|only| only == op) => {
                 if *after > 0 {
                     *after -= 1;
                     return Ok(());
                 }
                 *times -= 1;
+                if op == Op::Sync {
+                    disk.forget();
+                }
                 Err((*kind).into())
             }
             _ => Ok(()),
@@ -303,6 +333,7 @@ impl Emulated {
     #[must_use]
     pub fn with(options: &MmapOptions, content: impl Into<Vec<u8>>) -> Self {
         let (memory, rig) = (Memory::new(content), Rig::default());
+        rig.forget_with(&memory);
         let map = options.map_storage(rig.around(memory.clone())).expect("memory can be mapped");
         let _ = rig.take();
         Self { memory, rig, map }

@@ -100,6 +100,7 @@ fn finish(e: &mut Emulated) -> Vec<u8> {
         e.map.flush().expect("what works again can be flushed");
         let bytes = e.map.get_slice(..).expect("what works again can be read");
         assert!(bytes == e.memory.content(), "the storage holds what the mapping holds");
+        assert!(bytes == e.memory.durable(), "and so does its disk, whatever sync failed");
         e.map.close().expect("what works again can be closed");
     }
     e.memory.content()

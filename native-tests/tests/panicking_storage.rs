@@ -48,8 +48,11 @@ impl Storage for Panicking {
     }
 
     fn sync(&self) -> io::Result<()> {
+        if self.countdown.load(Ordering::Relaxed) == 1 {
+            self.memory.forget();
+        }
         self.call();
-        Ok(())
+        self.memory.sync()
     }
 
     fn metadata(&self) -> io::Result<Metadata> {
@@ -85,6 +88,7 @@ fn survives(name: &str, act: fn(&mut Map)) {
         if !map.is_closed() {
             want = map.get_slice(..).unwrap();
             map.flush().unwrap();
+            assert!(memory.durable() == want, "{name}, call {call}: and so does its disk");
         }
         assert!(memory.content() == want, "{name}, call {call}: the storage holds what the mapping holds");
     }

@@ -165,6 +165,12 @@ impl<B: Backend> Mapping<B> {
     ///
     /// Does nothing on [`Access::Read`] and [`Access::Copy`].
     ///
+    /// A system can drop what it cannot bring to the disk: after a sync that fails the next one succeeds, although nothing
+    /// is on the disk. After such an error every page that was written since the last successful sync is written and synced
+    /// again by the next flush of it, also by [`flush_async`](Self::flush_async), and by [`close`](Self::close). They
+    /// return an error until that succeeds. The system reports the error once: a [`File::sync_all`] on
+    /// [`file`](Self::file) that returns it consumes it, and the next flush does not see it.
+    ///
     /// # Errors
     /// [`Error::Truncated`] if a changed page lies past the end of the file now: a flush never makes a file longer.
     /// [`Error::Io`]. What was not written stays changed, and the next flush or close completes the job.
@@ -381,7 +387,8 @@ impl<B: Backend> Mapping<B> {
         })
     }
 
-    /// Writes changes back, without a sync, and gives the memory and the share in the file up. Later calls return
+    /// Writes changes back, without a sync unless an earlier one failed, and gives the memory and the share in the file up.
+    /// Later calls return
     /// [`Error::Closed`]; closing twice is fine. The caller's own `Arc` of the file stays open.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! These cases play on the emulation itself, whatever the backend is. What a fork makes of a buffer is a test of its own,
 //! and so is the memory that a buffer takes.
 
+use std::io::ErrorKind;
 use std::mem;
 
 use portable_mmap::{Access, MmapOptions};
@@ -22,7 +23,8 @@ cases!("differences":
     memory_goes_to_what_was_touched,
     a_file_that_shrinks_leaves_what_was_loaded,
     a_flush_behind_the_end_of_a_file_is_an_error_and_kept,
-    a_copy_keeps_its_changes_byte_by_byte_over_what_another_wrote
+    a_copy_keeps_its_changes_byte_by_byte_over_what_another_wrote,
+    a_repeated_write_after_a_failed_sync_overwrites_what_another_wrote_there
 );
 
 fn a_page_holds_what_the_file_held_when_it_was_first_loaded<B: FileBackend>(scene: &mut Scene<B>) {
@@ -131,4 +133,15 @@ fn a_copy_keeps_its_changes_byte_by_byte_over_what_another_wrote<B: FileBackend>
     e.map.refresh().unwrap();
     scene.bytes("own change, and what another wrote beside it", &e.map[..7], b"\0nother");
     scene.bytes("the storage", &e.memory.content()[..7], b"another");
+}
+
+fn a_repeated_write_after_a_failed_sync_overwrites_what_another_wrote_there<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut e = Emulated::new(pattern(PAGE));
+    e.map[5..9].fill(0);
+    e.rig.fail(Op::Sync, 0, 1, ErrorKind::TimedOut);
+    let flushed = e.map.flush();
+    scene.err("flush", flushed, "Io(TimedOut)");
+    e.memory.overwrite(4, b"!!");
+    e.map.flush().unwrap();
+    scene.bytes("disk", &e.memory.durable()[4..9], b"!\0\0\0\0");
 }

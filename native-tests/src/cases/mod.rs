@@ -7,6 +7,7 @@ mod close;
 mod closed;
 mod counting;
 mod differences;
+mod durable;
 mod errors;
 mod exporting;
 mod faults;
@@ -67,6 +68,7 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         storages::cases(),
         faults::cases(),
         differences::cases(),
+        durable::cases(),
         write_back::cases(),
         reference::cases(),
         oracle::cases(),

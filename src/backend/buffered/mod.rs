@@ -7,9 +7,9 @@ use self::copies::Copies;
 use self::faults::Guard;
 use self::flights::Flights;
 use self::load::{Face, Pattern};
+use self::unsynced::Unsynced;
 use super::sealed::{Bytes, Faults, Ready};
 use super::unreachable_bytes;
-use crate::error::Operation;
 use crate::guard::{Fault, FaultKind};
 use crate::page_set::LoadedPages;
 use crate::plan::Plan;
@@ -26,6 +26,7 @@ mod flights;
 mod load;
 mod refresh;
 mod resize;
+mod unsynced;
 mod watch;
 mod write_back;
 
@@ -39,8 +40,12 @@ mod write_back;
 /// is read again, merged and written once; another writer who changes that page between the two loses that change. What
 /// cannot be written stays changed, and the next `flush` or `close` completes the job.
 ///
+/// The runs that were written are remembered until a sync succeeds. After a sync that failed, the next `flush` of their
+/// pages, of whatever form, or `close` writes them again and syncs, and succeeds only if both do.
+///
 /// A mapping touched in k pages takes the memory of k pages, that of a copy of those borrowed mutably since they were
-/// last written, and less than 1/256 of its length for bookkeeping.
+/// last written, less than 1/256 of its length for bookkeeping, and 16 bytes for each run that was written since the last
+/// sync. Runs that share a page are joined once there are more than 32768.
 #[derive(Debug)]
 pub struct Buffered<S: Storage = OsFile> {
     /// None: anonymous.
@@ -51,8 +56,7 @@ pub struct Buffered<S: Storage = OsFile> {
     loaded: LoadedPages,
     flights: Flights<Pattern>,
     changes: Changes,
-    /// Bytes were written, or the length was changed, and no sync has followed.
-    unsynced: bool,
+    unsynced: Unsynced,
     /// Bytes are written through a pointer, without a borrow that tells: every page keeps its copy.
     watched: bool,
     guard: Option<Guard>,
@@ -101,7 +105,17 @@ impl<S: Storage> Buffered<S> {
         let (region, loaded, guard) = memory(&plan)?;
         let changes = Changes::of(&plan);
         let flights = Flights::new(Pattern::new());
-        Ok(Self { storage: None, plan, region, loaded, flights, changes, unsynced: false, watched: false, guard })
+        Ok(Self {
+            storage: None,
+            plan,
+            region,
+            loaded,
+            flights,
+            changes,
+            unsynced: Unsynced::default(),
+            watched: false,
+            guard,
+        })
     }
 
     /// These bytes, as many as the plan's span has, over no storage.
@@ -158,14 +172,18 @@ impl<S: Storage> Buffered<S> {
         Ok(())
     }
 
-    /// Forgets the pages of a range that have no changes of their own: they are read again when touched.
+    /// Forgets the pages of a range that have no changes of their own: they are read again when touched. What a failed
+    /// sync may yet make suspect stays.
     fn forget_clean(&mut self, pages: Range<usize>) {
+        self.unsynced.sort();
+        let unsynced = &self.unsynced;
         match &self.changes {
             Changes::ReadOnly if self.storage.is_some() => self.loaded.remove(&pages),
-            Changes::Kept(copies) if copies.is_empty() => self.loaded.remove(&pages),
+            Changes::Kept(copies) if copies.is_empty() && unsynced.has_no_runs() => self.loaded.remove(&pages),
             Changes::ReadOnly | Changes::Anonymous => {}
             Changes::Kept(copies) => {
-                pages.filter(|&page| copies.get(page).is_none()).for_each(|page| self.loaded.remove(&(page..page + 1)));
+                let is_clean = |page: &usize| copies.get(*page).is_none() && !unsynced.is_in_page(*page);
+                pages.filter(is_clean).for_each(|page| self.loaded.remove(&(page..page + 1)));
             }
         }
     }
@@ -212,7 +230,7 @@ impl<S: Storage> Bytes for Buffered<S> {
         let plan = &buffer.plan;
         with_length(&storage, plan.extend_from, plan.span.end(), plan.allocate, || Ok(()))?;
         buffer.storage = Some(storage);
-        buffer.unsynced = plan.extend_from.is_some();
+        buffer.unsynced.has_new_len = plan.extend_from.is_some();
         if plan.hints.contains(Flags::POPULATE) {
             // A hint: what fails here fails again when it is touched.
             let _ = buffer.load(&(0..plan.span.len()), Face::Hint);
@@ -272,13 +290,10 @@ impl<S: Storage> Bytes for Buffered<S> {
     }
 
     fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()> {
+        // Once a sync has failed, only one that succeeds tells what became of the bytes.
+        let durability = if self.unsynced.has_failed { Durability::Disk } else { durability };
         self.write_back(&range)?;
-        if let (Durability::Disk, true, Some(storage)) = (durability, self.unsynced, &self.storage) {
-            let span = self.plan.span;
-            storage.sync().map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;
-            self.unsynced = false;
-        }
-        Ok(())
+        if durability == Durability::Disk { self.sync(&range) } else { Ok(()) }
     }
 
     fn export(&mut self) -> Result<NonNull<u8>> {
@@ -328,7 +343,7 @@ impl<S: Storage> Bytes for Buffered<S> {
     }
 
     fn close(&mut self) -> Result<()> {
-        self.write_back(&(0..self.plan.span.len()))
+        self.flush(0..self.plan.span.len(), Durability::Visible)
     }
 }
 

@@ -21,6 +21,7 @@ impl<S: Storage> Buffered<S> {
             _ => None,
         };
 
+        self.unsynced.sort();
         let last = self.last_page(len)?;
         let kept = pages.min(self.page_count());
         for run in self.loaded.set().runs(0..kept) {
@@ -30,7 +31,8 @@ impl<S: Storage> Buffered<S> {
             loaded.insert(&run);
         }
 
-        self.unsynced |= self.set_storage_len(plan.span)?;
+        self.unsynced.has_new_len |= self.set_storage_len(plan.span)?;
+        self.unsynced.remove(&(len..usize::MAX));
 
         self.plan = plan;
         self.region = region;
@@ -72,7 +74,9 @@ impl<S: Storage> Buffered<S> {
         if new_len > self.plan.span.len() {
             match (&self.changes, &self.storage) {
                 // Not changed: read again when touched.
-                (Changes::Kept(copies), _) if copies.get(page).is_none() => return Ok(LastPage::Forget(page)),
+                (Changes::Kept(copies), _) if copies.get(page).is_none() && !self.unsynced.is_in_page(page) => {
+                    return Ok(LastPage::Forget(page));
+                }
                 // The file may have gone on behind the mapping.
                 (Changes::Kept(_), Some(storage)) => {
                     let shown = (hidden.end.min(new_len) - hidden.start).min(PAGE);

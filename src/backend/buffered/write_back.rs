@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::copies::Copies;
+use super::unsynced::Unsynced;
 use super::{Buffered, Changes, PAGE};
 use crate::error::Operation;
 use crate::region::heap::HeapRegion;
@@ -25,15 +26,14 @@ impl<S: Storage> Buffered<S> {
         if !self.plan.reaches_file() {
             return Ok(());
         }
+        self.write_again(range)?;
         let (Changes::Kept(copies), Some(storage)) = (&mut self.changes, &self.storage) else { return Ok(()) };
         let pages = span::pages(range, PAGE);
-        let mut writer =
-            Writer { storage, span: self.plan.span, region: &self.region, end: None, pending: 0..0, wrote: false };
+        let mut writer = Writer::new(storage, self.plan.span, &self.region, &mut self.unsynced);
         let result = copies
             .pages(pages.clone())
             .try_for_each(|page| writer.add_page(page * PAGE, copies.get(page).unwrap_or_default()))
             .and_then(|()| writer.write_pending());
-        self.unsynced |= writer.wrote;
         let reached = writer.pending.start;
         if result.is_ok() {
             settle(copies, pages, &self.region, self.watched);
@@ -49,6 +49,45 @@ impl<S: Storage> Buffered<S> {
         }
         result
     }
+
+    /// After a sync that failed: sets the length again, and writes the bytes in the pages of `range` again that were written
+    /// since the last sync that succeeded, as they are now.
+    fn write_again(&mut self, range: &Range<usize>) -> Result<()> {
+        let (true, Some(storage)) = (self.unsynced.has_failed, &self.storage) else { return Ok(()) };
+        let span = self.plan.span;
+        self.unsynced.sort();
+        self.unsynced.make_room()?;
+        if self.unsynced.has_new_len {
+            let size = storage.len().map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
+            // If it has another length, somebody else has set that.
+            if size == span.end() {
+                storage.set_len(size).map_err(|e| Error::io(Operation::Extend, size, 0, e))?;
+            }
+        }
+        let mut writer = Writer::new(storage, span, &self.region, &mut self.unsynced);
+        let mut rest = in_bytes(&span::pages(range, PAGE));
+        while let Some(run) = writer.unsynced.first_in(&rest) {
+            rest.start = run.end;
+            writer.add(run)?;
+        }
+        writer.write_pending()
+    }
+
+    /// Brings what was written to the disk. The pages of `range` were written back a moment before.
+    pub(super) fn sync(&mut self, range: &Range<usize>) -> Result<()> {
+        let Some(storage) = self.storage.as_ref().filter(|_| !self.unsynced.is_empty()) else { return Ok(()) };
+        let span = self.plan.span;
+        let had_failed = self.unsynced.begin_sync();
+        storage.sync().map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;
+        let written_again = in_bytes(&span::pages(range, PAGE));
+        self.unsynced.end_sync(had_failed.then_some(&written_again));
+        Ok(())
+    }
+}
+
+/// The bytes of pages.
+fn in_bytes(pages: &Range<usize>) -> Range<usize> {
+    pages.start * PAGE..pages.end * PAGE
 }
 
 /// Makes pages clean whose changes are all written: their copies are freed, or are what the pages hold now.
@@ -73,10 +112,14 @@ struct Writer<'a, S> {
     end: Option<(usize, u64)>,
     /// The run that is not written yet. Everything before it is.
     pending: Range<usize>,
-    wrote: bool,
+    unsynced: &'a mut Unsynced,
 }
 
-impl<S: Storage> Writer<'_, S> {
+impl<'a, S: Storage> Writer<'a, S> {
+    fn new(storage: &'a S, span: Span, region: &'a HeapRegion, unsynced: &'a mut Unsynced) -> Self {
+        Self { storage, span, region, end: None, pending: 0..0, unsynced }
+    }
+
     /// Takes the changes of the page that starts at byte `start` of the mapping and held `copy` before.
     fn add_page(&mut self, start: usize, copy: &[u8]) -> Result<()> {
         // SAFETY: a page with a copy is loaded, and the mapping is borrowed mutably by the write-back: nobody writes.
@@ -92,7 +135,10 @@ impl<S: Storage> Writer<'_, S> {
             list[count] = run;
             count += 1;
         }
-        list.into_iter().take(count).try_for_each(|run| self.add(start + run.start..start + run.end))
+        list.into_iter().take(count).map(|run| start + run.start..start + run.end).try_for_each(|run| {
+            self.unsynced.note(run.clone())?;
+            self.add(run)
+        })
     }
 
     /// Takes a run, which lies behind all that came before.
@@ -127,7 +173,6 @@ impl<S: Storage> Writer<'_, S> {
             let written = write_some(self.storage, bytes, offset)
                 .map_err(|e| Error::io(Operation::Write, offset, (pending_end - start) as u64, e))?;
             self.pending.start += written;
-            self.wrote = true;
         }
         Ok(())
     }
@@ -143,6 +188,8 @@ impl<S: Storage> Writer<'_, S> {
         // What lies past the end of the storage is not written either.
         read_full(self.storage, page, offset)?;
         for run in runs(own, copy) {
+            // The gaps are another writer's: they are no part of what is written again.
+            self.unsynced.note(start + run.start..start + run.end)?;
             page[run.start - first..run.end - first].copy_from_slice(&own[run]);
         }
         self.write(page)

@@ -122,7 +122,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "keeps a failed sync quiet",
         contract: "a flush succeeds only when its bytes are on the disk",
-        file: BUFFERED,
+        file: WRITE_BACK,
         old: "storage.sync().map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;",
         new: "let _ = storage.sync();",
         place: Place::Wasip1,
@@ -131,12 +131,20 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "syncs at most once",
         contract: "a sync that failed is tried again by the next flush",
-        file: BUFFERED,
-        old: "if let (Durability::Disk, true, Some(storage)) = (durability, self.unsynced, &self.storage) {",
-        new: "if let (Durability::Disk, true, Some(storage)) =
-            (durability, std::mem::take(&mut self.unsynced), &self.storage) {",
+        file: WRITE_BACK,
+        old: "let had_failed = self.unsynced.begin_sync();",
+        new: "let had_failed = std::mem::take(&mut self.unsynced).begin_sync();",
         place: Place::Buffered,
         subject: "write_back/",
+    },
+    Mutant {
+        name: "forgets a failed sync of a buffer",
+        contract: "after a sync that failed, no call succeeds before the bytes were written again and synced",
+        file: "src/backend/buffered/unsynced.rs",
+        old: "std::mem::replace(&mut self.has_failed, true)",
+        new: "std::mem::replace(&mut self.has_failed, false)",
+        place: Place::Buffered,
+        subject: "durable/",
     },
     Mutant {
         name: "writes copies back",
