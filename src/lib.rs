@@ -61,9 +61,9 @@
 //! | memory | shared with the system's cache | that of the pages touched, and a copy of each page borrowed mutably since it was last written |
 //! | a file that is truncated while mapped, without a [`guard`](MmapOptions::guard) | `SIGBUS` | [`Error::Truncated`], a panic of the slice face |
 //! | changed bytes past the new end of the file | are gone with the end, and [`flush`](Mapping::flush) returns [`Error::Truncated`] | are kept, and [`flush`](Mapping::flush) returns [`Error::Truncated`] until the file is long enough again |
-//! | what a repeated write after a failed sync overwrites | nothing: the pages are written as they are | what another has written to the same bytes meanwhile |
+//! | a flush after one whose sync failed | may succeed although nothing is on the disk | writes the bytes again, over what another has written to them meanwhile |
 //! | fork | anonymous memory is shared with the child | the child has a copy |
-//! | executable memory, huge pages, tag names | where the operating system has them | [`Error::Unsupported`] |
+//! | executable memory, huge pages, tag names, [`lock`](Mapping::lock) | where the operating system has them | [`Error::Unsupported`] |
 //!
 //! # Left out on purpose
 //!
