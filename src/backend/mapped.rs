@@ -132,7 +132,9 @@ impl<R: Region> Mapped<R> {
 
     /// Notes what may have been stored through a pointer: bytes anywhere.
     fn note_exported(&mut self) -> Result<()> {
-        if self.exported && self.tracks_changes { self.note_newly_changed(&(0..self.region.len())) } else { Ok(()) }
+        // A region that is lost has no bytes.
+        let all = 0..self.region.len();
+        if self.exported && self.tracks_changes && !all.is_empty() { self.note_newly_changed(&all) } else { Ok(()) }
     }
 
     /// [`note_changed`](Self::note_changed), of a range that is not known as changed. What is stored in lost pages is
