@@ -35,7 +35,7 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     }
     let facts = file.metadata().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
     let Some(way) = way(file, facts) else { return Ok(None) };
-    if plan.reaches_file() && facts.len > 0 {
+    if plan.reaches_file() && way == Way::Positional && facts.len > 0 {
         plan.check_mode(facts.mode)?;
         return Err(Error::Unsupported {
             what: "changes cannot be written to a file that says a wrong length; Access::Read and Access::Copy work",
@@ -94,7 +94,8 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     Ok(Some((bytes, plan)))
 }
 
-/// How to read a file that has no size or a wrong one; none if its size is true, or it is a device: those may have no end.
+/// How to read a file that says no length or a wrong one. `None` if its length is true, and for a device, which may have no
+/// end.
 fn way(file: &OsFile, facts: Metadata) -> Option<Way> {
     match facts.kind {
         FileKind::Regular if !has_last_byte(file, facts.len) => Some(Way::Positional),
