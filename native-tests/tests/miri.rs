@@ -56,6 +56,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("ways/", "the platform's own backend and files"),
     ("anonymous/", "memory that the platform maps"),
     ("modes/", "files opened by the crate, whose mode only the system knows"),
+    ("order/", "files open for writing alone, whose mode only the system knows"),
     ("extend/open_makes_the_file_longer", "files opened by the crate"),
     ("extend/allocated_blocks", "blocks of a disk, which Miri does not allocate"),
     ("resize/allocating_grows", "blocks of a disk, which Miri does not allocate"),
