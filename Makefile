@@ -173,7 +173,7 @@ lint-facade: lint
 	@for target in $(WASI); do $(CARGO) clippy $(COMPAT) $(FACADE) --all-targets --target $$target --no-deps -- -D warnings || \
 		exit 1; done
 
-# Those that `lint` has not seen. What rustup has no std for is not checked. Output is a warning, and so an error here.
+# Targets that `lint` does not check. A target without a std from rustup is not checked here either.
 SUPPORTED := x86_64-unknown-linux-musl armv7-unknown-linux-gnueabihf aarch64-linux-android aarch64-apple-darwin \
 	aarch64-apple-ios x86_64-unknown-freebsd x86_64-unknown-netbsd x86_64-unknown-openbsd x86_64-unknown-dragonfly \
 	$(THREADS) $(MEMORY)

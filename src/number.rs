@@ -15,7 +15,7 @@ impl Access {
         }
     }
 
-    /// The access that has this number in Python; none if no access has.
+    /// Returns the access that has this number in Python, or `None` if there is no such number.
     #[must_use]
     pub const fn from_number(number: i32) -> Option<Self> {
         Some(match number {
@@ -29,13 +29,14 @@ impl Access {
 }
 
 impl Advice {
-    /// The number of `MADV_*` on this operating system; none where it is not known.
+    /// Returns the number of `MADV_*` on this operating system, or `None` if the system lacks this advice.
     #[must_use]
     pub fn number(self) -> Option<i32> {
         numbers::hint_number(self)
     }
 
-    /// The advice that has this number on this operating system. Advice that can change bytes is an [`UncheckedAdvice`].
+    /// Returns the advice that has this number on this operating system, or `None`. Advice that can change bytes is an
+    /// [`UncheckedAdvice`].
     #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {
         Self::ALL.iter().copied().find(|advice| advice.number() == Some(number))
@@ -43,13 +44,13 @@ impl Advice {
 }
 
 impl UncheckedAdvice {
-    /// The number of `MADV_*` on this operating system; none where it is not known.
+    /// Returns the number of `MADV_*` on this operating system, or `None` if the system lacks this advice.
     #[must_use]
     pub fn number(self) -> Option<i32> {
         numbers::unchecked_number(self)
     }
 
-    /// The advice that has this number on this operating system.
+    /// Returns the advice that has this number on this operating system, or `None`.
     #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {
         Self::ALL.iter().copied().find(|advice| advice.number() == Some(number))
@@ -57,13 +58,13 @@ impl UncheckedAdvice {
 }
 
 impl Flags {
-    /// The number of `MAP_*` flags on this operating system; none if it lacks one of them.
+    /// Returns the number of these `MAP_*` flags on this operating system, or `None` if the system lacks one of them.
     #[must_use]
     pub fn number(self) -> Option<i32> {
         sum(self.iter().map(numbers::flag_number))
     }
 
-    /// The flags that have this number on this operating system; none if a bit of it has another meaning.
+    /// Returns the flags that have this number on this operating system, or `None` if a bit of it means something else.
     ///
     /// `MAP_ANONYMOUS` is left out: [`map_anonymous`](crate::MmapOptions::map_anonymous) says it.
     #[must_use]
@@ -74,13 +75,13 @@ impl Flags {
 }
 
 impl Prot {
-    /// The number of `PROT_*` on this operating system; none where there are no such numbers.
+    /// Returns the number of these `PROT_*` on this operating system, or `None` if the system has no such numbers.
     #[must_use]
     pub fn number(self) -> Option<i32> {
         sum(self.iter().map(numbers::prot_number))
     }
 
-    /// The protection that has this number on this operating system; none if a bit of it has another meaning.
+    /// Returns the protection that has this number on this operating system, or `None` if a bit of it means something else.
     #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {
         let known = Self::all().iter().filter_map(|prot| Some((prot, numbers::prot_number(prot)?)));
@@ -88,12 +89,12 @@ impl Prot {
     }
 }
 
-/// All bits together, if all of them are known.
+/// All bits together, or `None` if one of the numbers is not known.
 fn sum(mut numbers: impl Iterator<Item = Option<i32>>) -> Option<i32> {
     numbers.try_fold(0, |sum, number| Some(sum | number?))
 }
 
-/// The parts whose bits a number has; none if it has bits of no part.
+/// The parts whose bits a number has, or `None` if a bit belongs to no part.
 fn parse<T>(number: i32, known: impl Iterator<Item = (T, i32)>) -> Option<Vec<T>> {
     let (mut rest, mut parts) = (number, Vec::new());
     for (part, bits) in known {

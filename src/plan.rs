@@ -117,7 +117,7 @@ impl Plan {
         })
     }
 
-    /// Refuses a file that could not be read, or to which changes could not be written, before they are made.
+    /// Returns an error for a file that cannot be read, or to which changes cannot be written.
     pub(crate) fn check_mode(&mut self, mode: OpenMode) -> Result<()> {
         if self.private && self.access.is_writable() {
             // A private mapping of a file is a copy throughout.

@@ -251,7 +251,7 @@ impl Error {
     }
 }
 
-/// A path of one's own; none if there is no memory for it.
+/// A copy of a path, or `None` if there is no memory for it.
 pub(crate) fn owned(path: &Path) -> Option<PathBuf> {
     let mut owned = PathBuf::new();
     owned.try_reserve_exact(path.as_os_str().len()).ok()?;

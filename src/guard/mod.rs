@@ -1,7 +1,7 @@
 //! The guard: a file that is truncated under its mapping is an error and not the end of the process.
 //!
-//! One rule for every backend says which pages are lost, and until when: [`lost`]. A buffer finds out when it loads. An OS mapping
-//! finds out by a SIGBUS, whose handler looks the address up in the [`registry`] and puts zeros there.
+//! [`lost`] is the rule of every backend for which pages are lost, and until when. A buffer learns it when it loads a page.
+//! An OS mapping learns it from a SIGBUS, whose handler looks the address up in the [`registry`] and puts zeros there.
 
 pub(crate) mod lost;
 

@@ -63,7 +63,7 @@ impl sealed::ByteIndex for usize {
 /// What a slice has, with a slice's own signatures and panics. A buffer loads only what is asked for; a byte that cannot
 /// be loaded is a panic, and [`get_item`](Self::get_item) and [`range`](Self::range) return the error instead.
 impl<B: Backend> Mapping<B> {
-    /// The byte at an index, or the bytes of a range; none if the mapping does not have them all.
+    /// Returns the byte at an index, or the bytes of a range; `None` if they do not all lie in the mapping.
     ///
     /// # Panics
     /// If the bytes cannot be loaded.
@@ -74,7 +74,7 @@ impl<B: Backend> Mapping<B> {
         Some(I::of(self.door.look(range)))
     }
 
-    /// The byte at an index, or the bytes of a range, to be changed; none if the mapping does not have them all.
+    /// Returns the byte at an index, or the bytes of a range, to be changed; `None` if they do not all lie in the mapping.
     ///
     /// # Panics
     /// On a read-only mapping, and if the bytes cannot be loaded.
@@ -85,7 +85,7 @@ impl<B: Backend> Mapping<B> {
         Some(I::of_mut(self.door.look_mut(range)))
     }
 
-    /// The first byte; none once closed.
+    /// Returns the first byte, or `None` once the mapping is closed.
     ///
     /// # Panics
     /// If it cannot be loaded.
@@ -95,7 +95,7 @@ impl<B: Backend> Mapping<B> {
         self.get(0)
     }
 
-    /// The last byte; none once closed.
+    /// Returns the last byte, or `None` once the mapping is closed.
     ///
     /// # Panics
     /// If it cannot be loaded.

@@ -152,7 +152,7 @@ impl OwnView {
         Ok(())
     }
 
-    /// Memory with a tag name has one length, for everybody who shares it.
+    /// Memory with a tag name has the same length for all mappings that share it.
     #[expect(clippy::unused_self, reason = "unix has work to do")]
     pub(super) fn shrink(&mut self, _: usize) -> Result<()> {
         Err(Error::Unsupported { what: "memory with a tag name cannot be resized" })
