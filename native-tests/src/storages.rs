@@ -45,7 +45,7 @@ impl Memory {
         self.bytes().clone()
     }
 
-    /// A copy of the bytes that are on its [`Disk`]: what is left when the power fails.
+    /// A copy of the bytes that are on its disk: what is left when the power fails.
     #[must_use]
     pub fn durable(&self) -> Vec<u8> {
         self.disk.content()
