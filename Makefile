@@ -46,7 +46,7 @@ SUITE = "$(HARNESS)" suite --native "$(TARGET)/debug/suite$(EXE)" --wasip1 "$(TA
 	--wasip2 "$(TARGET)/wasm32-wasip2/debug/suite.wasm"
 
 .PHONY: test
-test: test-native test-threads test-memory guests harness test-wasi test-harness ## runs all tests, and the suite in four columns
+test: test-native test-release test-threads test-memory guests harness test-wasi test-harness ## runs all tests, and the suite in four columns
 	@echo '== the suite, in four columns'
 	@$(SUITE)
 	@echo '== 60 kills: `make crash` has more'
@@ -93,6 +93,12 @@ guests: wasi
 test-native: rust
 	@echo '== unit tests, the native suite, the examples and the documentation'
 	@$(CARGO) test
+
+# What a compiler leaves out because it changes nothing shows in an optimised build.
+.PHONY: test-release
+test-release: rust
+	@echo '== pages that are made dirty again, in an optimised build'
+	@$(CARGO) test --release -p native-tests --test refused_calls -- failed_sync
 
 # The suite's cases run in the guest programs; these are the unit tests, where usize has 32 bits.
 .PHONY: test-wasi

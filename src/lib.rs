@@ -61,7 +61,7 @@
 //! | memory | shared with the system's cache | that of the pages touched, and a copy of each page borrowed mutably since it was last written |
 //! | a file that is truncated while mapped, without a [`guard`](MmapOptions::guard) | `SIGBUS` | [`Error::Truncated`], a panic of the slice face |
 //! | changed bytes past the new end of the file | are gone with the end, and [`flush`](Mapping::flush) returns [`Error::Truncated`] | are kept, and [`flush`](Mapping::flush) returns [`Error::Truncated`] until the file is long enough again |
-//! | a flush after one whose sync failed | may succeed although nothing is on the disk | writes the bytes again, over what another has written to them meanwhile |
+//! | a flush after one whose sync failed | writes the pages again as they are, also what another has written to them meanwhile | writes its own bytes again, over what another has written to them meanwhile |
 //! | fork | anonymous memory is shared with the child | the child has a copy |
 //! | executable memory, huge pages, tag names, [`lock`](Mapping::lock) | where the operating system has them | [`Error::Unsupported`] |
 //!

@@ -8,6 +8,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::SeekFrom;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -230,6 +231,102 @@ fn a_refresh_that_cannot_map_again_keeps_the_fault() {
     assert!(map.fault().is_some(), "a fault without a refresh");
     map.refresh().unwrap();
     assert!(map.fault().is_none() && map.get_slice(..).unwrap() == pattern(LEN), "as the file is");
+}
+
+/// How many bytes of a mapping lie in dirty pages.
+fn dirty(map: &Mapping<Mapped>) -> usize {
+    let start = format!("{:x}-", map.as_slice().unwrap().as_ptr().addr());
+    let areas = fs::read_to_string("/proc/self/smaps").unwrap();
+    let area = areas.lines().skip_while(|line| !line.starts_with(&start)).skip(1);
+    let fields = area.take_while(|line| !line.starts_with("VmFlags")).filter_map(|line| {
+        let (name, kib) = line.split_once(':')?;
+        ["Shared_Dirty", "Private_Dirty"].contains(&name).then(|| kib.trim().trim_end_matches(" kB").parse::<usize>())
+    });
+    fields.map(|kib| kib.unwrap() << 10).sum()
+}
+
+/// A mapping of 64 pages with a byte changed in every other one. Some have been flushed for others to see, and a flush of
+/// some has failed. As after a failed sync no page is dirty. None: the file system has no clean pages.
+fn failed(options: &MmapOptions) -> Option<(tempfile::TempDir, Arc<File>, Mapping<Mapped>)> {
+    let (dir, page) = (tempfile::tempdir().unwrap(), Mapping::<Mapped>::page_size());
+    let file = open(dir.path());
+    file.set_len(0).unwrap();
+    // Page by page: what is written at once may be dirty only as a whole.
+    for (index, bytes) in pattern(64 * page).chunks(page).enumerate() {
+        file.write_all_at(bytes, (index * page) as u64).unwrap();
+    }
+    file.sync_all().unwrap();
+    let mut map = mapped::<Mapped>(&file, options).unwrap();
+    for at in (0..32).map(|at| 2 * at * page) {
+        map.set_item(at.cast_signed(), 0).unwrap();
+        if at == 20 * page {
+            map.flush_async().unwrap();
+        }
+    }
+    assert_eq!(dirty(&map), 32 * page);
+    assert_refused(&Sync.during(|| map.flush_range(30 * page, 10 * page)).unwrap_err(), "a flush");
+    file.sync_all().unwrap();
+    if dirty(&map) > 0 {
+        eprintln!("NOT RUN: what a flush makes of clean pages: this file system has none");
+        return None;
+    }
+    Some((dir, file, map))
+}
+
+/// In an optimised build too: nothing is stored that was not there.
+#[test]
+fn after_a_failed_sync_every_page_that_was_written_is_made_dirty_again() {
+    let Some((_dir, file, mut map)) = failed(&MmapOptions::new()) else { return };
+    let (before, page) = (map.get_slice(..).unwrap(), Mapping::<Mapped>::page_size());
+    assert_refused(&Sync.during(|| map.flush_async_range(0, 4 * page)).unwrap_err(), "an asynchronous flush");
+    assert_eq!(dirty(&map), 2 * page, "those of the range");
+    file.sync_all().unwrap();
+    for _ in 0..2 {
+        assert_refused(&Sync.during(|| map.close()).unwrap_err(), "a close");
+        assert_eq!(dirty(&map), 32 * page, "all of them, and no other");
+        file.sync_all().unwrap();
+    }
+    map.flush_async_range(0, 32 * page).unwrap();
+    assert_refused(&Sync.during(|| map.close()).unwrap_err(), "a close");
+    assert_eq!(dirty(&map), 16 * page, "the other half");
+    map.flush_async().unwrap();
+    assert_eq!(dirty(&map), 0, "all were synced");
+    assert!(map.get_slice(..).unwrap() == before, "no byte has changed");
+    Sync.during(|| map.close()).expect("it is over");
+}
+
+#[test]
+fn an_exported_mapping_is_made_dirty_as_a_whole() {
+    let Some((_dir, file, mut map)) = failed(&MmapOptions::new()) else { return };
+    map.export().unwrap();
+    assert_refused(&Sync.during(|| map.close()).unwrap_err(), "a close");
+    assert_eq!(dirty(&map), map.len());
+    file.sync_all().unwrap();
+    map.close().unwrap();
+}
+
+#[test]
+fn no_page_behind_the_end_of_the_file_is_touched_after_a_failed_sync() {
+    let Some((_dir, file, mut map)) = failed(&MmapOptions::new()) else { return };
+    let page = Mapping::<Mapped>::page_size();
+    file.set_len(3 * page as u64).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(map.flush(), Err(Error::Truncated { .. })));
+        assert!(matches!(map.close(), Err(Error::Truncated { .. })));
+    }
+    map.flush_range(0, 3 * page).unwrap();
+    file.set_len(64 * page as u64).unwrap();
+    map.close().unwrap();
+}
+
+/// Without the file nobody can tell where it ends.
+#[test]
+fn a_mapping_without_its_file_returns_an_error_after_a_failed_sync() {
+    let Some((_dir, _file, mut map)) = failed(MmapOptions::new().track_file(false)) else { return };
+    for _ in 0..2 {
+        assert!(matches!(map.flush(), Err(Error::Untracked { .. })));
+        assert!(matches!(map.close(), Err(Error::Untracked { .. })));
+    }
 }
 
 /// What making a mapping cannot do without; the file stays as it was.

@@ -15,6 +15,10 @@ use crate::span::{self, Span};
 use crate::storage::{OsFile, Storage, read_full, with_length};
 use crate::{Advice, Error, Result, UncheckedAdvice};
 
+mod sync;
+
+use sync::Unsynced;
+
 /// A mapping that the operating system makes: the bytes are the file's own.
 #[derive(Debug)]
 pub struct Mapped<R: Region = OsRegion> {
@@ -37,8 +41,7 @@ pub struct Mapped<R: Region = OsRegion> {
     /// All bytes that were borrowed mutably lie in here, which starts and ends within changed pages: with a byte that was
     /// borrowed, or with the page, if changes before or behind it were flushed since. [`EMPTY`] while there are none.
     hull: Range<usize>,
-    /// The file's length was changed, and no sync has followed.
-    unsynced_len: bool,
+    unsynced: Unsynced,
     /// Somebody has a pointer to the bytes: every page counts as borrowed mutably.
     exported: bool,
 }
@@ -48,7 +51,7 @@ const EMPTY: Range<usize> = Range { start: usize::MAX, end: 0 };
 
 impl<R: Region> Mapped<R> {
     fn new(region: R, source: Option<OsFile>, plan: Plan) -> Self {
-        let unsynced_len = plan.extend_from.is_some();
+        let unsynced = Unsynced::of(&plan);
         let page_shift = R::page_size().trailing_zeros();
         let (changed, hull, tracks_changes) = (PageSet::default(), EMPTY, plan.reaches_file());
         let mut mapped = Self {
@@ -61,7 +64,7 @@ impl<R: Region> Mapped<R> {
             page_shift,
             changed,
             hull,
-            unsynced_len,
+            unsynced,
             exported: false,
         };
         mapped.make_ready();
@@ -143,6 +146,8 @@ impl<R: Region> Mapped<R> {
     fn note_newly_changed(&mut self, range: &Range<usize>) -> Result<()> {
         let (pages, shift) =
             (range.start >> self.page_shift..((range.end - 1) >> self.page_shift) + 1, self.page_shift);
+        // No page yet, but room for all: a flush takes no memory.
+        self.unsynced.pages.add(&(0..0), self.page_count())?;
         if self.region.fault().is_none() {
             self.changed.add(&pages, self.page_count())?;
             self.widen_hull(range);
@@ -260,8 +265,8 @@ impl<R: Region> Bytes for Mapped<R> {
         self.source.as_ref()
     }
 
-    fn into_source(self) -> Option<OsFile> {
-        self.source
+    fn into_source(mut self) -> Option<OsFile> {
+        self.source.take()
     }
 
     fn bytes(&self, range: Range<usize>) -> Result<&[u8]> {
@@ -313,20 +318,29 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()> {
-        let span = self.plan.span;
         self.reach(&range)?;
+        if !self.plan.reaches_file() || self.plan.anonymous {
+            return Ok(());
+        }
         self.note_exported()?;
-        if self.plan.reaches_file() && !self.plan.anonymous {
-            let flushed = self.region.flush(range.clone(), durability);
-            flushed.map_err(|e| Error::io(Operation::Flush, span.file_offset(range.start), range.len() as u64, e))?;
-        }
-        if let (Durability::Disk, true, Some(source)) = (durability, self.unsynced_len, &self.source) {
-            // POSIX promises of `msync` that the bytes are on the disk, and says nothing of the file's length.
-            source.sync().map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;
-            self.unsynced_len = false;
-        }
         let pages = span::pages(&range, R::page_size());
-        self.check_changes_are_in_file(&pages)
+        // Once a sync has failed, only one that succeeds tells what became of the bytes.
+        let durability = if self.unsynced.has_failed { Durability::Disk } else { durability };
+        if self.unsynced.has_failed {
+            self.make_dirty_again(&pages)?;
+        }
+        if let Err(error) = self.sync(&range, durability) {
+            self.suspect();
+            return Err(error);
+        }
+        if durability == Durability::Disk {
+            self.unsynced.pages.remove(&pages);
+        } else {
+            self.changed.runs(pages.clone()).for_each(|run| self.unsynced.pages.insert(&run));
+        }
+        let checked = self.check_changes_are_in_file(&pages);
+        self.unsynced.has_failed &= self.changed.last(&(0..self.page_count())).is_some();
+        checked
     }
 
     fn export(&mut self) -> Result<NonNull<u8>> {
@@ -370,15 +384,17 @@ impl<R: Region> Bytes for Mapped<R> {
         let plan = Plan { span, ..self.plan.clone() };
         // Before anything changes: it may want memory.
         let pages = self.page_count().max(len.div_ceil(R::page_size()));
-        self.changed.resize(pages).map_err(|_| Error::no_memory(len as u64))?;
+        let room = self.changed.resize(pages).and_then(|()| self.unsynced.pages.resize(pages));
+        room.map_err(|_| Error::no_memory(len as u64))?;
         let resized = self.region.resize(self.source.as_ref(), &self.plan, &plan);
         self.make_ready();
         resized?;
-        self.unsynced_len |= !plan.anonymous;
+        self.unsynced.has_new_len |= !plan.anonymous;
         self.exported = false;
         self.plan = plan;
         let pages = self.page_count();
         self.changed.resize(pages)?;
+        self.unsynced.pages.resize(pages)?;
         self.forget_changed(&(0..0));
         Ok(())
     }
@@ -389,8 +405,20 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     fn close(&mut self) -> Result<()> {
+        if self.unsynced.has_failed {
+            return self.flush(0..self.region.len(), Durability::Disk);
+        }
         self.note_exported()?;
         self.check_changes_are_in_file(&(0..self.page_count()))
+    }
+}
+
+impl<R: Region> Drop for Mapped<R> {
+    fn drop(&mut self) {
+        // What was changed is the file's already, unless a sync failed. Nobody is left to hear of an error.
+        if self.unsynced.has_failed {
+            let _ = self.close();
+        }
     }
 }
 

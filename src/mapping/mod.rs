@@ -166,11 +166,12 @@ impl<B: Backend> Mapping<B> {
     /// Does nothing on [`Access::Read`] and [`Access::Copy`].
     ///
     /// A system can drop what it cannot bring to the disk: after a sync that fails the next one succeeds, although nothing
-    /// is on the disk. A buffer therefore writes and syncs every page that was written since the last successful sync again,
-    /// with the next flush of it, also by [`flush_async`](Self::flush_async), and with [`close`](Self::close). They return an
-    /// error until that succeeds. An OS mapping does not: after such an error its bytes may be missing from the disk although
-    /// a later flush succeeds. The system reports the error once: a [`File::sync_all`] on
-    /// [`file`](Self::file) that returns it consumes it, and the next flush does not see it.
+    /// is on the disk. After such an error every page that was written since the last successful sync is written and synced
+    /// again by the next flush of it, also by [`flush_async`](Self::flush_async), and by [`close`](Self::close). They
+    /// return an error until that succeeds. The system reports the error once: a [`File::sync_all`] on
+    /// [`file`](Self::file) that returns it consumes it, and the next flush does not see it. An OS mapping with
+    /// [`track_file(false)`](MmapOptions::track_file) cannot tell how far the file reaches, and so returns
+    /// [`Error::Untracked`] after such an error.
     ///
     /// # Errors
     /// [`Error::Truncated`] if a changed page lies past the end of the file now: a flush never makes a file longer.

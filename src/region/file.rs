@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::sealed::Memory;
 use crate::guard::FaultKind;
@@ -100,6 +101,22 @@ pub trait Region: Memory + Sized {
             // SAFETY: the byte lies in the range, which lies in the memory. Volatile, for nobody uses what is read.
             unsafe { byte.read_volatile() };
         }
+    }
+
+    /// Makes the page that holds a byte dirty, so that a flush writes it. The byte is replaced by itself, in one step: what
+    /// somebody else writes there meanwhile stays, and makes the page dirty too.
+    ///
+    /// # Safety
+    /// The byte lies in the memory, which may be written to, and in the file.
+    unsafe fn make_dirty(&self, index: usize) {
+        let byte = self.pointer(&(index..index + 1));
+        // SAFETY: the byte is there, and its address is aligned, as every byte's is. Other processes may write to it, and
+        // nobody in this one but by atomic operations: the mapping is borrowed by its flush.
+        let byte = unsafe { AtomicU8::from_ptr(byte) };
+        let value = byte.load(Ordering::Relaxed);
+        // Not to be seen through: a compiler may leave out what changes nothing.
+        let same = std::hint::black_box(value);
+        let _ = byte.compare_exchange(value, same, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// The first page whose bytes a guard could not give.

@@ -421,6 +421,7 @@ fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBac
                     let end = (start + len).next_multiple_of(PAGE).min(own.len());
                     let flushed =
                         if to_disk { e.map.flush_range(start, len) } else { e.map.flush_async_range(start, len) };
+                    failures += usize::from(flushed.is_err());
                     settle(&e, &own, &mut lost, (start..end, to_disk), flushed, &context);
                 }
                 5 => {
@@ -436,6 +437,7 @@ fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBac
                 _ => {
                     let closed = e.map.close();
                     let is_closed = closed.is_ok();
+                    failures += usize::from(!is_closed);
                     let all = (0..own.len(), false);
                     settle(&e, &own, &mut lost, all, closed, &context);
                     if is_closed {
@@ -447,14 +449,14 @@ fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBac
                     }
                 }
             }
-            failures += usize::from(e.rig.has_failed());
             assert!(e.map.get_slice(..).unwrap() == own, "{context}: the mapping shows what was stored");
         }
         e.rig.mend();
         e.map.flush().unwrap();
         assert!(e.memory.durable() == own, "seed {seed}: everything is on the disk in the end");
     }
-    scene.eq("there were failures", failures > 0, true);
+    scene.note("calls that failed", failures);
+    scene.eq("at least one in each round", failures as u64 >= rounds, true);
 }
 
 /// What a flush of a range, or a close, has to leave on the disk if it succeeds, and in doubt if it fails.

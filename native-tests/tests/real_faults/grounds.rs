@@ -14,6 +14,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use libtest_mimic::{Arguments, Failed, Trial};
 use portable_mmap::Mmap;
 
+use crate::thin_disk;
+
 /// Pages of the small disk.
 pub(crate) const DISK_PAGES: usize = 64;
 
@@ -43,6 +45,8 @@ pub(crate) enum Ground {
     OrdinaryUser,
     /// One whose directory is a file system in huge pages, of which it has [`HUGE_PAGES`].
     HugePages,
+    /// One whose directory has a file on a disk that takes writes and has no room for them: see [`thin_disk::make`].
+    ThinDisk,
 }
 
 /// A test, which plays in an empty directory.
@@ -65,6 +69,7 @@ pub(crate) fn main(tests: &[Test]) {
         (Ground::BlockDevice, "a block device of its own"),
         (Ground::OrdinaryUser, "another user than root"),
         (Ground::HugePages, "a file system in huge pages"),
+        (Ground::ThinDisk, "a disk of its own on a full disk"),
     ];
     let missing: Vec<Ground> = grounds
         .into_iter()
@@ -113,7 +118,7 @@ const CANNOT_BECOME: i32 = 77;
 /// In a child process, which has one thread.
 fn play(tests: &[Test], role: &str, dir: &Path) {
     let test = tests.iter().find(|test| test.name == role);
-    let probed = [Ground::SmallDisk, Ground::BlockDevice, Ground::OrdinaryUser, Ground::HugePages]
+    let probed = [Ground::SmallDisk, Ground::BlockDevice, Ground::OrdinaryUser, Ground::HugePages, Ground::ThinDisk]
         .into_iter()
         .find(|ground| ground.probe() == role);
     let ground = test.map(|test| test.ground).or(probed).expect("a test or a probe");
@@ -134,6 +139,7 @@ impl Ground {
             Self::BlockDevice => "probe: block device",
             Self::OrdinaryUser => "probe: ordinary user",
             Self::HugePages => "probe: huge pages",
+            Self::ThinDisk => "probe: thin disk",
         }
     }
 
@@ -143,6 +149,7 @@ impl Ground {
             Self::BlockDevice => attach_device(dir),
             Self::OrdinaryUser => become_nobody(),
             Self::HugePages => mount(c"hugetlbfs", dir, ""),
+            Self::ThinDisk => thin_disk::make(dir),
         }
     }
 }
@@ -160,7 +167,7 @@ fn ids() -> (u32, u32) {
 
 /// Mounts a file system of its own. Who is not root becomes so in a user namespace, where no more than its own files belong
 /// to it.
-fn mount(name: &CStr, dir: &Path, options: &str) -> Result<(), String> {
+pub(crate) fn mount(name: &CStr, dir: &Path, options: &str) -> Result<(), String> {
     let (user, group) = ids();
     let own_users = if user == 0 { 0 } else { libc::CLONE_NEWUSER };
     // SAFETY: concerns this process alone, which has one thread.

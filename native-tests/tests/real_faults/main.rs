@@ -15,13 +15,17 @@ mod grounds;
 mod huge_pages;
 #[cfg(target_os = "linux")]
 mod permissions;
+#[cfg(target_os = "linux")]
+mod thin_disk;
 
 #[cfg(target_os = "linux")]
 fn main() {
-    grounds::main(&[full_disk::TESTS, permissions::TESTS, devices::TESTS, huge_pages::TESTS].concat());
+    grounds::main(
+        &[full_disk::TESTS, permissions::TESTS, devices::TESTS, huge_pages::TESTS, thin_disk::TESTS].concat(),
+    );
 }
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    eprintln!("NOT RUN: the faults of a full disk, of permissions and of devices, which are made on Linux alone");
+    eprintln!("NOT RUN: the faults of full disks, of permissions and of devices, which are made on Linux alone");
 }

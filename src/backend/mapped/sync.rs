@@ -1,0 +1,87 @@
+//! Syncing, and what a sync that failed leaves to be done.
+//!
+//! A system may drop what it could not bring to the disk: its pages count as clean then, and the next sync succeeds although
+//! nothing is on the disk. So they are made dirty again before it.
+
+use std::ops::Range;
+
+use super::Mapped;
+use crate::error::Operation;
+use crate::page_set::PageSet;
+use crate::plan::Plan;
+use crate::region::{Durability, Region};
+use crate::storage::Storage as _;
+use crate::{Error, Result};
+
+/// What no sync has brought to the disk yet.
+#[derive(Debug)]
+pub(super) struct Unsynced {
+    /// The pages that are not changed any more, but were not synced since. Has room where the set of changed pages has.
+    pub(super) pages: PageSet,
+    /// The file's length was changed.
+    pub(super) has_new_len: bool,
+    /// A sync failed: every changed page is suspect until it was made dirty again and a sync succeeded.
+    pub(super) has_failed: bool,
+}
+
+impl Unsynced {
+    pub(super) fn of(plan: &Plan) -> Self {
+        Self { pages: PageSet::default(), has_new_len: plan.extend_from.is_some(), has_failed: false }
+    }
+}
+
+impl<R: Region> Mapped<R> {
+    /// Hands the changes of a range to the file, and its length.
+    pub(super) fn sync(&mut self, range: &Range<usize>, durability: Durability) -> Result<()> {
+        let span = self.plan.span;
+        let flushed = self.region.flush(range.clone(), durability);
+        flushed.map_err(|e| Error::io(Operation::Flush, span.file_offset(range.start), range.len() as u64, e))?;
+        if let (Durability::Disk, true, Some(source)) = (durability, self.unsynced.has_new_len, &self.source) {
+            // POSIX promises of `msync` that the bytes are on the disk, and says nothing of the file's length.
+            source.sync().map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;
+            self.unsynced.has_new_len = false;
+        }
+        Ok(())
+    }
+
+    /// A system may drop what it could not bring to the disk, and the next sync succeeds: every page that was written since
+    /// the last sync that succeeded is changed again.
+    #[cold]
+    pub(super) fn suspect(&mut self) {
+        let all = 0..self.page_count();
+        for run in self.unsynced.pages.runs(all.clone()) {
+            self.changed.insert(&run);
+        }
+        // As far as is known, the first byte of such a page was changed, and no other.
+        let (first, last) = (self.unsynced.pages.first_present(&all), self.unsynced.pages.last(&all));
+        if let Some(last) = last {
+            self.widen_hull(&(first.start << self.page_shift..(last << self.page_shift) + 1));
+        }
+        self.unsynced.pages.remove(&all);
+        self.unsynced.has_failed = true;
+    }
+
+    /// After a sync that failed: makes the changed pages among these dirty again, as far as the file reaches, and sets the
+    /// file's length again.
+    #[cold]
+    pub(super) fn make_dirty_again(&mut self, pages: &Range<usize>) -> Result<()> {
+        let (span, shift) = (self.plan.span, self.page_shift);
+        // Nobody can tell without a file where it ends, and a touch behind its end ends the process.
+        let Some(source) = &self.source else { return Err(Error::Untracked { operation: Operation::Flush }) };
+        let size = source.len().map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
+        // Nobody makes a device shorter, or says how long it is.
+        let size = if self.plan.has_settable_len { size } else { u64::MAX };
+        let reach = usize::try_from(size.saturating_sub(span.offset())).unwrap_or(usize::MAX);
+        let there = pages.start..pages.end.min(reach.div_ceil(R::page_size()));
+        let unit = self.region.page() >> shift;
+        for page in self.changed.runs(there).flatten().filter(|page| !self.region.is_lost(page / unit)) {
+            // SAFETY: the file reaches this page, which lies in a mapping that may be written to.
+            unsafe { self.region.make_dirty(page << shift) };
+        }
+        // If it has another length, somebody else has set that.
+        if self.unsynced.has_new_len && size == span.end() {
+            source.set_len(size).map_err(|e| Error::io(Operation::Extend, size, 0, e))?;
+        }
+        Ok(())
+    }
+}
