@@ -62,7 +62,7 @@
 //! | a file that is truncated while mapped, without a [`guard`](MmapOptions::guard) | `SIGBUS` | [`Error::Truncated`], a panic of the slice face |
 //! | changed bytes past the new end of the file | are gone with the end, and [`flush`](Mapping::flush) returns [`Error::Truncated`] | are kept, and [`flush`](Mapping::flush) returns [`Error::Truncated`] until the file is long enough again |
 //! | a flush after one whose sync failed | writes the pages again as they are, also what another has written to them meanwhile | writes its own bytes again, over what another has written to them meanwhile |
-//! | fork | anonymous memory is shared with the child | the child has a copy |
+//! | fork | anonymous memory and the file's bytes are shared with the child | the child has a copy: its [`flush`](Mapping::flush) and [`close`](Mapping::close) write its changes, and its drop writes none |
 //! | executable memory, huge pages, tag names, [`lock`](Mapping::lock) | where the operating system has them | [`Error::Unsupported`] |
 //!
 //! # Left out on purpose
@@ -112,6 +112,7 @@ cfg_if::cfg_if! {
         mod options;
         mod page_set;
         mod plan;
+        mod process;
         pub mod raw;
         mod region;
         mod runs;

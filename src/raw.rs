@@ -16,7 +16,8 @@ use crate::{BufferedMmap, OsFile, Result, Storage};
 
 /// The bytes of a buffer at one address, from making until it is dropped.
 ///
-/// The drop writes the changes back and ignores errors. Flush the buffer first to see them.
+/// The drop writes the changes back and ignores errors. Flush the buffer first to see them. In a forked child the drop writes
+/// nothing.
 ///
 /// # References
 /// [`watch`](Self::watch), the flushes and the drop read bytes of the buffer. While one of them runs, nobody may write to

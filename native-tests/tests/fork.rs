@@ -5,7 +5,9 @@
 use std::io::{Read, SeekFrom, Write};
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 
+use portable_mmap::raw::RawBuffer;
 use portable_mmap::{Access, BufferedMmap, Flags, Mmap, MmapOptions};
 
 /// Runs `child` in a forked child process, and gives its exit status: 0 where it returned true, 1 where it returned false.
@@ -143,4 +145,81 @@ fn a_buffer_is_each_one_s_own() {
     });
     assert_eq!(status, 0);
     assert_eq!(mm.as_slice().unwrap(), b"Hello world!\0");
+}
+
+/// A buffer of a file of its own, with a change that is not flushed.
+fn changed(dir: &Path, options: &MmapOptions) -> (PathBuf, Option<BufferedMmap>) {
+    let path = dir.join("f");
+    std::fs::write(&path, [0; 8192]).unwrap();
+    let mut map = options.open_buffered(&path).unwrap();
+    map[0] = 1;
+    (path, Some(map))
+}
+
+/// The change is its parent's to write, who may have written another one by then.
+#[test]
+fn a_child_that_drops_a_buffer_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for guard in [false, true] {
+        let (path, mut map) = changed(dir.path(), MmapOptions::new().guard(guard));
+        let status = in_a_child(|| {
+            drop(map.take());
+            true
+        });
+        assert_eq!((status, std::fs::read(&path).unwrap()[0]), (0, 0));
+        // Nor does a child write what it has changed itself: a drop cannot tell the two apart.
+        let status = in_a_child(|| {
+            map.as_mut().unwrap()[4096] = 1;
+            drop(map.take());
+            true
+        });
+        assert_eq!((status, std::fs::read(&path).unwrap()[4096]), (0, 0));
+        drop(map);
+        assert_eq!(std::fs::read(&path).unwrap()[0], 1, "the parent's drop writes");
+    }
+}
+
+#[test]
+fn a_child_that_drops_a_buffer_behind_a_pointer_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, map) = changed(dir.path(), &MmapOptions::new());
+    let mut buffer = RawBuffer::new(map.unwrap()).unwrap();
+    buffer.watch().unwrap();
+    // SAFETY: a byte of the buffer, which nobody borrows.
+    unsafe { buffer.as_ptr().wrapping_add(5).write(5) };
+    let mut buffer = Some(buffer);
+    let status = in_a_child(|| {
+        drop(buffer.take());
+        true
+    });
+    assert_eq!((status, std::fs::read(&path).unwrap()[5]), (0, 0));
+    drop(buffer);
+    assert_eq!(std::fs::read(&path).unwrap()[5], 5);
+}
+
+#[test]
+fn a_child_that_flushes_or_closes_a_buffer_writes() {
+    type Act = fn(&mut BufferedMmap) -> portable_mmap::Result<()>;
+    let acts: [Act; 4] =
+        [BufferedMmap::flush, |map| map.flush_range(0, 100), BufferedMmap::flush_async, BufferedMmap::close];
+    let dir = tempfile::tempdir().unwrap();
+    for act in acts {
+        let (path, mut map) = changed(dir.path(), &MmapOptions::new());
+        let status = in_a_child(|| map.as_mut().is_some_and(|map| act(map).is_ok()));
+        assert_eq!((status, std::fs::read(&path).unwrap()[0]), (0, 1));
+    }
+}
+
+#[test]
+fn a_buffer_that_a_child_makes_is_written_by_its_drop() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, map) = changed(dir.path(), &MmapOptions::new());
+    drop(map);
+    let status = in_a_child(|| {
+        let mut own = MmapOptions::new().open_buffered(&path).unwrap();
+        own[1] = 7;
+        drop(own);
+        true
+    });
+    assert_eq!((status, &std::fs::read(&path).unwrap()[..2]), (0, &[1, 7][..]));
 }

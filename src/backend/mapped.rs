@@ -9,6 +9,7 @@ use crate::error::{Operation, Reason};
 use crate::guard::{Fault, FaultKind};
 use crate::page_set::PageSet;
 use crate::plan::Plan;
+use crate::process::Maker;
 use crate::region::Durability;
 use crate::region::{OsRegion, Region};
 use crate::span::{self, Span};
@@ -44,6 +45,7 @@ pub struct Mapped<R: Region = OsRegion> {
     unsynced: Unsynced,
     /// Somebody has a pointer to the bytes: every page counts as borrowed mutably.
     exported: bool,
+    maker: Maker,
 }
 
 /// A range that starts behind its end: whatever it is widened by is all that it then holds.
@@ -66,6 +68,7 @@ impl<R: Region> Mapped<R> {
             hull,
             unsynced,
             exported: false,
+            maker: Maker::current(),
         };
         mapped.make_ready();
         mapped
@@ -415,8 +418,9 @@ impl<R: Region> Bytes for Mapped<R> {
 
 impl<R: Region> Drop for Mapped<R> {
     fn drop(&mut self) {
-        // What was changed is the file's already, unless a sync failed. Nobody is left to hear of an error.
-        if self.unsynced.has_failed {
+        // What was changed is the file's already, unless a sync failed, which the maker of the mapping makes up for. Nobody is
+        // left to hear of an error.
+        if self.unsynced.has_failed && self.maker.is_current() {
             let _ = self.close();
         }
     }

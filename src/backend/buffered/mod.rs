@@ -10,9 +10,11 @@ use self::load::{Face, Pattern};
 use self::unsynced::Unsynced;
 use super::sealed::{Bytes, Faults, Ready};
 use super::unreachable_bytes;
+use crate::error::Operation;
 use crate::guard::{Fault, FaultKind};
 use crate::page_set::LoadedPages;
 use crate::plan::Plan;
+use crate::process::Maker;
 use crate::region::Durability;
 use crate::region::heap::{HeapRegion, PAGE};
 use crate::region::sealed::Memory as _;
@@ -60,6 +62,7 @@ pub struct Buffered<S: Storage = OsFile> {
     /// Bytes are written through a pointer, without a borrow that tells: every page keeps its copy.
     watched: bool,
     guard: Option<Guard>,
+    maker: Maker,
 }
 
 /// What is known of the pages that were borrowed mutably.
@@ -96,7 +99,7 @@ fn memory(plan: &Plan) -> Result<(HeapRegion, LoadedPages, Option<Guard>)> {
         let ready = if guard.is_some() { 0 } else { len };
         Ok((HeapRegion::new(pages)?, LoadedPages::none(pages, ready)?, guard))
     };
-    make().map_err(|_: Error| Error::no_memory(len as u64))
+    make().map_err(|_: Error| Error::NoMemory { operation: Operation::Map, len: len as u64 })
 }
 
 impl<S: Storage> Buffered<S> {
@@ -115,6 +118,7 @@ impl<S: Storage> Buffered<S> {
             unsynced: Unsynced::default(),
             watched: false,
             guard,
+            maker: Maker::current(),
         })
     }
 
@@ -414,7 +418,10 @@ impl<S: Storage> Faults for Buffered<S> {
 
 impl<S: Storage> Drop for Buffered<S> {
     fn drop(&mut self) {
-        // Nobody is left to hear of an error; `close` reports it.
-        let _ = self.close();
+        // A forked child has a copy of changes that are its parent's to write. Nobody is left to hear of an error; `close`
+        // reports it.
+        if self.maker.is_current() {
+            let _ = self.close();
+        }
     }
 }
