@@ -34,7 +34,9 @@ bitflags! {
         const PRIVATE = 1 << 1;
         /// A hint: load everything at once (Linux).
         const POPULATE = 1 << 2;
-        /// A hint: reserve no swap space (Linux, Android, …).
+        /// A hint: reserve no swap space (Linux, Android, …). A buffer reserves none there, with or without it. Where
+        /// `vm.overcommit_memory` is 2, Linux does not take the hint from either: a mapping of more than the system has room
+        /// for is [`Error::NoMemory`](crate::Error::NoMemory).
         const NORESERVE = 1 << 3;
         /// A hint: the memory is used as a stack (Linux, anonymous only).
         const STACK = 1 << 4;
@@ -152,8 +154,8 @@ impl MmapOptions {
 
     /// Makes a file that is shorter than offset and length longer when it is mapped, with zeros; the file has to be
     /// open for writing, and [`open`](Self::open) opens it for writing, also for [`Access::Read`] and [`Access::Copy`].
-    /// Without it such a length is [`Error::LengthPastEnd`](crate::Error::LengthPastEnd). (Python on
-    /// Windows always extends.)
+    /// Without it such a length is [`Error::LengthPastEnd`](crate::Error::LengthPastEnd). A limit on the length of files
+    /// (`ulimit -f`) holds as for [`resize`](crate::Mapping::resize). (Python on Windows always extends.)
     pub fn extend(&mut self, extend: bool) -> &mut Self {
         self.extend = extend;
         self

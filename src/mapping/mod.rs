@@ -30,7 +30,9 @@ pub use making::IntoSharedFile;
 /// A file in memory: a slice of bytes, and a file with a position.
 ///
 /// Made by [`MmapOptions`] or [`Mapping::anonymous`]; [`Mmap`](crate::Mmap) is the one over this platform's own
-/// backend. A drop writes the changes back and ignores errors: [`close`](Self::close) returns them.
+/// backend. A drop writes the changes back and ignores errors: [`close`](Self::close) returns them. In a forked child a drop
+/// writes nothing, since the changes are those of its parent, which writes them too; [`flush`](Self::flush) and
+/// [`close`](Self::close) write in a child as they do anywhere.
 ///
 /// As a slice it is indexed, sliced and iterated; indexing panics where a slice's would, and where bytes cannot be
 /// loaded. Every other call returns an [`Error`], after which everything is as it was before.
@@ -344,8 +346,11 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// [`Error::ReadOnly`] on [`Access::Read`] and [`Access::Copy`]; [`Error::Untracked`]; [`Error::OutOfRange`] for a
     /// length of 0 or a file too long; [`Error::Unsupported`] where shared anonymous memory would grow, on a device, and
-    /// where [`allocate`](MmapOptions::allocate) is not supported; [`Error::NoMemory`]; [`Error::Io`]. The mapping and the file are as before. On Windows shortening is an error while
-    /// another mapping of the file is alive.
+    /// where [`allocate`](MmapOptions::allocate) is not supported; [`Error::NoMemory`]; [`Error::Io`]. The mapping and the
+    /// file are as before. On Windows shortening is an error while another mapping of the file is alive.
+    ///
+    /// On unix a process that makes a file longer than its limit (`ulimit -f`) is ended by `SIGXFSZ`, as by any write. One
+    /// that ignores this signal gets [`Error::Io`] of the kind `FileTooLarge`.
     pub fn resize(&mut self, len: usize) -> Result<()> {
         let plan = self.door.open()?.plan();
         if matches!(plan.access, Access::Read | Access::Copy) {
@@ -370,7 +375,12 @@ impl<B: Backend> Mapping<B> {
     }
 
     /// Makes later reads see what others wrote to the file. Own changes stay: a page that has some is read again and
-    /// they are laid over it. OS mappings see the file as it is anyway.
+    /// they are laid over it. OS mappings see the file as it is anyway, with one exception.
+    ///
+    /// On an overlay (overlayfs of Linux, as in a container) the first write to a file of a lower layer makes a copy of it,
+    /// and an OS mapping of a file that was opened before goes on to show the old one. With [`Access::Read`] this call maps
+    /// the copy, where `/proc` is mounted. With [`Access::Copy`] the mapping shows the old file until it is made again from
+    /// a file that was opened again.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Io`]; own changes stay.

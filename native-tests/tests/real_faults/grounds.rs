@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use libtest_mimic::{Arguments, Failed, Trial};
 use portable_mmap::Mmap;
 
-use crate::thin_disk;
+use crate::{overlay, thin_disk};
 
 /// Pages of the small disk.
 pub(crate) const DISK_PAGES: usize = 64;
@@ -47,6 +47,8 @@ pub(crate) enum Ground {
     HugePages,
     /// One whose directory has a file on a disk that takes writes and has no room for them: see [`thin_disk::make`].
     ThinDisk,
+    /// One that has an overlay of a file: see [`overlay::make`].
+    Overlay,
 }
 
 /// A test, which plays in an empty directory.
@@ -70,6 +72,7 @@ pub(crate) fn main(tests: &[Test]) {
         (Ground::OrdinaryUser, "another user than root"),
         (Ground::HugePages, "a file system in huge pages"),
         (Ground::ThinDisk, "a disk of its own on a full disk"),
+        (Ground::Overlay, "an overlay of its own"),
     ];
     let missing: Vec<Ground> = grounds
         .into_iter()
@@ -118,9 +121,16 @@ const CANNOT_BECOME: i32 = 77;
 /// In a child process, which has one thread.
 fn play(tests: &[Test], role: &str, dir: &Path) {
     let test = tests.iter().find(|test| test.name == role);
-    let probed = [Ground::SmallDisk, Ground::BlockDevice, Ground::OrdinaryUser, Ground::HugePages, Ground::ThinDisk]
-        .into_iter()
-        .find(|ground| ground.probe() == role);
+    let probed = [
+        Ground::SmallDisk,
+        Ground::BlockDevice,
+        Ground::OrdinaryUser,
+        Ground::HugePages,
+        Ground::ThinDisk,
+        Ground::Overlay,
+    ]
+    .into_iter()
+    .find(|ground| ground.probe() == role);
     let ground = test.map(|test| test.ground).or(probed).expect("a test or a probe");
     if let Err(error) = ground.enter(dir) {
         eprintln!("{error}");
@@ -140,6 +150,7 @@ impl Ground {
             Self::OrdinaryUser => "probe: ordinary user",
             Self::HugePages => "probe: huge pages",
             Self::ThinDisk => "probe: thin disk",
+            Self::Overlay => "probe: overlay",
         }
     }
 
@@ -150,6 +161,7 @@ impl Ground {
             Self::OrdinaryUser => become_nobody(),
             Self::HugePages => mount(c"hugetlbfs", dir, ""),
             Self::ThinDisk => thin_disk::make(dir),
+            Self::Overlay => overlay::make(dir),
         }
     }
 }

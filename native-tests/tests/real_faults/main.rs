@@ -1,5 +1,5 @@
 //! Faults that the operating system makes: a full disk, permissions that are taken away, a file that is removed;
-//! block devices, and files in huge pages.
+//! block devices, files in huge pages, and files of an overlay.
 //!
 //! Each test plays in a child process that has become what the test needs: one with a small disk or a device of its own,
 //! or one that permissions forbid something. Where the system does not let a process become so, the tests that need it are
@@ -14,6 +14,8 @@ mod grounds;
 #[cfg(target_os = "linux")]
 mod huge_pages;
 #[cfg(target_os = "linux")]
+mod overlay;
+#[cfg(target_os = "linux")]
 mod permissions;
 #[cfg(target_os = "linux")]
 mod thin_disk;
@@ -21,7 +23,8 @@ mod thin_disk;
 #[cfg(target_os = "linux")]
 fn main() {
     grounds::main(
-        &[full_disk::TESTS, permissions::TESTS, devices::TESTS, huge_pages::TESTS, thin_disk::TESTS].concat(),
+        &[full_disk::TESTS, permissions::TESTS, devices::TESTS, huge_pages::TESTS, thin_disk::TESTS, overlay::TESTS]
+            .concat(),
     );
 }
 

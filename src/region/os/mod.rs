@@ -17,6 +17,8 @@ use crate::{Access, Advice, Error, Flags, Result, UncheckedAdvice};
 
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
+        #[cfg(target_os = "linux")]
+        mod overlay;
         mod unix;
         use crate::guard::Guard;
         use unix as os;
@@ -244,9 +246,16 @@ impl Region for OsRegion {
     }
 
     fn refresh(&mut self, pages: Range<usize>, file: Option<&OsFile>, plan: &Plan) -> Result<()> {
-        match (&mut self.guard, file) {
-            (Some(guard), Some(file)) => guard.refresh(pages, file, plan),
-            _ => Ok(()),
+        let Some(file) = file else { return Ok(()) };
+        if let Some(guard) = &mut self.guard {
+            guard.refresh(pages.clone(), file, plan)?;
         }
+        #[cfg(target_os = "linux")]
+        if let Some(file) = overlay::reopened(file.get(), plan).filter(|_| !pages.is_empty()) {
+            let unit = self.page();
+            // SAFETY: pages of the region, which is borrowed mutably.
+            return unsafe { overlay::replace(self.start.as_ptr(), pages.start * unit..pages.end * unit, &file, plan) };
+        }
+        Ok(())
     }
 }

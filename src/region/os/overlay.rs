@@ -1,0 +1,51 @@
+//! Files of an overlay, such as a container's. The first write to a file of a lower layer copies it to the upper one, and a
+//! descriptor that was opened for reading before that goes on to map the file of the lower layer.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::fd::AsRawFd;
+use std::ptr;
+
+use rustix::mm::{MapFlags, MremapFlags, ProtFlags, mmap, mremap_fixed, munmap};
+
+use crate::error::Operation;
+use crate::plan::Plan;
+use crate::{Access, Error, Result};
+
+/// `OVERLAYFS_SUPER_MAGIC`, which libc has as different types.
+const OVERLAY: u64 = 0x794c_7630;
+
+/// Opens a file again that may have been copied since, and that nobody changes through this mapping: a file that is open for
+/// writing is the copy, and a mapping with changes of its own keeps them. None if there is no need, or no way.
+pub(super) fn reopened(file: &File, plan: &Plan) -> Option<File> {
+    if plan.access != Access::Read {
+        return None;
+    }
+    let stat = rustix::fs::fstatfs(file).ok()?;
+    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "its type differs from machine to machine")]
+    let is_overlay = stat.f_type as u64 & 0xffff_ffff == OVERLAY;
+    if is_overlay { File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).ok() } else { None }
+}
+
+/// Maps another file over a range of a mapping, in whole pages. After an error the range is as it was.
+///
+/// # Safety
+/// The range is mapped as the plan says, and nobody borrows it.
+pub(super) unsafe fn replace(start: *mut u8, range: Range<usize>, file: &File, plan: &Plan) -> Result<()> {
+    let (offset, len) = (plan.span.file_offset(range.start), range.len());
+    let mut prot = ProtFlags::READ;
+    prot.set(ProtFlags::EXEC, plan.executable);
+    let flags = if plan.private { MapFlags::PRIVATE } else { MapFlags::SHARED };
+    let error = |e: rustix::io::Errno| Error::io(Operation::Map, offset, len as u64, e);
+    // Elsewhere first: a system may unmap what is there before it finds that it cannot map the file.
+    // SAFETY: a new mapping at an address of the system's choice disturbs nothing.
+    let new = unsafe { mmap(ptr::null_mut(), len, prot, flags, file, offset) }.map_err(error)?;
+    // SAFETY: the caller says that the range may be replaced; `new` is this call's own.
+    let moved = unsafe { mremap_fixed(new, len, len, MremapFlags::MAYMOVE, start.wrapping_add(range.start).cast()) };
+    if let Err(e) = moved {
+        // SAFETY: this call's own mapping, which was not moved.
+        let _ = unsafe { munmap(new, len) };
+        return Err(error(e));
+    }
+    Ok(())
+}
