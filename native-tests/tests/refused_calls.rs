@@ -32,7 +32,7 @@ enum Refused {
     Truncate,
     /// Reserving room on the disk.
     Allocate,
-    /// Mapping a file; memory is to be had.
+    /// Mapping a file, or more of it; memory is to be had.
     Map,
     /// Syncing a file or a mapping, and waiting for it.
     Sync,
@@ -67,7 +67,7 @@ impl Refused {
             Write => any(&[libc::SYS_pwrite64]),
             Truncate => any(&[libc::SYS_ftruncate]),
             Allocate => any(&[libc::SYS_fallocate]),
-            Map => vec![(libc::SYS_mmap, argument(4, Ne, -1))],
+            Map => vec![(libc::SYS_mmap, argument(4, Ne, -1)), (libc::SYS_mremap, Vec::new())],
             Sync => {
                 let mut calls: Vec<_> = any(&[libc::SYS_fsync, libc::SYS_fdatasync]);
                 calls.push((libc::SYS_msync, argument(2, Eq, libc::MS_SYNC)));
@@ -212,7 +212,7 @@ acts! {
         [Stat, Truncate, Map], [Stat, Read, Truncate];
     growing_allocated: MmapOptions::new().allocate(true).clone(), |map| map.resize(3 * UNIT).map(nothing),
         [Stat, Allocate, Map], [Stat, Read, Allocate];
-    shrinking: MmapOptions::new(), |map| map.resize(UNIT).map(nothing), [Stat, Truncate, Map], [Stat, Truncate];
+    shrinking: MmapOptions::new(), |map| map.resize(UNIT).map(nothing), [Stat, Truncate], [Stat, Truncate];
     hints_never_fail: MmapOptions::new(), |map| map.advise(Advice::WillNeed).map(nothing), NONE, NONE;
     closing: MmapOptions::new(), |map| map.close().map(nothing), [Stat], [Stat, Write];
 }

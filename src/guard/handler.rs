@@ -109,6 +109,15 @@ impl Guard {
         self.guarded.lost.contains(page)
     }
 
+    /// Watches over the first `len` bytes alone from now on, while no fault is noted. What lies behind them may be unmapped
+    /// afterwards.
+    pub(crate) fn shorten(&mut self, len: usize) {
+        let guarded = &*self.guarded;
+        let pages = len.div_ceil(guarded.page);
+        guarded.lost.shorten(pages);
+        GUARDED.shorten(guarded.start, guarded.start + pages * guarded.page);
+    }
+
     /// Takes the faults in `pages` back, and maps the file again in place of what was replaced.
     pub(crate) fn refresh(&mut self, pages: Range<usize>, file: &OsFile, plan: &Plan) -> Result<()> {
         let guarded = &*self.guarded;

@@ -14,7 +14,8 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 /// The lost pages of a mapping. A signal handler may use what takes `&self`: it takes no lock and no memory.
 #[derive(Debug)]
 pub(crate) struct Lost {
-    pages: usize,
+    /// How many pages there are.
+    pages: AtomicUsize,
     gone: PageSet,
     /// Each of them is lost.
     noted: PageSet,
@@ -29,7 +30,21 @@ impl Lost {
     pub(crate) fn nothing(pages: usize) -> Result<Self> {
         let [gone, noted, unreadable] =
             [PageSet::with_room(pages)?, PageSet::with_room(pages)?, PageSet::with_room(pages)?];
-        Ok(Self { pages, gone, noted, unreadable, first: AtomicUsize::new(0) })
+        Ok(Self { pages: AtomicUsize::new(pages), gone, noted, unreadable, first: AtomicUsize::new(0) })
+    }
+
+    /// Leaves the pages from `pages` on out. Nobody touches the mapping meanwhile.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "a buffer makes a new guard, and Windows needs none"))]
+    pub(crate) fn shorten(&self, pages: usize) {
+        let behind = pages.min(self.pages())..self.pages();
+        for set in [&self.gone, &self.noted, &self.unreadable] {
+            set.remove(&behind);
+        }
+        self.pages.store(behind.start, Ordering::Release);
+    }
+
+    fn pages(&self) -> usize {
+        self.pages.load(Ordering::Acquire)
     }
 
     /// The page of the first fault and why it cannot be had. If that fault was taken back and others are left, the lowest
@@ -72,7 +87,7 @@ impl Lost {
     /// have `page_size` bytes. All of them are lost with the first that is touched.
     pub(crate) fn behind(&self, len: u64, page_size: usize) -> Range<usize> {
         let first = usize::try_from(len.div_ceil(page_size as u64)).unwrap_or(usize::MAX);
-        first.min(self.pages)..self.pages
+        first.min(self.pages())..self.pages()
     }
 
     /// Takes the faults in `pages` back, while nobody touches the mapping: calls `restore` with each run of lost pages that are not noted elsewhere, which
@@ -86,7 +101,7 @@ impl Lost {
         mut restore: impl FnMut(Range<usize>) -> Result<()>,
     ) -> Result<()> {
         let mut result = Ok(());
-        let mut rest = 0..self.pages;
+        let mut rest = 0..self.pages();
         while result.is_ok() {
             let run = self.first_restored(&rest, pages);
             if run.is_empty() {
@@ -102,7 +117,7 @@ impl Lost {
         }
         let first = self.first.load(Ordering::Acquire);
         if first != 0 && !self.noted.contains(first - 1) {
-            let left = self.noted.first_present(&(0..self.pages));
+            let left = self.noted.first_present(&(0..self.pages()));
             self.first.store(if left.is_empty() { 0 } else { left.start + 1 }, Ordering::Release);
         }
         result

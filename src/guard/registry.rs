@@ -166,6 +166,21 @@ impl<T: Send + Sync> Registry<T> {
         self.leave(writer);
     }
 
+    /// Makes the region that starts there end at `end`, which is not behind its end. It allocates nothing, so it cannot fail.
+    pub(crate) fn shorten(&self, start: usize, end: usize) {
+        let writer = self.lock();
+        // SAFETY: the root is only retired by a writer, and this is the one.
+        let table = unsafe { self.root.load(Ordering::Relaxed).as_ref() };
+        // SAFETY: the chunks of the root live until a writer replaces them.
+        let entry = table.and_then(|table| unsafe { table.last_from(start) });
+        if let Some(entry) = entry.filter(|entry| entry.start == start && entry.is_in()) {
+            debug_assert!(start < end && end <= entry.end.load(Ordering::Relaxed), "a shorter region");
+            // The fence of `leave` orders this store as that of a removal.
+            entry.end.store(end, Ordering::Relaxed);
+        }
+        self.leave(writer);
+    }
+
     /// Calls `found` with the value of the region that holds the address.
     ///
     /// For a signal handler: it takes no lock, allocates nothing and frees nothing. `found` may call it again.

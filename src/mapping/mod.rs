@@ -271,8 +271,8 @@ impl<B: Backend> Mapping<B> {
         Ok(start..start.saturating_add(len).min(limit))
     }
 
-    /// Keeps all bytes in memory, so that no page is moved to swap space or has to be read again. A resize ends that.
-    /// (`mlock`, `VirtualLock`)
+    /// Keeps all bytes in memory, so that no page is moved to swap space or has to be read again. A resize may end
+    /// that: lock the mapping again after it. (`mlock`, `VirtualLock`)
     ///
     /// # Errors
     /// [`Error::Unsupported`] on a buffer; [`Error::Io`], since operating systems limit how much may be locked.
@@ -325,6 +325,10 @@ impl<B: Backend> Mapping<B> {
     /// mapping from offset 8,192 that is resized to 20,000 bytes leaves 28,192. Bytes that the mapping gains are those of
     /// the file, and zeros where it had none. The position stays, past the end if need be. Anonymous memory shrinks; it
     /// grows only if it is private.
+    ///
+    /// On unix an OS mapping shrinks where it is, and on Linux it grows by `mremap`, so neither takes addresses for a second
+    /// mapping. Linux maps the file anew to grow a mapping that has a [`guard`](MmapOptions::guard), that was advised or
+    /// locked in part, or that lies in huge pages. Other systems always do so to grow a mapping.
     ///
     /// ```
     /// # fn main() -> portable_mmap::Result<()> {

@@ -65,7 +65,7 @@ pub trait Region: Memory + Sized {
     /// What the operating system says.
     fn flush(&self, range: Range<usize>, durability: Durability) -> io::Result<()>;
 
-    /// Keeps all bytes in memory until they are unlocked, or the region is resized or dropped.
+    /// Keeps all bytes in memory until they are unlocked or the region is dropped; a resize may end that too.
     ///
     /// # Errors
     /// What the operating system says.

@@ -28,6 +28,9 @@ pub(crate) const DEVICE_LEN: usize = 1 << 20;
 /// How many huge pages there are.
 pub(crate) const HUGE_PAGES: usize = 4;
 
+/// How many bytes of addresses there are.
+pub(crate) const ADDRESSES: usize = 1 << 30;
+
 /// The user that no file belongs to.
 const NOBODY: u32 = 65534;
 
@@ -45,6 +48,8 @@ pub(crate) enum Ground {
     OrdinaryUser,
     /// One whose directory is a file system in huge pages, of which it has [`HUGE_PAGES`].
     HugePages,
+    /// One that may use [`ADDRESSES`], as a process of a 32-bit machine may.
+    FewAddresses,
     /// One whose directory has a file on a disk that takes writes and has no room for them: see [`thin_disk::make`].
     ThinDisk,
     /// One that has an overlay of a file: see [`overlay::make`].
@@ -71,6 +76,7 @@ pub(crate) fn main(tests: &[Test]) {
         (Ground::BlockDevice, "a block device of its own"),
         (Ground::OrdinaryUser, "another user than root"),
         (Ground::HugePages, "a file system in huge pages"),
+        (Ground::FewAddresses, "a limit of its addresses"),
         (Ground::ThinDisk, "a disk of its own on a full disk"),
         (Ground::Overlay, "an overlay of its own"),
     ];
@@ -126,6 +132,7 @@ fn play(tests: &[Test], role: &str, dir: &Path) {
         Ground::BlockDevice,
         Ground::OrdinaryUser,
         Ground::HugePages,
+        Ground::FewAddresses,
         Ground::ThinDisk,
         Ground::Overlay,
     ]
@@ -149,6 +156,7 @@ impl Ground {
             Self::BlockDevice => "probe: block device",
             Self::OrdinaryUser => "probe: ordinary user",
             Self::HugePages => "probe: huge pages",
+            Self::FewAddresses => "probe: few addresses",
             Self::ThinDisk => "probe: thin disk",
             Self::Overlay => "probe: overlay",
         }
@@ -160,6 +168,7 @@ impl Ground {
             Self::BlockDevice => attach_device(dir),
             Self::OrdinaryUser => become_nobody(),
             Self::HugePages => mount(c"hugetlbfs", dir, ""),
+            Self::FewAddresses => limit_addresses(),
             Self::ThinDisk => thin_disk::make(dir),
             Self::Overlay => overlay::make(dir),
         }
@@ -256,6 +265,12 @@ fn attach_device(dir: &Path) -> Result<(), String> {
     // Open until the process ends.
     let _ = std::mem::ManuallyDrop::new(opened?);
     std::os::unix::fs::symlink(device, dir.join(DEVICE)).map_err(|error| error.to_string())
+}
+
+fn limit_addresses() -> Result<(), String> {
+    let limit = libc::rlimit { rlim_cur: ADDRESSES as libc::rlim_t, rlim_max: ADDRESSES as libc::rlim_t };
+    // SAFETY: reads the structure, and concerns this process alone.
+    done("setrlimit", unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) })
 }
 
 /// Root is forbidden nothing: it becomes nobody. Others stay what they are.

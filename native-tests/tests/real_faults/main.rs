@@ -1,5 +1,5 @@
 //! Faults that the operating system makes: a full disk, permissions that are taken away, a file that is removed;
-//! block devices, files in huge pages, and files of an overlay.
+//! block devices, files in huge pages, files of an overlay, and few addresses.
 //!
 //! Each test plays in a child process that has become what the test needs: one with a small disk or a device of its own,
 //! or one that permissions forbid something. Where the system does not let a process become so, the tests that need it are
@@ -7,6 +7,8 @@
 
 #[cfg(target_os = "linux")]
 mod devices;
+#[cfg(target_os = "linux")]
+mod few_addresses;
 #[cfg(target_os = "linux")]
 mod full_disk;
 #[cfg(target_os = "linux")]
@@ -22,10 +24,16 @@ mod thin_disk;
 
 #[cfg(target_os = "linux")]
 fn main() {
-    grounds::main(
-        &[full_disk::TESTS, permissions::TESTS, devices::TESTS, huge_pages::TESTS, thin_disk::TESTS, overlay::TESTS]
-            .concat(),
-    );
+    let tests = [
+        full_disk::TESTS,
+        permissions::TESTS,
+        devices::TESTS,
+        huge_pages::TESTS,
+        few_addresses::TESTS,
+        thin_disk::TESTS,
+        overlay::TESTS,
+    ];
+    grounds::main(&tests.concat());
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -131,9 +131,15 @@ fn random_edits_agree_with_a_map() {
             model.insert(start, (end, id));
             start..end
         } else {
-            let Some((&start, &(end, _))) = model.range(start..).next() else { continue };
-            registry.remove(start);
-            model.remove(&start);
+            let Some((&start, &(end, id))) = model.range(start..).next() else { continue };
+            let shorter = start + random.below(end - start);
+            if shorter > start && random.below(3) == 0 {
+                registry.shorten(start, shorter);
+                model.insert(start, (shorter, id));
+            } else {
+                registry.remove(start);
+                model.remove(&start);
+            }
             start..end
         };
         let expected = |address: usize| {
@@ -171,6 +177,24 @@ fn a_neighbour_is_not_found_in_place_of_a_region() {
     registry.remove(10);
     registry.remove(40);
     assert_eq!(ids(), [None; 11]);
+}
+
+#[test]
+fn a_region_that_was_shortened_gives_its_end_to_another() {
+    let drops = AtomicUsize::new(0);
+    let registry = Registry::new();
+    registry.add(10..30, 1, &drops);
+    registry.shorten(10, 15);
+    registry.shorten(20, 25);
+    let ids = || [9, 10, 14, 15, 20, 24, 29].map(|address| registry.id(address));
+    let one = Some(1);
+    assert_eq!(ids(), [None, one, one, None, None, None, None]);
+    registry.add(15..25, 2, &drops);
+    let two = Some(2);
+    assert_eq!(ids(), [None, one, one, two, two, two, None]);
+    registry.remove(10);
+    assert_eq!(ids(), [None, None, None, two, two, two, None]);
+    assert_eq!(drops.load(Ordering::Relaxed), 1);
 }
 
 #[test]

@@ -122,12 +122,7 @@ impl OsRegion {
 
     /// Gives anonymous memory another length. Shared memory keeps its address, and whoever shares it keeps sharing it.
     fn resize_anonymous(&mut self, new: &Plan) -> Result<()> {
-        if new.span.len() == self.len {
-            return Ok(());
-        }
-        if let Some(View::Own(view)) = &mut self.view {
-            view.shrink(new.span.len())?;
-            self.len = new.span.len();
+        if new.span.len() == self.len || self.resize_in_place(new.span.len())? {
             return Ok(());
         }
         let mut region = Self::anonymous(new)?;

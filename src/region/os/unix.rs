@@ -1,14 +1,15 @@
 //! What memmap2 lacks on unix: anonymous memory that a forked child shares, huge pages with a file behind them, every
 //! `MADV_*`, resizing with a file.
 
+use std::io;
 use std::ops::Range;
 use std::os::fd::AsFd;
-use std::{io, ptr};
+use std::ptr::{self, NonNull};
 
 use memmap2::MmapRaw;
 use rustix::mm::{MapFlags, MsyncFlags, ProtFlags, mmap, mmap_anonymous, msync, munmap};
 
-use super::{OsRegion, View, map_error};
+use super::{Memory, OsRegion, View, map_error};
 use crate::error::Operation;
 use crate::plan::Plan;
 use crate::region::Durability;
@@ -80,7 +81,8 @@ pub(super) fn anonymous_view(plan: &Plan) -> Result<View> {
 const HUGE_PAGE: usize = 1 << HUGE_PAGE_BITS;
 const HUGE_PAGE_BITS: u8 = 21;
 
-/// A mapping of our own: of anonymous memory of which a forked child sees every change, or of huge pages.
+/// A mapping of our own: of anonymous memory of which a forked child sees every change, of huge pages, or one that was
+/// given another length.
 #[derive(Debug)]
 pub(super) struct OwnView {
     start: *mut u8,
@@ -88,6 +90,7 @@ pub(super) struct OwnView {
     mapped: usize,
     /// The page, or the huge page.
     unit: usize,
+    /// False if a flush has nothing to do.
     has_file: bool,
 }
 
@@ -115,6 +118,17 @@ impl OwnView {
         };
         let start = start.map_err(|e| map_error(plan.span, e.into()))?;
         Ok(Self { start: start.cast(), mapped, unit, has_file: file.is_some() })
+    }
+
+    /// A mapping that memmap2 has made, from a multiple of the page on.
+    fn take_over(map: MmapRaw) -> Self {
+        let (start, unit) = (map.as_mut_ptr(), page_size());
+        debug_assert!(start.addr() % unit == 0, "offsets are multiples of the page");
+        // The length of what is mapped fits, rounded up.
+        let mapped = map.len().next_multiple_of(unit);
+        // From now on it is unmapped by the value that is returned.
+        std::mem::forget(map);
+        Self { start, mapped, unit, has_file: true }
     }
 
     pub(super) fn as_mut_ptr(&self) -> *mut u8 {
@@ -150,6 +164,28 @@ impl OwnView {
         }
         Ok(())
     }
+
+    /// Maps as many pages as `len` bytes take; elsewhere, if it may move. False if the system does not.
+    #[cfg(target_os = "linux")]
+    fn grow(&mut self, len: usize, may_move: bool) -> bool {
+        use rustix::mm::{MremapFlags, mremap};
+        let Some(wanted) = len.checked_next_multiple_of(self.unit) else { return false };
+        if wanted <= self.mapped {
+            return true;
+        }
+        let flags = if may_move { MremapFlags::MAYMOVE } else { MremapFlags::empty() };
+        // SAFETY: the whole of our own mapping, and the caller borrows it mutably. It fails for huge pages, and where a part
+        // of the mapping has become a piece of its own: after replaced pages or advice.
+        let Ok(start) = (unsafe { mremap(self.start.cast(), self.mapped, wanted, flags) }) else { return false };
+        (self.start, self.mapped) = (start.cast(), wanted);
+        true
+    }
+
+    /// Only Linux gives a mapping more pages.
+    #[cfg(not(target_os = "linux"))]
+    fn grow(&mut self, len: usize, _: bool) -> bool {
+        len <= self.mapped
+    }
 }
 
 impl Drop for OwnView {
@@ -180,17 +216,88 @@ fn map_flags(plan: &Plan) -> MapFlags {
 }
 
 impl OsRegion {
-    /// Maps the new span first wherever a failure could otherwise not be undone.
+    /// Resizes the mapping where it is, so that no second one needs addresses beside it; where the system cannot do that,
+    /// maps the new span anew.
+    ///
+    /// A file that becomes shorter loses bytes for good, so that is the last step that can fail. A mapping that becomes
+    /// longer must not move before it, for a mapping that is back to its old length must be where it was.
     pub(super) fn resize_file(&mut self, file: &OsFile, _: &Plan, new: &Plan) -> Result<()> {
-        let (offset, end) = (new.span.offset(), new.span.end());
-        let size = file.len().map_err(|e| Error::io(Operation::Metadata, offset, new.span.len() as u64, e))?;
+        let (offset, end, len, old_len) = (new.span.offset(), new.span.end(), new.span.len(), self.len);
+        let size = file.len().map_err(|e| Error::io(Operation::Metadata, offset, len as u64, e))?;
         let from = (end > size).then_some(size);
-        let region = with_length(file, from, end, new.allocate, || Self::of_file(file, new))?;
+        let mapped_anew = with_length(file, from, end, new.allocate, || {
+            let is_grown = len <= old_len || self.grow(len, end >= size);
+            if is_grown { Ok(None) } else { Self::of_file(file, new).map(Some) }
+        })?;
         if end < size {
-            file.set_len(end).map_err(|e| Error::io(Operation::Truncate, end, size - end, e))?;
+            if let Err(e) = file.set_len(end) {
+                self.release_behind(old_len);
+                return Err(Error::io(Operation::Truncate, end, size - end, e));
+            }
         }
-        *self = region;
+        match mapped_anew {
+            Some(region) => *self = region,
+            None => self.release_behind(len),
+        }
         Ok(())
+    }
+
+    /// Gives anonymous memory another length. False if that takes other memory.
+    pub(super) fn resize_in_place(&mut self, len: usize) -> Result<bool> {
+        let old_len = self.len;
+        if len < old_len {
+            let Some(view) = self.own_view() else { return Ok(false) };
+            view.shrink(len)?;
+            self.len = len;
+            return Ok(true);
+        }
+        if !self.grow(len, true) {
+            return Ok(false);
+        }
+        let page = self.view.as_ref().map_or_else(page_size, View::page);
+        let page_end = old_len.checked_next_multiple_of(page).map_or(len, |end| end.min(len));
+        // SAFETY: mapped and initialised, and borrowed mutably by this call. The page may hold what was there before the
+        // memory became shorter.
+        unsafe { self.slice_mut(old_len..page_end) }.fill(0);
+        Ok(true)
+    }
+
+    /// The view as one of our own, which can have another length.
+    fn own_view(&mut self) -> Option<&mut OwnView> {
+        self.view = Some(match self.view.take()? {
+            View::Memmap(map) => View::Own(OwnView::take_over(map)),
+            own @ View::Own(_) => own,
+        });
+        match &mut self.view {
+            Some(View::Own(view)) => Some(view),
+            _ => None,
+        }
+    }
+
+    /// Maps what lies behind the end, of the file if there is one. False if the system does not, and nothing is changed.
+    ///
+    /// Not with a guard, which would have to be known under its new addresses before others can have the old ones, and that
+    /// takes memory: so a failure could not be undone.
+    fn grow(&mut self, len: usize, may_move: bool) -> bool {
+        if self.guard.is_some() || !self.own_view().is_some_and(|view| view.grow(len, may_move)) {
+            return false;
+        }
+        self.start = self.view.as_ref().and_then(|view| NonNull::new(view.start())).unwrap_or(self.start);
+        self.len = len;
+        true
+    }
+
+    /// Ends the region after `len` bytes, which it has.
+    fn release_behind(&mut self, len: usize) {
+        self.len = len;
+        if let Some(guard) = &mut self.guard {
+            // First, for others may have the addresses afterwards.
+            guard.shorten(len);
+        }
+        if let Some(view) = self.own_view() {
+            // What cannot be unmapped stays mapped until the region is dropped, and nobody reaches it.
+            let _ = view.shrink(len);
+        }
     }
 }
 

@@ -175,6 +175,14 @@ fn halves(n: u64) -> (u32, u32) {
 }
 
 impl OsRegion {
+    /// Returns false: Windows gives no mapping another length.
+    pub(super) fn resize_in_place(&mut self, len: usize) -> Result<bool> {
+        if let Some(View::Own(view)) = &mut self.view {
+            view.shrink(len)?;
+        }
+        Ok(false)
+    }
+
     /// A mapped file does not shrink, and memory by name has one length: where either is the matter, unmaps, sets the
     /// length, and maps again. After a failure the old span is mapped again.
     pub(super) fn resize_file(&mut self, file: &OsFile, old: &Plan, new: &Plan) -> Result<()> {
