@@ -1,5 +1,7 @@
 //! What a program's options come to, once checked against each other and against the file.
 
+use std::io;
+
 use crate::error::{Asked, Operation, Reason, Unit};
 use crate::span::{self, Span};
 use crate::storage::{FileKind, Metadata, OpenMode, Storage};
@@ -26,8 +28,8 @@ pub struct Plan {
     /// The source's length, if the source has to become longer before it is mapped.
     pub(crate) extend_from: Option<u64>,
     pub(crate) access: Access,
-    /// Whether the source's length can be set: that of a device cannot.
-    pub(crate) has_settable_len: bool,
+    /// What the source is.
+    pub(crate) kind: FileKind,
     /// Changes are seen by nobody else.
     pub(crate) private: bool,
     pub(crate) executable: bool,
@@ -43,6 +45,16 @@ impl Plan {
     /// Whether changes have to be written to the source.
     pub(crate) fn reaches_file(&self) -> bool {
         self.access.is_writable() && !self.private
+    }
+
+    /// Whether the source's length can be set: that of a device cannot.
+    pub(crate) fn has_settable_len(&self) -> bool {
+        self.kind == FileKind::Regular
+    }
+
+    /// How long the source is now. Nobody says that of a special file, which so reaches as far as it is mapped.
+    pub(crate) fn len_of(&self, source: &impl Storage) -> io::Result<u64> {
+        if self.kind == FileKind::Special { Ok(u64::MAX) } else { source.len() }
     }
 
     /// The plan of an anonymous mapping.
@@ -104,7 +116,7 @@ impl Plan {
             span: Span::new(options.offset, options.len)?,
             anonymous: false,
             extend_from: None,
-            has_settable_len: true,
+            kind: FileKind::Regular,
             access,
             private,
             executable,
@@ -150,11 +162,11 @@ impl Plan {
 
     /// Fits the span to the source's length, and finds out whether the source must become longer first.
     fn fit(&mut self, options: &MmapOptions, Metadata { kind, len: size, .. }: Metadata) -> Result<()> {
-        self.has_settable_len = kind == FileKind::Regular;
-        if !self.has_settable_len && options.extend {
+        self.kind = kind;
+        if !self.has_settable_len() && options.extend {
             return Err(Error::Unsupported { what: "only a regular file can be extended" });
         }
-        if !self.has_settable_len && options.len > 0 {
+        if kind == FileKind::Special && options.len > 0 {
             return Ok(());
         }
         let offset = self.span.offset();

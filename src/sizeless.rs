@@ -94,6 +94,17 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     Ok(Some((bytes, plan)))
 }
 
+/// The bytes of a span of a device, which has no length but that of the span.
+pub(crate) fn read_span(device: &OsFile, span: Span) -> Result<Vec<u8>> {
+    let (offset, len) = (span.offset(), span.len());
+    let bytes = read_to_end(len, offset, |buf, at| device.read_at(buf, offset + at))?;
+    if bytes.len() < len {
+        let size = span.file_offset(bytes.len());
+        return Err(Error::LengthPastEnd { path: None, offset, len: len as u64, size });
+    }
+    Ok(bytes)
+}
+
 /// How to read a file that says no length or a wrong one. `None` if its length is true, and for a device, which may have no
 /// end.
 fn way(file: &OsFile, facts: Metadata) -> Option<Way> {

@@ -16,18 +16,68 @@ fn unmappable() -> File {
 }
 
 #[test]
-fn any_is_a_buffer_where_the_system_cannot_map() {
-    let options = MmapOptions::new().access(Access::Read).len(100).clone();
+fn any_reads_a_device_that_the_system_cannot_map() {
+    for access in [Access::Read, Access::Copy] {
+        let options = MmapOptions::new().access(access).len(100_000).clone();
+        // SAFETY: nobody changes these bytes.
+        let refused = unsafe { options.map(unmappable()) };
+        assert!(matches!(refused, Err(Error::Io { operation: Operation::Map, .. })), "{refused:?}");
+        // SAFETY: nobody changes these bytes.
+        let mut map = unsafe { options.map_any(unmappable()) }.unwrap();
+        assert_eq!((map.backend_name(), map.len(), map.access()), ("buffered", 100_000, access));
+        assert!(map[99_000..].iter().any(|&byte| byte != 0));
+        let before = map.to_vec();
+        map.refresh().unwrap();
+        assert!(map[..] == before, "there is nothing to be read again");
+        map.close().unwrap();
+    }
     // SAFETY: nobody changes these bytes.
-    let refused = unsafe { options.map(unmappable()) };
+    let map = unsafe { MmapOptions::new().access(Access::Read).len(5).map_any(unmappable()) }.unwrap();
+    assert!(map.into_file().unwrap().is_none(), "it keeps no share in the device");
+    // SAFETY: nobody changes these bytes.
+    let ended = unsafe { MmapOptions::new().access(Access::Read).len(5).map_any(File::open("/dev/null").unwrap()) };
+    assert!(matches!(ended, Err(Error::LengthPastEnd { size: 0, .. })), "{ended:?}");
+}
+
+#[test]
+fn changes_reach_no_device_that_the_system_cannot_map() {
+    let device = File::options().read(true).write(true).open("/dev/urandom").unwrap();
+    // SAFETY: nobody changes these bytes.
+    let refused = unsafe { MmapOptions::new().len(100).map_any(device) };
     assert!(matches!(refused, Err(Error::Io { operation: Operation::Map, .. })), "{refused:?}");
-    // SAFETY: nobody changes these bytes.
-    let map = unsafe { options.map_any(unmappable()) }.unwrap();
-    assert_eq!(map.backend_name(), "buffered");
-    assert_eq!(map.len(), 100);
-    assert!(map.iter().any(|&byte| byte != 0));
-    assert_eq!(map.access(), Access::Read);
-    assert!(map.into_file().unwrap().is_some());
+}
+
+#[test]
+fn a_buffer_of_what_has_no_length_fails_when_it_is_made() {
+    let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+    let devices = ["/dev/zero", "/dev/null", "/dev/urandom"].map(|path| File::open(path).unwrap());
+    let others = [pipe_of(text()), File::from(OwnedFd::from(socket))];
+    for file in devices.into_iter().chain(others) {
+        let file = Arc::new(file);
+        for access in [Access::Read, Access::Copy] {
+            let refused = MmapOptions::new().access(access).len(100).map_buffered(file.clone());
+            assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
+            let refused = MmapOptions::new().access(access).map_buffered(file.clone());
+            assert!(matches!(refused, Err(Error::EmptyFile { .. })), "{refused:?}");
+        }
+    }
+}
+
+/// Its changes reach nobody, and a sync has nothing to do.
+#[test]
+fn changes_to_a_mapped_device_are_flushed_as_the_system_does_it() {
+    for guard in [false, true] {
+        let device = File::options().read(true).write(true).open("/dev/zero").unwrap();
+        // SAFETY: nobody else has these bytes.
+        let mut map = unsafe { MmapOptions::new().len(100_000).guard(guard).map(device) }.unwrap();
+        map[99_999] = 1;
+        map.flush_range(0, 1).unwrap();
+        map.flush_async().unwrap();
+        map.flush().unwrap();
+        map[0] = 1;
+        assert_eq!((map.fault(), map.get_item(-1).unwrap()), (None, 1));
+        map.close().unwrap();
+    }
 }
 
 #[test]

@@ -11,8 +11,8 @@ use crate::error::Operation;
 use crate::guard::Fault;
 use crate::plan::Plan;
 use crate::region::Durability;
-use crate::storage::OsFile;
-use crate::{Advice, AnyMmap, BufferedMmap, Error, Result, UncheckedAdvice};
+use crate::storage::{FileKind, OsFile};
+use crate::{Advice, AnyMmap, BufferedMmap, Error, Result, UncheckedAdvice, sizeless};
 
 /// The backend of [`AnyMmap`](crate::AnyMmap): chosen when a file is mapped.
 #[derive(Debug)]
@@ -59,6 +59,14 @@ impl AnyBackend {
     }
 }
 
+/// The plan of the bytes that are read of a device, once, because neither an OS mapping nor a buffer can map it. None for what
+/// is no device, and where a buffer cannot do what is asked.
+fn read_plan(plan: &Plan) -> Option<Plan> {
+    let is_read = plan.kind == FileKind::Special && !plan.reaches_file();
+    let plan = is_read.then(|| Plan { kind: FileKind::Regular, ..plan.clone() })?;
+    AnyBackend::admit_buffer(&plan).is_ok().then_some(plan)
+}
+
 /// The mapping as it is, its position too.
 #[cfg(any(unix, windows))]
 impl From<Mmap> for AnyMmap {
@@ -98,20 +106,30 @@ impl Bytes for AnyBackend {
     }
 
     fn admit(plan: &Plan) -> Result<()> {
-        DefaultBackend::admit(plan)
+        DefaultBackend::admit(plan).or_else(|e| read_plan(plan).map(drop).ok_or(e))
     }
 
     unsafe fn map(source: OsFile, plan: Plan) -> Result<Self> {
-        // SAFETY: the caller owes what `Bytes::map` asks for.
-        match unsafe { DefaultBackend::map(source.clone(), plan.clone()) } {
-            Ok(backend) => Ok(Self(Either::Default(backend))),
-            // The operating system cannot map this file; what a plan asks of OS mappings alone, a buffer cannot do either.
-            Err(Error::Io { operation: Operation::Map, .. }) if Buffered::<OsFile>::admit(&plan).is_ok() => {
-                // SAFETY: as above; a buffer owes nothing.
-                Ok(Self(Either::Buffered(unsafe { Buffered::map(source, plan)? })))
-            }
-            Err(e) => Err(e),
+        let mapped = DefaultBackend::admit(&plan).and_then(|()| {
+            // SAFETY: the caller owes what `Bytes::map` asks for.
+            unsafe { DefaultBackend::map(source.clone(), plan.clone()) }
+        });
+        let error = match mapped {
+            Ok(backend) => return Ok(Self(Either::Default(backend))),
+            Err(error) => error,
+        };
+        if !matches!(error, Error::Io { operation: Operation::Map, .. } | Error::Unsupported { .. }) {
+            return Err(error);
         }
+        // The operating system cannot map this file. What a plan asks of OS mappings alone, a buffer cannot do either.
+        if let Some(plan) = read_plan(&plan) {
+            return Self::of_bytes(&sizeless::read_span(&source, plan.span)?, plan);
+        }
+        if Buffered::<OsFile>::admit(&plan).is_err() {
+            return Err(error);
+        }
+        // SAFETY: as above; a buffer owes nothing.
+        Ok(Self(Either::Buffered(unsafe { Buffered::map(source, plan)? })))
     }
 
     fn anonymous(plan: Plan) -> Result<Self> {

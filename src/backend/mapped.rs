@@ -185,7 +185,7 @@ impl<R: Region> Mapped<R> {
     fn check_changes_are_in_file(&mut self, pages: &Range<usize>) -> Result<()> {
         let (Some(last), Some(source)) = (self.changed.last(pages), &self.source) else { return Ok(()) };
         let span = self.plan.span;
-        let size = source.len().map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
+        let size = self.plan.len_of(source).map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
         let end = span.file_offset(self.changed_within(last).end);
         if end <= size {
             self.forget_changed(pages);

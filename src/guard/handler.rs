@@ -1,7 +1,7 @@
 //! The handler for SIGBUS that puts zeros where a mapped file has no byte any more.
 //!
 //! Everything that the handler does is async-signal-safe: it reads atomics and tables that stay while it is inside, and
-//! calls `fstat`, `mmap` and `sigaction`. It takes no lock and no memory, and leaves `errno` as it was. A guard costs
+//! calls `fstat`, `ioctl`, `mmap` and `sigaction`. It takes no lock and no memory, and leaves `errno` as it was. A guard costs
 //! nothing until a fault. A fault outside of all guarded mappings, and a SIGBUS of any other kind, go to the handler that
 //! stood before, or have the effect that they had without one; afterwards this handler stands again.
 //!
@@ -21,7 +21,7 @@ use super::lost::Lost;
 use super::registry::Registry;
 use crate::error::Operation;
 use crate::plan::Plan;
-use crate::storage::OsFile;
+use crate::storage::{FileKind, OsFile, device_len};
 use crate::{Error, Result};
 
 /// Every guarded mapping, by its addresses.
@@ -34,6 +34,8 @@ struct Guarded {
     /// The unit of memory that can be replaced, in bytes: a page, or a huge page.
     page: usize,
     prot: ProtFlags,
+    /// What the file is.
+    kind: FileKind,
     /// The file's descriptor, open as long as the mapping is.
     fd: RawFd,
     offset: u64,
@@ -52,7 +54,11 @@ impl Guarded {
         let page = (address - self.start) / self.page;
         // SAFETY: the mapping keeps the file open, and its own thread is touching it.
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
-        let size = rustix::fs::fstat(fd).ok().and_then(|stat| u64::try_from(stat.st_size).ok()).unwrap_or(0);
+        let size = match self.kind {
+            FileKind::BlockDevice => device_len(fd).unwrap_or(u64::MAX),
+            FileKind::Special => u64::MAX,
+            _ => rustix::fs::fstat(fd).ok().and_then(|stat| u64::try_from(stat.st_size).ok()).unwrap_or(0),
+        };
         let behind = self.lost.behind(size.saturating_sub(self.offset), self.page);
         let (kind, gone) =
             if behind.contains(&page) { (FaultKind::Truncated, behind) } else { (FaultKind::Io, page..page + 1) };
@@ -85,6 +91,7 @@ impl Guard {
             start: start.addr(),
             page,
             prot,
+            kind: plan.kind,
             fd: file.as_raw_fd(),
             offset: plan.span.offset(),
             lost: Lost::nothing(pages)?,

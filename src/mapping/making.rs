@@ -156,7 +156,8 @@ impl MmapOptions {
     /// Maps a file with the emulation, on every target. Safe: the bytes are a copy that nobody else can change.
     ///
     /// # Errors
-    /// As for [`map`](Self::map).
+    /// As for [`map`](Self::map); [`Error::Unsupported`] for a character device, a pipe and anything else that has no
+    /// length.
     pub fn map_buffered(&self, file: impl IntoSharedFile) -> Result<BufferedMmap> {
         self.map_storage(OsFile::from(file.into_shared()))
     }
@@ -189,7 +190,8 @@ impl MmapOptions {
     /// What does not say how long it is, or says a wrong length (files of `/proc` and `/sys`, pipes, sockets), is read from
     /// the offset to its end, or to the length that is asked for, when it is mapped: a buffer, for [`Access::Read`](crate::Access::Read) and
     /// [`Access::Copy`](crate::Access::Copy) only, that keeps no share in the file. A pipe that nobody closes is read
-    /// for ever.
+    /// for ever. A character device that the operating system cannot map, such as `/dev/urandom`, needs a
+    /// [`len`](Self::len) and is read in the same way.
     ///
     /// # Safety
     /// As for [`map`](Self::map).

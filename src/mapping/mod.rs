@@ -363,7 +363,7 @@ impl<B: Backend> Mapping<B> {
         if !plan.track_file {
             return Err(Error::Untracked { operation: Operation::Resize });
         }
-        if !plan.has_settable_len {
+        if !plan.has_settable_len() {
             return Err(Error::Unsupported { what: "only the length of a regular file can be changed" });
         }
         if len == 0 {

@@ -67,6 +67,27 @@ pub(crate) fn read_full<S: Storage>(storage: &S, buf: &mut [u8], offset: u64) ->
     Ok(filled)
 }
 
+/// Where bytes end that start at offset 0, of which `has_byte` tells whether there is one at an offset.
+pub(super) fn end_by(mut has_byte: impl FnMut(u64) -> io::Result<bool>) -> io::Result<u64> {
+    // All bytes before `end` are there, and not all before `beyond`.
+    let (mut end, mut beyond) = (0, 1);
+    while has_byte(beyond - 1)? {
+        (end, beyond) = (beyond, beyond * 2);
+        if beyond > i64::MAX as u64 {
+            return Ok(end);
+        }
+    }
+    while beyond - end > 1 {
+        let middle = end + (beyond - end) / 2;
+        if has_byte(middle - 1)? {
+            end = middle;
+        } else {
+            beyond = middle;
+        }
+    }
+    Ok(end)
+}
+
 /// The error of a storage that breaks its contract.
 pub(super) fn overrun() -> io::Error {
     Reason::MovedTooMuch.into()
@@ -95,4 +116,25 @@ pub(crate) fn with_length<S: Storage, T>(
             let _ = storage.set_len(from);
         }
     })
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_find_the_end() {
+        let lens = (0..70).chain([4095, 4096, 4097, 1 << 20, (1 << 41) + 512]);
+        for len in lens {
+            let mut reads = 0;
+            let found = end_by(|offset| {
+                reads += 1;
+                Ok(offset < len)
+            });
+            assert_eq!(found.unwrap(), len);
+            assert!(reads <= 2 + 2 * (u64::BITS - len.leading_zeros()), "{reads} reads for {len} bytes");
+        }
+        assert!(end_by(|_| Ok(true)).unwrap() > 1 << 61, "what has no end");
+        assert!(end_by(|offset| if offset < 9 { Ok(true) } else { Err(io::ErrorKind::Other.into()) }).is_err());
+    }
 }

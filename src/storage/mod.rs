@@ -9,6 +9,8 @@ mod calls;
 mod os_file;
 
 pub(crate) use calls::{read_full, read_some, uninterrupted, with_length, write_some, zeroed};
+#[cfg(all(unix, not(any(miri, all(loom, test)))))]
+pub(crate) use os::device_len;
 pub use os_file::OsFile;
 
 // The second and last ladder: how files are read and written at offsets.
@@ -209,7 +211,8 @@ pass_on!(&S, Box<S>, Arc<S>);
 pub struct Metadata {
     /// What it is.
     pub kind: FileKind,
-    /// How many bytes there are; 0 where it has no length.
+    /// How many bytes there are; 0 where it has no length. Of a block device it is the device's length, and not what the
+    /// system's `stat` says.
     pub len: u64,
     /// What may be done with it.
     pub mode: OpenMode,
@@ -250,6 +253,8 @@ pub enum FileKind {
     Regular,
     /// A directory, which cannot be mapped.
     Directory,
-    /// A device or the like, whose length says nothing.
+    /// A block device, or anything else that has bytes at offsets and a length that cannot be changed.
+    BlockDevice,
+    /// A character device, a pipe or the like, whose length says nothing. A buffer cannot map it.
     Special,
 }

@@ -1,6 +1,6 @@
 //! Where there are no files, as on wasm32-unknown-unknown: nothing can be opened there, so nothing gets as far as here.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
@@ -26,6 +26,16 @@ pub(super) fn write_at(_: &File, _: &[u8], _: u64) -> io::Result<usize> {
 
 pub(super) fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// There is none that std opens as a file.
+#[expect(clippy::unnecessary_wraps, reason = "WASI has to ask")]
+pub(super) fn is_block_device(_: &File, _: &Metadata) -> io::Result<bool> {
+    Ok(false)
+}
+
+pub(super) fn device_len(_: &File) -> Option<u64> {
+    None
 }
 
 pub(super) fn mode(_: &File) -> io::Result<OpenMode> {

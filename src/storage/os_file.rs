@@ -1,10 +1,11 @@
 //! The storage that ships: a file of the operating system.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::calls::{end_by, uninterrupted};
 use super::{FileKind, Metadata, OpenMode, Storage, os};
 
 /// A file of the operating system.
@@ -29,6 +30,28 @@ impl OsFile {
     /// A file that was just opened for reading, and for writing if `write` says so.
     pub(crate) fn opened(file: File, write: bool) -> Self {
         Self::new(Arc::new(file), Some(OpenMode { read: true, write, append: false }))
+    }
+
+    fn kind(&self, data: &fs::Metadata) -> io::Result<FileKind> {
+        Ok(if data.is_file() {
+            FileKind::Regular
+        } else if data.is_dir() {
+            FileKind::Directory
+        } else if os::is_block_device(&self.file, data)? {
+            FileKind::BlockDevice
+        } else {
+            FileKind::Special
+        })
+    }
+
+    /// The length of a file of this kind. A system says of a block device that it has none, and a host may do so even when
+    /// it is asked to seek to its end: where there is no call, reads find the end.
+    fn len_by(&self, kind: FileKind, data: &fs::Metadata) -> io::Result<u64> {
+        if kind != FileKind::BlockDevice {
+            return Ok(data.len());
+        }
+        let len = os::device_len(&self.file).filter(|&len| len > 0);
+        len.map_or_else(|| end_by(|offset| Ok(uninterrupted(|| self.read_at(&mut [0], offset))? > 0)), Ok)
     }
 
     /// Waits until no read uses the cursor, and keeps reads away from it.
@@ -88,24 +111,19 @@ impl Storage for OsFile {
 
     fn metadata(&self) -> io::Result<Metadata> {
         let data = self.file.metadata()?;
-        let kind = if data.is_file() {
-            FileKind::Regular
-        } else if data.is_dir() {
-            FileKind::Directory
-        } else {
-            FileKind::Special
-        };
+        let kind = self.kind(&data)?;
         let mode = match (kind, self.mode) {
             // It is not mapped, whatever it was opened for.
             (FileKind::Directory, _) => OpenMode::READ,
             (_, Some(mode)) => mode,
             (_, None) => os::mode(&self.file)?,
         };
-        Ok(Metadata { kind, len: data.len(), mode })
+        Ok(Metadata { kind, len: self.len_by(kind, &data)?, mode })
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        let data = self.file.metadata()?;
+        self.len_by(self.kind(&data)?, &data)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

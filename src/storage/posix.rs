@@ -1,8 +1,9 @@
 //! Files at offsets on unix and wasip2, through rustix, which reads into uninitialised memory.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::sync::Mutex;
 
 use super::OpenMode;
@@ -23,6 +24,38 @@ pub(super) fn read_at_uninit<'b>(
 
 pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize> {
     Ok(rustix::io::pwrite(file, buf, offset)?)
+}
+
+/// Whether it is a block device.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "WASI has to ask")]
+pub(super) fn is_block_device(_: &File, data: &Metadata) -> io::Result<bool> {
+    use std::os::unix::fs::FileTypeExt;
+    Ok(data.file_type().is_block_device())
+}
+
+/// Whether it is a block device: std's answer is not stable.
+#[cfg(not(unix))]
+pub(super) fn is_block_device(file: &File, _: &Metadata) -> io::Result<bool> {
+    let stat = rustix::fs::fstat(file)?;
+    Ok(rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::BlockDevice)
+}
+
+/// How long a block device is, if the system says so. A signal handler may ask.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn device_len(device: impl AsFd) -> Option<u64> {
+    use rustix::ioctl::{Getter, Opcode, ioctl, opcode};
+    const BLKGETSIZE64: Opcode = opcode::read::<usize>(0x12, 114);
+    // SAFETY: what this call gives is a `u64`, in spite of its number.
+    let getter = unsafe { Getter::<BLKGETSIZE64, u64>::new() };
+    // SAFETY: it writes nothing else, and changes nothing.
+    unsafe { ioctl(device, getter) }.ok()
+}
+
+/// There is no call, or one for each system.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(crate) fn device_len(_: impl AsFd) -> Option<u64> {
+    None
 }
 
 #[cfg(not(miri))]

@@ -1,6 +1,6 @@
 //! Files at offsets on wasip1, through the calls of Preview 1 themselves: std's are not stable.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
@@ -82,6 +82,18 @@ pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize
 /// Not `fd_allocate`: wasmtime never supports it, and hosts that do may write zeros, over what others append too.
 pub(super) fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Whether it is a block device: std's answer is not stable.
+pub(super) fn is_block_device(file: &File, _: &Metadata) -> io::Result<bool> {
+    // SAFETY: a call without memory of ours.
+    let stat = unsafe { wasi::fd_fdstat_get(fd(file)) }.map_err(error)?;
+    Ok(stat.fs_filetype == wasi::FILETYPE_BLOCK_DEVICE)
+}
+
+/// A seek to the end moves the cursor, and wasmtime's ends where `stat` says.
+pub(super) fn device_len(_: &File) -> Option<u64> {
+    None
 }
 
 pub(super) fn mode(file: &File) -> io::Result<OpenMode> {

@@ -1,6 +1,6 @@
 //! Files at offsets on Windows, where each call moves the cursor of the file: it is put back.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom};
 use std::mem::MaybeUninit;
 use std::os::windows::fs::FileExt;
@@ -79,6 +79,16 @@ pub(super) fn allocate(file: &File, _: u64, to: u64) -> io::Result<()> {
         return Err(if is_unsupported { io::ErrorKind::Unsupported.into() } else { e });
     }
     file.set_len(to)
+}
+
+/// There is none that std opens as a file.
+#[expect(clippy::unnecessary_wraps, reason = "WASI has to ask")]
+pub(super) fn is_block_device(_: &File, _: &Metadata) -> io::Result<bool> {
+    Ok(false)
+}
+
+pub(super) fn device_len(_: &File) -> Option<u64> {
+    None
 }
 
 pub(super) fn mode(file: &File) -> io::Result<OpenMode> {

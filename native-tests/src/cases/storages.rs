@@ -15,7 +15,8 @@ cases!("storages":
     extending_needs_a_storage_that_can_be_written,
     a_refused_storage_is_untouched,
     a_directory_is_refused_whatever_else_is_asked,
-    a_special_file_is_not_measured_where_a_length_is_given,
+    a_block_device_is_as_long_as_it_says,
+    what_has_no_length_is_no_buffer,
     a_storage_of_no_bytes_is_empty,
     short_reads_and_writes_are_continued,
     interrupted_calls_are_tried_again,
@@ -108,16 +109,28 @@ fn a_directory_is_refused_whatever_else_is_asked<B: FileBackend>(scene: &mut Sce
     }
 }
 
-fn a_special_file_is_not_measured_where_a_length_is_given<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_block_device_is_as_long_as_it_says<B: FileBackend>(scene: &mut Scene<B>) {
+    let device = Memory::new(*b"hello").of_kind(FileKind::BlockDevice);
+    let map = MmapOptions::new().len(4).map_storage(device.clone()).unwrap();
+    scene.bytes("a part", &map, b"hell");
+    let mut map = MmapOptions::new().map_storage(device.clone()).unwrap();
+    scene.eq("without a length", (map.len(), map.size().unwrap()), (5, 5));
+    map[0] = b'J';
+    map.flush().unwrap();
+    map.close().unwrap();
+    scene.bytes("storage", &*device.bytes(), b"Jello");
+    let mapped = MmapOptions::new().len(6).map_storage(device.clone()).map(|map| map.len());
+    scene.err("past the end", mapped, "LengthPastEnd");
+    let mapped = MmapOptions::new().offset(PAGE as u64).map_storage(device).map(|map| map.len());
+    scene.err("from behind the end", mapped, "OffsetPastEnd");
+}
+
+fn what_has_no_length_is_no_buffer<B: FileBackend>(scene: &mut Scene<B>) {
     let special = Memory::new(*b"hello").of_kind(FileKind::Special);
-    let map = MmapOptions::new().len(4).map_storage(special.clone()).unwrap();
-    scene.bytes("map", &map, b"hell");
-    let map = MmapOptions::new().map_storage(special.clone()).unwrap();
-    scene.eq("without a length", map.len(), 5);
-    // Longer than it says: the storage decides when it is touched.
-    let map = MmapOptions::new().len(3 * PAGE).map_storage(special).unwrap();
-    scene.bytes("what there is", map.range(..6).unwrap(), b"hello\0");
-    scene.err("what there is not", byte(&map, PAGE), "Truncated");
+    for access in [Access::Write, Access::Read, Access::Copy] {
+        let mapped = MmapOptions::new().access(access).len(4).map_storage(special.clone()).map(|map| map.len());
+        scene.err("map", mapped, "Unsupported");
+    }
 }
 
 fn a_storage_of_no_bytes_is_empty<B: FileBackend>(scene: &mut Scene<B>) {

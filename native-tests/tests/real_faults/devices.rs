@@ -1,16 +1,30 @@
-//! Block devices: their length cannot be set, and nothing but what is written to the mapping reaches them.
+//! Block devices: they are mapped like files, but their length is the device's, and cannot be set.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 
-use portable_mmap::{Backend, Buffered, Error, Mapped, MmapOptions};
+use std::process::Command;
+
+use portable_mmap::{
+    Access, AnyBackend, Backend, Buffered, Error, FaultKind, Mapped, Mapping, MmapOptions, OsFile, Storage,
+};
 
 use crate::grounds::{DEVICE, DEVICE_LEN, Ground, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     test("a_device_is_neither_resized_nor_extended_by_a_mapping", a_device_keeps_its_length::<Mapped>),
     test("a_device_is_neither_resized_nor_extended_by_a_buffer", a_device_keeps_its_length::<Buffered>),
+    test("a_device_is_mapped_as_a_whole", a_device_is_mapped_as_a_whole::<Mapped>),
+    test("a_device_is_mapped_as_a_whole_by_a_buffer", a_device_is_mapped_as_a_whole::<Buffered>),
+    test("a_device_is_mapped_as_a_whole_by_any", a_device_is_mapped_as_a_whole::<AnyBackend>),
+    test("a_part_of_a_device_lies_within_it", a_part_of_a_device_lies_within_it::<Mapped>),
+    test("a_part_of_a_device_lies_within_it_by_a_buffer", a_part_of_a_device_lies_within_it::<Buffered>),
+    test("a_flush_brings_changes_to_the_device", a_flush_brings_changes_to_the_device::<Mapped>),
+    test("a_flush_of_a_buffer_brings_changes_to_the_device", a_flush_brings_changes_to_the_device::<Buffered>),
+    test("a_guard_knows_how_long_a_device_is", a_guard_knows_how_long_a_device_is::<Mapped>),
+    test("a_guard_of_a_buffer_knows_how_long_a_device_is", a_guard_knows_how_long_a_device_is::<Buffered>),
+    test("the_cursor_of_a_device_stays", the_cursor_of_a_device_stays),
 ];
 
 const fn test(name: &'static str, play: fn(&Path)) -> Test {
@@ -40,4 +54,121 @@ where
         assert!(map.as_slice().unwrap() == &before[..1 << 16]);
     }
     assert!(fs::read(&path).unwrap() == before, "the device is untouched");
+}
+
+fn open(dir: &Path) -> Arc<File> {
+    Arc::new(OpenOptions::new().read(true).write(true).open(dir.join(DEVICE)).unwrap())
+}
+
+fn mapped<B>(device: &Arc<File>, options: &MmapOptions) -> portable_mmap::Result<Mapping<B>>
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    // SAFETY: nobody else uses the device.
+    unsafe { options.map_with::<B>(device.clone()) }
+}
+
+/// What has reached the device.
+fn stored(dir: &Path) -> Vec<u8> {
+    fs::read(dir.join("image")).unwrap()
+}
+
+fn a_device_is_mapped_as_a_whole<B>(dir: &Path)
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    let (device, before) = (open(dir), stored(dir));
+    assert_eq!(device.metadata().unwrap().len(), 0, "what the system says");
+    for access in [Access::Write, Access::Read, Access::Copy] {
+        for guard in [false, true] {
+            let mut map = mapped::<B>(&device, MmapOptions::new().access(access).guard(guard)).unwrap();
+            assert_eq!((map.len(), map.size().unwrap()), (DEVICE_LEN, DEVICE_LEN as u64));
+            assert!(map.as_slice().unwrap() == before);
+            if access == Access::Copy {
+                map[..5000].fill(1);
+            }
+            map.flush().unwrap();
+            map.refresh().unwrap();
+            assert_eq!(map.fault(), None);
+            map.close().unwrap();
+        }
+    }
+    assert!(stored(dir) == before);
+}
+
+fn a_part_of_a_device_lies_within_it<B>(dir: &Path)
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    let (device, before, granularity) = (open(dir), stored(dir), Mapping::<B>::allocation_granularity());
+    let options = |offset: usize, len| MmapOptions::new().offset(offset as u64).len(len).clone();
+    let map = mapped::<B>(&device, &options(granularity, 0)).unwrap();
+    assert!(map[..] == before[granularity..]);
+    let map = mapped::<B>(&device, &options(DEVICE_LEN - granularity, granularity)).unwrap();
+    assert!(map[..] == before[DEVICE_LEN - granularity..]);
+    for (offset, len) in [(0, DEVICE_LEN + 1), (granularity, DEVICE_LEN), (DEVICE_LEN, 1)] {
+        let refused = mapped::<B>(&device, &options(offset, len)).unwrap_err();
+        assert!(matches!(refused, Error::LengthPastEnd { size, .. } if size == DEVICE_LEN as u64), "{refused:?}");
+    }
+    let refused = mapped::<B>(&device, &options(DEVICE_LEN, 0)).unwrap_err();
+    assert!(matches!(refused, Error::OffsetPastEnd { size, .. } if size == DEVICE_LEN as u64), "{refused:?}");
+}
+
+fn a_flush_brings_changes_to_the_device<B>(dir: &Path)
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    let (device, mut expected, page) = (open(dir), stored(dir), Mapping::<B>::page_size());
+    for guard in [false, true] {
+        let mut map = mapped::<B>(&device, MmapOptions::new().guard(guard)).unwrap();
+        let mut change = |map: &mut Mapping<B>, at: usize| {
+            expected[at] ^= 0x55;
+            map[at] ^= 0x55;
+            expected.clone()
+        };
+        let now = change(&mut map, 0);
+        map.flush_range(0, page).unwrap();
+        assert!(stored(dir) == now);
+        change(&mut map, 3 * page);
+        let now = change(&mut map, DEVICE_LEN - 1);
+        map.flush().unwrap();
+        assert!(stored(dir) == now);
+        change(&mut map, 7 * page);
+        map.flush_async().unwrap();
+        map.flush().unwrap();
+        let now = change(&mut map, DEVICE_LEN / 2);
+        map.close().unwrap();
+        device.sync_all().unwrap();
+        assert!(stored(dir) == now);
+    }
+}
+
+fn a_guard_knows_how_long_a_device_is<B>(dir: &Path)
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    let device = open(dir);
+    let map = mapped::<B>(&device, MmapOptions::new().guard(true)).unwrap();
+    let image = OpenOptions::new().write(true).open(dir.join("image")).unwrap();
+    image.set_len(DEVICE_LEN as u64 / 2).unwrap();
+    let name = fs::read_link(dir.join(DEVICE)).unwrap();
+    let done = Command::new("losetup").arg("-c").arg(name).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert_eq!((map[0], map.fault()), (stored(dir)[0], None));
+    assert_eq!(map.size().unwrap(), DEVICE_LEN as u64 / 2);
+    assert_eq!(map[DEVICE_LEN - 1], 0);
+    let fault = map.fault().unwrap();
+    assert_eq!((fault.kind, fault.offset), (FaultKind::Truncated, (DEVICE_LEN - Mapping::<B>::page_size()) as u64));
+    assert!(map[..DEVICE_LEN / 2] == stored(dir), "what the device has");
+    let refused = map.get_item(0).unwrap_err();
+    assert!(matches!(refused, Error::Truncated { size, .. } if size == DEVICE_LEN as u64 / 2), "{refused:?}");
+}
+
+fn the_cursor_of_a_device_stays(dir: &Path) {
+    use std::io::{Seek, SeekFrom};
+    let device = open(dir);
+    (&*device).seek(SeekFrom::Start(77)).unwrap();
+    assert_eq!(OsFile::from(device.clone()).len().unwrap(), DEVICE_LEN as u64);
+    drop(mapped::<Mapped>(&device, &MmapOptions::new()).unwrap());
+    assert_eq!((&*device).stream_position().unwrap(), 77);
 }

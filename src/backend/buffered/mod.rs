@@ -19,7 +19,7 @@ use crate::region::Durability;
 use crate::region::heap::{HeapRegion, PAGE};
 use crate::region::sealed::Memory as _;
 use crate::span;
-use crate::storage::{OsFile, Storage, with_length};
+use crate::storage::{FileKind, OsFile, Storage, with_length};
 use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
 
 mod copies;
@@ -223,6 +223,9 @@ impl<S: Storage> Bytes for Buffered<S> {
             "a buffer has no huge pages; an OS mapping may have them"
         } else if plan.tag_name.is_some() {
             "a buffer has no tag name; an OS mapping on Windows may have one"
+        } else if plan.kind == FileKind::Special {
+            "a buffer cannot map a character device, a pipe or a socket, which has no length; map_any reads as much of it \
+             as len says"
         } else {
             return Ok(());
         };

@@ -119,7 +119,7 @@ fn a_storage_that_cannot_reserve_room_stays_untouched<B: FileBackend>(scene: &mu
 
 fn what_has_no_settable_length_is_neither_extended_nor_resized<B: FileBackend>(scene: &mut Scene<B>) {
     for allocate in [false, true] {
-        let (memory, rig) = (Memory::new(*b"hello").of_kind(FileKind::Special), Rig::default());
+        let (memory, rig) = (Memory::new(*b"hello").of_kind(FileKind::BlockDevice), Rig::default());
         let device = || rig.around(memory.clone());
         let mut options = MmapOptions::new();
         options.allocate(allocate).len(5);
