@@ -1,10 +1,8 @@
 //! What a program's options come to, once checked against each other and against the file.
 
-use std::io;
-
 use crate::error::{Asked, Operation, Reason, Unit};
 use crate::span::{self, Span};
-use crate::storage::{FileKind, Metadata, OpenMode, Storage};
+use crate::storage::{FileKind, Metadata, Storage};
 use crate::{Access, Error, Flags, MmapOptions, Prot, Result};
 
 /// What a backend can map.
@@ -30,6 +28,8 @@ pub struct Plan {
     pub(crate) access: Access,
     /// What the source is.
     pub(crate) kind: FileKind,
+    /// The source cannot be read at any offset: see [`Metadata`].
+    pub(crate) has_whole_blocks_only: bool,
     /// Changes are seen by nobody else.
     pub(crate) private: bool,
     pub(crate) executable: bool,
@@ -50,11 +50,6 @@ impl Plan {
     /// Whether the source's length can be set: that of a device cannot.
     pub(crate) fn has_settable_len(&self) -> bool {
         self.kind == FileKind::Regular
-    }
-
-    /// How long the source is now. Nobody says that of a special file, which so reaches as far as it is mapped.
-    pub(crate) fn len_of(&self, source: &impl Storage) -> io::Result<u64> {
-        if self.kind == FileKind::Special { Ok(u64::MAX) } else { source.len() }
     }
 
     /// The plan of an anonymous mapping.
@@ -87,7 +82,8 @@ impl Plan {
         }
         plan.fit(options, facts)?;
         span::check_aligned(plan.span.offset(), limits.granularity, Unit::AllocationGranularity)?;
-        plan.check_mode(facts.mode)?;
+        plan.check_mode(facts)?;
+        plan.has_whole_blocks_only = facts.has_whole_blocks_only;
         plan.check_supported(options, limits)?;
         Ok(plan)
     }
@@ -117,6 +113,7 @@ impl Plan {
             anonymous: false,
             extend_from: None,
             kind: FileKind::Regular,
+            has_whole_blocks_only: false,
             access,
             private,
             executable,
@@ -130,7 +127,7 @@ impl Plan {
     }
 
     /// Returns an error for a file that cannot be read, or to which changes cannot be written.
-    pub(crate) fn check_mode(&mut self, mode: OpenMode) -> Result<()> {
+    pub(crate) fn check_mode(&mut self, Metadata { mode, is_sealed, .. }: Metadata) -> Result<()> {
         if self.private && self.access.is_writable() {
             // A private mapping of a file is a copy throughout.
             self.access = Access::Copy;
@@ -144,6 +141,9 @@ impl Plan {
             }
             if mode.append {
                 return Err(self.cannot_map(Reason::OpenForAppend));
+            }
+            if is_sealed {
+                return Err(self.cannot_map(Reason::Sealed));
             }
         }
         if self.extend_from.is_some() && !mode.write {

@@ -36,7 +36,7 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     let facts = file.metadata().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
     let Some(way) = way(file, facts) else { return Ok(None) };
     if plan.reaches_file() && way == Way::Positional && facts.len > 0 {
-        plan.check_mode(facts.mode)?;
+        plan.check_mode(facts)?;
         return Err(Error::Unsupported {
             what: "changes cannot be written to a file that says a wrong length; Access::Read and Access::Copy work",
         });
@@ -44,7 +44,7 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     if plan.reaches_file() {
         // To `map` it is empty. If it is not, what there is to say is why changes cannot reach it.
         if way == Way::Stream || uninterrupted(|| file.read_at(&mut [0], 0)).is_ok_and(|n| n > 0) {
-            plan.check_mode(facts.mode)?;
+            plan.check_mode(facts)?;
         }
         return Ok(None);
     }
@@ -55,7 +55,7 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     }
     let check = |plan: &mut Plan| {
         span::check_aligned(offset, AnyBackend::allocation_granularity(), Unit::AllocationGranularity)?;
-        plan.check_mode(facts.mode)?;
+        plan.check_mode(facts)?;
         AnyBackend::admit_buffer(plan)
     };
     if way == Way::Stream {

@@ -7,12 +7,12 @@ use super::sealed::{Bytes, Faults, Ready};
 use super::{Buffered, DefaultBackend};
 #[cfg(any(unix, windows))]
 use crate::Mmap;
-use crate::error::Operation;
+use crate::error::{Operation, says_unmappable};
 use crate::guard::Fault;
 use crate::plan::Plan;
 use crate::region::Durability;
 use crate::storage::{FileKind, OsFile};
-use crate::{Advice, AnyMmap, BufferedMmap, Error, Result, UncheckedAdvice, sizeless};
+use crate::{Access, Advice, AnyMmap, BufferedMmap, Error, Result, UncheckedAdvice, sizeless};
 
 /// The backend of [`AnyMmap`](crate::AnyMmap): chosen when a file is mapped.
 #[derive(Debug)]
@@ -110,21 +110,31 @@ impl Bytes for AnyBackend {
     }
 
     unsafe fn map(source: OsFile, plan: Plan) -> Result<Self> {
-        let mapped = DefaultBackend::admit(&plan).and_then(|()| {
+        let map = |plan: &Plan| {
+            // On WASI this backend cannot do what it can read once.
+            DefaultBackend::admit(plan)?;
             // SAFETY: the caller owes what `Bytes::map` asks for.
             unsafe { DefaultBackend::map(source.clone(), plan.clone()) }
-        });
+        };
+        let says_no_to_file = |error: &Error| match error {
+            Error::Io { operation: Operation::Map, source, .. } => says_unmappable(source),
+            Error::Unsupported { .. } => plan.kind == FileKind::Special,
+            _ => false,
+        };
+        let mut mapped = map(&plan);
+        if plan.access == Access::Read && !plan.private && mapped.as_ref().is_err_and(says_no_to_file) {
+            // Some file systems know no other mappings, such as FUSE with direct I/O.
+            mapped = map(&Plan { private: true, ..plan.clone() });
+        }
         let error = match mapped {
             Ok(backend) => return Ok(Self(Either::Default(backend))),
-            Err(error) => error,
+            Err(error) if says_no_to_file(&error) => error,
+            Err(error) => return Err(error),
         };
-        if !matches!(error, Error::Io { operation: Operation::Map, .. } | Error::Unsupported { .. }) {
-            return Err(error);
-        }
-        // The operating system cannot map this file. What a plan asks of OS mappings alone, a buffer cannot do either.
         if let Some(plan) = read_plan(&plan) {
             return Self::of_bytes(&sizeless::read_span(&source, plan.span)?, plan);
         }
+        // What a plan asks of OS mappings alone, a buffer cannot do either.
         if Buffered::<OsFile>::admit(&plan).is_err() {
             return Err(error);
         }

@@ -1,5 +1,6 @@
 //! A mapping whose bytes are the file's own: those of a [`Region`].
 
+use std::io;
 use std::ops::Range;
 use std::ptr::NonNull;
 
@@ -13,7 +14,7 @@ use crate::process::Maker;
 use crate::region::Durability;
 use crate::region::{OsRegion, Region};
 use crate::span::{self, Span};
-use crate::storage::{OsFile, Storage, read_full, with_length};
+use crate::storage::{FileKind, OsFile, Storage, read_full, with_length};
 use crate::{Advice, Error, Result, UncheckedAdvice};
 
 mod sync;
@@ -176,6 +177,11 @@ impl<R: Region> Mapped<R> {
         self.hull.start.max(page << self.page_shift)..self.hull.end.min(end)
     }
 
+    /// How long the source is now. Nobody says that of a special file, which so reaches as far as it is mapped.
+    fn len_of(&self, source: &OsFile) -> io::Result<u64> {
+        if self.plan.kind == FileKind::Special { Ok(u64::MAX) } else { source.len() }
+    }
+
     fn page_count(&self) -> usize {
         self.plan.span.len().div_ceil(R::page_size())
     }
@@ -185,7 +191,7 @@ impl<R: Region> Mapped<R> {
     fn check_changes_are_in_file(&mut self, pages: &Range<usize>) -> Result<()> {
         let (Some(last), Some(source)) = (self.changed.last(pages), &self.source) else { return Ok(()) };
         let span = self.plan.span;
-        let size = self.plan.len_of(source).map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
+        let size = self.len_of(source).map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
         let end = span.file_offset(self.changed_within(last).end);
         if end <= size {
             self.forget_changed(pages);

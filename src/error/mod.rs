@@ -14,6 +14,7 @@ mod reason;
 mod tests;
 
 pub use asked::{Asked, Unit};
+pub(crate) use number::says_unmappable;
 pub use operation::Operation;
 pub(crate) use reason::Reason;
 

@@ -11,6 +11,8 @@ pub(crate) enum Reason {
     NotOpenForWriting,
     /// Mapped for writing.
     OpenForAppend,
+    /// Mapped for writing.
+    Sealed,
     /// To be extended.
     NotOpenForExtending,
     Directory,
@@ -38,9 +40,11 @@ impl Reason {
 
     fn kind(self) -> io::ErrorKind {
         match self {
-            Self::NotOpenForReading | Self::NotOpenForWriting | Self::OpenForAppend | Self::NotOpenForExtending => {
-                io::ErrorKind::PermissionDenied
-            }
+            Self::NotOpenForReading
+            | Self::NotOpenForWriting
+            | Self::OpenForAppend
+            | Self::Sealed
+            | Self::NotOpenForExtending => io::ErrorKind::PermissionDenied,
             Self::Directory => io::ErrorKind::IsADirectory,
             Self::Deadlock => io::ErrorKind::Deadlock,
             Self::TagName => io::ErrorKind::InvalidInput,
@@ -60,6 +64,7 @@ impl fmt::Display for Reason {
             Self::OpenForAppend => {
                 "the file is open for append; map it with Access::Read or Access::Copy, or open it for reading and writing"
             }
+            Self::Sealed => "the file is sealed against writing; map it with Access::Read or Access::Copy",
             Self::NotOpenForExtending => {
                 "the file is not open for writing, which extend(true) needs where the file is too short"
             }

@@ -92,8 +92,8 @@ impl MmapOptions {
     /// [`Error::EmptyFile`], [`Error::OffsetPastEnd`], [`Error::LengthPastEnd`], [`Error::OutOfRange`] (a length over
     /// `isize::MAX`), [`Error::Misaligned`], [`Error::Conflict`] and [`Error::Unsupported`] for options that do not fit
     /// the file, each other or the backend; [`Error::Io`] of kind `IsADirectory` for a directory, of kind
-    /// `PermissionDenied` for a write-only file, and where changes would reach a file that is read-only or open for
-    /// append; [`Error::NoMemory`]; [`Error::Io`] with what the operating system says. The file is as it was.
+    /// `PermissionDenied` for a write-only file, and where changes would reach a file that is read-only, open for append or
+    /// sealed against writing; [`Error::NoMemory`]; [`Error::Io`] with what the operating system says. The file is as it was.
     pub unsafe fn map(&self, file: impl IntoSharedFile) -> Result<Mmap> {
         // SAFETY: the caller owes what this function's text says, which is what `map_with` asks for.
         unsafe { self.map_with(file) }
@@ -157,7 +157,7 @@ impl MmapOptions {
     ///
     /// # Errors
     /// As for [`map`](Self::map); [`Error::Unsupported`] for a character device, a pipe and anything else that has no
-    /// length.
+    /// length, and for a file that is open with `O_DIRECT` or `FILE_FLAG_NO_BUFFERING`.
     pub fn map_buffered(&self, file: impl IntoSharedFile) -> Result<BufferedMmap> {
         self.map_storage(OsFile::from(file.into_shared()))
     }
@@ -185,7 +185,11 @@ impl MmapOptions {
 
     /// Maps a file with `Mapped` where the operating system can, else with the emulation, as one type;
     /// [`backend_name`](Mapping::backend_name) says which it became. Some network file systems and special files cannot
-    /// be mapped.
+    /// be mapped. Where a file system has no shared mappings, such as FUSE with direct I/O, an [`Access::Read`](crate::Access::Read)
+    /// becomes a private one, which may show what the file held when a page was first touched.
+    ///
+    /// Only what the operating system says of this file counts: an error that speaks of the process, such as too little
+    /// memory, and that of a sealed file are returned.
     ///
     /// What does not say how long it is, or says a wrong length (files of `/proc` and `/sys`, pipes, sockets), is read from
     /// the offset to its end, or to the length that is asked for, when it is mapped: a buffer, for [`Access::Read`](crate::Access::Read) and

@@ -216,13 +216,17 @@ pub struct Metadata {
     pub len: u64,
     /// What may be done with it.
     pub mode: OpenMode,
+    /// It is open for reads and writes of whole blocks only, as with `O_DIRECT`.
+    pub(crate) has_whole_blocks_only: bool,
+    /// It is open for writing, and sealed against it.
+    pub(crate) is_sealed: bool,
 }
 
 impl Metadata {
     /// Bytes with a length: [`FileKind::Regular`]. Set [`kind`](Self::kind) for anything else.
     #[must_use]
     pub const fn new(len: u64, mode: OpenMode) -> Self {
-        Self { kind: FileKind::Regular, len, mode }
+        Self { kind: FileKind::Regular, len, mode, has_whole_blocks_only: false, is_sealed: false }
     }
 }
 

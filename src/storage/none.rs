@@ -38,6 +38,16 @@ pub(super) fn device_len(_: &File) -> Option<u64> {
     None
 }
 
+/// There is no such mode.
+pub(super) fn has_whole_blocks_only(_: &File) -> bool {
+    false
+}
+
+/// There are no seals.
+pub(super) fn is_sealed(_: &File) -> bool {
+    false
+}
+
 pub(super) fn mode(_: &File) -> io::Result<OpenMode> {
     Err(io::ErrorKind::Unsupported.into())
 }

@@ -118,7 +118,11 @@ impl Storage for OsFile {
             (_, Some(mode)) => mode,
             (_, None) => os::mode(&self.file)?,
         };
-        Ok(Metadata { kind, len: self.len_by(kind, &data)?, mode })
+        let mut metadata = Metadata { kind, ..Metadata::new(self.len_by(kind, &data)?, mode) };
+        // This crate asks for no such mode when it opens a file.
+        metadata.has_whole_blocks_only = self.mode.is_none() && os::has_whole_blocks_only(&self.file);
+        metadata.is_sealed = kind == FileKind::Regular && mode.write && os::is_sealed(&self.file);
+        Ok(metadata)
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -58,6 +58,35 @@ pub(crate) fn device_len(_: impl AsFd) -> Option<u64> {
     None
 }
 
+/// Whether it is open with `O_DIRECT`.
+#[cfg(all(not(miri), any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
+pub(super) fn has_whole_blocks_only(file: &File) -> bool {
+    use rustix::fs::{OFlags, fcntl_getfl};
+    fcntl_getfl(file).is_ok_and(|flags| flags.contains(OFlags::DIRECT))
+}
+
+/// There is no such mode, or none that refuses other reads.
+#[cfg(any(miri, not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))))]
+pub(super) fn has_whole_blocks_only(_: &File) -> bool {
+    false
+}
+
+/// Whether it is memory that is sealed against writing. Files that have no seals return an error.
+#[cfg(all(not(miri), any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+pub(super) fn is_sealed(file: &File) -> bool {
+    use rustix::fs::{SealFlags, fcntl_get_seals};
+    let seals = SealFlags::WRITE;
+    #[cfg(not(target_os = "freebsd"))]
+    let seals = seals | SealFlags::FUTURE_WRITE;
+    fcntl_get_seals(file).is_ok_and(|found| found.intersects(seals))
+}
+
+/// There are no seals.
+#[cfg(any(miri, not(any(target_os = "linux", target_os = "android", target_os = "freebsd"))))]
+pub(super) fn is_sealed(_: &File) -> bool {
+    false
+}
+
 #[cfg(not(miri))]
 pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     use rustix::fs::{OFlags, fcntl_getfl};

@@ -96,6 +96,16 @@ pub(super) fn device_len(_: &File) -> Option<u64> {
     None
 }
 
+/// There is no such mode.
+pub(super) fn has_whole_blocks_only(_: &File) -> bool {
+    false
+}
+
+/// There are no seals.
+pub(super) fn is_sealed(_: &File) -> bool {
+    false
+}
+
 pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     // SAFETY: a call without memory of ours.
     let stat = unsafe { wasi::fd_fdstat_get(fd(file)) }.map_err(error)?;

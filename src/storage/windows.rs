@@ -7,7 +7,10 @@ use std::os::windows::fs::FileExt;
 use std::os::windows::io::AsRawHandle;
 use std::sync::{Mutex, PoisonError};
 
-use windows_sys::Wdk::Storage::FileSystem::{FileAccessInformation, NtQueryInformationFile};
+use windows_sys::Wdk::Storage::FileSystem::{
+    FILE_INFORMATION_CLASS, FILE_NO_INTERMEDIATE_BUFFERING, FileAccessInformation, FileModeInformation,
+    NtQueryInformationFile,
+};
 use windows_sys::Win32::Foundation::{
     ERROR_CALL_NOT_IMPLEMENTED, ERROR_HANDLE_EOF, ERROR_INVALID_FUNCTION, ERROR_NOT_SUPPORTED, RtlNtStatusToDosError,
 };
@@ -91,26 +94,35 @@ pub(super) fn device_len(_: &File) -> Option<u64> {
     None
 }
 
+/// There are no seals.
+pub(super) fn is_sealed(_: &File) -> bool {
+    false
+}
+
+/// Whether it is open with `FILE_FLAG_NO_BUFFERING`.
+pub(super) fn has_whole_blocks_only(file: &File) -> bool {
+    ask(file, FileModeInformation).is_ok_and(|mode| mode & FILE_NO_INTERMEDIATE_BUFFERING != 0)
+}
+
 pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
-    let mut access: u32 = 0;
+    let access = ask(file, FileAccessInformation)?;
+    let write = access & FILE_WRITE_DATA != 0;
+    let append = access & FILE_APPEND_DATA != 0;
+    Ok(OpenMode { read: access & FILE_READ_DATA != 0, write: write || append, append: append && !write })
+}
+
+/// Asks a question about a file whose answer is one number.
+fn ask(file: &File, question: FILE_INFORMATION_CLASS) -> io::Result<u32> {
+    let mut answer: u32 = 0;
     let mut block = IO_STATUS_BLOCK::default();
-    // SAFETY: the handle is open while `file` is borrowed, and both out-parameters have the size that this kind of
-    // question fills.
+    // SAFETY: the handle is open while `file` is borrowed, and both out-parameters have the size that these questions fill.
     let status = unsafe {
-        NtQueryInformationFile(
-            file.as_raw_handle(),
-            &raw mut block,
-            (&raw mut access).cast(),
-            u32::BITS / 8,
-            FileAccessInformation,
-        )
+        NtQueryInformationFile(file.as_raw_handle(), &raw mut block, (&raw mut answer).cast(), u32::BITS / 8, question)
     };
     if status < 0 {
         // SAFETY: a call without memory.
         let code = unsafe { RtlNtStatusToDosError(status) };
         return Err(io::Error::from_raw_os_error(os_error(code)));
     }
-    let write = access & FILE_WRITE_DATA != 0;
-    let append = access & FILE_APPEND_DATA != 0;
-    Ok(OpenMode { read: access & FILE_READ_DATA != 0, write: write || append, append: append && !write })
+    Ok(answer)
 }

@@ -68,7 +68,7 @@ impl<R: Region> Mapped<R> {
         let (span, shift) = (self.plan.span, self.page_shift);
         // Nobody can tell without a file where it ends, and a touch behind its end ends the process.
         let Some(source) = &self.source else { return Err(Error::Untracked { operation: Operation::Flush }) };
-        let size = self.plan.len_of(source).map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
+        let size = self.len_of(source).map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
         let reach = usize::try_from(size.saturating_sub(span.offset())).unwrap_or(usize::MAX);
         let there = pages.start..pages.end.min(reach.div_ceil(R::page_size()));
         let unit = self.region.page() >> shift;
