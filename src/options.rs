@@ -40,7 +40,8 @@ bitflags! {
         const NORESERVE = 1 << 3;
         /// A hint: the memory is used as a stack (Linux, anonymous only).
         const STACK = 1 << 4;
-        /// Huge pages (Linux, anonymous only). Fails where there are none, and always on a buffer.
+        /// Huge pages (Linux, anonymous only). Fails where none are free (`vm.nr_hugepages` sets how many there are), and
+        /// always on a buffer.
         const HUGETLB = 1 << 5;
     }
 }

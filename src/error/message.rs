@@ -56,7 +56,12 @@ impl Display for Error {
                 "{len} mapped bytes from offset {offset} are gone: {} was truncated and has {size} bytes",
                 File(path.as_deref())
             ),
-            Self::NoMemory { operation: Operation::Map, len }
+            Self::NoMemory { huge_pages: true, len, .. } => write!(
+                f,
+                "the system may not have enough free huge pages to map {len} bytes; vm.nr_hugepages sets how many it has, \
+                 and memory without Flags::HUGETLB takes none"
+            ),
+            Self::NoMemory { operation: Operation::Map, len, .. }
                 if cfg!(any(target_os = "linux", target_os = "android")) =>
             {
                 write!(

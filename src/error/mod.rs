@@ -146,6 +146,8 @@ pub enum Error {
     NoMemory {
         /// Who has none: the system for a mapping ([`Operation::Map`]), or the allocator ([`Operation::Reserve`]).
         operation: Operation,
+        /// Whether it would have been memory in huge pages, of which the system may have none while it has other memory.
+        huge_pages: bool,
         /// How many bytes were asked for.
         len: u64,
     },
@@ -231,7 +233,7 @@ impl Error {
 
     /// The allocator has no memory.
     pub(crate) fn no_memory(len: u64) -> Self {
-        Self::NoMemory { operation: Operation::Reserve, len }
+        Self::NoMemory { operation: Operation::Reserve, huge_pages: false, len }
     }
 
     /// This error, with the path if it concerns the file and has none.

@@ -21,7 +21,7 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
     use {Asked as A, Error as E, Operation as O, Reason as R};
     const RANGE: &str = "OutOfRange";
     let denied = |reason| E::io(O::Map, 0, 0, reason);
-    let no_memory = |operation| E::NoMemory { operation, len: 99 };
+    let no_memory = |operation| E::NoMemory { operation, huge_pages: false, len: 99 };
     let misaligned = |unit| E::Misaligned { offset: 100, granularity: 4096, unit };
     let other = ErrorKind::Other;
     vec![
@@ -166,6 +166,13 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             "10 mapped bytes from offset 4096 are gone: the file was truncated and has 4000 bytes",
         ),
         (no_memory(O::Reserve), "NoMemory", ErrorKind::OutOfMemory, "there is no memory for 99 bytes"),
+        (
+            E::NoMemory { operation: O::Map, huge_pages: true, len: 99 },
+            "NoMemory",
+            ErrorKind::OutOfMemory,
+            "the system may not have enough free huge pages to map 99 bytes; vm.nr_hugepages sets how many it has, and \
+             memory without Flags::HUGETLB takes none",
+        ),
         (
             no_memory(O::Map),
             "NoMemory",

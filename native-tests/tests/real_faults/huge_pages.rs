@@ -5,13 +5,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use portable_mmap::{Access, Error, FaultKind, Mmap, MmapOptions};
+use portable_mmap::{Access, Error, FaultKind, Flags, Mmap, MmapOptions};
 
 use crate::grounds::{Ground, HUGE_PAGES, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     test("a_guard_replaces_whole_huge_pages", a_guard_replaces_whole_huge_pages),
     test("a_part_of_a_huge_page_is_unmapped_as_a_whole", a_part_of_a_huge_page_is_unmapped_as_a_whole),
+    test("memory_in_huge_pages_leaves_none_behind", memory_in_huge_pages_leaves_none_behind),
+    test("a_file_in_huge_pages_is_resized_and_leaves_none_behind", a_file_in_huge_pages_is_resized),
+    test("huge_pages_that_are_missing_are_named", huge_pages_that_are_missing_are_named),
 ];
 
 const fn test(name: &'static str, play: fn(&Path)) -> Test {
@@ -83,4 +86,103 @@ fn a_part_of_a_huge_page_is_unmapped_as_a_whole(dir: &Path) {
             assert_eq!(mappings(), before, "round {round}, guard: {guard}");
         }
     }
+}
+
+/// The huge pages that the system has free, and those of them that are promised to somebody.
+fn free() -> [usize; 2] {
+    let text = fs::read_to_string("/proc/meminfo").unwrap();
+    ["HugePages_Free:", "HugePages_Rsvd:"].map(|name| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().parse().unwrap()
+    })
+}
+
+/// The size of the huge pages that `Flags::HUGETLB` asks for.
+const UNIT: usize = 2 << 20;
+
+fn memory(flags: Flags, len: usize) -> portable_mmap::Result<Mmap> {
+    MmapOptions::new().flags(flags | Flags::HUGETLB).len(len).map_anonymous()
+}
+
+fn memory_in_huge_pages_leaves_none_behind(_: &Path) {
+    let before = (free(), mappings());
+    for flags in [Flags::SHARED, Flags::PRIVATE] {
+        for len in [1, 5000, UNIT, UNIT + 5000] {
+            let mut map = memory(flags, len).unwrap();
+            map.fill(7);
+            assert_ne!(free(), before.0);
+            for shorter in [len, len.div_ceil(2), 1] {
+                map.resize(shorter).unwrap();
+                assert!(map.len() == shorter && map.iter().all(|&byte| byte == 7));
+            }
+            if flags == Flags::PRIVATE {
+                // Within the page, within another one, and past what was mapped at first.
+                for longer in [3000, UNIT + 1, 3 * UNIT - 1] {
+                    map.resize(longer).unwrap();
+                    assert!(map[0] == 7 && map[1..].iter().all(|&byte| byte == 0), "{longer}");
+                    map[longer - 1] = 9;
+                    map.resize(1).unwrap();
+                }
+            }
+            map.close().unwrap();
+            assert_eq!((free(), mappings()), before, "{flags:?}, {len} bytes");
+        }
+    }
+}
+
+fn a_file_in_huge_pages_is_resized(dir: &Path) {
+    let (file, page) = file_of(dir, 1);
+    drop(mapped(&file, MmapOptions::new().guard(true)));
+    file.set_len(0).unwrap();
+    let before = (free(), mappings());
+    for guard in [false, true] {
+        file.set_len(2 * page as u64).unwrap();
+        let mut map = mapped(&file, MmapOptions::new().guard(guard));
+        map[..page].fill(7);
+        // Such a file has whole pages.
+        let refused = map.resize(page + 5000).unwrap_err();
+        assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput, "{refused}");
+        assert_eq!((map.len(), map[page - 1], map.size().unwrap()), (2 * page, 7, 2 * page as u64));
+        for pages in [1, 3, 2] {
+            map.resize(pages * page).unwrap();
+            assert_eq!((map.len(), map[page - 1], map[pages * page - 1]), (pages * page, 7, [7, 0][pages.min(2) - 1]));
+        }
+        if guard {
+            file.set_len(page as u64).unwrap();
+            assert_eq!((map[page], map.fault().map(|fault| fault.offset)), (0, Some(page as u64)));
+            map[2 * page - 1] = 1;
+        }
+        drop(map);
+        file.set_len(0).unwrap();
+        assert_eq!((free(), mappings()), before, "guard: {guard}");
+    }
+}
+
+fn huge_pages_that_are_missing_are_named(dir: &Path) {
+    let before = (free(), mappings());
+    let len = (free()[0] + 1) * UNIT;
+    for flags in [Flags::SHARED, Flags::PRIVATE] {
+        let refused = memory(flags, len).unwrap_err();
+        assert!(matches!(refused, Error::NoMemory { huge_pages: true, .. }), "{refused:?}");
+        assert!(refused.to_string().contains("vm.nr_hugepages"), "{refused}");
+    }
+    let mut map = memory(Flags::PRIVATE, 5000).unwrap();
+    map[4999] = 7;
+    assert!(matches!(map.resize(len), Err(Error::NoMemory { huge_pages: true, .. })));
+    assert_eq!((map.len(), map[4999]), (5000, 7));
+    drop(map);
+    assert_eq!((free(), mappings()), before);
+
+    let (file, page) = file_of(dir, free()[0] + 1);
+    // SAFETY: nobody else uses the file.
+    let refused = unsafe { MmapOptions::new().map(file.clone()) }.unwrap_err();
+    assert!(matches!(refused, Error::NoMemory { huge_pages: true, .. }), "{refused:?}");
+    let mut map = mapped(&file, MmapOptions::new().len(page));
+    let len = file.metadata().unwrap().len();
+    let longer = usize::try_from(len).unwrap() + page;
+    assert!(matches!(map.resize(longer), Err(Error::NoMemory { huge_pages: true, .. })));
+    assert_eq!((map.len(), file.metadata().unwrap().len()), (page, len));
+    drop(map);
+    file.set_len(0).unwrap();
+    assert_eq!((free(), mappings()), before);
 }

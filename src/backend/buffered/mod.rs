@@ -99,7 +99,7 @@ fn memory(plan: &Plan) -> Result<(HeapRegion, LoadedPages, Option<Guard>)> {
         let ready = if guard.is_some() { 0 } else { len };
         Ok((HeapRegion::new(pages)?, LoadedPages::none(pages, ready)?, guard))
     };
-    make().map_err(|_: Error| Error::NoMemory { operation: Operation::Map, len: len as u64 })
+    make().map_err(|_: Error| Error::NoMemory { operation: Operation::Map, huge_pages: false, len: len as u64 })
 }
 
 impl<S: Storage> Buffered<S> {

@@ -102,7 +102,9 @@ impl View {
 /// The error of mapping a span.
 fn map_error(span: Span, error: io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::OutOfMemory => Error::NoMemory { operation: Operation::Map, len: span.len() as u64 },
+        io::ErrorKind::OutOfMemory => {
+            Error::NoMemory { operation: Operation::Map, huge_pages: false, len: span.len() as u64 }
+        }
         _ => Error::io(Operation::Map, span.offset(), span.len() as u64, error),
     }
 }

@@ -116,7 +116,12 @@ impl OwnView {
             // SAFETY: as above.
             None => unsafe { mmap_anonymous(address, mapped, prot, flags) },
         };
-        let start = start.map_err(|e| map_error(plan.span, e.into()))?;
+        let start = start.map_err(|e| match map_error(plan.span, e.into()) {
+            Error::NoMemory { operation, len, .. } => {
+                Error::NoMemory { operation, huge_pages: unit > page_size(), len }
+            }
+            error => error,
+        })?;
         Ok(Self { start: start.cast(), mapped, unit, has_file: file.is_some() })
     }
 
