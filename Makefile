@@ -51,6 +51,8 @@ test: test-native test-release test-threads test-memory guests harness test-wasi
 	@$(SUITE)
 	@echo '== 60 kills: `make crash` has more'
 	@$(CRASH) --kills 60
+	@echo '== 100 power failures: `make power` has more'
+	@$(POWER) --points 100
 
 # The harness builds what each column needs. A shell that exports its width as COLUMNS demands nothing.
 .PHONY: compare
@@ -379,6 +381,16 @@ CRASH = "$(HARNESS)" crash --native "$(TARGET)/debug/crash$(EXE)" --wasip1 "$(TA
 crash: guests harness ## kills programs in the midst of edits, and looks at the file: make crash [KILLS=1000] [SEED=1]
 	@echo '== $(KILLS) kills'
 	@$(CRASH) --kills '$(KILLS)'
+
+# Four columns share them, and each control has as many as its column. The copy in which they are made is that of the mutants.
+POINTS ?= 1000
+POWER = "$(HARNESS)" power --native "$(TARGET)/debug/power$(EXE)" --wasip1 "$(TARGET)/wasm32-wasip1/debug/power.wasm" \
+	--wasip2 "$(TARGET)/wasm32-wasip2/debug/power.wasm" --seed '$(SEED)'
+
+.PHONY: power
+power: guests harness ## lets the power fail under a file that programs edit: make power [POINTS=1000] [SEED=1]
+	@echo '== $(POINTS) power failures, and libraries that do not sync'
+	@$(POWER) --points '$(POINTS)' --controls "$(TARGET)/mutants"
 
 # Each is failed in two runs: in one what is left is looked at, in the other nothing touches it before the call is made
 # again.

@@ -150,20 +150,20 @@ impl Iterator for Script {
 
 /// A set of values of a byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Values([u64; 4]);
+pub(crate) struct Values([u64; 4]);
 
 impl Values {
-    fn one(value: u8) -> Self {
+    pub(crate) fn one(value: u8) -> Self {
         let mut values = Self::default();
         values.add(value);
         values
     }
 
-    fn add(&mut self, value: u8) {
+    pub(crate) fn add(&mut self, value: u8) {
         self.0[usize::from(value / 64)] |= 1 << (value % 64);
     }
 
-    fn has(self, value: u8) -> bool {
+    pub(crate) fn has(self, value: u8) -> bool {
         self.0[usize::from(value / 64)] & (1 << (value % 64)) != 0
     }
 }

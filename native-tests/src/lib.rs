@@ -18,6 +18,7 @@ mod disk;
 pub mod ledger;
 pub mod model;
 pub mod others;
+pub mod power;
 pub mod random;
 pub mod storages;
 pub mod sweep;

@@ -9,7 +9,7 @@ use lexopt::{Error, Parser};
 use wasm_tests::compare::{self, columns::Selection, workshop::Workshop};
 use wasm_tests::outcome::Limits;
 use wasm_tests::sandbox::MEMORY_LIMIT;
-use wasm_tests::{bench, consumers, crash, demo, mutants, package, runner, suite};
+use wasm_tests::{bench, consumers, crash, demo, mutants, package, power, runner, suite};
 use wasmtime_wasi::FsPerms;
 
 /// Long enough for a case that moves half a gigabyte on a slow machine.
@@ -26,6 +26,7 @@ pub(crate) enum Command {
     Package(package::Plan),
     Mutants(mutants::Plan),
     Crash(crash::Plan),
+    Power(power::Plan),
     Demo(demo::Plan),
     Bench(bench::Plan),
     Consumers(consumers::Plan),
@@ -49,12 +50,14 @@ pub(crate) fn parse() -> Result<Command, Error> {
         Some(Value(command)) if command == "crate" => package(parser).map(Command::Package),
         Some(Value(command)) if command == "mutants" => mutants(parser).map(Command::Mutants),
         Some(Value(command)) if command == "crash" => crash(parser).map(Command::Crash),
+        Some(Value(command)) if command == "power" => power(parser).map(Command::Power),
         Some(Value(command)) if command == "demo" => demo(parser).map(Command::Demo),
         Some(Value(command)) if command == "bench" => bench(parser).map(Command::Bench),
         Some(Value(command)) if command == "consumers" => consumers(parser).map(Command::Consumers),
         Some(other) => Err(other.unexpected()),
         None => {
-            Err("a command is missing: suite, compare, run, crate, mutants, crash, demo, bench or consumers".into())
+            Err("a command is missing: suite, compare, run, crate, mutants, crash, power, demo, bench or consumers"
+                .into())
         }
     }
 }
@@ -213,9 +216,36 @@ fn crash(mut parser: Parser) -> Result<crash::Plan, Error> {
         native: required(native, "--native")?,
         wasip1: required(wasip1, "--wasip1")?,
         wasip2: required(wasip2, "--wasip2")?,
-        harness: std::env::current_exe().map_err(|error| Error::Custom(error.into()))?,
+        harness: harness()?,
         kills,
         seed,
+        flaw: None,
+    })
+}
+
+fn power(mut parser: Parser) -> Result<power::Plan, Error> {
+    let (mut native, mut wasip1, mut wasip2, mut points, mut seed) = (None, None, None, 1000, 1);
+    let (mut workspace, mut scratch) = (PathBuf::from("."), None);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("native") => native = Some(parser.value()?.into()),
+            Long("wasip1") => wasip1 = Some(parser.value()?.into()),
+            Long("wasip2") => wasip2 = Some(parser.value()?.into()),
+            Long("points") => points = parser.value()?.parse()?,
+            Long("seed") => seed = parser.value()?.parse()?,
+            Long("controls") => scratch = Some(parser.value()?.into()),
+            Long("workspace") => workspace = parser.value()?.into(),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(power::Plan {
+        native: required(native, "--native")?,
+        wasip1: required(wasip1, "--wasip1")?,
+        wasip2: required(wasip2, "--wasip2")?,
+        harness: harness()?,
+        points,
+        seed,
+        controls: scratch.map(|scratch| power::Controls { workspace, scratch }),
         flaw: None,
     })
 }
@@ -283,6 +313,11 @@ fn consumers(mut parser: Parser) -> Result<consumers::Plan, Error> {
         }
     }
     Ok(consumers::Plan { without: required(without, "--without")?, with: required(with, "--with")?, programs })
+}
+
+/// This program, to be run by itself.
+fn harness() -> Result<PathBuf, Error> {
+    std::env::current_exe().map_err(|error| Error::Custom(error.into()))
 }
 
 /// How many cases or tests run at once, unless an option says it.

@@ -9,6 +9,7 @@
 //! - [`compare`] does so on columns that it builds itself, emulated machines among them, and writes reports.
 //! - [`mutants`] breaks a copy of the library, and demands that the comparison notices.
 //! - [`crash`] kills programs while they edit a file, and looks at what it holds.
+//! - [`power`] lets the power fail under a file that programs edit, and looks at what the disk holds.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`consumers`] runs programs that map files through other crates, with the real memmap2 and with the façade.
 //! - [`mod@bench`] runs the workloads, compares their ways, and judges their goals.
@@ -30,6 +31,7 @@ mod memory;
 pub mod mutants;
 pub mod outcome;
 pub mod package;
+pub mod power;
 pub mod report;
 pub mod runner;
 pub mod sandbox;

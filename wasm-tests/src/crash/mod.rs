@@ -2,8 +2,8 @@
 //!
 //! Each kill takes the next script of [`native_tests::crash`]. What has returned is known from the victim's output,
 //! which outlives it: every byte of a flush that had returned is in the file, and no byte that nobody wrote.
-//! A kill shows nothing about a machine that stops: the system's cache outlives the process. That a buffer's `flush`
-//! syncs is shown by counting, in `counting/a_changed_byte_is_one_byte_written_and_one_sync` and in `write_back/`.
+//! A kill shows nothing about a machine that stops: the system's cache outlives the process. That is for
+//! [`power`](crate::power).
 
 mod plan;
 mod victim;

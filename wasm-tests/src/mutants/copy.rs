@@ -1,12 +1,11 @@
-//! The copy of the library and its suite in which mutants live.
+//! The copy of the library and its programs in which mutants live.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use super::table::Mutant;
-
-/// What is copied: what the suite's program is built from, and what its manifests name.
+/// What is copied: what the programs are built from, and what its manifests name.
 const COPIED: [&str; 5] = ["Cargo.lock", "README.md", "examples", "native-tests", "src"];
 
 /// The members of the workspace here, and of the copy, which has no harness.
@@ -14,14 +13,14 @@ const MEMBERS: [&str; 2] = [r#"members = [".", "native-tests", "wasm-tests"]"#, 
 
 /// A copy of the workspace.
 #[derive(Debug)]
-pub(super) struct Copy {
+pub(crate) struct Copy {
     source: PathBuf,
     built: PathBuf,
 }
 
 impl Copy {
     /// Makes the copy in `scratch`, or brings the one there up to date.
-    pub(super) fn make(workspace: &Path, scratch: &Path) -> Result<Self, String> {
+    pub(crate) fn make(workspace: &Path, scratch: &Path) -> Result<Self, String> {
         let told = |error: io::Error| format!("cannot copy the library to {}: {error}", scratch.display());
         // Cargo runs in another directory.
         let scratch = std::path::absolute(scratch).map_err(told)?;
@@ -36,24 +35,39 @@ impl Copy {
         Ok(copy)
     }
 
-    pub(super) fn source(&self) -> &Path {
-        &self.source
+    /// Builds a program of the suite, for this machine or for another target.
+    ///
+    /// # Errors
+    ///
+    /// It does not compile.
+    pub(crate) fn build(&self, program: &str, target: Option<&str>) -> Result<PathBuf, String> {
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(&self.source).args(["build", "--quiet", "-p", "native-tests", "--bin", program]);
+        cargo.arg("--target-dir").arg(&self.built);
+        cargo.args(target.into_iter().flat_map(|target| ["--target", target]));
+        // Mutants are many and their cases few: what is built quickly is done first.
+        cargo.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
+        let output = cargo.output().map_err(|error| format!("cannot start cargo: {error}"))?;
+        if !output.status.success() {
+            return Err(format!("it does not compile:\n{}", String::from_utf8_lossy(&output.stderr).trim_end()));
+        }
+        let (dir, extension) = match target {
+            Some(target) => (self.built.join(target), "wasm"),
+            None => (self.built.clone(), std::env::consts::EXE_EXTENSION),
+        };
+        Ok(dir.join("debug").join(program).with_extension(extension))
     }
 
-    pub(super) fn built(&self) -> &Path {
-        &self.built
-    }
-
-    /// Makes the change that a mutant is.
+    /// Puts `new` in the one place of `old` in a file of the library.
     ///
     /// # Errors
     ///
     /// The text that it changes is not there, or not once.
-    pub(super) fn mutate(&self, mutant: &Mutant) -> Result<Mutated, String> {
-        let file = self.source.join(mutant.file);
-        let told = |error: io::Error| format!("{}: {error}", mutant.file);
+    pub(crate) fn change(&self, name: &str, old: &str, new: &str) -> Result<Mutated, String> {
+        let file = self.source.join(name);
+        let told = |error: io::Error| format!("{name}: {error}");
         let original = fs::read_to_string(&file).map_err(told)?;
-        let text = replaced(&original, mutant.old, mutant.new).map_err(|why| format!("{}: {why}", mutant.file))?;
+        let text = replaced(&original, old, new).map_err(|why| format!("{name}: {why}"))?;
         fs::write(&file, text).map_err(told)?;
         Ok(Mutated { file, original })
     }
@@ -61,19 +75,19 @@ impl Copy {
 
 /// A file that was changed.
 #[derive(Debug)]
-pub(super) struct Mutated {
+pub(crate) struct Mutated {
     file: PathBuf,
     original: String,
 }
 
 impl Mutated {
-    pub(super) fn undo(self) -> Result<(), String> {
+    pub(crate) fn undo(self) -> Result<(), String> {
         fs::write(&self.file, self.original).map_err(|error| format!("{}: {error}", self.file.display()))
     }
 }
 
 /// Puts `new` in the one place of `old`.
-pub(super) fn replaced(text: &str, old: &str, new: &str) -> Result<String, String> {
+fn replaced(text: &str, old: &str, new: &str) -> Result<String, String> {
     match text.matches(old).count() {
         1 => Ok(text.replacen(old, new, 1)),
         count => Err(format!("this is there {count} times and not once:\n{old}")),
@@ -121,10 +135,12 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let copy = Copy::make(workspace, scratch.path()).unwrap();
         for mutant in MUTANTS {
-            let mutated = copy.mutate(mutant).unwrap_or_else(|why| panic!("{} does not apply: {why}", mutant.name));
+            let mutated = copy
+                .change(mutant.file, mutant.old, mutant.new)
+                .unwrap_or_else(|why| panic!("{} does not apply: {why}", mutant.name));
             assert_ne!(fs::read_to_string(&mutated.file).unwrap(), mutated.original, "{} changes nothing", mutant.name);
             mutated.undo().unwrap();
-            let [here, there] = [workspace, copy.source()].map(|dir| fs::read(dir.join(mutant.file)).unwrap());
+            let [here, there] = [workspace, &copy.source].map(|dir| fs::read(dir.join(mutant.file)).unwrap());
             assert_eq!(here, there, "{} is undone", mutant.name);
         }
     }

@@ -6,12 +6,11 @@
 //! same code as all columns are. The copy as it is must pass the same cases: else a mutant would be found by nothing that
 //! it does.
 
-mod copy;
+pub(crate) mod copy;
 pub mod table;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use comfy_table::Cell;
@@ -105,7 +104,7 @@ fn control(plan: &Plan, copy: &Copy, mutants: &[&Mutant]) -> Result<(), String> 
 }
 
 fn find(plan: &Plan, copy: &Copy, mutant: &Mutant) -> Result<Found, String> {
-    let mutated = copy.mutate(mutant)?;
+    let mutated = copy.change(mutant.file, mutant.old, mutant.new)?;
     let found =
         build(copy, mutant.place).and_then(|program| noticed(&compare(plan, mutant.place, &program, mutant.subject)));
     mutated.undo()?;
@@ -120,21 +119,11 @@ enum Program {
 
 /// Builds the suite's program from the copy.
 fn build(copy: &Copy, place: Place) -> Result<Program, String> {
-    let mut cargo = Command::new("cargo");
-    cargo.current_dir(copy.source()).args(["build", "--quiet", "-p", "native-tests", "--bin", "suite"]);
-    cargo.arg("--target-dir").arg(copy.built());
-    cargo.args(place.target().into_iter().flat_map(|target| ["--target", target]));
-    // Mutants are many and their cases few: what is built quickly is done first.
-    cargo.env("CARGO_PROFILE_DEV_DEBUG", "false").env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
-    let output = cargo.output().map_err(|error| format!("cannot start cargo: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("it does not compile:\n{}", String::from_utf8_lossy(&output.stderr).trim_end()));
+    let built = copy.build("suite", place.target())?;
+    if place.target().is_none() {
+        return Ok(Program::Native(built));
     }
-    let Some(target) = place.target() else {
-        return Ok(Program::Native(copy.built().join("debug/suite").with_extension(std::env::consts::EXE_EXTENSION)));
-    };
-    let guest = copy.built().join(target).join("debug/suite.wasm");
-    Sandbox::load(&guest).map(Program::Guest).map_err(|error| format!("{error:#}"))
+    Sandbox::load(&built).map(Program::Guest).map_err(|error| format!("{error:#}"))
 }
 
 /// Compares a column with the library as it is.

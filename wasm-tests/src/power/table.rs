@@ -1,0 +1,74 @@
+//! What power failures have left, in tables.
+
+use std::fmt::Write as _;
+
+use comfy_table::Cell;
+
+use super::{Results, Tally, Told};
+use crate::terminal::{align_right, new_table};
+
+/// Losses that are told in full; of more the numbers are enough.
+const MOST_TOLD: usize = 5;
+
+/// A row for each column and each control, after what has failed.
+#[must_use]
+pub fn render(results: &Results) -> String {
+    let mut text = String::new();
+    for tally in &results.columns {
+        let Tally { name, losses, problems, .. } = tally;
+        for failure in problems.iter().chain(losses).take(MOST_TOLD) {
+            _ = writeln!(text, "FAILED {name}, {failure}");
+        }
+        let more = (problems.len() + losses.len()).saturating_sub(MOST_TOLD);
+        if more > 0 {
+            _ = writeln!(text, "FAILED {name}, and {more} more");
+        } else if !tally.passed() && losses.is_empty() && problems.is_empty() {
+            _ = writeln!(text, "FAILED {name}: nothing was promised, or nothing thrown away; try more points");
+        }
+    }
+    for Told { name, tally, .. } in results.controls.iter().filter(|told| !told.passed()) {
+        for problem in tally.problems.iter().take(MOST_TOLD) {
+            _ = writeln!(text, "FAILED {name}, {}, {problem}", tally.name);
+        }
+        if tally.problems.is_empty() {
+            _ = writeln!(text, "FAILED {name}, {}: a library that is broken loses nothing", tally.name);
+        }
+    }
+    _ = writeln!(text, "{}", columns(&results.columns));
+    text.push_str("Flushes: to the disk, that had returned. Thrown away: writes and lengths that were not synced.\n");
+    text.push_str("Midway: the disk held a part of what was not promised yet.\n");
+    if !results.controls.is_empty() {
+        _ = writeln!(text, "{}", controls(&results.controls));
+    }
+    text
+}
+
+fn columns(tallies: &[Tally]) -> comfy_table::Table {
+    let header = ["Column", "Points", "Flushes", "Thrown away", "Midway", "Bytes checked", "Lost", "Foreign"];
+    let mut table = new_table(&header);
+    let row = |name: &str, numbers: [usize; 7]| {
+        let numbers = numbers.iter().map(Cell::new);
+        std::iter::once(Cell::new(name)).chain(numbers).collect::<Vec<_>>()
+    };
+    let numbers = |t: &Tally| [t.points, t.flushes, t.thrown_away, t.midway, t.bytes, t.lost, t.foreign];
+    let mut total = [0; 7];
+    for tally in tallies {
+        total.iter_mut().zip(numbers(tally)).for_each(|(sum, number)| *sum += number);
+        table.add_row(row(tally.name, numbers(tally)));
+    }
+    table.add_row(row("all", total));
+    align_right(&mut table, 1);
+    table
+}
+
+fn controls(told: &[Told]) -> comfy_table::Table {
+    let mut table = new_table(&["A library with", "Column", "Points", "that lost", "Bytes lost", "Foreign"]);
+    for Told { name, harmless, tally } in told {
+        let name = harmless.map_or_else(|| (*name).to_owned(), |why| format!("{name}\n({why})"));
+        let numbers = [tally.points, tally.losses.len(), tally.lost, tally.foreign];
+        let cells = [Cell::new(name), Cell::new(tally.name)].into_iter().chain(numbers.iter().map(Cell::new));
+        table.add_row(cells.collect::<Vec<_>>());
+    }
+    align_right(&mut table, 2);
+    table
+}
