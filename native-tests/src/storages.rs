@@ -163,6 +163,7 @@ struct State {
     most: Option<usize>,
     /// What forgets with each sync that fails.
     disk: Disk,
+    failed_syncs: usize,
 }
 
 /// What a test holds of a rigged storage: it sees the calls, and decides which fail.
@@ -226,7 +227,7 @@ impl Rig {
 
     /// Whether a call fails now.
     fn admit(&self, op: Op) -> io::Result<()> {
-        let State { failing, disk, .. } = &mut *self.state();
+        let State { failing, disk, failed_syncs, .. } = &mut *self.state();
         match failing {
             Some((only, after, times, kind)) if *times > 0 && only.is_none_or(|only| only == op) => {
                 if *after > 0 {
@@ -236,6 +237,7 @@ impl Rig {
                 *times -= 1;
                 if op == Op::Sync {
                     disk.forget();
+                    *failed_syncs += 1;
                 }
                 Err((*kind).into())
             }
@@ -301,6 +303,10 @@ impl<S: Storage> Storage for Rigged<S> {
         self.storage.sync()?;
         self.rig.note(Op::Sync, 0, 0);
         Ok(())
+    }
+
+    fn failed_syncs(&self) -> usize {
+        self.rig.state().failed_syncs
     }
 
     fn metadata(&self) -> io::Result<Metadata> {

@@ -54,7 +54,7 @@ const EMPTY: Range<usize> = Range { start: usize::MAX, end: 0 };
 
 impl<R: Region> Mapped<R> {
     fn new(region: R, source: Option<OsFile>, plan: Plan) -> Self {
-        let unsynced = Unsynced::of(&plan);
+        let unsynced = Unsynced::of(&plan, source.as_ref());
         let page_shift = R::page_size().trailing_zeros();
         let (changed, hull, tracks_changes) = (PageSet::default(), EMPTY, plan.reaches_file());
         let mut mapped = Self {
@@ -333,19 +333,27 @@ impl<R: Region> Bytes for Mapped<R> {
         }
         self.note_exported()?;
         let pages = span::pages(&range, R::page_size());
-        // Once a sync has failed, only one that succeeds tells what became of the bytes.
-        let durability = if self.unsynced.has_failed { Durability::Disk } else { durability };
-        if self.unsynced.has_failed {
-            self.make_dirty_again(&pages)?;
-        }
-        if let Err(error) = self.sync(&range, durability) {
-            self.suspect();
-            return Err(error);
-        }
-        if durability == Durability::Disk {
-            self.unsynced.pages.remove(&pages);
-        } else {
-            self.changed.runs(pages.clone()).for_each(|run| self.unsynced.pages.insert(&run));
+        loop {
+            self.adopt_failures();
+            // Once a sync has failed, only one that succeeds tells what became of the bytes.
+            let durability = if self.unsynced.has_failed { Durability::Disk } else { durability };
+            if self.unsynced.has_failed {
+                self.make_dirty_again(&pages)?;
+            }
+            if let Err(error) = self.sync(&range, durability) {
+                self.adopt_failures();
+                self.suspect();
+                return Err(error);
+            }
+            if durability == Durability::Visible {
+                self.changed.runs(pages.clone()).for_each(|run| self.unsynced.pages.insert(&run));
+                break;
+            }
+            // One of another mapping may have failed after the bytes were stored here, and lost them.
+            if !self.adopt_failures() {
+                self.unsynced.pages.remove(&pages);
+                break;
+            }
         }
         let checked = self.check_changes_are_in_file(&pages);
         self.unsynced.has_failed &= self.changed.last(&(0..self.page_count())).is_some();
@@ -414,6 +422,7 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     fn close(&mut self) -> Result<()> {
+        self.adopt_failures();
         if self.unsynced.has_failed {
             return self.flush(0..self.region.len(), Durability::Disk);
         }
@@ -426,7 +435,7 @@ impl<R: Region> Drop for Mapped<R> {
     fn drop(&mut self) {
         // What was changed is the file's already, unless a sync failed, which the maker of the mapping makes up for. Nobody is
         // left to hear of an error.
-        if self.unsynced.has_failed && self.maker.is_current() {
+        if self.maker.is_current() && (self.adopt_failures() || self.unsynced.has_failed) {
             let _ = self.close();
         }
     }

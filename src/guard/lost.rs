@@ -34,7 +34,10 @@ impl Lost {
     }
 
     /// Leaves the pages from `pages` on out. Nobody touches the mapping meanwhile.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "a buffer makes a new guard, and Windows needs none"))]
+    #[cfg_attr(
+        any(not(unix), miri, loom),
+        allow(dead_code, reason = "a buffer makes a new guard, and others have none")
+    )]
     pub(crate) fn shorten(&self, pages: usize) {
         let behind = pages.min(self.pages())..self.pages();
         for set in [&self.gone, &self.noted, &self.unreadable] {

@@ -171,7 +171,8 @@ impl<B: Backend> Mapping<B> {
     /// is on the disk. After such an error every page that was written since the last successful sync is written and synced
     /// again by the next flush of it, also by [`flush_async`](Self::flush_async), and by [`close`](Self::close). They
     /// return an error until that succeeds. The system reports the error once: a [`File::sync_all`] on
-    /// [`file`](Self::file) that returns it consumes it, and the next flush does not see it. An OS mapping with
+    /// [`file`](Self::file) that returns it consumes it, and the next flush does not see it. Mappings of one
+    /// [`Arc`](std::sync::Arc) of a file know of each other's failed syncs. An OS mapping with
     /// [`track_file(false)`](MmapOptions::track_file) cannot tell how far the file reaches, and so returns
     /// [`Error::Untracked`] after such an error.
     ///

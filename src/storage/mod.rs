@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 
 mod calls;
+mod failed_syncs;
 mod os_file;
 
 pub(crate) use calls::{read_full, read_some, uninterrupted, with_length, write_some, zeroed};
@@ -154,6 +155,16 @@ pub trait Storage: Send + Sync {
     /// Its own.
     fn sync(&self) -> io::Result<()>;
 
+    /// How many syncs of what this storage writes to have failed, also of other storages over the same. What such a sync was
+    /// to bring to the disk may be lost for all of them, so a mapping that finds a number other than before writes again what
+    /// it wrote since the last sync that succeeded. The number may be one that wraps.
+    ///
+    /// The provided implementation returns 0. It is right where no two mappings write to the same, since a mapping knows of
+    /// its own syncs, and where each of them gets an error of its own.
+    fn failed_syncs(&self) -> usize {
+        0
+    }
+
     /// The file behind it, if it is one.
     fn file(&self) -> Option<&Arc<File>> {
         None
@@ -194,6 +205,10 @@ macro_rules! pass_on {
 
             fn sync(&self) -> io::Result<()> {
                 (**self).sync()
+            }
+
+            fn failed_syncs(&self) -> usize {
+                (**self).failed_syncs()
             }
 
             fn file(&self) -> Option<&Arc<File>> {

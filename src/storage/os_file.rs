@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::calls::{end_by, uninterrupted};
-use super::{FileKind, Metadata, OpenMode, Storage, os};
+use super::{FileKind, Metadata, OpenMode, Storage, failed_syncs, os};
 
 /// A file of the operating system.
 ///
@@ -52,6 +52,11 @@ impl OsFile {
         }
         let len = os::device_len(&self.file).filter(|&len| len > 0);
         len.map_or_else(|| end_by(|offset| Ok(uninterrupted(|| self.read_at(&mut [0], offset))? > 0)), Ok)
+    }
+
+    /// Syncs the file with a call: [`failed_syncs`](Storage::failed_syncs) counts one that fails.
+    pub(crate) fn sync_with(&self, call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        failed_syncs::sync(&self.file, call)
     }
 
     /// Waits until no read uses the cursor, and keeps reads away from it.
@@ -139,7 +144,11 @@ impl Storage for OsFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.sync_with(|| self.file.sync_data())
+    }
+
+    fn failed_syncs(&self) -> usize {
+        failed_syncs::of(&self.file)
     }
 
     fn file(&self) -> Option<&Arc<File>> {

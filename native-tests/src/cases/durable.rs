@@ -39,7 +39,7 @@ cases!("durable":
 );
 
 /// Lets the next syncs fail.
-fn fail_syncs(e: &Emulated, times: usize) {
+pub(super) fn fail_syncs(e: &Emulated, times: usize) {
     e.rig.fail(Op::Sync, 0, times, ErrorKind::TimedOut);
 }
 

@@ -8,6 +8,7 @@ mod closed;
 mod counting;
 mod differences;
 mod durable;
+mod durable_together;
 mod errors;
 mod exporting;
 mod faults;
@@ -69,6 +70,7 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         faults::cases(),
         differences::cases(),
         durable::cases(),
+        durable_together::cases(),
         write_back::cases(),
         reference::cases(),
         oracle::cases(),

@@ -19,6 +19,8 @@ pub(crate) const TESTS: &[Test] = &[
     test("a_close_of_a_buffer_after_a_failed_flush_syncs", close_after_a_failed_flush::<Buffered>),
     test("a_failed_flush_of_a_part_of_a_mapping_concerns_all_of_it", flush_of_another_part::<Mapped>),
     test("a_failed_flush_of_a_part_of_a_buffer_concerns_all_of_it", flush_of_another_part::<Buffered>),
+    test("a_failed_flush_of_a_mapping_concerns_another_of_the_same_file", flush_of_another_mapping::<Mapped>),
+    test("a_failed_flush_of_a_buffer_concerns_another_of_the_same_file", flush_of_another_mapping::<Buffered>),
     test("a_drop_of_a_mapping_after_a_failed_flush_syncs", drop_after_a_failed_flush::<Mapped>),
     test("a_drop_of_a_buffer_after_a_failed_flush_syncs", drop_after_a_failed_flush::<Buffered>),
 ];
@@ -94,8 +96,15 @@ where
     B: Backend<Source: From<Arc<File>>>,
 {
     let file = OpenOptions::new().read(true).write(true).open(dir.join("disk/f")).unwrap();
-    // SAFETY: nobody else uses the file.
-    unsafe { MmapOptions::new().map_with::<B>(Arc::new(file)) }.unwrap()
+    mapped_of(&Arc::new(file))
+}
+
+fn mapped_of<B>(file: &Arc<File>) -> Mapping<B>
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    // SAFETY: nobody else uses the file while a slice is borrowed.
+    unsafe { MmapOptions::new().map_with::<B>(file.clone()) }.unwrap()
 }
 
 /// Does something until it succeeds. The system may write by itself at any time, and reports later that it could not.
@@ -149,6 +158,24 @@ where
     until_it_succeeds(|| map.flush_async_range(0, LEN / 2));
     assert!(sevens(dir) >= LEN / 2, "the first half: {}", sevens(dir));
     until_it_succeeds(|| map.close());
+    assert_eq!(sevens(dir), LEN);
+}
+
+/// Both have one open file, and the system tells an open file once.
+fn flush_of_another_mapping<B>(dir: &Path)
+where
+    B: Backend<Source: From<Arc<File>>>,
+{
+    let mut map = mapped::<B>(dir);
+    let mut other = mapped_of::<B>(&map.file().unwrap().clone());
+    map.range_mut(..LEN / 2).unwrap().fill(7);
+    map.flush_async().unwrap();
+    other.range_mut(LEN / 2..).unwrap().fill(7);
+    assert!(other.flush().is_err(), "there is no room");
+    make_room(dir);
+    until_it_succeeds(|| map.flush());
+    assert!(sevens(dir) >= LEN / 2, "the first half: {}", sevens(dir));
+    until_it_succeeds(|| other.flush());
     assert_eq!(sevens(dir), LEN);
 }
 

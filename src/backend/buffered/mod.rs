@@ -237,10 +237,10 @@ impl<S: Storage> Bytes for Buffered<S> {
 
     unsafe fn map(storage: S, plan: Plan) -> Result<Self> {
         let mut buffer = Self::new(plan)?;
-        let plan = &buffer.plan;
+        let (plan, failed_syncs) = (&buffer.plan, storage.failed_syncs());
         with_length(&storage, plan.extend_from, plan.span.end(), plan.allocate, || Ok(()))?;
+        buffer.unsynced = Unsynced::new(failed_syncs, plan.extend_from.is_some());
         buffer.storage = Some(storage);
-        buffer.unsynced.has_new_len = plan.extend_from.is_some();
         if plan.hints.contains(Flags::POPULATE) {
             // A hint: what fails here fails again when it is touched.
             let _ = buffer.load(&(0..plan.span.len()), Face::Hint);
@@ -300,10 +300,15 @@ impl<S: Storage> Bytes for Buffered<S> {
     }
 
     fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()> {
-        // Once a sync has failed, only one that succeeds tells what became of the bytes.
-        let durability = if self.unsynced.has_failed { Durability::Disk } else { durability };
-        self.write_back(&range)?;
-        if durability == Durability::Disk { self.sync(&range) } else { Ok(()) }
+        loop {
+            self.adopt_failures();
+            // Once a sync has failed, only one that succeeds tells what became of the bytes.
+            let durability = if self.unsynced.has_failed { Durability::Disk } else { durability };
+            self.write_back(&range)?;
+            if durability == Durability::Visible || self.sync(&range)? {
+                return Ok(());
+            }
+        }
     }
 
     fn export(&mut self) -> Result<NonNull<u8>> {

@@ -21,9 +21,25 @@ pub(super) struct Unsynced {
     pub(super) has_new_len: bool,
     /// A sync failed: every page that has runs is suspect until it was written again and a sync succeeded.
     pub(super) has_failed: bool,
+    /// How many syncs of the storage had failed when it was last asked.
+    failed_syncs: usize,
 }
 
 impl Unsynced {
+    /// Nothing was written yet to a storage of which so many syncs have failed.
+    pub(super) fn new(failed_syncs: usize, has_new_len: bool) -> Self {
+        Self { has_new_len, failed_syncs, ..Self::default() }
+    }
+
+    /// Takes over that so many syncs of the storage have failed, of whichever mapping. Returns whether some were not known
+    /// yet.
+    pub(super) fn adopt(&mut self, failed_syncs: usize) -> bool {
+        let is_new = self.failed_syncs != failed_syncs;
+        self.failed_syncs = failed_syncs;
+        self.has_failed |= is_new && !self.is_empty();
+        is_new
+    }
+
     /// Whether a sync has nothing to do.
     pub(super) fn is_empty(&self) -> bool {
         self.has_no_runs() && !self.has_new_len && !self.has_failed
@@ -143,7 +159,7 @@ impl Unsynced {
         }
         if self.has_no_runs() {
             // Gives the memory up too.
-            *self = Self::default();
+            *self = Self::new(self.failed_syncs, false);
         }
     }
 }

@@ -73,15 +73,28 @@ impl<S: Storage> Buffered<S> {
         writer.write_pending()
     }
 
-    /// Brings what was written to the disk. The pages of `range` were written back a moment before.
-    pub(super) fn sync(&mut self, range: &Range<usize>) -> Result<()> {
-        let Some(storage) = self.storage.as_ref().filter(|_| !self.unsynced.is_empty()) else { return Ok(()) };
+    /// Takes over the failed syncs of other mappings of the storage.
+    pub(super) fn adopt_failures(&mut self) {
+        if let Some(storage) = &self.storage {
+            self.unsynced.adopt(storage.failed_syncs());
+        }
+    }
+
+    /// Brings what was written to the disk. The pages of `range` were written back a moment before. False if a sync of another
+    /// mapping failed meanwhile, which may have lost what was written here: then everything is to be written again.
+    pub(super) fn sync(&mut self, range: &Range<usize>) -> Result<bool> {
+        let Some(storage) = self.storage.as_ref().filter(|_| !self.unsynced.is_empty()) else { return Ok(true) };
         let span = self.plan.span;
         let had_failed = self.unsynced.begin_sync();
-        storage.sync().map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;
+        let synced = storage.sync();
+        let has_another_failed = self.unsynced.adopt(storage.failed_syncs());
+        synced.map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;
+        if has_another_failed {
+            return Ok(false);
+        }
         let written_again = in_bytes(&span::pages(range, PAGE));
         self.unsynced.end_sync(had_failed.then_some(&written_again));
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::Operation;
 use crate::page_set::PageSet;
 use crate::plan::Plan;
 use crate::region::{Durability, Region};
-use crate::storage::Storage as _;
+use crate::storage::{OsFile, Storage};
 use crate::{Error, Result};
 
 /// What no sync has brought to the disk yet.
@@ -22,11 +22,14 @@ pub(super) struct Unsynced {
     pub(super) has_new_len: bool,
     /// A sync failed: every changed page is suspect until it was made dirty again and a sync succeeded.
     pub(super) has_failed: bool,
+    /// How many syncs of the file had failed when it was last asked.
+    failed_syncs: usize,
 }
 
 impl Unsynced {
-    pub(super) fn of(plan: &Plan) -> Self {
-        Self { pages: PageSet::default(), has_new_len: plan.extend_from.is_some(), has_failed: false }
+    pub(super) fn of(plan: &Plan, source: Option<&OsFile>) -> Self {
+        let failed_syncs = source.map_or(0, Storage::failed_syncs);
+        Self { pages: PageSet::default(), has_new_len: plan.extend_from.is_some(), has_failed: false, failed_syncs }
     }
 }
 
@@ -34,7 +37,11 @@ impl<R: Region> Mapped<R> {
     /// Hands the changes of a range to the file, and its length.
     pub(super) fn sync(&mut self, range: &Range<usize>, durability: Durability) -> Result<()> {
         let span = self.plan.span;
-        let flushed = self.region.flush(range.clone(), durability);
+        let flush = || self.region.flush(range.clone(), durability);
+        let flushed = match (&self.source, durability) {
+            (Some(source), Durability::Disk) => source.sync_with(flush),
+            _ => flush(),
+        };
         flushed.map_err(|e| Error::io(Operation::Flush, span.file_offset(range.start), range.len() as u64, e))?;
         if let (Durability::Disk, true, Some(source)) = (durability, self.unsynced.has_new_len, &self.source) {
             // POSIX promises of `msync` that the bytes are on the disk, and says nothing of the file's length.
@@ -42,6 +49,19 @@ impl<R: Region> Mapped<R> {
             self.unsynced.has_new_len = false;
         }
         Ok(())
+    }
+
+    /// Takes over the failed syncs of other mappings of the file. Returns whether there were some.
+    pub(super) fn adopt_failures(&mut self) -> bool {
+        let Some(failed_syncs) = self.source.as_ref().map(Storage::failed_syncs) else { return false };
+        if self.unsynced.failed_syncs == failed_syncs {
+            return false;
+        }
+        self.unsynced.failed_syncs = failed_syncs;
+        if self.plan.reaches_file() {
+            self.suspect();
+        }
+        true
     }
 
     /// A system may drop what it could not bring to the disk, and the next sync succeeds: every page that was written since
