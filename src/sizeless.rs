@@ -110,7 +110,7 @@ pub(crate) fn read_span(device: &OsFile, span: Span) -> Result<Vec<u8>> {
 fn way(file: &OsFile, facts: Metadata) -> Option<Way> {
     match facts.kind {
         FileKind::Regular if !has_last_byte(file, facts.len) => Some(Way::Positional),
-        FileKind::Special if file.file().is_some_and(|file| !can_seek(file)) => Some(Way::Stream),
+        FileKind::Special if !can_seek(file) => Some(Way::Stream),
         _ => None,
     }
 }
@@ -121,8 +121,11 @@ fn has_last_byte(file: &OsFile, len: u64) -> bool {
     len > 0 && uninterrupted(|| file.read_at(&mut [0], len - 1)).map_or(true, |n| n > 0)
 }
 
-fn can_seek(mut file: &File) -> bool {
-    file.stream_position().is_ok()
+/// Whether a device has positions, which a pipe has not. A host of WASI may let a pipe be sought, and fails where it is read
+/// at an offset.
+fn can_seek(device: &OsFile) -> bool {
+    let has_position = device.file().is_some_and(|file| (&**file).stream_position().is_ok());
+    has_position && (!cfg!(target_os = "wasi") || uninterrupted(|| device.read_at(&mut [0], 0)).is_ok())
 }
 
 /// Reads `count` bytes, or as many as there are, and forgets them. Returns how many there were.
