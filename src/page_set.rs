@@ -313,7 +313,7 @@ mod tests {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             (seed >> 33) as usize % below
         };
-        for _ in 0..if cfg!(miri) { 2 } else { 100 } {
+        for _ in 0..if cfg!(miri) { 1 } else { 100 } {
             let mut pages = 1 + random(300);
             let (mut set, mut model) = (PageSet::default(), BTreeSet::new());
             for _ in 0..if cfg!(miri) { 10 } else { 60 } {

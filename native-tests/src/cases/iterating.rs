@@ -16,7 +16,7 @@ cases!("iterating":
 );
 
 /// What an iterator loads at a time, in bytes. An interpreter takes minutes over so many.
-const STEP: usize = if cfg!(miri) { 4 << 10 } else { 64 << 10 };
+const STEP: usize = if cfg!(miri) { 1 << 10 } else { 64 << 10 };
 
 fn iterating_gives_every_byte_once<B: FileBackend>(scene: &mut Scene<B>) {
     let content = patternless(STEP + 4097);

@@ -51,7 +51,7 @@ fn bytes_move_far_and_stay_where_they_came_from<B: FileBackend>(scene: &mut Scen
 
 fn overlapping_moves_across_pages_keep_every_byte<B: FileBackend>(scene: &mut Scene<B>) {
     // An interpreter takes minutes over so many.
-    let (len, count, far) = if cfg!(miri) { (20_000, 9_000, 8192) } else { (200_000, 130_000, 65_536) };
+    let (len, count, far) = if cfg!(miri) { (13_000, 4_500, 8192) } else { (200_000, 130_000, 65_536) };
     let mut content = patternless(len);
     let file = scene.file("f", &content);
     for distance in [1, 7, 4095, 4096, 4097, far] {

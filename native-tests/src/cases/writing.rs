@@ -81,7 +81,7 @@ fn a_byte_is_written_and_at_the_end_refused<B: FileBackend>(scene: &mut Scene<B>
 
 fn writing_across_pages_reaches_the_file<B: FileBackend>(scene: &mut Scene<B>) {
     // An interpreter takes minutes over so many.
-    let (len, count, far) = if cfg!(miri) { (20_000, 10_001, 8191) } else { (200_000, 130_001, 65_535) };
+    let (len, count, far) = if cfg!(miri) { (10_000, 5_001, 4_097) } else { (200_000, 130_001, 65_535) };
     let mut content = patternless(len);
     let mut map = scene.mapped("f", &content);
     let data = patternless(count);
