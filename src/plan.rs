@@ -175,7 +175,8 @@ impl Plan {
                 return Ok(());
             }
             if !options.extend {
-                return Err(Error::LengthPastEnd { path: None, offset, len: options.len as u64, size });
+                let (len, extendable) = (options.len as u64, self.has_settable_len());
+                return Err(Error::LengthPastEnd { path: None, offset, len, size, extendable });
             }
             self.extend_from = Some(size);
             return Ok(());

@@ -78,7 +78,7 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
         }
     };
     if bytes.len() < options.len {
-        return Err(Error::LengthPastEnd { path: None, offset, len: options.len as u64, size });
+        return Err(Error::LengthPastEnd { path: None, offset, len: options.len as u64, size, extendable: false });
     }
     if bytes.is_empty() {
         return Err(if offset == 0 {
@@ -100,7 +100,7 @@ pub(crate) fn read_span(device: &OsFile, span: Span) -> Result<Vec<u8>> {
     let bytes = read_to_end(len, offset, |buf, at| device.read_at(buf, offset + at))?;
     if bytes.len() < len {
         let size = span.file_offset(bytes.len());
-        return Err(Error::LengthPastEnd { path: None, offset, len: len as u64, size });
+        return Err(Error::LengthPastEnd { path: None, offset, len: len as u64, size, extendable: false });
     }
     Ok(bytes)
 }

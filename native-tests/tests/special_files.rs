@@ -36,7 +36,7 @@ fn any_reads_a_device_that_the_system_cannot_map() {
     assert!(map.into_file().unwrap().is_none(), "it keeps no share in the device");
     // SAFETY: nobody changes these bytes.
     let ended = unsafe { MmapOptions::new().access(Access::Read).len(5).map_any(File::open("/dev/null").unwrap()) };
-    assert!(matches!(ended, Err(Error::LengthPastEnd { size: 0, .. })), "{ended:?}");
+    assert!(matches!(ended, Err(Error::LengthPastEnd { size: 0, extendable: false, .. })), "{ended:?}");
 }
 
 #[test]
@@ -136,7 +136,9 @@ fn any_is_as_long_as_what_a_read_gives() {
             // SAFETY: nobody changes these bytes.
             let refused = unsafe { options.clone().offset(offset).len(len).map_any(open()) }.unwrap_err();
             match refused {
-                Error::LengthPastEnd { size, .. } => assert_eq!((offset, size), (0, content.len() as u64)),
+                Error::LengthPastEnd { size, extendable: false, .. } => {
+                    assert_eq!((offset, size), (0, content.len() as u64));
+                }
                 Error::OffsetPastEnd { .. } => assert_eq!(offset, 4096),
                 other => panic!("{other}"),
             }

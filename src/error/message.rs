@@ -24,12 +24,11 @@ impl Display for Error {
             Self::OffsetPastEnd { path, offset, size } => {
                 write!(f, "offset {offset} is not before the end of {}, which has {size} bytes", File(path.as_deref()))
             }
-            Self::LengthPastEnd { path, offset, len, size } => write!(
-                f,
-                "{len} bytes from offset {offset} end past the end of {}, which has {size} bytes; extend(true) makes it \
-                 longer",
-                File(path.as_deref())
-            ),
+            Self::LengthPastEnd { path, offset, len, size, extendable } => {
+                let advice = if *extendable { "; extend(true) makes it longer" } else { "" };
+                let file = File(path.as_deref());
+                write!(f, "{len} bytes from offset {offset} end past the end of {file}, which has {size} bytes{advice}")
+            }
             Self::OutOfRange { what, start, len, limit } => out_of_range(f, *what, *start, *len, *limit),
             Self::IndexOutOfRange { index, len } => {
                 write!(f, "index {index} is out of range for a mapping of {len} bytes")

@@ -78,6 +78,9 @@ pub enum Error {
         len: u64,
         /// The file's length.
         size: u64,
+        /// Whether [`extend(true)`](crate::MmapOptions::extend) can make the file longer. It cannot where the file is a
+        /// device or a pipe, or says a wrong length.
+        extendable: bool,
     },
     /// A length, position or range that lies outside of what it counts in. (Python: `ValueError`, `OverflowError`)
     #[non_exhaustive]

@@ -52,10 +52,16 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             "offset 65536 is not before the end of the file, which has 1234 bytes",
         ),
         (
-            E::LengthPastEnd { path: Some(PATH.into()), offset: 65_536, len: 77, size: 65_540 },
+            E::LengthPastEnd { path: Some(PATH.into()), offset: 65_536, len: 77, size: 65_540, extendable: true },
             "LengthPastEnd",
             InvalidInput,
             "77 bytes from offset 65536 end past the end of `a/b`, which has 65540 bytes; extend(true) makes it longer",
+        ),
+        (
+            E::LengthPastEnd { path: Some(PATH.into()), offset: 65_536, len: 77, size: 65_540, extendable: false },
+            "LengthPastEnd",
+            InvalidInput,
+            "77 bytes from offset 65536 end past the end of `a/b`, which has 65540 bytes",
         ),
         (
             out_of_range(A::Length, 0, 9, 8),

@@ -109,6 +109,7 @@ where
     for (offset, len) in [(0, DEVICE_LEN + 1), (granularity, DEVICE_LEN), (DEVICE_LEN, 1)] {
         let refused = mapped::<B>(&device, &options(offset, len)).unwrap_err();
         assert!(matches!(refused, Error::LengthPastEnd { size, .. } if size == DEVICE_LEN as u64), "{refused:?}");
+        assert!(!refused.to_string().contains("extend"), "{refused}");
     }
     let refused = mapped::<B>(&device, &options(DEVICE_LEN, 0)).unwrap_err();
     assert!(matches!(refused, Error::OffsetPastEnd { size, .. } if size == DEVICE_LEN as u64), "{refused:?}");
