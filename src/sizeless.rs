@@ -35,16 +35,16 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     }
     let facts = file.metadata().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
     let Some(way) = way(file, facts) else { return Ok(None) };
-    if plan.reaches_file() && way == Way::Positional && facts.len > 0 {
-        plan.check_mode(facts)?;
-        return Err(Error::Unsupported {
-            what: "changes cannot be written to a file that says a wrong length; Access::Read and Access::Copy work",
-        });
-    }
     if plan.reaches_file() {
-        // To `map` it is empty. If it is not, what there is to say is why changes cannot reach it.
-        if way == Way::Stream || uninterrupted(|| file.read_at(&mut [0], 0)).is_ok_and(|n| n > 0) {
+        // To `map` it may be empty. If it is not, what there is to say is why changes cannot reach it.
+        let says_wrong_length = way == Way::Positional && (facts.len > 0 || has_bytes_without_length(file));
+        if says_wrong_length || way == Way::Stream {
             plan.check_mode(facts)?;
+        }
+        if says_wrong_length {
+            return Err(Error::Unsupported {
+                what: "changes cannot be written to a file that says a wrong length; Access::Read and Access::Copy work",
+            });
         }
         return Ok(None);
     }
@@ -119,6 +119,12 @@ fn way(file: &OsFile, facts: Metadata) -> Option<Way> {
 /// files of `/sys` that they have 4096. A read that fails tells nothing: then the length stands.
 fn has_last_byte(file: &OsFile, len: u64) -> bool {
     len > 0 && uninterrupted(|| file.read_at(&mut [0], len - 1)).map_or(true, |n| n > 0)
+}
+
+/// Whether there is a byte in a file that says it has none, as the files of `/proc` do. Not where somebody makes an empty
+/// file longer meanwhile.
+fn has_bytes_without_length(file: &OsFile) -> bool {
+    uninterrupted(|| file.read_at(&mut [0], 0)).is_ok_and(|n| n > 0) && file.len().is_ok_and(|len| len == 0)
 }
 
 /// Whether a device has positions, which a pipe has not. A host of WASI may let a pipe be sought, and fails where it is read

@@ -151,18 +151,19 @@ fn changes_reach_no_file_that_says_a_wrong_length() {
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { MmapOptions::new().map_any(File::open(LIES).unwrap()) };
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied, "it is open for reading");
-    let writable = "/sys/kernel/mm/ksm/run";
-    let Ok(file) = File::options().read(true).write(true).open(writable) else {
-        println!("NOT RUN: {writable} cannot be opened for writing");
-        return;
-    };
-    let file = Arc::new(file);
-    // SAFETY: nobody changes these bytes.
-    let refused = unsafe { MmapOptions::new().map_any(file.clone()) };
-    assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
-    // SAFETY: nobody changes these bytes.
-    let map = unsafe { MmapOptions::new().access(Access::Copy).map_any(file) }.unwrap();
-    assert_eq!(map[..], fs::read(writable).unwrap());
+    for writable in ["/proc/self/comm", "/sys/kernel/mm/ksm/run"] {
+        let Ok(file) = File::options().read(true).write(true).open(writable) else {
+            println!("NOT RUN: {writable} cannot be opened for writing");
+            continue;
+        };
+        let file = Arc::new(file);
+        // SAFETY: nobody changes these bytes.
+        let refused = unsafe { MmapOptions::new().map_any(file.clone()) };
+        assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
+        // SAFETY: nobody changes these bytes.
+        let map = unsafe { MmapOptions::new().access(Access::Copy).map_any(file) }.unwrap();
+        assert_eq!(map[..], fs::read(writable).unwrap());
+    }
 }
 
 /// A pipe that `text` goes through.
