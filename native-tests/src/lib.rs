@@ -16,6 +16,8 @@ pub mod counts;
 pub mod crash;
 mod disk;
 pub mod ledger;
+#[cfg(target_os = "linux")]
+pub mod loops;
 pub mod model;
 pub mod others;
 pub mod power;

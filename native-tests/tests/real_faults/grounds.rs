@@ -1,8 +1,9 @@
 //! Where the tests play, and how a child process comes to be there.
 
-use std::ffi::{CStr, CString, OsStr};
-use std::fs::{self, File, Permissions};
+use std::ffi::{CStr, CString};
+use std::fs::{self, Permissions};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
@@ -12,6 +13,7 @@ use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use native_tests::loops::LoopDevice;
 use portable_mmap::Mmap;
 
 use crate::{overlay, thin_disk};
@@ -249,22 +251,12 @@ impl Drop for HugePages {
     }
 }
 
-/// Makes a block device of a file. It is gone when this process ends: it is detached at once, and stays for as long as
-/// somebody has it open.
+/// Makes a block device of a file. It is gone when this process ends.
 fn attach_device(dir: &Path) -> Result<(), String> {
     let image = dir.join("image");
     fs::write(&image, native_tests::others::pattern(DEVICE_LEN)).map_err(|error| error.to_string())?;
-    let losetup = |args: &[&OsStr]| {
-        let output = Command::new("losetup").args(args).output().map_err(|error| format!("losetup: {error}"))?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
-        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
-    };
-    let device = losetup(&["-f".as_ref(), "--show".as_ref(), image.as_ref()])?;
-    let opened = File::open(&device).map_err(|error| format!("{device}: {error}"));
-    losetup(&["-d".as_ref(), device.as_ref()])?;
-    // Open until the process ends.
-    let _ = std::mem::ManuallyDrop::new(opened?);
-    std::os::unix::fs::symlink(device, dir.join(DEVICE)).map_err(|error| error.to_string())
+    let device = ManuallyDrop::new(LoopDevice::new(&image)?);
+    std::os::unix::fs::symlink(device.path(), dir.join(DEVICE)).map_err(|error| error.to_string())
 }
 
 fn limit_addresses() -> Result<(), String> {
