@@ -10,6 +10,7 @@
 //! - [`mutants`] breaks a copy of the library, and demands that the comparison notices.
 //! - [`crash`] kills programs while they edit a file, and looks at what it holds.
 //! - [`power`] lets the power fail under a file that programs edit, and looks at what the disk holds.
+//! - `mounted` mounts file systems of this process, on Linux.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`consumers`] runs programs that map files through other crates, with the real memmap2 and with the façade.
 //! - [`mod@bench`] runs the workloads, compares their ways, and judges their goals.
@@ -28,6 +29,8 @@ pub mod crash;
 pub mod demo;
 pub mod files;
 mod memory;
+#[cfg(target_os = "linux")]
+pub mod mounted;
 pub mod mutants;
 pub mod outcome;
 pub mod package;

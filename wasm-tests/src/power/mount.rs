@@ -1,78 +1,49 @@
 //! The file system that is mounted, and through which the kernel tells what a program does with its file.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use fuser::{
-    BackgroundSession, BsdFileFlags, Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation,
-    INodeNo, LockOwner, MountOption, OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry,
-    ReplyOpen, ReplyWrite, Request, TimeOrNow, WriteFlags,
+    BsdFileFlags, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner,
+    OpenFlags, ReplyAttr, ReplyData, ReplyDirectory, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite, Request, TimeOrNow,
+    WriteFlags,
 };
 use native_tests::power::{FILE, REPORTS};
-use rustix::mount::UnmountFlags;
-use tempfile::TempDir;
 
 use super::witness::Witness;
+use crate::mounted::{self, TTL, attributes};
 
 /// The directory is the root; these are the files in it.
 const FILE_NODE: INodeNo = INodeNo(2);
 const REPORTS_NODE: INodeNo = INodeNo(3);
 
-/// How long the kernel may remember an answer: nobody but the kernel changes anything.
-const TTL: Duration = Duration::from_mins(1);
-
 /// A file system that is mounted until this is dropped.
 #[derive(Debug)]
 pub(super) struct Mounted {
     witness: Arc<Mutex<Option<Witness>>>,
-    session: Option<BackgroundSession>,
-    path: PathBuf,
-    /// The root, where the file system lives as long as this is open, and is in no directory.
-    root: Option<File>,
-    /// Goes last.
-    _dir: TempDir,
+    mounted: mounted::Mounted,
 }
 
 impl Mounted {
     /// Mounts the file of a run.
     pub(super) fn new(witness: Witness) -> io::Result<Self> {
-        let dir = tempfile::tempdir()?;
         let witness = Arc::new(Mutex::new(Some(witness)));
-        let mut config = Config::default();
-        config.mount_options = vec![MountOption::FSName("power".into()), MountOption::NoAtime];
-        let session = fuser::spawn_mount(Server { witness: Arc::clone(&witness) }, dir.path(), &config)?;
-        let mut mounted = Self { witness, session: Some(session), path: dir.path().into(), root: None, _dir: dir };
-        // Whoever ends this process ends the file system, and leaves no mount behind that nobody serves. Without the right
-        // to do so it stays in the directory.
-        let root = File::open(&mounted.path)?;
-        if rustix::mount::unmount(&mounted.path, UnmountFlags::DETACH).is_ok() {
-            mounted.path = format!("/proc/{}/fd/{}", std::process::id(), root.as_raw_fd()).into();
-            mounted.root = Some(root);
-        }
-        Ok(mounted)
+        let mounted = mounted::Mounted::new("power", Server { witness: Arc::clone(&witness) })?;
+        Ok(Self { witness, mounted })
     }
 
     /// Where the files are, for this process and its children.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        self.mounted.path()
     }
 
     /// Unmounts, and gives what was seen. Nobody uses the file system any more.
-    pub(super) fn unmount(mut self) -> Result<Witness, String> {
-        if let Some(session) = self.session.take() {
-            let ended = if self.root.take().is_some() { session.join() } else { session.umount_and_join() };
-            match ended {
-                // What the thread that serves it may be told in the end, if not that the device is gone.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                ended => ended.map_err(|error| format!("it cannot be unmounted: {error}"))?,
-            }
-        }
+    pub(super) fn unmount(self) -> Result<Witness, String> {
+        self.mounted.unmount().map_err(|error| format!("it cannot be unmounted: {error}"))?;
         lock(&self.witness).take().ok_or_else(|| "its file system has failed".to_owned())
     }
 }
@@ -108,27 +79,6 @@ impl Server {
             let len = if node == FILE_NODE { witness.disk.len() } else { 0 };
             Ok(attributes(node, FileType::RegularFile, len as u64))
         })
-    }
-}
-
-fn attributes(ino: INodeNo, kind: FileType, size: u64) -> FileAttr {
-    let perm = if kind == FileType::Directory { 0o755 } else { 0o644 };
-    FileAttr {
-        ino,
-        size,
-        blocks: size.div_ceil(512),
-        atime: UNIX_EPOCH,
-        mtime: UNIX_EPOCH,
-        ctime: UNIX_EPOCH,
-        crtime: UNIX_EPOCH,
-        kind,
-        perm,
-        nlink: 1,
-        uid: 0,
-        gid: 0,
-        rdev: 0,
-        blksize: 4096,
-        flags: 0,
     }
 }
 

@@ -1,0 +1,145 @@
+//! A file on a file system without shared mappings: FUSE with direct I/O.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::ffi::OsStr;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{Target, guest};
+use fuser::{
+    Errno, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner, OpenFlags, ReplyAttr,
+    ReplyData, ReplyEmpty, ReplyEntry, ReplyOpen, ReplyWrite, Request, WriteFlags,
+};
+use native_tests::others::pattern;
+use wasm_tests::child;
+use wasm_tests::mounted::{Mounted, TTL, attributes};
+use wasm_tests::outcome::End;
+
+/// The name of the file, and its node.
+const FILE: &str = "file";
+const NODE: INodeNo = INodeNo(2);
+
+/// How long the file is, in bytes: not whole pages.
+const LEN: usize = 70_000;
+
+/// What the file holds, and what it was asked to do.
+#[derive(Debug, Default)]
+struct Held {
+    bytes: Vec<u8>,
+    written: usize,
+    syncs: usize,
+}
+
+/// A file system of one file, which is open for direct I/O.
+struct Server(Arc<Mutex<Held>>);
+
+impl Filesystem for Server {
+    fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
+        if parent == INodeNo::ROOT && name == FILE {
+            reply.entry(&TTL, &attributes(NODE, FileType::RegularFile, LEN as u64), Generation(0));
+        } else {
+            reply.error(Errno::ENOENT);
+        }
+    }
+
+    fn getattr(&self, _: &Request, node: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        let (kind, len) = if node == NODE { (FileType::RegularFile, LEN) } else { (FileType::Directory, 0) };
+        reply.attr(&TTL, &attributes(node, kind, len as u64));
+    }
+
+    fn open(&self, _: &Request, _: INodeNo, _: OpenFlags, reply: ReplyOpen) {
+        reply.opened(FileHandle(0), FopenFlags::FOPEN_DIRECT_IO);
+    }
+
+    fn read(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        offset: u64,
+        size: u32,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyData,
+    ) {
+        let held = self.0.lock().unwrap();
+        let start = usize::try_from(offset).map_or(LEN, |start| start.min(LEN));
+        reply.data(&held.bytes[start..LEN.min(start + size as usize)]);
+    }
+
+    fn write(
+        &self,
+        _: &Request,
+        _: INodeNo,
+        _: FileHandle,
+        offset: u64,
+        data: &[u8],
+        _: WriteFlags,
+        _: OpenFlags,
+        _: Option<LockOwner>,
+        reply: ReplyWrite,
+    ) {
+        let mut held = self.0.lock().unwrap();
+        let place = usize::try_from(offset).ok().and_then(|start| held.bytes.get_mut(start..)?.get_mut(..data.len()));
+        let Some(place) = place else { return reply.error(Errno::EFBIG) };
+        place.copy_from_slice(data);
+        held.written += data.len();
+        reply.written(u32::try_from(data.len()).expect("the length of a request"));
+    }
+
+    fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
+        // That of a descriptor that is closed: nothing is synced by it.
+        reply.ok();
+    }
+
+    fn fsync(&self, _: &Request, _: INodeNo, _: FileHandle, _datasync: bool, reply: ReplyEmpty) {
+        self.0.lock().unwrap().syncs += 1;
+        reply.ok();
+    }
+}
+
+#[test]
+fn what_has_no_shared_mappings_is_read_through_a_private_one_and_written_by_a_buffer() {
+    let held = Arc::new(Mutex::new(Held { bytes: pattern(LEN), ..Held::default() }));
+    let mounted = match Mounted::new("direct", Server(held.clone())) {
+        Ok(mounted) => mounted,
+        Err(error) => {
+            println!("NOT RUN: a file system cannot be mounted through FUSE: {error}");
+            return;
+        }
+    };
+    let path = mounted.path().join(FILE);
+    let program = guest(Target::Native, "odd");
+    let args = ["shared".as_ref(), path.as_os_str()];
+    let (report, _) = child::run(program.as_os_str(), &args, Some(Duration::from_mins(1))).unwrap();
+    mounted.unmount().unwrap();
+    assert_eq!(report.end, End::Exited(0), "{}", report.stderr.escape_ascii());
+
+    // ENODEV, of which std has no kind.
+    let number = 19;
+    assert!(io::Error::from_raw_os_error(number).to_string().starts_with("No such device"));
+    let path = path.display();
+    let mut expected = String::new();
+    for access in ["Read", "Write"] {
+        expected += &format!(
+            "open, {access}: number Some({number}), Io of map, Uncategorized: cannot map {LEN} bytes of `{path}`\n\
+             map, {access}: number Some({number}), Io of map, Uncategorized: cannot map {LEN} bytes\n"
+        );
+    }
+    for (access, backend) in [("Read", "mapped"), ("Copy", "mapped"), ("Write", "buffered")] {
+        expected += &format!("any, {access}: {backend}, {LEN} bytes, as a read gives them\n");
+    }
+    expected += "flush: done\n";
+    assert_eq!(String::from_utf8(report.stdout).unwrap(), expected);
+
+    let held = held.lock().unwrap();
+    let mut bytes = pattern(LEN);
+    bytes[0] ^= 0x55;
+    bytes[LEN - 1] ^= 0x55;
+    assert!(held.bytes == bytes, "the flush has reached the file");
+    assert_eq!((held.written, held.syncs), (2, 1));
+}
