@@ -63,6 +63,27 @@ fn a_buffer_of_what_has_no_length_fails_when_it_is_made() {
     }
 }
 
+/// Such a descriptor can be neither read nor mapped.
+#[test]
+fn a_file_that_is_open_as_a_path_alone_is_refused_when_it_is_mapped() {
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = std::env::current_exe().unwrap();
+    for access in [Access::Read, Access::Copy, Access::Default] {
+        let options = MmapOptions::new().access(access).clone();
+        let open = || File::options().read(true).custom_flags(libc::O_PATH).open(&path).unwrap();
+        // SAFETY: nobody changes these bytes.
+        let mapped = unsafe { options.map(open()) }.map(drop);
+        let buffered = options.map_buffered(open()).map(drop);
+        // SAFETY: nobody changes these bytes.
+        let any = unsafe { options.map_any(open()) }.map(drop);
+        for refused in [mapped, buffered, any] {
+            let error = refused.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            assert!(format!("{error:#}").contains("not open for reading"), "{error:#}");
+        }
+    }
+}
+
 /// Its changes reach nobody, and a sync has nothing to do.
 #[test]
 fn changes_to_a_mapped_device_are_flushed_as_the_system_does_it() {

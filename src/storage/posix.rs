@@ -91,6 +91,11 @@ pub(super) fn is_sealed(_: &File) -> bool {
 pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     use rustix::fs::{OFlags, fcntl_getfl};
     let flags = fcntl_getfl(file)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if flags.contains(OFlags::PATH) {
+        // It says where a file is, and can be used for nothing else.
+        return Ok(OpenMode { read: false, write: false, append: false });
+    }
     // Compared as one field: on some systems reading is the absence of bits.
     let access = flags & OFlags::ACCMODE;
     Ok(OpenMode {
