@@ -49,6 +49,40 @@ fn a_child_s_verdict_reaches_the_test() {
     assert_eq!(in_a_child(|| false), 1);
 }
 
+/// What another thread of the parent held at that moment is never given back in the child.
+#[test]
+fn a_child_flushes_although_its_parent_was_syncing_when_it_was_forked() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+    const PART: usize = 8 << 20;
+    let path = std::env::temp_dir().join(format!("portable-mmap-fork-syncing-{}", std::process::id()));
+    std::fs::write(&path, vec![0; 2 * PART]).unwrap();
+    let file = Arc::new(std::fs::File::options().read(true).write(true).open(&path).unwrap());
+    std::fs::remove_file(path).unwrap();
+    let part = |offset| {
+        // SAFETY: each part is used by one mapping.
+        unsafe { MmapOptions::new().offset(offset).len(PART).map(file.clone()) }.unwrap()
+    };
+    let (mut synced, mut map) = (part(0), part(PART as u64));
+    let ends = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for value in (0..=u8::MAX).cycle().take_while(|_| !ends.load(Relaxed)) {
+                synced.as_mut_slice().unwrap().fill(value);
+                synced.flush().unwrap();
+            }
+        });
+        let codes = [(); 10].map(|()| {
+            std::thread::sleep(std::time::Duration::from_millis(7));
+            std::panic::catch_unwind(AssertUnwindSafe(|| {
+                in_a_child(|| map.set_item(0, 1).and_then(|()| map.flush()).is_ok())
+            }))
+        });
+        ends.store(true, Relaxed);
+        assert!(codes.iter().all(|code| matches!(code, Ok(0))), "{codes:?}");
+    });
+}
+
 #[test]
 fn a_child_reads_what_its_parent_wrote_and_the_parent_what_the_child_wrote() {
     // mm = mmap.mmap(-1, 13)

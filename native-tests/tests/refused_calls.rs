@@ -329,6 +329,36 @@ fn a_mapping_without_its_file_returns_an_error_after_a_failed_sync() {
     }
 }
 
+/// The system gives the error to the open file once, whoever flushed it: see `File::try_clone` and `track_file`.
+#[test]
+fn a_failed_sync_is_known_to_all_who_share_the_open_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = open(dir.path());
+    let duplicate = Arc::new(file.try_clone().unwrap());
+    let untracked = MmapOptions::new().track_file(false).clone();
+    let change = |map: &mut Mapping<Mapped>| map.set_item(0, 1).unwrap();
+    let fail = |options: &MmapOptions| {
+        let mut map = mapped::<Mapped>(&file, options).unwrap();
+        change(&mut map);
+        assert_refused(&Sync.during(|| map.flush()).unwrap_err(), "a flush");
+    };
+    for options in [MmapOptions::new(), untracked.clone()] {
+        let mut others = [&file, &duplicate].map(|file| mapped::<Mapped>(file, &MmapOptions::new()).unwrap());
+        others.iter_mut().for_each(change);
+        fail(&options);
+        for mut other in others {
+            assert_refused(&Sync.during(|| other.close()).unwrap_err(), "a close that has to sync");
+            other.close().unwrap();
+        }
+        let [mut other, mut unchanged] = [(); 2].map(|()| mapped::<Mapped>(&file, &untracked).unwrap());
+        change(&mut other);
+        fail(&options);
+        assert!(matches!(other.flush(), Err(Error::Untracked { .. })));
+        unchanged.flush().unwrap();
+        unchanged.close().unwrap();
+    }
+}
+
 /// What making a mapping cannot do without; the file stays as it was.
 fn needed_to_map<B>(options: &MmapOptions) -> Vec<Refused>
 where

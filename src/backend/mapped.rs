@@ -256,9 +256,12 @@ impl<R: Region> Bytes for Mapped<R> {
             // SAFETY: the caller owes what `MmapOptions::map` says.
             unsafe { R::map(&source, &plan) }
         })?;
+        let mut mapped = Self::new(region, Some(source), plan);
         // A guard needs the file to map again what it had replaced.
-        let source = (plan.track_file || plan.guard).then_some(source);
-        Ok(Self::new(region, source, plan))
+        if !mapped.plan.track_file && !mapped.plan.guard {
+            mapped.source = None;
+        }
+        Ok(mapped)
     }
 
     fn anonymous(plan: Plan) -> Result<Self> {

@@ -172,7 +172,8 @@ impl<B: Backend> Mapping<B> {
     /// again by the next flush of it, also by [`flush_async`](Self::flush_async), and by [`close`](Self::close). They
     /// return an error until that succeeds. The system reports the error once: a [`File::sync_all`] on
     /// [`file`](Self::file) that returns it consumes it, and the next flush does not see it. Mappings of one
-    /// [`Arc`](std::sync::Arc) of a file know of each other's failed syncs. An OS mapping with
+    /// file in one process know of each other's failed syncs; on Windows and WASI those of one [`Arc`](std::sync::Arc) of it do.
+    /// A forked child that is given the error consumes it too. An OS mapping with
     /// [`track_file(false)`](MmapOptions::track_file) cannot tell how far the file reaches, and so returns
     /// [`Error::Untracked`] after such an error.
     ///

@@ -5,38 +5,77 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A place for files. Two files that share one have each other's failures counted: their mappings write once more than they
-/// have to.
-#[derive(Debug)]
-struct Place {
-    /// Held during a sync: after one that succeeded, whoever looks has all failures before it.
-    syncing: Mutex<()>,
-    failed: AtomicUsize,
+use crate::process::Maker;
+
+/// Two files that share a place have each other's failures counted: their mappings write once more than they have to.
+const PLACES: usize = 256;
+
+static FAILED: [AtomicUsize; PLACES] = [const { AtomicUsize::new(0) }; PLACES];
+
+/// Held during a sync: after one that succeeded, whoever looks has all failures before it.
+type Locks = [Mutex<()>; PLACES];
+
+/// The locks of one process. A forked child never gets back those that other threads of its parent held.
+struct Process {
+    maker: Maker,
+    locks: Locks,
 }
 
-/// Found by the address of the file, so that it takes no memory, and none has to be given back.
-static PLACES: [Place; 256] = [const { Place { syncing: Mutex::new(()), failed: AtomicUsize::new(0) } }; 256];
+/// Those of this process, or of the one that it is a child of. They are never freed.
+static PROCESS: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
 
-fn place_of(file: &Arc<File>) -> &'static Place {
-    // A `File` in an `Arc` takes 16 to 32 bytes.
-    &PLACES[Arc::as_ptr(file).addr() / 16 % PLACES.len()]
-}
-
-/// How many syncs of the file have failed, or of another that shares its place.
-pub(super) fn of(file: &Arc<File>) -> usize {
-    place_of(file).failed.load(Ordering::Acquire)
-}
-
-/// Syncs the file with a call, while no other mapping of it does.
-pub(super) fn sync(file: &Arc<File>, call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    let place = place_of(file);
-    let _alone = place.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-    let synced = call();
-    if synced.is_err() {
-        place.failed.fetch_add(1, Ordering::Release);
+/// The locks of this process. None without memory for them.
+fn locks() -> Option<&'static Locks> {
+    loop {
+        let found = PROCESS.load(Ordering::Acquire);
+        // SAFETY: nobody frees them, and nobody changes them but through the locks themselves.
+        if let Some(process) = unsafe { found.as_ref() }.filter(|process| process.maker.is_current()) {
+            return Some(&process.locks);
+        }
+        let mut new = Vec::new();
+        new.try_reserve_exact(1).ok()?;
+        new.push(Process { maker: Maker::current(), locks: [const { Mutex::new(()) }; PLACES] });
+        let new = Box::into_raw(new.into_boxed_slice()).cast();
+        if PROCESS.compare_exchange(found, new, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // SAFETY: a slice of one is laid out as the one, which came from a box and which nobody else has.
+            drop(unsafe { Box::from_raw(new) });
+        }
     }
-    synced
+}
+
+/// Where the syncs of a file are counted. It takes no memory, and nothing has to be given back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FailedSyncs(usize);
+
+impl FailedSyncs {
+    /// Found by what the file is, for a descriptor that was duplicated shares the report; where that cannot be asked, by the
+    /// address of the file.
+    pub(super) fn of(file: &Arc<File>) -> Self {
+        #[cfg(unix)]
+        if let Ok(data) = file.metadata() {
+            use std::os::unix::fs::MetadataExt;
+            let number = data.dev().wrapping_add(data.ino()) % PLACES as u64;
+            return Self(usize::try_from(number).unwrap_or_default());
+        }
+        // A `File` in an `Arc` takes 16 to 32 bytes.
+        Self(Arc::as_ptr(file).addr() / 16 % PLACES)
+    }
+
+    /// How many syncs of the file have failed, or of another that shares its place.
+    pub(crate) fn count(self) -> usize {
+        FAILED[self.0].load(Ordering::Acquire)
+    }
+
+    /// Syncs the file with a call, while no other mapping of it does, and counts it if it fails.
+    pub(crate) fn sync(self, call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let _alone = locks().map(|locks| locks[self.0].lock().unwrap_or_else(PoisonError::into_inner));
+        let synced = call();
+        if synced.is_err() {
+            FAILED[self.0].fetch_add(1, Ordering::Release);
+        }
+        synced
+    }
 }

@@ -6,7 +6,8 @@ use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::calls::{end_by, uninterrupted};
-use super::{FileKind, Metadata, OpenMode, Storage, failed_syncs, os};
+use super::failed_syncs::FailedSyncs;
+use super::{FileKind, Metadata, OpenMode, Storage, os};
 
 /// A file of the operating system.
 ///
@@ -17,6 +18,7 @@ pub struct OsFile {
     pub(super) file: Arc<File>,
     /// What it was opened for, if that need not be asked.
     mode: Option<OpenMode>,
+    failed_syncs: FailedSyncs,
     /// Whether a caller was given a reference to `file`, which its counts do not show. A file layer that moves the cursor
     /// holds the lock until the cursor is back.
     pub(super) lent: Mutex<bool>,
@@ -24,7 +26,8 @@ pub struct OsFile {
 
 impl OsFile {
     fn new(file: Arc<File>, mode: Option<OpenMode>) -> Self {
-        Self { file, mode, lent: Mutex::new(false) }
+        let failed_syncs = FailedSyncs::of(&file);
+        Self { file, mode, failed_syncs, lent: Mutex::new(false) }
     }
 
     /// A file that was just opened for reading, and for writing if `write` says so.
@@ -54,11 +57,6 @@ impl OsFile {
         len.map_or_else(|| end_by(|offset| Ok(uninterrupted(|| self.read_at(&mut [0], offset))? > 0)), Ok)
     }
 
-    /// Syncs the file with a call: [`failed_syncs`](Storage::failed_syncs) counts one that fails.
-    pub(crate) fn sync_with(&self, call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        failed_syncs::sync(&self.file, call)
-    }
-
     /// Waits until no read uses the cursor, and keeps reads away from it.
     fn lent(&self) -> MutexGuard<'_, bool> {
         self.lent.lock().unwrap_or_else(PoisonError::into_inner)
@@ -69,12 +67,17 @@ impl Clone for OsFile {
     fn clone(&self) -> Self {
         // The clone can lend the file at once, so no read may use the cursor now. Later the count of the `Arc` is 2.
         let _lent = self.lent();
-        Self::new(self.file.clone(), self.mode)
+        Self { file: self.file.clone(), mode: self.mode, failed_syncs: self.failed_syncs, lent: Mutex::new(false) }
     }
 }
 
 #[cfg(any(unix, windows))]
 impl OsFile {
+    /// Where its failed syncs are counted.
+    pub(crate) fn counted(&self) -> FailedSyncs {
+        self.failed_syncs
+    }
+
     /// The file, for this crate's own use.
     #[cfg_attr(any(miri, loom), allow(dead_code, reason = "the regions that use it are not compiled there"))]
     pub(crate) fn get(&self) -> &Arc<File> {
@@ -144,11 +147,11 @@ impl Storage for OsFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.sync_with(|| self.file.sync_data())
+        self.failed_syncs.sync(|| self.file.sync_data())
     }
 
     fn failed_syncs(&self) -> usize {
-        failed_syncs::of(&self.file)
+        self.failed_syncs.count()
     }
 
     fn file(&self) -> Option<&Arc<File>> {

@@ -10,7 +10,7 @@ use crate::error::Operation;
 use crate::page_set::PageSet;
 use crate::plan::Plan;
 use crate::region::{Durability, Region};
-use crate::storage::{OsFile, Storage};
+use crate::storage::{FailedSyncs, OsFile, Storage};
 use crate::{Error, Result};
 
 /// What no sync has brought to the disk yet.
@@ -22,14 +22,18 @@ pub(super) struct Unsynced {
     pub(super) has_new_len: bool,
     /// A sync failed: every changed page is suspect until it was made dirty again and a sync succeeded.
     pub(super) has_failed: bool,
-    /// How many syncs of the file had failed when it was last asked.
+    /// Where failed syncs of the file are counted, also after the file was given up. None: anonymous.
+    counted: Option<FailedSyncs>,
+    /// How many there were when that was last asked.
     failed_syncs: usize,
 }
 
 impl Unsynced {
     pub(super) fn of(plan: &Plan, source: Option<&OsFile>) -> Self {
-        let failed_syncs = source.map_or(0, Storage::failed_syncs);
-        Self { pages: PageSet::default(), has_new_len: plan.extend_from.is_some(), has_failed: false, failed_syncs }
+        let counted = source.map(OsFile::counted);
+        let failed_syncs = counted.map_or(0, FailedSyncs::count);
+        let has_new_len = plan.extend_from.is_some();
+        Self { pages: PageSet::default(), has_new_len, has_failed: false, counted, failed_syncs }
     }
 }
 
@@ -38,8 +42,8 @@ impl<R: Region> Mapped<R> {
     pub(super) fn sync(&mut self, range: &Range<usize>, durability: Durability) -> Result<()> {
         let span = self.plan.span;
         let flush = || self.region.flush(range.clone(), durability);
-        let flushed = match (&self.source, durability) {
-            (Some(source), Durability::Disk) => source.sync_with(flush),
+        let flushed = match (self.unsynced.counted, durability) {
+            (Some(counted), Durability::Disk) => counted.sync(flush),
             _ => flush(),
         };
         flushed.map_err(|e| Error::io(Operation::Flush, span.file_offset(range.start), range.len() as u64, e))?;
@@ -53,7 +57,7 @@ impl<R: Region> Mapped<R> {
 
     /// Takes over the failed syncs of other mappings of the file. Returns whether there were some.
     pub(super) fn adopt_failures(&mut self) -> bool {
-        let Some(failed_syncs) = self.source.as_ref().map(Storage::failed_syncs) else { return false };
+        let Some(failed_syncs) = self.unsynced.counted.map(FailedSyncs::count) else { return false };
         if self.unsynced.failed_syncs == failed_syncs {
             return false;
         }
@@ -87,7 +91,10 @@ impl<R: Region> Mapped<R> {
     pub(super) fn make_dirty_again(&mut self, pages: &Range<usize>) -> Result<()> {
         let (span, shift) = (self.plan.span, self.page_shift);
         // Nobody can tell without a file where it ends, and a touch behind its end ends the process.
-        let Some(source) = &self.source else { return Err(Error::Untracked { operation: Operation::Flush }) };
+        let Some(source) = &self.source else {
+            let is_changed = self.changed.last(pages).is_some();
+            return if is_changed { Err(Error::Untracked { operation: Operation::Flush }) } else { Ok(()) };
+        };
         let size = self.len_of(source).map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
         let reach = usize::try_from(size.saturating_sub(span.offset())).unwrap_or(usize::MAX);
         let there = pages.start..pages.end.min(reach.div_ceil(R::page_size()));
