@@ -385,7 +385,8 @@ impl<B: Backend> Mapping<B> {
     ///
     /// On an overlay (overlayfs of Linux, as in a container) the first write to a file of a lower layer makes a copy of it,
     /// and an OS mapping of a file that was opened before goes on to show the old one. With [`Access::Read`] this call maps
-    /// the copy, where `/proc` is mounted. With [`Access::Copy`] the mapping shows the old file until it is made again from
+    /// the copy, where `/proc` is mounted: the file is opened again for that, which returns [`Error::Io`] where it fails. With
+    /// [`Access::Copy`] the mapping shows the old file until it is made again from
     /// a file that was opened again.
     ///
     /// # Errors

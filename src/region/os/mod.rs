@@ -248,7 +248,7 @@ impl Region for OsRegion {
             guard.refresh(pages.clone(), file, plan)?;
         }
         #[cfg(target_os = "linux")]
-        if let Some(file) = overlay::reopened(file.get(), plan).filter(|_| !pages.is_empty()) {
+        if let Some(file) = overlay::reopened(file.get(), plan)?.filter(|_| !pages.is_empty()) {
             let unit = self.page();
             // SAFETY: pages of the region, which is borrowed mutably.
             return unsafe { overlay::replace(self.start.as_ptr(), pages.start * unit..pages.end * unit, &file, plan) };

@@ -2,6 +2,7 @@
 //! descriptor that was opened for reading before that goes on to map the file of the lower layer.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::ptr;
@@ -16,15 +17,22 @@ use crate::{Access, Error, Result};
 const OVERLAY: u64 = 0x794c_7630;
 
 /// Opens a file again that may have been copied since, and that nobody changes through this mapping: a file that is open for
-/// writing is the copy, and a mapping with changes of its own keeps them. None if there is no need, or no way.
-pub(super) fn reopened(file: &File, plan: &Plan) -> Option<File> {
+/// writing is the copy, and a mapping with changes of its own keeps them. None if there is no need, and without `/proc`.
+pub(super) fn reopened(file: &File, plan: &Plan) -> Result<Option<File>> {
     if plan.access != Access::Read {
-        return None;
+        return Ok(None);
     }
-    let stat = rustix::fs::fstatfs(file).ok()?;
+    let Ok(stat) = rustix::fs::fstatfs(file) else { return Ok(None) };
     #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast, reason = "its type differs from machine to machine")]
     let is_overlay = stat.f_type as u64 & 0xffff_ffff == OVERLAY;
-    if is_overlay { File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).ok() } else { None }
+    if !is_overlay {
+        return Ok(None);
+    }
+    match File::open(format!("/proc/self/fd/{}", file.as_raw_fd())) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io(Operation::Open, 0, 0, e)),
+    }
 }
 
 /// Maps another file over a range of a mapping, in whole pages. After an error the range is as it was.
