@@ -127,7 +127,7 @@ impl Plan {
     }
 
     /// Returns an error for a file that cannot be read, or to which changes cannot be written.
-    pub(crate) fn check_mode(&mut self, Metadata { mode, is_sealed, .. }: Metadata) -> Result<()> {
+    pub(crate) fn check_mode(&mut self, Metadata { mode, unwritable, .. }: Metadata) -> Result<()> {
         if self.private && self.access.is_writable() {
             // A private mapping of a file is a copy throughout.
             self.access = Access::Copy;
@@ -142,8 +142,8 @@ impl Plan {
             if mode.append {
                 return Err(self.cannot_map(Reason::OpenForAppend));
             }
-            if is_sealed {
-                return Err(self.cannot_map(Reason::Sealed));
+            if let Some(reason) = unwritable {
+                return Err(self.cannot_map(reason));
             }
         }
         if self.extend_from.is_some() && !mode.write {

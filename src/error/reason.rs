@@ -13,6 +13,8 @@ pub(crate) enum Reason {
     OpenForAppend,
     /// Mapped for writing.
     Sealed,
+    /// Mapped for writing.
+    ReadOnlyDevice,
     /// To be extended.
     NotOpenForExtending,
     Directory,
@@ -44,6 +46,7 @@ impl Reason {
             | Self::NotOpenForWriting
             | Self::OpenForAppend
             | Self::Sealed
+            | Self::ReadOnlyDevice
             | Self::NotOpenForExtending => io::ErrorKind::PermissionDenied,
             Self::Directory => io::ErrorKind::IsADirectory,
             Self::Deadlock => io::ErrorKind::Deadlock,
@@ -65,6 +68,7 @@ impl fmt::Display for Reason {
                 "the file is open for append; map it with Access::Read or Access::Copy, or open it for reading and writing"
             }
             Self::Sealed => "the file is sealed against writing; map it with Access::Read or Access::Copy",
+            Self::ReadOnlyDevice => "the device is read-only; map it with Access::Read or Access::Copy",
             Self::NotOpenForExtending => {
                 "the file is not open for writing, which extend(true) needs where the file is too short"
             }

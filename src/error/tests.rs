@@ -210,6 +210,18 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
              reading and writing",
         ),
         (
+            denied(R::Sealed),
+            "Io",
+            PermissionDenied,
+            "cannot map the file: the file is sealed against writing; map it with Access::Read or Access::Copy",
+        ),
+        (
+            denied(R::ReadOnlyDevice),
+            "Io",
+            PermissionDenied,
+            "cannot map the file: the device is read-only; map it with Access::Read or Access::Copy",
+        ),
+        (
             denied(R::NotOpenForExtending),
             "Io",
             PermissionDenied,

@@ -5,6 +5,8 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
+use crate::error::Reason;
+
 mod calls;
 mod failed_syncs;
 mod os_file;
@@ -235,15 +237,15 @@ pub struct Metadata {
     pub mode: OpenMode,
     /// It is open for reads and writes of whole blocks only, as with `O_DIRECT`.
     pub(crate) has_whole_blocks_only: bool,
-    /// It is open for writing, and sealed against it.
-    pub(crate) is_sealed: bool,
+    /// Why no write succeeds although it is open for writing.
+    pub(crate) unwritable: Option<Reason>,
 }
 
 impl Metadata {
     /// Bytes with a length: [`FileKind::Regular`]. Set [`kind`](Self::kind) for anything else.
     #[must_use]
     pub const fn new(len: u64, mode: OpenMode) -> Self {
-        Self { kind: FileKind::Regular, len, mode, has_whole_blocks_only: false, is_sealed: false }
+        Self { kind: FileKind::Regular, len, mode, has_whole_blocks_only: false, unwritable: None }
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::calls::{end_by, uninterrupted};
 use super::failed_syncs::FailedSyncs;
 use super::{FileKind, Metadata, OpenMode, Storage, os};
+use crate::error::Reason;
 
 /// A file of the operating system.
 ///
@@ -129,7 +130,11 @@ impl Storage for OsFile {
         let mut metadata = Metadata { kind, ..Metadata::new(self.len_by(kind, &data)?, mode) };
         // This crate asks for no such mode when it opens a file.
         metadata.has_whole_blocks_only = self.mode.is_none() && os::has_whole_blocks_only(&self.file);
-        metadata.is_sealed = kind == FileKind::Regular && mode.write && os::is_sealed(&self.file);
+        metadata.unwritable = match kind {
+            FileKind::Regular if mode.write && os::is_sealed(&self.file) => Some(Reason::Sealed),
+            FileKind::BlockDevice if mode.write && os::is_read_only(&self.file) => Some(Reason::ReadOnlyDevice),
+            _ => None,
+        };
         Ok(metadata)
     }
 

@@ -58,6 +58,23 @@ pub(crate) fn device_len(_: impl AsFd) -> Option<u64> {
     None
 }
 
+/// Whether a block device lets nobody write, although it may be opened for writing.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn is_read_only(device: &File) -> bool {
+    use rustix::ioctl::{Getter, Opcode, ioctl, opcode};
+    const BLKROGET: Opcode = opcode::none(0x12, 94);
+    // SAFETY: what this call gives is an `int`.
+    let getter = unsafe { Getter::<BLKROGET, libc::c_int>::new() };
+    // SAFETY: it writes nothing else, and changes nothing.
+    unsafe { ioctl(device, getter) }.is_ok_and(|is_read_only| is_read_only != 0)
+}
+
+/// No system call tells, or one for each system.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn is_read_only(_: &File) -> bool {
+    false
+}
+
 /// Whether it is open with `O_DIRECT`.
 #[cfg(all(not(miri), any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd")))]
 pub(super) fn has_whole_blocks_only(file: &File) -> bool {

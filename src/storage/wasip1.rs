@@ -96,6 +96,11 @@ pub(super) fn device_len(_: &File) -> Option<u64> {
     None
 }
 
+/// No system call tells.
+pub(super) fn is_read_only(_: &File) -> bool {
+    false
+}
+
 /// There is no such mode.
 pub(super) fn has_whole_blocks_only(_: &File) -> bool {
     false

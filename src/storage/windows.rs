@@ -94,6 +94,11 @@ pub(super) fn device_len(_: &File) -> Option<u64> {
     None
 }
 
+/// No system call tells.
+pub(super) fn is_read_only(_: &File) -> bool {
+    false
+}
+
 /// There are no seals.
 pub(super) fn is_sealed(_: &File) -> bool {
     false

@@ -1,7 +1,8 @@
 //! Block devices: they are mapped like files, but their length is the device's, and cannot be set.
 
 use std::fs::{self, File, OpenOptions};
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use std::process::Command;
@@ -24,6 +25,7 @@ pub(crate) const TESTS: &[Test] = &[
     test("a_flush_of_a_buffer_brings_changes_to_the_device", a_flush_brings_changes_to_the_device::<Buffered>),
     test("a_guard_knows_how_long_a_device_is", a_guard_knows_how_long_a_device_is::<Mapped>),
     test("a_guard_of_a_buffer_knows_how_long_a_device_is", a_guard_knows_how_long_a_device_is::<Buffered>),
+    test("a_read_only_device_is_not_mapped_for_writing", a_read_only_device_is_not_mapped_for_writing),
     test("the_cursor_of_a_device_stays", the_cursor_of_a_device_stays),
 ];
 
@@ -54,6 +56,52 @@ where
         assert!(map.as_slice().unwrap() == &before[..1 << 16]);
     }
     assert!(fs::read(&path).unwrap() == before, "the device is untouched");
+}
+
+/// A device that nobody may write to. It outlives its file, so it becomes writable again.
+struct ReadOnly(PathBuf);
+
+impl ReadOnly {
+    fn new(dir: &Path) -> Self {
+        let device = Self(fs::canonicalize(dir.join(DEVICE)).unwrap());
+        device.set("--setro");
+        device
+    }
+
+    fn set(&self, how: &str) {
+        assert!(Command::new("blockdev").arg(how).arg(&self.0).status().unwrap().success());
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        self.set("--setrw");
+    }
+}
+
+/// The system lets it be opened for writing all the same.
+fn a_read_only_device_is_not_mapped_for_writing(dir: &Path) {
+    fn refused<B>(device: &Arc<File>)
+    where
+        B: Backend<Source: From<Arc<File>>>,
+    {
+        // SAFETY: nobody else uses the device.
+        let error = unsafe { MmapOptions::new().map_with::<B>(device.clone()) }.map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert!(error.to_string().contains("the device is read-only"), "{error}");
+    }
+    let _read_only = ReadOnly::new(dir);
+    let device = open(dir);
+    refused::<Mapped>(&device);
+    refused::<Buffered>(&device);
+    refused::<AnyBackend>(&device);
+    let content = fs::read(dir.join(DEVICE)).unwrap();
+    for access in [Access::Read, Access::Copy] {
+        let options = MmapOptions::new().access(access).clone();
+        assert!(options.map_buffered(device.clone()).unwrap()[..] == content);
+        // SAFETY: nobody else uses the device.
+        assert!(unsafe { options.map_any(device.clone()) }.unwrap()[..] == content);
+    }
 }
 
 fn open(dir: &Path) -> Arc<File> {

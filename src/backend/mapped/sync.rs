@@ -10,7 +10,7 @@ use crate::error::Operation;
 use crate::page_set::PageSet;
 use crate::plan::Plan;
 use crate::region::{Durability, Region};
-use crate::storage::{FailedSyncs, OsFile, Storage};
+use crate::storage::{FailedSyncs, FileKind, OsFile, Storage};
 use crate::{Error, Result};
 
 /// What no sync has brought to the disk yet.
@@ -95,6 +95,10 @@ impl<R: Region> Mapped<R> {
             let is_changed = self.changed.last(pages).is_some();
             return if is_changed { Err(Error::Untracked { operation: Operation::Flush }) } else { Ok(()) };
         };
+        if self.plan.kind == FileKind::Special {
+            // The system has no pages of a device, which may do something when it is written to.
+            return Ok(());
+        }
         let size = self.len_of(source).map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
         let reach = usize::try_from(size.saturating_sub(span.offset())).unwrap_or(usize::MAX);
         let there = pages.start..pages.end.min(reach.div_ceil(R::page_size()));
