@@ -32,7 +32,7 @@ impl Mounted {
     /// # Errors
     ///
     /// The system's, which has no FUSE or lets this user mount nothing.
-    pub fn new(name: &str, server: impl Filesystem + Send + 'static) -> io::Result<Self> {
+    pub fn new(name: &str, server: impl Filesystem + 'static) -> io::Result<Self> {
         let dir = tempfile::tempdir()?;
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName(name.into()), MountOption::NoAtime];

@@ -123,18 +123,18 @@ fn what_has_no_shared_mappings_is_read_through_a_private_one_and_written_by_a_bu
     let number = 19;
     assert!(io::Error::from_raw_os_error(number).to_string().starts_with("No such device"));
     let path = path.display();
-    let mut expected = String::new();
+    let mut expected = Vec::new();
     for access in ["Read", "Write"] {
-        expected += &format!(
+        expected.push(format!(
             "open, {access}: number Some({number}), Io of map, Uncategorized: cannot map {LEN} bytes of `{path}`\n\
              map, {access}: number Some({number}), Io of map, Uncategorized: cannot map {LEN} bytes\n"
-        );
+        ));
     }
     for (access, backend) in [("Read", "mapped"), ("Copy", "mapped"), ("Write", "buffered")] {
-        expected += &format!("any, {access}: {backend}, {LEN} bytes, as a read gives them\n");
+        expected.push(format!("any, {access}: {backend}, {LEN} bytes, as a read gives them\n"));
     }
-    expected += "flush: done\n";
-    assert_eq!(String::from_utf8(report.stdout).unwrap(), expected);
+    expected.push("flush: done\n".to_owned());
+    assert_eq!(String::from_utf8(report.stdout).unwrap(), expected.concat());
 
     let held = held.lock().unwrap();
     let mut bytes = pattern(LEN);

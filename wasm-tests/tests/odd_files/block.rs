@@ -64,23 +64,24 @@ impl Ground {
 
 fn a_block_device_has_its_length_and_keeps_it(_: Target, sandbox: &Sandbox) {
     let Some(ground) = Ground::new() else { return };
-    let mut expected = format!("whole: {LEN} bytes, size Ok({LEN})\nguarded: the same bytes: true, fault: None\n");
+    let mut expected =
+        vec![format!("whole: {LEN} bytes, size Ok({LEN})\nguarded: the same bytes: true, fault: None\n")];
     for (len, offset) in [(LEN + 1, 0), (LEN, 1 << 16), (1, LEN)] {
-        expected += &format!(
+        expected.push(format!(
             "{len} bytes from {offset}: LengthPastEnd: {len} bytes from offset {offset} end past the end of the file, which \
              has {LEN} bytes\n"
-        );
+        ));
     }
     for allocate in [false, true] {
-        expected += &format!("extend, allocate: {allocate}: Unsupported: only a regular file can be extended\n");
+        expected.push(format!("extend, allocate: {allocate}: Unsupported: only a regular file can be extended\n"));
         for len in [LEN / 4, LEN / 2, LEN, 2 * LEN] {
-            expected += &format!(
+            expected.push(format!(
                 "resize to {len}, allocate: {allocate}: Unsupported: only the length of a regular file can be changed\n"
-            );
+            ));
         }
     }
     for place in Place::both(sandbox) {
-        assert_eq!(ground.run(place, "block", &[]), expected);
+        assert_eq!(ground.run(place, "block", &[]), expected.concat());
     }
     assert!(ground.stored() == pattern(LEN), "the device is untouched");
 }
@@ -112,9 +113,10 @@ fn a_read_only_grant_keeps_a_block_device(_: Target, sandbox: &Sandbox) {
     let Some(ground) = Ground::new() else { return };
     for place in Place::both(sandbox) {
         let printed = place.run(ground.granted.path(), false, "modes", &[DEVICE], &[]);
-        let writing = match place.is_native() {
-            true => format!("{LEN} bytes, first 1"),
-            false => format!("Io of open, PermissionDenied: cannot open `/{DEVICE}`"),
+        let writing = if place.is_native() {
+            format!("{LEN} bytes, first 1")
+        } else {
+            format!("Io of open, PermissionDenied: cannot open `/{DEVICE}`")
         };
         let expected =
             format!("Read: {LEN} bytes, first 1\nCopy: {LEN} bytes, first 1\nDefault: {writing}\nWrite: {writing}\n");

@@ -32,17 +32,18 @@ fn of_wrong_length(place: Place, path: &str, said: usize, asked: usize) -> Strin
     let (dir, name) = (path.parent().unwrap(), path.file_name().unwrap().to_str().unwrap());
     let len = fs::read(path).unwrap().len();
     assert!(len < asked && asked != said);
-    let mut expected = format!("says {said}, a read gives {len}\n");
+    let mut expected = vec![format!("says {said}, a read gives {len}\n")];
     for access in ["Read", "Copy"] {
-        expected += &format!(
+        expected.push(format!(
             "{access}: buffered, {len} bytes, as a read gives them\n\
              {access}, 1 byte: buffered, 1 bytes, as a read gives them\n\
              {access}, {asked} bytes: LengthPastEnd: {asked} bytes from offset 0 end past the end of the file, which has \
              {len} bytes\n"
-        );
+        ));
     }
-    expected += &format!("opened to read, Default: {NOT_OPEN}\n");
+    expected.push(format!("opened to read, Default: {NOT_OPEN}\n"));
     let printed = place.run(dir, true, "says", &[name], &[&asked.to_string()]);
+    let expected = expected.concat();
     let Some(rest) = printed.strip_prefix(&expected) else { panic!("{printed}is not\n{expected}") };
     rest.trim_end().to_owned()
 }
