@@ -167,14 +167,17 @@ impl<B: Backend> Mapping<B> {
     ///
     /// Does nothing on [`Access::Read`] and [`Access::Copy`].
     ///
+    /// # A sync that fails
     /// A system can drop what it cannot bring to the disk: after a sync that fails the next one succeeds, although nothing
     /// is on the disk. After such an error every page that was written since the last successful sync is written and synced
     /// again by the next flush of it, also by [`flush_async`](Self::flush_async), and by [`close`](Self::close). They
-    /// return an error until that succeeds. The system reports the error once: a [`File::sync_all`] on
-    /// [`file`](Self::file) that returns it consumes it, and the next flush does not see it. Mappings of one
-    /// file in one process know of each other's failed syncs; on Windows and WASI those of one [`Arc`](std::sync::Arc) of it do.
-    /// A forked child that is given the error consumes it too. An OS mapping with
-    /// [`track_file(false)`](MmapOptions::track_file) cannot tell how far the file reaches, and so returns
+    /// return an error until that succeeds.
+    ///
+    /// The system reports the error once to an open file. All mappings of the file in this process know of it then; on
+    /// Windows and WASI, all mappings of one [`Arc`](std::sync::Arc) of it. A [`File::sync_all`] on [`file`](Self::file)
+    /// that returns the error consumes it, and so does a flush in a forked child: the next flush here does not see it.
+    ///
+    /// An OS mapping with [`track_file(false)`](MmapOptions::track_file) cannot tell how far the file reaches, and so returns
     /// [`Error::Untracked`] after such an error.
     ///
     /// # Errors
