@@ -278,7 +278,6 @@ nightly = $(call ensure,$(1) && test -d "$$(rustup run nightly rustc --print sys
 # opened, the façade takes it for one that is open for reading and writing. Addresses that are made from numbers are errors
 # under both. The unit tests of the search, of errors, of slice notation and of unsynced runs take minutes there, and these
 # have no unsafe code.
-# Twenty minutes each on an idle machine.
 .PHONY: miri miri-stacked miri-tree
 miri: miri-stacked miri-tree ## looks for undefined behaviour in the emulation, with the interpreter of nightly Rust
 

@@ -336,28 +336,7 @@ impl<R: Region> Bytes for Mapped<R> {
         }
         self.note_exported()?;
         let pages = span::pages(&range, R::page_size());
-        loop {
-            self.adopt_failures();
-            // Once a sync has failed, only one that succeeds tells what became of the bytes.
-            let durability = if self.unsynced.has_failed { Durability::Disk } else { durability };
-            if self.unsynced.has_failed {
-                self.make_dirty_again(&pages)?;
-            }
-            if let Err(error) = self.sync(&range, durability) {
-                self.adopt_failures();
-                self.suspect();
-                return Err(error);
-            }
-            if durability == Durability::Visible {
-                self.changed.runs(pages.clone()).for_each(|run| self.unsynced.pages.insert(&run));
-                break;
-            }
-            // One of another mapping may have failed after the bytes were stored here, and lost them.
-            if !self.adopt_failures() {
-                self.unsynced.pages.remove(&pages);
-                break;
-            }
-        }
+        self.bring_to_file(&range, &pages, durability)?;
         let checked = self.check_changes_are_in_file(&pages);
         self.unsynced.has_failed &= self.changed.last(&(0..self.page_count())).is_some();
         checked
@@ -425,11 +404,11 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     fn close(&mut self) -> Result<()> {
+        self.note_exported()?;
         self.adopt_failures();
         if self.unsynced.has_failed {
             return self.flush(0..self.region.len(), Durability::Disk);
         }
-        self.note_exported()?;
         self.check_changes_are_in_file(&(0..self.page_count()))
     }
 }
@@ -438,7 +417,7 @@ impl<R: Region> Drop for Mapped<R> {
     fn drop(&mut self) {
         // What was changed is the file's already, unless a sync failed, which the maker of the mapping makes up for. Nobody is
         // left to hear of an error.
-        if self.maker.is_current() && (self.adopt_failures() || self.unsynced.has_failed) {
+        if self.may_have_failed() && self.maker.is_current() {
             let _ = self.close();
         }
     }

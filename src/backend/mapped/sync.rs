@@ -38,8 +38,40 @@ impl Unsynced {
 }
 
 impl<R: Region> Mapped<R> {
+    /// Hands the changes of a range to the file; to the disk if a sync has failed, for only a sync that succeeds tells what
+    /// became of the bytes. After an error every page that was written since the last good sync is suspect.
+    pub(super) fn bring_to_file(
+        &mut self,
+        range: &Range<usize>,
+        pages: &Range<usize>,
+        durability: Durability,
+    ) -> Result<()> {
+        loop {
+            self.adopt_failures();
+            let durability = if self.unsynced.has_failed { Durability::Disk } else { durability };
+            if self.unsynced.has_failed {
+                self.make_dirty_again(pages)?;
+            }
+            if let Err(error) = self.sync(range, durability) {
+                self.adopt_failures();
+                self.suspect();
+                return Err(error);
+            }
+            if durability == Durability::Visible {
+                self.changed.runs(pages.clone()).for_each(|run| self.unsynced.pages.insert(&run));
+                return Ok(());
+            }
+            // One of another mapping may have failed after the bytes were stored here, and lost them.
+            if !self.adopt_failures() {
+                self.unsynced.pages.remove(pages);
+                self.unsynced.has_new_len = false;
+                return Ok(());
+            }
+        }
+    }
+
     /// Hands the changes of a range to the file, and its length.
-    pub(super) fn sync(&mut self, range: &Range<usize>, durability: Durability) -> Result<()> {
+    fn sync(&mut self, range: &Range<usize>, durability: Durability) -> Result<()> {
         let span = self.plan.span;
         let flush = || self.region.flush(range.clone(), durability);
         let flushed = match (self.unsynced.counted, durability) {
@@ -50,28 +82,36 @@ impl<R: Region> Mapped<R> {
         if let (Durability::Disk, true, Some(source)) = (durability, self.unsynced.has_new_len, &self.source) {
             // POSIX promises of `msync` that the bytes are on the disk, and says nothing of the file's length.
             source.sync().map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;
-            self.unsynced.has_new_len = false;
         }
         Ok(())
     }
 
-    /// Takes over the failed syncs of other mappings of the file. Returns whether there were some.
+    /// Whether a sync of the file has failed, of this mapping or another, since the bytes were last known to be on the disk.
+    pub(super) fn may_have_failed(&self) -> bool {
+        let counted = self.unsynced.counted;
+        self.unsynced.has_failed || counted.is_some_and(|counted| counted.count() != self.unsynced.failed_syncs)
+    }
+
+    /// Takes over the failed syncs of other mappings of the file. Returns whether some of them concern bytes of this one.
     pub(super) fn adopt_failures(&mut self) -> bool {
         let Some(failed_syncs) = self.unsynced.counted.map(FailedSyncs::count) else { return false };
-        if self.unsynced.failed_syncs == failed_syncs {
+        if std::mem::replace(&mut self.unsynced.failed_syncs, failed_syncs) == failed_syncs {
             return false;
         }
-        self.unsynced.failed_syncs = failed_syncs;
-        if self.plan.reaches_file() {
+        let all = 0..self.page_count();
+        let is_written = |pages: &PageSet| pages.last(&all).is_some();
+        let has_unsynced = is_written(&self.changed) || is_written(&self.unsynced.pages) || self.unsynced.has_new_len;
+        let concerns = has_unsynced && self.plan.reaches_file();
+        if concerns {
             self.suspect();
         }
-        true
+        concerns
     }
 
     /// A system may drop what it could not bring to the disk, and the next sync succeeds: every page that was written since
     /// the last sync that succeeded is changed again.
     #[cold]
-    pub(super) fn suspect(&mut self) {
+    fn suspect(&mut self) {
         let all = 0..self.page_count();
         for run in self.unsynced.pages.runs(all.clone()) {
             self.changed.insert(&run);
@@ -88,7 +128,7 @@ impl<R: Region> Mapped<R> {
     /// After a sync that failed: makes the changed pages among these dirty again, as far as the file reaches, and sets the
     /// file's length again.
     #[cold]
-    pub(super) fn make_dirty_again(&mut self, pages: &Range<usize>) -> Result<()> {
+    fn make_dirty_again(&mut self, pages: &Range<usize>) -> Result<()> {
         let (span, shift) = (self.plan.span, self.page_shift);
         // Nobody can tell without a file where it ends, and a touch behind its end ends the process.
         let Some(source) = &self.source else {

@@ -27,7 +27,7 @@ const BUFFERS: &[Place] = &[Place::Buffered, Place::Wasip1, Place::Wasip2];
 const CONTROLS: [Control; 4] = [
     Control {
         name: NO_SYNC,
-        file: "src/backend/mapped.rs",
+        file: "src/backend/mapped/sync.rs",
         old: "let durability = if self.unsynced.has_failed { Durability::Disk } else { durability };",
         new: "let durability = Durability::Visible;",
         places: &[Place::Mapped],
