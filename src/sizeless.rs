@@ -127,8 +127,8 @@ fn has_bytes_without_length(file: &OsFile) -> bool {
     uninterrupted(|| file.read_at(&mut [0], 0)).is_ok_and(|n| n > 0) && file.len().is_ok_and(|len| len == 0)
 }
 
-/// Whether a device has positions, which a pipe has not. A host of WASI may let a pipe be sought, and fails where it is read
-/// at an offset.
+/// Whether a device can be read at offsets, unlike a pipe. Some hosts of WASI let a guest seek in a pipe, and fail when it
+/// reads at an offset.
 fn can_seek(device: &OsFile) -> bool {
     let has_position = device.file().is_some_and(|file| (&**file).stream_position().is_ok());
     has_position && (!cfg!(target_os = "wasi") || uninterrupted(|| device.read_at(&mut [0], 0)).is_ok())

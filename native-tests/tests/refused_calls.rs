@@ -329,7 +329,7 @@ fn a_mapping_without_its_file_returns_an_error_after_a_failed_sync() {
     }
 }
 
-/// The system gives the error to the open file once, whoever flushed it: see `File::try_clone` and `track_file`.
+/// The system reports the error once for each open file, which duplicates and untracked mappings share.
 #[test]
 fn a_failed_sync_is_known_to_all_who_share_the_open_file() {
     let dir = tempfile::tempdir().unwrap();

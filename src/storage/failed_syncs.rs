@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::process::Maker;
 
 /// Two files that share a place have each other's failures counted: their mappings write once more than they have to.
-const PLACES: usize = 256;
+const PLACES: usize = 1024;
 
 static FAILED: [AtomicUsize; PLACES] = [const { AtomicUsize::new(0) }; PLACES];
 
-/// Held during a sync: after one that succeeded, whoever looks has all failures before it.
+/// A sync holds a lock. So whoever looks after a sync that succeeded sees all failures before it.
 type Locks = [Mutex<()>; PLACES];
 
 /// The locks of one process. A forked child never gets back those that other threads of its parent held.
@@ -51,8 +51,8 @@ fn locks() -> Option<&'static Locks> {
 pub(crate) struct FailedSyncs(usize);
 
 impl FailedSyncs {
-    /// Found by what the file is, for a descriptor that was duplicated shares the report; where that cannot be asked, by the
-    /// address of the file.
+    /// Found by device and inode, since a duplicated descriptor shares the report. Where the system has neither, found by
+    /// the address of the file.
     pub(super) fn of(file: &Arc<File>) -> Self {
         #[cfg(unix)]
         if let Ok(data) = file.metadata() {

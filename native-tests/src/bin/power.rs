@@ -1,5 +1,5 @@
 //! Edits, flushes and resizes a file by a script, and reports each act that has returned to a second file beside it,
-//! until a report is refused: the power has failed for the last time.
+//! until a report fails: then the power has failed for the last time.
 //!
 //! Asked to, it breaks its promise: what the host's own test holds the host to.
 
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Plays until a report is refused, and gives the reason.
+/// Plays until a report fails, and returns the reason.
 fn play<B: Backend>(
     dir: &Path,
     seed: u64,

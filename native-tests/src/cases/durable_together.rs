@@ -1,4 +1,5 @@
-//! Several mappings of one storage, of which one is told that a sync failed: what the others wrote may be lost too.
+//! Several mappings of one storage. One of them gets the error of a failed sync, and the writes of the others may be lost
+//! too.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -227,8 +227,8 @@ impl<S: Storage> Bytes for Buffered<S> {
             "a buffer cannot map a character device, a pipe or a socket, which has no length; map_any reads as much of it \
              as len says"
         } else if plan.has_whole_blocks_only {
-            "a buffer reads and writes any number of bytes at any offset, which a file that is open with O_DIRECT or \
-             FILE_FLAG_NO_BUFFERING refuses; open the file without that flag, or use an OS mapping"
+            "a buffer cannot map a file that is open with O_DIRECT or FILE_FLAG_NO_BUFFERING, because it reads and writes \
+             at any offset; open the file without that flag, or use an OS mapping"
         } else {
             return Ok(());
         };
