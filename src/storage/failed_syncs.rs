@@ -3,7 +3,7 @@
 //! A system reports once to an open file that it could not bring its bytes to the disk, and may have dropped those of all who
 //! share the file. So each of them has to know of the syncs that failed for the others.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,13 +53,16 @@ pub(crate) struct FailedSyncs(usize);
 impl FailedSyncs {
     /// Found by device and inode, since a duplicated descriptor shares the report. Where the system has neither, found by
     /// the address of the file.
-    pub(super) fn of(file: &Arc<File>) -> Self {
-        #[cfg(unix)]
-        if let Ok(data) = file.metadata() {
-            use std::os::unix::fs::MetadataExt;
-            let number = data.dev().wrapping_add(data.ino()) % PLACES as u64;
-            return Self(usize::try_from(number).unwrap_or_default());
-        }
+    #[cfg(unix)]
+    pub(super) fn of(_: &Arc<File>, data: &Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        let number = data.dev().wrapping_add(data.ino()) % PLACES as u64;
+        Self(usize::try_from(number).unwrap_or_default())
+    }
+
+    /// As above.
+    #[cfg(not(unix))]
+    pub(super) fn of(file: &Arc<File>, _: &Metadata) -> Self {
         // A `File` in an `Arc` takes 16 to 32 bytes.
         Self(Arc::as_ptr(file).addr() / 16 % PLACES)
     }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::mem::MaybeUninit;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::calls::{end_by, uninterrupted};
 use super::failed_syncs::FailedSyncs;
@@ -19,7 +19,8 @@ pub struct OsFile {
     pub(super) file: Arc<File>,
     /// What it was opened for, if that need not be asked.
     mode: Option<OpenMode>,
-    failed_syncs: FailedSyncs,
+    /// Known once the metadata is, which is asked when the file is mapped.
+    failed_syncs: OnceLock<FailedSyncs>,
     /// Whether a caller was given a reference to `file`, which its counts do not show. A file layer that moves the cursor
     /// holds the lock until the cursor is back.
     pub(super) lent: Mutex<bool>,
@@ -27,8 +28,7 @@ pub struct OsFile {
 
 impl OsFile {
     fn new(file: Arc<File>, mode: Option<OpenMode>) -> Self {
-        let failed_syncs = FailedSyncs::of(&file);
-        Self { file, mode, failed_syncs, lent: Mutex::new(false) }
+        Self { file, mode, failed_syncs: OnceLock::new(), lent: Mutex::new(false) }
     }
 
     /// A file that was just opened for reading, and for writing if `write` says so.
@@ -68,15 +68,16 @@ impl Clone for OsFile {
     fn clone(&self) -> Self {
         // The clone can lend the file at once, so no read may use the cursor now. Later the count of the `Arc` is 2.
         let _lent = self.lent();
-        Self { file: self.file.clone(), mode: self.mode, failed_syncs: self.failed_syncs, lent: Mutex::new(false) }
+        let failed_syncs = self.failed_syncs.clone();
+        Self { file: self.file.clone(), mode: self.mode, failed_syncs, lent: Mutex::new(false) }
     }
 }
 
 #[cfg(any(unix, windows))]
 impl OsFile {
-    /// Where its failed syncs are counted.
-    pub(crate) fn counted(&self) -> FailedSyncs {
-        self.failed_syncs
+    /// Where its failed syncs are counted, once it was mapped.
+    pub(crate) fn counted(&self) -> Option<FailedSyncs> {
+        self.failed_syncs.get().copied()
     }
 
     /// The file, for this crate's own use.
@@ -120,6 +121,7 @@ impl Storage for OsFile {
 
     fn metadata(&self) -> io::Result<Metadata> {
         let data = self.file.metadata()?;
+        self.failed_syncs.get_or_init(|| FailedSyncs::of(&self.file, &data));
         let kind = self.kind(&data)?;
         let mode = match (kind, self.mode) {
             // It is not mapped, whatever it was opened for.
@@ -152,11 +154,12 @@ impl Storage for OsFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.failed_syncs.sync(|| self.file.sync_data())
+        let sync = || self.file.sync_data();
+        self.failed_syncs.get().map_or_else(sync, |counted| counted.sync(sync))
     }
 
     fn failed_syncs(&self) -> usize {
-        self.failed_syncs.count()
+        self.failed_syncs.get().map_or(0, |counted| counted.count())
     }
 
     fn file(&self) -> Option<&Arc<File>> {

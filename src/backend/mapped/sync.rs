@@ -30,7 +30,7 @@ pub(super) struct Unsynced {
 
 impl Unsynced {
     pub(super) fn of(plan: &Plan, source: Option<&OsFile>) -> Self {
-        let counted = source.map(OsFile::counted);
+        let counted = source.and_then(OsFile::counted);
         let failed_syncs = counted.map_or(0, FailedSyncs::count);
         let has_new_len = plan.extend_from.is_some();
         Self { pages: PageSet::default(), has_new_len, has_failed: false, counted, failed_syncs }
