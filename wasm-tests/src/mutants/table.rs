@@ -290,7 +290,7 @@ pub const MUTANTS: &[Mutant] = &[
         contract: "a refresh takes back the faults of its own pages, whatever lies between them",
         file: LOST,
         old: "let stays = |page: &usize| self.noted.contains(*page) && !pages.contains(page);",
-        new: "let first = self.noted.first_present(&(0..self.pages)).start;
+        new: "let first = self.noted.first_present(&(0..self.pages())).start;
         let stays = |page: &usize| *page >= first && !pages.contains(page);",
         place: Place::Buffered,
         subject: "lost/",
