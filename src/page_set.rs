@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+mod words;
+
+use words::Words;
+
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::{Error, Result};
 
 const BITS: usize = u64::BITS as usize;
@@ -64,13 +68,13 @@ pub(crate) fn try_vec<T: Default>(len: usize) -> Result<Vec<T>> {
 #[derive(Debug, Default)]
 pub(crate) struct PageSet {
     /// No words at all: no page is in the set, and adding one through `&mut self` makes room.
-    words: Vec<AtomicU64>,
+    words: Words,
 }
 
 impl PageSet {
     /// An empty set with room for `pages` pages, which [`insert`](Self::insert) needs.
     pub(crate) fn with_room(pages: usize) -> Result<Self> {
-        Ok(Self { words: try_vec(pages.div_ceil(BITS))? })
+        Ok(Self { words: Words::zeros(pages.div_ceil(BITS))? })
     }
 
     #[inline]
@@ -182,7 +186,7 @@ impl PageSet {
     #[inline]
     pub(crate) fn add(&mut self, range: &Range<usize>, pages: usize) -> Result<()> {
         if self.words.is_empty() {
-            self.words = try_vec(pages.div_ceil(BITS))?;
+            self.words = Words::zeros(pages.div_ceil(BITS))?;
         }
         for word in words(range) {
             // Nobody else is adding: no atomic operation is needed.
@@ -200,12 +204,10 @@ impl PageSet {
         if self.words.is_empty() {
             return Ok(());
         }
-        let words = pages.div_ceil(BITS);
-        let more = words.saturating_sub(self.words.len());
-        self.words.try_reserve_exact(more).map_err(|_| Error::no_memory((more * size_of::<u64>()) as u64))?;
         let before = self.words.len() * BITS;
+        self.words.resize(pages.div_ceil(BITS))?;
+        // Of the last word, some pages may be gone.
         self.remove(&(pages.min(before)..before));
-        self.words.resize_with(words, AtomicU64::default);
         Ok(())
     }
 }
@@ -364,6 +366,20 @@ mod tests {
                 assert_eq!(set.first_absent(&range), gaps.first().cloned().unwrap_or(range.end..range.end));
             }
         }
+    }
+
+    #[test]
+    fn a_set_of_very_many_pages_is_one_like_others() {
+        let pages = if cfg!(miri) { 1 << 12 } else { 1 << 20 };
+        let mut set = PageSet::with_room(pages).unwrap();
+        assert!(set.first_present(&(0..pages)).is_empty());
+        set.insert(&(pages - 1..pages));
+        assert_eq!(set.runs(0..pages).collect::<Vec<_>>(), std::iter::once(pages - 1..pages).collect::<Vec<_>>());
+        set.resize(2 * pages).unwrap();
+        assert!(set.contains(pages - 1) && !set.contains(pages));
+        set.resize(pages - 1).unwrap();
+        set.resize(pages).unwrap();
+        assert!(!set.contains(pages - 1), "what was left out is not in it again");
     }
 
     #[test]
