@@ -1,8 +1,9 @@
 //! Python's `mmap` object for Rust: a file in memory, as a slice and as a file, on every target.
 //!
 //! Natively the bytes are the file's own: an OS mapping. On WASI, which has no mappings, they are an emulation: pages
-//! are read into memory when they are touched, and the bytes that were changed are written back. The API is one, and
-//! so is the suite that shows the two to be the same, line by line.
+//! are read into memory when they are touched, and the bytes that were changed are written back. A host of WASI may place a
+//! mapping of its operating system in the guest's memory instead. The API is one, and so is the suite that shows all of them
+//! to be the same, line by line.
 //!
 //! # In two minutes
 //!
@@ -43,12 +44,17 @@
 //! | target | [`Mmap`] is | [`BufferedMmap`] is |
 //! |---|---|---|
 //! | Linux, Android, Apple's systems, the BSDs, Windows | [`Mapped`](DefaultBackend): an OS mapping | [`Buffered`]: the emulation |
-//! | `wasm32-wasip1`, `wasm32-wasip2` | [`Buffered`]: the emulation | the same |
+//! | `wasm32-wasip1` | [`AnyBackend`]: a mapping that the host has placed, or the emulation | [`Buffered`]: the emulation |
+//! | `wasm32-wasip2` | [`AnyBackend`]: the emulation | [`Buffered`]: the emulation |
 //! | `wasm32-unknown-unknown` | [`Buffered`], of anonymous memory only | of a [`Storage`] or anonymous memory: there are no files |
 //!
 //! Both are in every native program: choose at run time with [`MmapOptions::map`], [`MmapOptions::map_buffered`], or
 //! [`MmapOptions::map_any`], which falls back to a buffer where the operating system cannot map a file.
 //! [`MmapOptions::map_storage`] maps anything that reads and writes at offsets.
+//!
+//! On WASI the host places mappings of 512 KiB and more if the feature `host-mapping` is on and the host is wasmtime with
+//! `portable-mmap-wasmtime`. They are an OS mapping in all that follows, with pages of 4096 bytes, and have no
+//! [`lock`](Mapping::lock), no executable memory and no advice that Linux alone has. See [`MmapOptions::host_mapping`].
 //!
 //! # Where a buffer cannot be a mapping
 //!
@@ -106,6 +112,8 @@ cfg_if::cfg_if! {
         #[cfg(any(doc, doctest))]
         pub mod guide;
         mod guard;
+        #[doc(hidden)]
+        pub mod host;
         mod mapping;
         mod notation;
         mod number;
@@ -123,18 +131,21 @@ cfg_if::cfg_if! {
         mod sync;
 
         pub use advice::{Advice, UncheckedAdvice};
-        pub use backend::{AnyBackend, Backend, Buffered, DefaultBackend};
+        pub use backend::{AnyBackend, Backend, Buffered, DefaultBackend, Mapped};
         pub use error::{Asked, Error, Operation, Result, Unit};
         pub use guard::{Fault, FaultKind};
         pub use mapping::{ByteIndex, IntoSharedFile, Iter, Mapping};
         pub use notation::{SearchRange, Slice};
-        pub use options::{Access, Flags, MmapOptions, Prot};
+        pub use options::{Access, Flags, HostMapping, MmapOptions, Prot};
+        #[cfg(not(any(unix, windows)))]
+        pub use region::HostRegion;
+        #[cfg(any(unix, windows))]
+        pub use region::OsRegion;
         pub use region::Region;
         pub use storage::{FileKind, Metadata, OpenMode, OsFile, Storage};
-        #[cfg(any(unix, windows))]
-        pub use {backend::Mapped, region::OsRegion};
 
-        /// A mapping over this platform's own backend: an OS mapping on unix and Windows, a buffer on WASI.
+        /// A mapping over this platform's own backend: an OS mapping on unix and Windows; on WASI one that the host has placed,
+        /// or a buffer.
         pub type Mmap = Mapping<DefaultBackend>;
 
         /// A mapping over the emulation, of a file or of any [`Storage`], on every target. Made by safe functions:

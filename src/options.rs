@@ -24,6 +24,25 @@ impl Access {
     }
 }
 
+/// Whether a guest on WASI has its host place a mapping of the operating system in its memory. Elsewhere it means nothing.
+///
+/// A host that does that is wasmtime with `portable-mmap-wasmtime`. The guest asks it if this crate's feature `host-mapping`
+/// is on, on `wasm32-wasip1`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HostMapping {
+    /// Where the host does it, for this file, and the mapping has at least 512 KiB: below that a buffer is faster. Anything
+    /// else becomes a buffer.
+    #[default]
+    Auto,
+    /// Always, for who needs what a buffer cannot give: bytes that are the file's own. Where the host does not do it, mapping
+    /// a file fails: [`Error::Unsupported`](crate::Error::Unsupported), or [`Error::Io`](crate::Error::Io) with the host's
+    /// reason.
+    Require,
+    /// Never: always a buffer.
+    Never,
+}
+
 bitflags! {
     /// The nature of a mapping. (Python's `flags`)
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -95,6 +114,9 @@ pub struct MmapOptions {
     pub(crate) tag_name: Option<String>,
     pub(crate) guard: bool,
     pub(crate) allocate: bool,
+    pub(crate) host_mapping: HostMapping,
+    /// Set by `map_any` and `open_any` alone.
+    pub(crate) reads_devices: bool,
 }
 
 impl Default for MmapOptions {
@@ -110,6 +132,8 @@ impl Default for MmapOptions {
             tag_name: None,
             guard: false,
             allocate: false,
+            host_mapping: HostMapping::default(),
+            reads_devices: false,
         }
     }
 }
@@ -217,6 +241,13 @@ impl MmapOptions {
     /// the file as it is.
     pub fn allocate(&mut self, allocate: bool) -> &mut Self {
         self.allocate = allocate;
+        self
+    }
+
+    /// Whether the host of a guest on WASI places a mapping of the operating system in the guest's memory:
+    /// [`HostMapping::Auto`] by default. Anonymous memory is a buffer there in any case.
+    pub fn host_mapping(&mut self, host_mapping: HostMapping) -> &mut Self {
+        self.host_mapping = host_mapping;
         self
     }
 }

@@ -3,7 +3,7 @@
 use crate::error::{Asked, Operation, Reason, Unit};
 use crate::span::{self, Span};
 use crate::storage::{FileKind, Metadata, Storage};
-use crate::{Access, Error, Flags, MmapOptions, Prot, Result};
+use crate::{Access, Error, Flags, HostMapping, MmapOptions, Prot, Result};
 
 /// What a backend can map.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,10 @@ pub struct Plan {
     pub(crate) tag_name: Option<String>,
     pub(crate) guard: bool,
     pub(crate) allocate: bool,
+    #[cfg_attr(not(target_os = "wasi"), allow(dead_code, reason = "only a guest on WASI has a host"))]
+    pub(crate) host_mapping: HostMapping,
+    /// A device that cannot be mapped is read once instead.
+    pub(crate) reads_devices: bool,
 }
 
 impl Plan {
@@ -123,6 +127,8 @@ impl Plan {
             tag_name: options.tag_name.clone().filter(|name| !name.is_empty()),
             guard: options.guard,
             allocate: options.allocate,
+            host_mapping: options.host_mapping,
+            reads_devices: options.reads_devices,
         })
     }
 

@@ -1,10 +1,12 @@
-//! Either backend in one type: OS mappings where the operating system can, else the emulation.
+//! Either backend in one type: a mapping of the operating system or of the host where there can be one, else the emulation.
 
 use std::ops::Range;
 use std::ptr::NonNull;
 
 use super::sealed::{Bytes, Faults, Ready};
-use super::{Buffered, DefaultBackend};
+use super::{Buffered, Mapped};
+#[cfg(target_os = "wasi")]
+use crate::HostMapping;
 #[cfg(any(unix, windows))]
 use crate::Mmap;
 use crate::error::{Operation, says_unmappable};
@@ -21,27 +23,48 @@ pub struct AnyBackend(Either);
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "there is one for each mapping; how large differs by target")]
 enum Either {
-    Default(DefaultBackend),
+    Mapped(Mapped),
     Buffered(Buffered<OsFile>),
+}
+
+impl From<Mapped> for Either {
+    fn from(backend: Mapped) -> Self {
+        Self::Mapped(backend)
+    }
+}
+
+impl From<Buffered<OsFile>> for Either {
+    fn from(backend: Buffered<OsFile>) -> Self {
+        Self::Buffered(backend)
+    }
+}
+
+// What maps a file where the host has no say.
+cfg_if::cfg_if! {
+    if #[cfg(any(unix, windows))] {
+        type Base = Mapped;
+    } else {
+        type Base = Buffered<OsFile>;
+    }
 }
 
 /// Calls the function of whichever backend it is.
 macro_rules! either {
     ($either:expr, $backend:ident => $call:expr) => {
         match $either.0 {
-            Either::Default($backend) => $call,
+            Either::Mapped($backend) => $call,
             Either::Buffered($backend) => $call,
         }
     };
     (ref $either:expr, $backend:ident => $call:expr) => {
         match &$either.0 {
-            Either::Default($backend) => $call,
+            Either::Mapped($backend) => $call,
             Either::Buffered($backend) => $call,
         }
     };
     (mut $either:expr, $backend:ident => $call:expr) => {
         match &mut $either.0 {
-            Either::Default($backend) => $call,
+            Either::Mapped($backend) => $call,
             Either::Buffered($backend) => $call,
         }
     };
@@ -60,18 +83,49 @@ impl AnyBackend {
 }
 
 /// The plan of the bytes that are read of a device, once, because neither an OS mapping nor a buffer can map it. None for what
-/// is no device, and where a buffer cannot do what is asked.
+/// is no device, where a buffer cannot do what is asked, and for `map`, which on WASI has this backend too.
 fn read_plan(plan: &Plan) -> Option<Plan> {
-    let is_read = plan.kind == FileKind::Special && !plan.reaches_file();
+    let is_read = plan.reads_devices && plan.kind == FileKind::Special && !plan.reaches_file();
     let plan = is_read.then(|| Plan { kind: FileKind::Regular, ..plan.clone() })?;
     AnyBackend::admit_buffer(&plan).is_ok().then_some(plan)
+}
+
+/// From this length on, in bytes, a mapping of the host is the faster way to read all of it. Below it a buffer is, which reads
+/// what little there is with one call. The two meet between 400 and 800 KiB: `make bench-hosted` measures it.
+#[cfg(target_os = "wasi")]
+const HOSTED_FROM: usize = 512 << 10;
+
+/// A mapping of the host, if the plan wants one and there is one.
+///
+/// # Safety
+/// As for [`Bytes::map`].
+///
+/// # Errors
+/// Why there is none, if there has to be one.
+#[cfg(target_os = "wasi")]
+unsafe fn hosted(source: &OsFile, plan: &Plan) -> Result<Option<Mapped>> {
+    let is_required = match plan.host_mapping {
+        HostMapping::Never => return Ok(None),
+        HostMapping::Auto if plan.span.len() < HOSTED_FROM => return Ok(None),
+        HostMapping::Auto => false,
+        HostMapping::Require => true,
+    };
+    let mapped = <Mapped>::admit(plan).and_then(|()| {
+        // SAFETY: the caller owes what `Bytes::map` asks for.
+        unsafe { <Mapped>::map(source.clone(), plan.clone()) }
+    });
+    match mapped {
+        Err(error) if is_required => Err(error),
+        // Whatever the host says, a buffer needs no host.
+        mapped => Ok(mapped.ok()),
+    }
 }
 
 /// The mapping as it is, its position too.
 #[cfg(any(unix, windows))]
 impl From<Mmap> for AnyMmap {
     fn from(map: Mmap) -> Self {
-        map.map_backend(|backend| AnyBackend(Either::Default(backend)))
+        map.map_backend(|backend| AnyBackend(Either::Mapped(backend)))
     }
 }
 
@@ -90,31 +144,36 @@ impl Bytes for AnyBackend {
     }
 
     fn page_size() -> usize {
-        DefaultBackend::page_size()
+        Base::page_size()
     }
 
     fn allocation_granularity() -> usize {
-        DefaultBackend::allocation_granularity()
+        Base::allocation_granularity()
     }
 
     fn supports(advice: Advice) -> bool {
-        DefaultBackend::supports(advice)
+        Base::supports(advice)
     }
 
     fn supports_unchecked(advice: UncheckedAdvice) -> bool {
-        DefaultBackend::supports_unchecked(advice)
+        Base::supports_unchecked(advice)
     }
 
     fn admit(plan: &Plan) -> Result<()> {
-        DefaultBackend::admit(plan).or_else(|e| read_plan(plan).map(drop).ok_or(e))
+        Base::admit(plan).or_else(|e| read_plan(plan).map(drop).ok_or(e))
     }
 
     unsafe fn map(source: OsFile, plan: Plan) -> Result<Self> {
+        #[cfg(target_os = "wasi")]
+        // SAFETY: the caller owes what `Bytes::map` asks for.
+        if let Some(hosted) = unsafe { hosted(&source, &plan) }? {
+            return Ok(Self(hosted.into()));
+        }
         let map = |plan: &Plan| {
             // On WASI this backend cannot do what it can read once.
-            DefaultBackend::admit(plan)?;
+            Base::admit(plan)?;
             // SAFETY: the caller owes what `Bytes::map` asks for.
-            unsafe { DefaultBackend::map(source.clone(), plan.clone()) }
+            unsafe { Base::map(source.clone(), plan.clone()) }
         };
         let says_no_to_file = |error: &Error| match error {
             Error::Io { operation: Operation::Map, source, .. } => says_unmappable(source),
@@ -127,7 +186,7 @@ impl Bytes for AnyBackend {
             mapped = map(&Plan { private: true, ..plan.clone() });
         }
         let error = match mapped {
-            Ok(backend) => return Ok(Self(Either::Default(backend))),
+            Ok(backend) => return Ok(Self(backend.into())),
             Err(error) if says_no_to_file(&error) => error,
             Err(error) => return Err(error),
         };
@@ -143,7 +202,7 @@ impl Bytes for AnyBackend {
     }
 
     fn anonymous(plan: Plan) -> Result<Self> {
-        Ok(Self(Either::Default(DefaultBackend::anonymous(plan)?)))
+        Ok(Self(Base::anonymous(plan)?.into()))
     }
 
     #[inline]

@@ -30,18 +30,22 @@ use crate::storage::OsFile;
 
 mod any;
 mod buffered;
+mod mapped;
 
 pub use any::AnyBackend;
 pub use buffered::Buffered;
+pub use mapped::Mapped;
 
-// THE selector. A target that maps files gets `Mapped`; every other one that src/lib.rs names gets the emulation, which is
-// compiled everywhere.
+// THE selector. `Mapped` is what an operating system maps, or the host of a guest on WASI; the emulation is there on every
+// target.
 cfg_if::cfg_if! {
     if #[cfg(any(unix, windows))] {
-        mod mapped;
-        pub use mapped::Mapped;
         /// The backend of [`Mmap`](crate::Mmap) on this platform: OS mappings.
         pub type DefaultBackend = Mapped;
+    } else if #[cfg(target_os = "wasi")] {
+        /// The backend of [`Mmap`](crate::Mmap) on this platform: a mapping of the host where there is one, else the
+        /// emulation.
+        pub type DefaultBackend = AnyBackend;
     } else {
         /// The backend of [`Mmap`](crate::Mmap) on this platform, which has no mappings: the emulation.
         pub type DefaultBackend = Buffered<OsFile>;

@@ -8,6 +8,7 @@
 //! No kept crate fits: those for signals call the old handler first, and Rust's own, which stands there already, then
 //! takes all handlers of SIGBUS away to die at the next fault.
 
+use std::fs::File;
 use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
@@ -39,7 +40,26 @@ struct Guarded {
     /// The file's descriptor, open as long as the mapping is.
     fd: RawFd,
     offset: u64,
+    /// In so many pieces pages that cannot be read may be replaced. One more, and all pages are: each piece takes up one of
+    /// the areas of memory that a process may have.
+    most_pieces: usize,
     lost: Lost,
+}
+
+/// What a guard is to know of a mapping.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watched<'f> {
+    pub(crate) start: *mut u8,
+    /// In bytes, from `start` on.
+    pub(crate) len: usize,
+    /// The unit of memory that can be replaced, in bytes.
+    pub(crate) page: usize,
+    pub(crate) prot: ProtFlags,
+    pub(crate) kind: FileKind,
+    pub(crate) file: &'f File,
+    /// Of the first byte, in bytes from the start of the file.
+    pub(crate) offset: u64,
+    pub(crate) most_pieces: usize,
 }
 
 /// Watches over one mapping of a file.
@@ -60,8 +80,13 @@ impl Guarded {
             _ => rustix::fs::fstat(fd).ok().and_then(|stat| u64::try_from(stat.st_size).ok()).unwrap_or(0),
         };
         let behind = self.lost.behind(size.saturating_sub(self.offset), self.page);
-        let (kind, gone) =
-            if behind.contains(&page) { (FaultKind::Truncated, behind) } else { (FaultKind::Io, page..page + 1) };
+        let (kind, gone) = if behind.contains(&page) {
+            (FaultKind::Truncated, behind)
+        } else if self.lost.has_pieces(self.most_pieces) {
+            (FaultKind::Io, self.lost.behind(0, self.page))
+        } else {
+            (FaultKind::Io, page..page + 1)
+        };
         self.lost.note(&(page..page + 1), kind);
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | NORESERVE;
         self.lost.lose(&gone, |run| {
@@ -75,25 +100,40 @@ impl Guarded {
 
 /// Zeros that nobody writes to need no memory.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const NORESERVE: MapFlags = MapFlags::NORESERVE;
+pub(crate) const NORESERVE: MapFlags = MapFlags::NORESERVE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const NORESERVE: MapFlags = MapFlags::empty();
+pub(crate) const NORESERVE: MapFlags = MapFlags::empty();
 
 impl Guard {
     /// Watches over the mapping at `start`, which the plan made of units of `page` bytes.
     pub(crate) fn new(start: *mut u8, page: usize, file: &OsFile, plan: &Plan) -> Result<Self> {
-        install_handler()?;
-        let file = &**file.get();
-        let pages = plan.span.len().div_ceil(page);
         let mut prot = ProtFlags::READ;
         prot.set(ProtFlags::WRITE, plan.access.is_writable());
+        Self::watch(Watched {
+            start,
+            len: plan.span.len(),
+            page,
+            prot,
+            kind: plan.kind,
+            file: file.get(),
+            offset: plan.span.offset(),
+            most_pieces: usize::MAX,
+        })
+    }
+
+    /// Watches over a mapping, whose file is open as long as the guard is there.
+    pub(crate) fn watch(watched: Watched<'_>) -> Result<Self> {
+        install_handler()?;
+        let Watched { start, len, page, prot, kind, file, offset, most_pieces } = watched;
+        let pages = len.div_ceil(page);
         let guarded = Arc::new(Guarded {
             start: start.addr(),
             page,
             prot,
-            kind: plan.kind,
+            kind,
             fd: file.as_raw_fd(),
-            offset: plan.span.offset(),
+            offset,
+            most_pieces,
             lost: Lost::nothing(pages)?,
         });
         GUARDED.insert(guarded.start..guarded.start + pages * page, guarded.clone())?;
@@ -127,17 +167,34 @@ impl Guard {
 
     /// Takes the faults in `pages` back, and maps the file again in place of what was replaced.
     pub(crate) fn refresh(&mut self, pages: Range<usize>, file: &OsFile, plan: &Plan) -> Result<()> {
+        let prot = self.guarded.prot | if plan.executable { ProtFlags::EXEC } else { ProtFlags::empty() };
+        let flags = if plan.private { MapFlags::PRIVATE } else { MapFlags::SHARED };
+        self.map_again(&pages, file.get(), prot, flags)
+    }
+
+    /// Takes the faults in `pages` back, and maps the file again in place of what was replaced. Where other pages stay lost,
+    /// in more pieces than there may be, their faults are taken back too.
+    pub(crate) fn map_again(
+        &mut self,
+        pages: &Range<usize>,
+        file: &File,
+        prot: ProtFlags,
+        flags: MapFlags,
+    ) -> Result<()> {
         let guarded = &*self.guarded;
-        let prot = guarded.prot | if plan.executable { ProtFlags::EXEC } else { ProtFlags::empty() };
-        let flags = MapFlags::FIXED | if plan.private { MapFlags::PRIVATE } else { MapFlags::SHARED };
-        guarded.lost.refresh(&pages, |run| {
+        let mut map_run = |run: Range<usize>| {
             let (start, len) = (run.start * guarded.page, run.len() * guarded.page);
-            let offset = plan.span.file_offset(start);
+            let offset = guarded.offset + start as u64;
             let address = ptr::without_provenance_mut(guarded.start + start);
             // SAFETY: whole pages of our own mapping, which is borrowed mutably.
-            let mapped = unsafe { mmap(address, len, prot, flags, &**file.get(), offset) };
+            let mapped = unsafe { mmap(address, len, prot, flags | MapFlags::FIXED, file, offset) };
             mapped.map(drop).map_err(|e| Error::io(Operation::Map, offset, len as u64, e))
-        })
+        };
+        guarded.lost.refresh(pages, &mut map_run)?;
+        if guarded.lost.has_pieces(guarded.most_pieces) {
+            guarded.lost.refresh(&guarded.lost.behind(0, guarded.page), map_run)?;
+        }
+        Ok(())
     }
 }
 

@@ -69,6 +69,12 @@ impl Lost {
         &self.gone
     }
 
+    /// Whether the lost pages lie in at least so many runs.
+    #[cfg_attr(any(not(unix), miri, loom), allow(dead_code, reason = "a buffer replaces no memory"))]
+    pub(crate) fn has_pieces(&self, pieces: usize) -> bool {
+        self.gone.runs(0..self.pages()).nth(pieces.saturating_sub(1)).is_some()
+    }
+
     /// Notes a fault at these pages. They become lost by [`lose`](Self::lose), which comes next: a thread that sees zeros
     /// then sees the fault too.
     pub(crate) fn note(&self, pages: &Range<usize>, kind: FaultKind) {

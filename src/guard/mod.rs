@@ -12,7 +12,7 @@ mod handler;
 mod registry;
 
 #[cfg(all(unix, not(any(miri, all(loom, test)))))]
-pub(crate) use handler::Guard;
+pub(crate) use handler::{Guard, NORESERVE, Watched};
 
 /// Where a guarded mapping was touched past the end of its file, or where the file could not be read.
 ///

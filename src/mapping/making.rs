@@ -84,8 +84,8 @@ impl MmapOptions {
     /// [`guard`](Self::guard) turns that into zeros and an error, within the limits that its text names). File locks,
     /// permissions, private directories or unlinked files are the usual ways to make sure.
     ///
-    /// A buffer (WASI, [`map_buffered`](Self::map_buffered)) owns its bytes and owes nothing: there the function is
-    /// `unsafe` so that one source compiles for every target.
+    /// A mapping that a host of WASI has placed is an OS mapping in this, too. A buffer
+    /// ([`map_buffered`](Self::map_buffered)) owns its bytes and owes nothing.
     ///
     /// # Errors
     ///
@@ -227,11 +227,12 @@ impl MmapOptions {
     unsafe fn any_of(&self, file: OsFile, path: Option<&Path>) -> Result<AnyMmap> {
         let read = sizeless::read(self, &file)
             .and_then(|read| read.map(|(bytes, plan)| AnyBackend::of_bytes(&bytes, plan)).transpose());
-        match read.map_err(|e| e.with_path(path))? {
-            Some(backend) => Ok(Mapping::over(backend, path.and_then(error::owned))),
-            // SAFETY: the caller owes what `map` asks for.
-            None => unsafe { self.map_source(file, path) },
+        if let Some(backend) = read.map_err(|e| e.with_path(path))? {
+            return Ok(Mapping::over(backend, path.and_then(error::owned)));
         }
+        let options = Self { reads_devices: true, ..self.clone() };
+        // SAFETY: the caller owes what `map` asks for.
+        unsafe { options.map_source(file, path) }
     }
 
     /// Maps a file with the backend `B`, for generic code.

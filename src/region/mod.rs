@@ -4,6 +4,8 @@
 //! one with a file, or anonymous: it is mapped, flushed, resized with its file, and released when it is dropped. Other
 //! memory, which a buffer fills itself, is a [`HeapRegion`](heap::HeapRegion).
 
+#[cfg(any(not(any(unix, windows)), miri))]
+mod block;
 mod file;
 pub(crate) mod heap;
 
@@ -16,6 +18,11 @@ cfg_if::cfg_if! {
     } else if #[cfg(any(unix, windows))] {
         mod os;
         pub use os::OsRegion;
+    } else {
+        mod host;
+        pub use host::HostRegion;
+        /// What maps files here.
+        pub(crate) use host::HostRegion as OsRegion;
     }
 }
 
@@ -40,10 +47,9 @@ pub enum Durability {
     Visible,
 }
 
-/// Memory that is a file: what [`Mapped`](crate::Mapped) is made of. Its functions are for this crate.
+/// Memory that is a file: what an OS mapping is made of. Its functions are for this crate.
 pub trait Region: sealed::Region {}
 
-#[cfg(any(unix, windows))]
 impl Region for OsRegion {}
 
 pub(crate) mod sealed {

@@ -12,7 +12,6 @@ mod failed_syncs;
 mod os_file;
 
 pub(crate) use calls::{read_full, read_some, uninterrupted, with_length, write_some, zeroed};
-#[cfg(any(unix, windows))]
 pub(crate) use failed_syncs::FailedSyncs;
 #[cfg(all(unix, not(any(miri, all(loom, test)))))]
 pub(crate) use os::device_len;

@@ -73,7 +73,6 @@ impl Clone for OsFile {
     }
 }
 
-#[cfg(any(unix, windows))]
 impl OsFile {
     /// Where its failed syncs are counted, once it was mapped.
     pub(crate) fn counted(&self) -> Option<FailedSyncs> {

@@ -209,6 +209,7 @@ fn any_is_made_of_either_mapping<B: FileBackend>(scene: &mut Scene<B>) {
             let mut map: Mmap = unsafe { MmapOptions::new().map(file) }.unwrap();
             map.readline().unwrap();
             map[0] = b'O';
+            #[allow(clippy::useless_conversion, reason = "on WASI it is an AnyMmap already")]
             map.into()
         };
         scene.eq("position", any.tell(), 4);
