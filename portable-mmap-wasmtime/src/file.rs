@@ -1,0 +1,73 @@
+//! Which file a guest means: one that it has open.
+
+use std::any::Any;
+use std::fs::{File, Metadata};
+use std::sync::Arc;
+
+use portable_mmap::host::errno;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::filesystem::{Descriptor, OpenMode};
+
+use crate::Access;
+
+/// The inode that wasmtime-wasi tells a guest: a hash of device and inode.
+#[cfg(unix)]
+fn identity(metadata: &Metadata) -> u64 {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    use std::os::unix::fs::MetadataExt as _;
+    let mut hasher = DefaultHasher::new();
+    (metadata.dev(), metadata.ino()).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Nothing is mapped here.
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> u64 {
+    0
+}
+
+/// The number of the kind of file system that a file lies on.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) fn system_of(file: &File) -> Option<u32> {
+    let stat = rustix::fs::fstatfs(file).ok()?;
+    #[allow(
+        clippy::cast_sign_loss,
+        clippy::cast_possible_truncation,
+        reason = "32 bits, in a type that differs by machine"
+    )]
+    let number = stat.f_type as u32;
+    Some(number)
+}
+
+/// A file that may be mapped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) file: Arc<File>,
+    pub(crate) len: u64,
+}
+
+/// The file of this inode that the guest has open with what the access needs. A number that happens to be another open
+/// file's too is that file's name as well: a guest reaches nothing by it that it has not open.
+///
+/// # Errors
+/// An errno.
+pub(crate) fn held(table: &mut ResourceTable, inode: u64, access: Access) -> Result<Held, i32> {
+    let mut result = Err(errno::BADF);
+    for entry in table.iter_mut() {
+        let entry: &mut dyn Any = entry;
+        let Some(Descriptor::File(file)) = entry.downcast_ref() else { continue };
+        let Ok(metadata) = file.file.metadata() else { continue };
+        if identity(&metadata) != inode {
+            continue;
+        }
+        if !metadata.is_file() {
+            return Err(errno::NODEV);
+        }
+        let is_writable = !file.perms.write_not_permitted() && file.open_mode.contains(OpenMode::WRITE);
+        if file.open_mode.contains(OpenMode::READ) && (access == Access::Private || is_writable) {
+            return Ok(Held { file: file.file.clone(), len: metadata.len() });
+        }
+        result = Err(errno::ACCES);
+    }
+    result
+}

@@ -1,0 +1,103 @@
+//! Real file mappings inside the memory of wasmtime's guests.
+//!
+//! A program on WASI has no `mmap`: it reads a file, and what it has read is its own copy. With this crate a host places a
+//! mapping of its operating system over a block of the guest's linear memory. Mapping a file of 1 GiB takes microseconds,
+//! its pages are shared with the system's cache and with every other guest and process that maps the file, and what is
+//! stored is in the file at once.
+//!
+//! The guest uses [`portable-mmap`](portable_mmap) with its feature `host-mapping`, built for
+//! `wasm32-wasip1`. It needs no other code than natively: `Mmap` asks the host, and becomes a buffer where the host does not
+//! map a file.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use portable_mmap_wasmtime::{HostMapCtx, HostMapCtxView, HostMapView, attach, configure};
+//! use wasmtime::{Config, Engine, Linker, Module, Result, Store};
+//! use wasmtime_wasi::p1::{self, WasiP1Ctx};
+//! use wasmtime_wasi::{FsPerms, WasiCtx, WasiView as _};
+//!
+//! struct Data {
+//!     wasi: WasiP1Ctx,
+//!     host_map: HostMapCtx,
+//! }
+//!
+//! impl HostMapView for Data {
+//!     fn host_map(&mut self) -> HostMapCtxView<'_> {
+//!         HostMapCtxView { ctx: &mut self.host_map, table: self.wasi.ctx().table }
+//!     }
+//! }
+//!
+//! fn run(program: &Path, dir: &Path) -> Result<()> {
+//!     let engine = Engine::new(configure(&mut Config::new()))?;
+//!     let module = Module::from_file(&engine, program)?;
+//!     let mut linker = Linker::<Data>::new(&engine);
+//!     p1::add_to_linker_sync(&mut linker, |data| &mut data.wasi)?;
+//!     portable_mmap_wasmtime::p1::add_to_linker_sync(&mut linker)?;
+//!
+//!     let wasi = WasiCtx::builder().inherit_stdio().preopened_dir(dir, "/", FsPerms::ReadOnly)?.build_p1();
+//!     let mut store = Store::new(&engine, Data { wasi, host_map: HostMapCtx::new() });
+//!     // SAFETY: the context stays in the store's data, nobody blocks `SIGBUS`, and the policy is the default one.
+//!     unsafe { attach(&mut store)? };
+//!     let instance = linker.instantiate(&mut store, &module)?;
+//!     instance.get_typed_func::<(), ()>(&mut store, "_start")?.call(&mut store, ())
+//! }
+//! # let _ = run;
+//! ```
+//!
+//! # Whom it may serve
+//!
+//! | the guest | the files | the policy |
+//! |---|---|---|
+//! | anybody's | that nobody can change: sealed memory files, fs-verity, squashfs, erofs | [`policy::immutable`], the default |
+//! | anybody's | that the operator knows nobody changes while guests run | one of yours, for [`Access::Private`] alone |
+//! | trusted as much as the host's own code | any | [`policy::trusted`] |
+//!
+//! The reason is not what the guest can reach: it maps only files that it has open, with the permissions that it has. The
+//! reason is the host's own code. It borrows the guest's memory whenever it is given a path or a buffer, and a byte that
+//! somebody changes under a borrow is undefined behaviour. The text of [`attach`] is the whole contract.
+//!
+//! # What is enforced
+//!
+//! - Mapped pages are always readable and writable, so that no store by the host or by `memory.fill` meets a protected page.
+//!   Without [`Access::Shared`] they are private: such a store stays in the guest.
+//! - A touch of what the file no longer has reads zeros, in the guest's code and in the host's. A handler for `SIGBUS`,
+//!   which all of portable-mmap shares, sees to that; the guest can ask where it happened.
+//! - Plain memory is put back before the guest's allocator gets a block again, and before the store gives its memory up. If
+//!   the system does not do that, the process is aborted: the next guest must not see the file.
+//! - A block lies in the guest's memory, behind what its module starts with, and overlaps no other mapping. Memory that may
+//!   move, is shared between threads or has 64-bit addresses is not mapped over.
+//! - Mappings and bytes are limited for each store, and mappings for the process. A mapping and all that it may lose takes up
+//!   at most 20 of the areas of memory that a process may have.
+//!
+//! # What a hostile guest can do
+//!
+//! - **Wait**: a load of a mapped byte waits for the disk, and neither fuel nor an epoch interrupts it. In an asynchronous
+//!   host it blocks the executor's thread; a dead network file system blocks it for ever.
+//! - **Keep a file's room**: a mapping keeps the blocks of a deleted file until it ends.
+//! - **Write fast**: through a shared mapping it makes pages dirty faster than a limit on writes sees.
+//! - **Watch others**: guests that map one file can tell by time which of its pages another has used.
+//! - **Use its memory up**: private pages that it changes are its own. Limits on linear memory count them already, since a
+//!   mapping lies in linear memory.
+//!
+//! It cannot read or change what it has not open, reach memory of the host or of another store, leave a file in memory that
+//! the next guest gets, or end the process by truncating a file.
+//!
+//! # Systems
+//!
+//! Linux is what it is tested on. On macOS and the BSDs it compiles and works by the same calls. On Windows, where a file
+//! cannot be mapped over memory that is there, guests are told that mappings are not supported, and read files instead.
+//!
+//! Each release is for one release of wasmtime: this one is for 48.
+
+#![cfg_attr(not(unix), allow(clippy::zero_sized_map_values, reason = "nothing is mapped there"))]
+
+mod attach;
+mod ctx;
+mod file;
+mod memory;
+pub mod p1;
+pub mod policy;
+
+pub use attach::{attach, configure, detach};
+pub use ctx::{Access, HostMapCtx, HostMapCtxBuilder, HostMapCtxView, HostMapView};

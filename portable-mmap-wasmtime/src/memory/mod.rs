@@ -1,0 +1,12 @@
+//! A file, mapped over memory of a guest.
+
+// Who maps.
+cfg_if::cfg_if! {
+    if #[cfg(unix)] {
+        mod unix;
+        pub(crate) use unix::{Placed, join, page_size, sync_number};
+    } else {
+        mod none;
+        pub(crate) use none::{Placed, join, page_size, sync_number};
+    }
+}

@@ -1,0 +1,76 @@
+//! Where nothing can be mapped over memory that is there: guests fall back to the emulation.
+
+use std::convert::Infallible;
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+use portable_mmap::FaultKind;
+
+use crate::Access;
+
+pub(crate) fn page_size() -> usize {
+    4096
+}
+
+/// No mapping.
+#[derive(Debug)]
+pub(crate) struct Placed(Infallible);
+
+impl Placed {
+    pub(crate) unsafe fn map(_: Arc<File>, _: u64, _: *mut u8, _: usize, _: Access) -> Result<Self, i32> {
+        // The result of `map` that says so.
+        Err(0)
+    }
+
+    pub(crate) fn start(&self) -> usize {
+        match self.0 {}
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self.0 {}
+    }
+
+    pub(crate) fn take_back(self) {
+        match self.0 {}
+    }
+
+    pub(crate) fn forget(self) {
+        match self.0 {}
+    }
+
+    pub(crate) fn file_to_sync(&self) -> Option<Arc<File>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn sync(&self, _: &Range<usize>) -> Result<(), i32> {
+        match self.0 {}
+    }
+
+    pub(crate) fn make_dirty(&mut self, _: &Range<usize>) {
+        match self.0 {}
+    }
+
+    pub(crate) fn advise(&self, _: &Range<usize>, _: u32) -> Result<(), i32> {
+        match self.0 {}
+    }
+
+    pub(crate) fn refresh(&mut self, _: &Range<usize>) -> Result<(), i32> {
+        match self.0 {}
+    }
+
+    pub(crate) fn fault(&self) -> Option<(u32, FaultKind)> {
+        match self.0 {}
+    }
+
+    pub(crate) fn is_lost(&self, _: usize) -> bool {
+        match self.0 {}
+    }
+}
+
+pub(crate) fn join(_: Range<usize>) {}
+
+pub(crate) fn sync_number(_: &io::Error) -> i32 {
+    portable_mmap::host::errno::IO
+}

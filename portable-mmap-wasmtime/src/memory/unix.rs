@@ -1,0 +1,255 @@
+//! Mapping over memory that is there, on unix.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use portable_mmap::host::{self, Guard, errno};
+use portable_mmap::{Error, FaultKind};
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, MsyncFlags, ProtFlags, mmap, mmap_anonymous, msync, munmap};
+
+use crate::Access;
+
+// Who limits the areas of memory that a process may have.
+cfg_if::cfg_if! {
+    if #[cfg(any(target_os = "linux", target_os = "android"))] {
+        #[path = "areas.rs"]
+        mod areas;
+        use areas::take as areas_left;
+    } else {
+        fn areas_left() -> bool {
+            true
+        }
+    }
+}
+
+pub(crate) fn page_size() -> usize {
+    rustix::param::page_size()
+}
+
+/// A mapping that needs no memory until it is written to.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NORESERVE: MapFlags = MapFlags::NORESERVE;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const NORESERVE: MapFlags = MapFlags::empty();
+
+/// A file, mapped over whole pages of a guest's memory, for reading and writing: what a host function or `memory.fill` stores
+/// there never meets a protected page, which would end the host.
+///
+/// Whoever drops it leaves the file where it is: it is taken back, or forgotten where the memory is gone.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    start: usize,
+    len: usize,
+    access: Access,
+    guard: Guard,
+    file: Arc<File>,
+}
+
+impl Placed {
+    /// Maps a file over the `len` bytes at `start`.
+    ///
+    /// # Safety
+    /// They are whole pages of memory that the caller may replace, until [`take_back`](Self::take_back) has put plain memory
+    /// there; and what the contract of [`attach`](crate::attach) says of the file holds.
+    ///
+    /// # Errors
+    /// An errno. The memory is as it was, but for its bytes.
+    pub(crate) unsafe fn map(
+        file: Arc<File>,
+        offset: u64,
+        start: *mut u8,
+        len: usize,
+        access: Access,
+    ) -> Result<Self, i32> {
+        if has_huge_pages(&file) {
+            return Err(errno::NOTSUP);
+        }
+        let flags = match access {
+            Access::Shared => MapFlags::SHARED,
+            Access::Private => MapFlags::PRIVATE | NORESERVE,
+        };
+        let prot = ProtFlags::READ | ProtFlags::WRITE;
+        if !areas_left() {
+            return Err(errno::NOMEM);
+        }
+        // Somewhere else first: before Linux 6.12, a mapping that a file does not allow takes away what it was to replace.
+        // SAFETY: a mapping of its own, which nobody uses.
+        let trial = unsafe { mmap(ptr::null_mut(), len, prot, flags, &*file, offset) }.map_err(number)?;
+        // SAFETY: as above.
+        unsafe { munmap(trial, len) }.map_err(number)?;
+        // SAFETY: the caller says that these pages may be replaced.
+        let mapped = unsafe { mmap(start.cast(), len, prot, flags | MapFlags::FIXED, &*file, offset) };
+        if let Err(error) = mapped {
+            put_plain_memory(start.expose_provenance(), len);
+            return Err(number(error));
+        }
+        // SAFETY: just mapped so, and of guests it is known that a guard may put zeros there.
+        let guard = unsafe { Guard::watch(start, len, file.clone(), offset, access == Access::Shared) };
+        match guard {
+            Ok(guard) => Ok(Self { start: start.expose_provenance(), len, access, guard, file }),
+            Err(error) => {
+                put_plain_memory(start.expose_provenance(), len);
+                Err(number_of(&error))
+            }
+        }
+    }
+
+    /// The address of the first byte.
+    pub(crate) fn start(&self) -> usize {
+        self.start
+    }
+
+    /// In bytes: whole pages.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Puts plain memory back.
+    pub(crate) fn take_back(self) {
+        put_plain_memory(self.start, self.len);
+    }
+
+    /// Leaves memory alone that is not the store's any more.
+    pub(crate) fn forget(self) {
+        drop(self);
+    }
+
+    /// The file, if changes have to be brought to its disk.
+    pub(crate) fn file_to_sync(&self) -> Option<Arc<File>> {
+        (self.access == Access::Shared).then(|| self.file.clone())
+    }
+
+    /// Brings the bytes of a range to the disk.
+    pub(crate) fn sync(&self, range: &Range<usize>) -> Result<(), i32> {
+        let start = range.start / page_size() * page_size();
+        let address = ptr::with_exposed_provenance_mut(self.start + start);
+        // SAFETY: it changes nothing of the memory.
+        unsafe { msync(address, range.end - start, MsyncFlags::SYNC) }.map_err(number)
+    }
+
+    /// Makes the pages that hold bytes of a range dirty: a byte of each is replaced by itself, in one step, so that what
+    /// somebody else stores there meanwhile stays.
+    pub(crate) fn make_dirty(&mut self, range: &Range<usize>) {
+        if self.access == Access::Private {
+            return;
+        }
+        for page in range.start / page_size()..range.end.div_ceil(page_size()) {
+            let byte = ptr::with_exposed_provenance_mut(self.start + page * page_size());
+            // SAFETY: the byte lies in the mapping, whose guard answers for it, and a byte is always aligned. The guest
+            // waits for this call.
+            let byte = unsafe { AtomicU8::from_ptr(byte) };
+            let value = byte.load(Ordering::Relaxed);
+            // Not to be seen through: a compiler may leave out what changes nothing.
+            let _ = byte.compare_exchange(value, std::hint::black_box(value), Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands a hint on. Those that change how an area of memory is treated concern the whole mapping: for a part of it the
+    /// system would divide the area, of which a process has only so many.
+    pub(crate) fn advise(&self, range: &Range<usize>, advice: u32) -> Result<(), i32> {
+        use rustix::mm::{Advice, madvise};
+        let is_all = range.start == 0 && range.end.next_multiple_of(page_size()) == self.len;
+        let advice = match advice {
+            host::WILL_NEED => Advice::WillNeed,
+            // It would drop the guest's own changes of a private mapping.
+            host::DONT_NEED if self.access == Access::Shared => Advice::DontNeed,
+            host::NORMAL if is_all => Advice::Normal,
+            host::SEQUENTIAL if is_all => Advice::Sequential,
+            host::RANDOM if is_all => Advice::Random,
+            host::NORMAL..=host::DONT_NEED => return Ok(()),
+            _ => return Err(errno::INVAL),
+        };
+        let start = range.start / page_size() * page_size();
+        let address = ptr::with_exposed_provenance_mut(self.start + start);
+        // SAFETY: the range lies in the mapping, and none of these changes a byte.
+        unsafe { madvise(address, range.end - start, advice) }.map_err(number)
+    }
+
+    /// Maps lost pages again, see [`Guard::refresh`].
+    pub(crate) fn refresh(&mut self, range: &Range<usize>) -> Result<(), i32> {
+        if !areas_left() {
+            return Err(errno::NOMEM);
+        }
+        self.guard.refresh(range).map_err(|error| number_of(&error))
+    }
+
+    /// The first fault, in bytes from the start of the mapping, and why.
+    pub(crate) fn fault(&self) -> Option<(u32, FaultKind)> {
+        let (offset, kind) = self.guard.fault()?;
+        Some((u32::try_from(offset).ok()?, kind))
+    }
+
+    pub(crate) fn is_lost(&self, offset: usize) -> bool {
+        self.guard.is_lost(offset)
+    }
+}
+
+/// Whether a file lies in huge pages, of which the guard cannot replace a part.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn has_huge_pages(file: &File) -> bool {
+    /// `HUGETLBFS_MAGIC`.
+    const HUGETLBFS: u32 = 0x9584_58f6;
+    crate::file::system_of(file) == Some(HUGETLBFS)
+}
+
+/// Only Linux has files in huge pages.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn has_huge_pages(_: &File) -> bool {
+    false
+}
+
+/// Puts plain memory in place of a mapping. It takes up no more areas of memory than the mapping did, so the system has no
+/// reason not to; if it has one, the memory must not be anybody else's.
+fn put_plain_memory(start: usize, len: usize) {
+    let flags = MapFlags::PRIVATE | MapFlags::FIXED | NORESERVE;
+    let address = ptr::with_exposed_provenance_mut(start);
+    // SAFETY: pages of this store that hold a mapping, or that nobody uses any more.
+    let put = unsafe { mmap_anonymous(address, len, ProtFlags::READ | ProtFlags::WRITE, flags) };
+    if let Err(error) = put {
+        eprintln!("portable-mmap-wasmtime: cannot take a mapping of {len} bytes out of a guest's memory: {error}");
+        std::process::abort();
+    }
+}
+
+/// Makes one area of memory, of zeros, of all that lies at these addresses: whole pages from a store's first mapping to its
+/// last one, in one memory, which has grown to beyond them and is not used any more.
+pub(crate) fn join(used: Range<usize>) {
+    put_plain_memory(used.start, used.len());
+}
+
+/// The number that WASI has for an error of the library.
+fn number_of(error: &Error) -> i32 {
+    match error {
+        Error::NoMemory { .. } => errno::NOMEM,
+        Error::Io { source, .. } => io_number(source),
+        _ => errno::IO,
+    }
+}
+
+fn io_number(error: &io::Error) -> i32 {
+    Errno::from_io_error(error).map_or(errno::IO, number)
+}
+
+/// The number that WASI has for one of the system.
+fn number(error: Errno) -> i32 {
+    match error {
+        Errno::ACCESS => errno::ACCES,
+        Errno::PERM => errno::PERM,
+        Errno::NODEV | Errno::NOSYS => errno::NODEV,
+        Errno::NOMEM | Errno::AGAIN => errno::NOMEM,
+        Errno::INVAL => errno::INVAL,
+        Errno::NOSPC | Errno::DQUOT => errno::NOSPC,
+        error if error == Errno::NOTSUP || error == Errno::OPNOTSUPP => errno::NOTSUP,
+        _ => errno::IO,
+    }
+}
+
+/// The number that WASI has for what a sync says.
+pub(crate) fn sync_number(error: &io::Error) -> i32 {
+    io_number(error)
+}
