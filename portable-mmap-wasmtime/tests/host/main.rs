@@ -1,0 +1,60 @@
+//! The rules that keep a host and its guests safe, each as tests that try to break it.
+//!
+//! Each test plays in a child process of its own: some of them end a host that is wrong, and all that count what a process
+//! has must be alone in it. Each is played on the grounds that it names: with both allocators of wasmtime, and in an
+//! asynchronous host.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "addresses and lengths of a guest have 32 bits"
+)]
+
+#[cfg(target_os = "linux")]
+mod areas;
+#[cfg(target_os = "linux")]
+mod attaching;
+#[cfg(target_os = "linux")]
+mod bad_blocks;
+#[cfg(target_os = "linux")]
+mod bad_files;
+#[cfg(target_os = "linux")]
+mod bad_handles;
+#[cfg(target_os = "linux")]
+mod common;
+#[cfg(target_os = "linux")]
+mod ends;
+#[cfg(target_os = "linux")]
+mod faults;
+#[cfg(target_os = "linux")]
+mod limits;
+#[cfg(target_os = "linux")]
+mod policies;
+#[cfg(target_os = "linux")]
+mod stores;
+#[cfg(target_os = "linux")]
+mod syncs;
+
+#[cfg(target_os = "linux")]
+fn main() {
+    let tests = [
+        areas::TESTS,
+        attaching::TESTS,
+        attaching::WITHOUT_SIGNALS,
+        bad_blocks::TESTS,
+        bad_files::TESTS,
+        bad_handles::TESTS,
+        ends::TESTS,
+        faults::TESTS,
+        limits::TESTS,
+        policies::TESTS,
+        stores::TESTS,
+        syncs::TESTS,
+    ];
+    common::children::main(&tests.concat());
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    eprintln!("NOT RUN: the rules of the host, which are tested on Linux alone");
+}

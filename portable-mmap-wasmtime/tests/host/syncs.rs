@@ -1,0 +1,96 @@
+//! Syncs, of a range and of pages that are to be dirty again.
+
+use std::fs;
+use std::os::unix::fs::FileExt as _;
+
+use crate::common::host::read;
+use crate::common::{AT, BLOCK, DIRTY, DISK, Ground, Guest, PAGE, SHARED, Scene, Test, VISIBLE, pattern, tests};
+
+pub(crate) const TESTS: &[Test] = tests![
+    a_sync_brings_stores_to_the_file,
+    a_range_to_sync_starts_and_ends_anywhere,
+    pages_that_are_made_dirty_keep_their_bytes,
+    a_sync_cleans_pages_and_dirty_makes_them_dirty,
+    a_sync_of_a_private_mapping_changes_nothing,
+];
+
+const LEN: usize = 4 * BLOCK;
+
+fn a_sync_brings_stores_to_the_file(scene: &Scene) {
+    let file = scene.file("f", &pattern(LEN));
+    let mut guest = scene.guest();
+    let inode = guest.open_inode("f");
+    let handle = guest.mapped(inode, 0, AT, LEN, SHARED);
+    for (at, how) in [(5, DISK), (BLOCK, VISIBLE), (LEN - 1, DISK)] {
+        guest.store(AT + at, 77);
+        assert_eq!(guest.sync(handle, 0, LEN, how), 0);
+        assert_eq!(read(&file, at, 1), [77]);
+    }
+}
+
+fn a_range_to_sync_starts_and_ends_anywhere(scene: &Scene) {
+    scene.file("f", &pattern(LEN));
+    let mut guest = scene.guest();
+    let inode = guest.open_inode("f");
+    let handle = guest.mapped(inode, 0, AT, LEN - 100, SHARED);
+    for how in [VISIBLE, DISK, DIRTY] {
+        for (offset, len) in [(0, 0), (0, 1), (1, 1), (PAGE - 1, 2), (PAGE + 3, BLOCK), (LEN - 101, 1), (LEN - 1, 0)] {
+            assert_eq!(guest.sync(handle, offset, len, how), 0, "{len} bytes at {offset}");
+        }
+    }
+}
+
+fn pages_that_are_made_dirty_keep_their_bytes(scene: &Scene) {
+    let file = scene.file("f", &pattern(LEN));
+    let mut guest = scene.guest();
+    let inode = guest.open_inode("f");
+    let handle = guest.mapped(inode, 0, AT, LEN, SHARED);
+    assert_eq!(guest.sync(handle, 0, LEN, DIRTY), 0);
+    assert_eq!(guest.sync(handle, 0, LEN, DISK), 0);
+    assert!(read(&file, 0, LEN) == pattern(LEN));
+    assert!(guest.bytes(AT..AT + LEN) == pattern(LEN));
+}
+
+fn a_sync_cleans_pages_and_dirty_makes_them_dirty(scene: &Scene) {
+    scene.file("f", &pattern(LEN)).sync_all().unwrap();
+    let mut guest = scene.guest();
+    let inode = guest.open_inode("f");
+    let handle = guest.mapped(inode, 0, AT, LEN, SHARED);
+    guest.store(AT + BLOCK, 77);
+    assert!(is_dirty(&mut guest));
+    assert_eq!(guest.sync(handle, 0, LEN, DISK), 0);
+    assert!(!is_dirty(&mut guest), "the directory for temporary files lies on a disk");
+    assert_eq!(guest.sync(handle, BLOCK + PAGE - 1, 2, DIRTY), 0);
+    assert!(is_dirty(&mut guest));
+    assert_eq!(guest.sync(handle, 0, LEN, DISK), 0);
+    assert!(!is_dirty(&mut guest));
+}
+
+/// Whether the mapping at [`AT`] has pages that the disk does not have yet. How many it is depends on the system, which may
+/// keep many pages as one.
+fn is_dirty(guest: &mut Guest) -> bool {
+    let memory = guest.memory();
+    let start = format!("{:x}-", memory.data_ptr(&guest.store).addr() + AT);
+    let text = fs::read_to_string("/proc/self/smaps").unwrap();
+    let area = text.lines().skip_while(|line| !line.starts_with(&start)).skip(1);
+    let area = area.take_while(|line| !line.starts_with("VmFlags"));
+    let kilobytes = |line: &str| line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap();
+    let dirty = area.filter(|line| line.starts_with("Shared_Dirty") || line.starts_with("Private_Dirty"));
+    let counts: Vec<usize> = dirty.map(kilobytes).collect();
+    assert_eq!(counts.len(), 2, "the system shows the mapping");
+    counts.iter().sum::<usize>() > 0
+}
+
+fn a_sync_of_a_private_mapping_changes_nothing(scene: &Scene) {
+    let file = scene.file("f", &pattern(LEN));
+    let mut guest = scene.guest();
+    let inode = guest.open_inode("f");
+    let handle = guest.mapped(inode, 0, AT, LEN, 0);
+    guest.store(AT, 77);
+    for how in [VISIBLE, DISK, DIRTY] {
+        assert_eq!(guest.sync(handle, 0, LEN, how), 0);
+    }
+    assert!(read(&file, 0, LEN) == pattern(LEN));
+    file.write_all_at(&[78], PAGE as u64).unwrap();
+    assert_eq!([guest.load(AT), guest.load(AT + PAGE)], [77, 78]);
+}
