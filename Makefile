@@ -10,6 +10,9 @@ WASI := wasm32-wasip1 wasm32-wasip2
 THREADS := wasm32-wasip1-threads
 MEMORY := wasm32-unknown-unknown
 WINDOWS := x86_64-pc-windows-gnu
+# Guests whose files the host maps, in a folder of their own: another feature would have everything built again.
+HOSTED := $(TARGET)/hosted/wasm32-wasip1
+WITH_HOST := --features host-mapping --target wasm32-wasip1 --target-dir "$(TARGET)/hosted"
 # A release of 1.85 has three numbers; Cargo.toml needs two.
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml).0
 
@@ -36,18 +39,19 @@ help: ## lists the targets
 # --- The three commands ---
 
 .PHONY: demo
-demo: examples harness ## runs the examples on a copy of a file, natively and in wasmtime: make demo [FILE=...]
+demo: examples harness ## runs the examples on a copy of a file, natively and in wasmtime, with the host's mappings too: make demo [FILE=...]
 	@echo '== hello, grep and replace, natively and in wasmtime, on $(FILE)'
 	@"$(HARNESS)" demo --file "$(FILE)" --native-dir "$(TARGET)/release/examples" \
 		--wasip1-dir "$(TARGET)/wasm32-wasip1/release/examples" \
+		--hosted-dir "$(HOSTED)/release/examples" \
 		--wasip2-dir "$(TARGET)/wasm32-wasip2/release/examples"
 
 SUITE = "$(HARNESS)" suite --native "$(TARGET)/debug/suite$(EXE)" --wasip1 "$(TARGET)/wasm32-wasip1/debug/suite.wasm" \
-	--wasip2 "$(TARGET)/wasm32-wasip2/debug/suite.wasm"
+	--wasip2 "$(TARGET)/wasm32-wasip2/debug/suite.wasm" --hosted "$(HOSTED)/debug/suite.wasm"
 
 .PHONY: test
-test: test-native test-release test-threads test-memory guests harness test-wasi test-harness ## runs all tests, and the suite in four columns
-	@echo '== the suite, in four columns'
+test: test-native test-release test-threads test-memory guests harness test-wasi test-harness ## runs all tests, and the suite in five columns
+	@echo '== the suite, in five columns'
 	@$(SUITE)
 	@echo '== 60 kills: `make crash` has more'
 	@$(CRASH) --kills 60
@@ -78,6 +82,7 @@ examples: wasi
 	@$(CARGO) build --release -p portable-mmap --examples
 	@for target in $(WASI); do \
 		$(CARGO) build --release -p portable-mmap --examples --target $$target || exit 1; done
+	@$(CARGO) build --release -p portable-mmap --examples $(WITH_HOST)
 
 .PHONY: harness
 harness: rust
@@ -90,6 +95,7 @@ guests: wasi
 	@echo '== the programs of the suite, for this machine and for WASI'
 	@$(CARGO) build -p native-tests --bins
 	@for target in $(WASI); do $(CARGO) build -p native-tests --bins --target $$target || exit 1; done
+	@$(CARGO) build -p native-tests --bins $(WITH_HOST)
 
 .PHONY: test-native
 test-native: rust
@@ -139,9 +145,10 @@ test-memory: rust
 
 .PHONY: test-harness
 test-harness: guests harness
-	@echo '== the tests of the harness'
+	@echo '== the tests of the harness, and of the host that places mappings in guests'
 	@GUESTS_NATIVE='$(TARGET)/debug' GUESTS_WASIP1='$(TARGET)/wasm32-wasip1/debug' \
-		GUESTS_WASIP2='$(TARGET)/wasm32-wasip2/debug' $(CARGO) test -p wasm-tests
+		GUESTS_WASIP2='$(TARGET)/wasm32-wasip2/debug' GUESTS_HOSTED='$(HOSTED)/debug' \
+		$(CARGO) test -p wasm-tests -p portable-mmap-wasmtime
 
 # --- Checks ---
 
@@ -170,6 +177,7 @@ lint: wasi
 	@for target in $(WASI); do \
 		$(CARGO) clippy -p portable-mmap --all-targets --target $$target -- -D warnings && \
 		$(CARGO) clippy -p native-tests --lib --bins --target $$target -- -D warnings || exit 1; done
+	@$(CARGO) clippy -p portable-mmap -p native-tests --lib --bins $(WITH_HOST) -- -D warnings
 
 .PHONY: lint-facade
 lint-facade: lint
@@ -215,7 +223,7 @@ check-targets: rust ## checks the library on many more targets, and that it is o
 .PHONY: doc
 doc: rust ## builds the documentation, without a warning
 	@echo '== documentation'
-	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc -p portable-mmap -p native-tests --no-deps
+	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc -p portable-mmap -p portable-mmap-wasmtime -p native-tests --no-deps
 
 # The interface of the library, an item a line: on one target, so that the file is the same on every machine. It is read from
 # the JSON of rustdoc, which only nightly Rust writes, and each release in its own form.
@@ -241,6 +249,14 @@ api-check: rust ## compares the interface of the library with docs/public-api.tx
 
 api-keep: interface ## puts the interface of the library into docs/public-api.txt
 	@cp $(INTERFACE) docs/public-api.txt
+
+# Where it maps nothing, and where it is not run. wasmtime has a little C in it, which a check does not need: no compiler for
+# it has to be there. It takes some minutes.
+.PHONY: check-host-targets
+check-host-targets: rust ## checks the host crate on macOS and Windows, without a C compiler for them
+	$(call ensure,$(CARGO) clippy --version,component add clippy)
+	$(call on,aarch64-apple-darwin $(WINDOWS),name=$$(echo "$$target" | tr - _); export "CC_$$name=true" "AR_$$name=true"; \
+		$(CARGO) clippy -q -p portable-mmap-wasmtime --target $$target -- -D warnings || exit 1)
 
 # Before a release: see docs/releasing.md.
 RELEASE = $(shell git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null)
@@ -353,6 +369,18 @@ bench: wasi harness ## measures the workloads natively and in wasmtime, and judg
 		$(call sizes,$(TARGET)/wasm32-wasip1/release) $(call sizes,$(TARGET)/simd128/wasm32-wasip1/release) \
 		$(call sizes,$(TARGET)/wasm32-wasip2/release)
 
+# The guests are compiled for vectors of 128 bits, as this machine's programs are.
+PLACED := --release -p native-tests --bin placed
+.PHONY: bench-hosted
+bench-hosted: wasi harness ## measures mappings that a host places, beside native ones and the emulation: times, and memory of 1,000 instances
+	@$(CARGO) build $(PLACED)
+	@export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='-C target-feature=+simd128'; \
+		$(CARGO) build $(PLACED) --target wasm32-wasip1 --target-dir "$(TARGET)/simd128" && \
+		$(CARGO) build $(PLACED) --target wasm32-wasip1 --target-dir "$(TARGET)/hosted-simd128" --features host-mapping
+	@"$(HARNESS)" placed --native "$(TARGET)/release/placed$(EXE)" --dir "$(TARGET)/placed" \
+		--emulated "$(TARGET)/simd128/wasm32-wasip1/release/placed.wasm" \
+		--hosted "$(TARGET)/hosted-simd128/wasm32-wasip1/release/placed.wasm"
+
 # Beside the ratios, natively: each way by itself, with the error of its time. make criterion [FILTER=...]
 .PHONY: criterion
 criterion: rust ## measures the workloads natively with Criterion, on the data of `make bench`
@@ -365,11 +393,13 @@ keep: ## puts table and plot of the last `make bench` into README.md and docs/
 		!/^\|/ { quoted = 0 } !quoted' "$(BENCH)/table.md" README.md > "$(BENCH)/README.md"
 	@cp "$(BENCH)/README.md" README.md
 
-# The copy and what is built from it lie in target/mutants. With ONLY=TEXT, those whose names contain it.
+# The copy and what is built from it lie in target/mutants, but for the tests of the host, which want what the harness is
+# built of. With ONLY=TEXT, those whose names contain it.
 .PHONY: mutants
 mutants: guests harness ## breaks a copy of the library in many ways, and demands that the suite finds each
 	@echo '== the suite over libraries that are broken'
-	@"$(HARNESS)" mutants --native "$(TARGET)/debug/suite$(EXE)" --scratch "$(TARGET)/mutants" --only '$(ONLY)'
+	@"$(HARNESS)" mutants --native "$(TARGET)/debug/suite$(EXE)" --scratch "$(TARGET)/mutants" --target-dir "$(TARGET)" \
+		--only '$(ONLY)'
 
 # Six columns share them. A seed is that of the first script, and the next kill takes the next.
 KILLS ?= 1000

@@ -12,6 +12,13 @@ use portable_mmap::{Backend, Error, Mapping, MmapOptions};
 use crate::counted::Source;
 use crate::counts::{Bounds, Tally};
 
+/// The name of the backend whose mappings a host has placed in a guest.
+pub const HOSTED: &str = "hosted";
+
+/// What a scene writes to standard error for each file that it maps where [`HOSTED`] is demanded. The host counts the mappings
+/// that it places, and cannot have placed fewer.
+pub const MAPPED_BY_HOST: &str = "a file is mapped by the host";
+
 /// A backend that maps files: what cases are generic over.
 pub trait FileBackend: Backend<Source: Source> {}
 impl<B: Backend<Source: Source>> FileBackend for B {}
@@ -78,6 +85,8 @@ pub struct Scene<B> {
     dir: PathBuf,
     transcript: Box<dyn FnMut(&str)>,
     lines: usize,
+    /// The name of the backend that has to map the files.
+    demanded: Option<String>,
     backend: PhantomData<B>,
 }
 
@@ -90,7 +99,14 @@ impl<B> std::fmt::Debug for Scene<B> {
 impl<B: FileBackend> Scene<B> {
     /// A scene in an empty directory, that hands each line of its transcript to `transcript`.
     pub fn new(dir: impl Into<PathBuf>, transcript: impl FnMut(&str) + 'static) -> Self {
-        Self { dir: dir.into(), transcript: Box::new(transcript), lines: 0, backend: PhantomData }
+        Self { dir: dir.into(), transcript: Box::new(transcript), lines: 0, demanded: None, backend: PhantomData }
+    }
+
+    /// The same scene, where every file that is mapped has to be mapped by the backend of this name.
+    #[must_use]
+    pub fn demanding(mut self, backend: &str) -> Self {
+        self.demanded = Some(backend.to_owned());
+        self
     }
 
     /// How many lines the transcript has. A case that observes nothing proves nothing.
@@ -158,7 +174,14 @@ impl<B: FileBackend> Scene<B> {
     /// What mapping says.
     pub fn map(&self, options: &MmapOptions, file: &Arc<File>) -> Result<Mapping<B>, Error> {
         // SAFETY: a case borrows no slice while it changes the file behind a mapping's back.
-        unsafe { options.map_with::<B>(file.clone()) }
+        let map = unsafe { options.map_with::<B>(file.clone()) }?;
+        if let Some(demanded) = &self.demanded {
+            assert_eq!(map.backend_name(), demanded, "the backend that maps the files is the one asked for");
+            if demanded == HOSTED {
+                eprintln!("{MAPPED_BY_HOST}");
+            }
+        }
+        Ok(map)
     }
 
     /// Writes a file and maps the whole of it for reading and writing.

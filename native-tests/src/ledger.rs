@@ -30,6 +30,8 @@ pub enum Platform {
     MappedS390x,
     /// Mappings of Windows.
     MappedWindows,
+    /// Mappings that the host of a guest on WASI places in its memory.
+    Hosted,
     /// The emulation, where the host tells how a file was opened.
     Buffered,
     /// The emulation on WASI.
@@ -81,7 +83,7 @@ const X86: bool = cfg!(any(target_arch = "x86", target_arch = "x86_64"));
 /// All of them.
 const LEDGER: &[Group] = &[
     Group {
-        platforms: &[Platform::MappedUnix, Platform::MappedUnix32, Platform::MappedS390x],
+        platforms: &[Platform::MappedUnix, Platform::MappedUnix32, Platform::MappedS390x, Platform::Hosted],
         reason: "an operating system takes mapped pages away when their file is cut: changes there are lost, not kept",
         cases: &["flush/cut_off_changes_reach_the_file_once_it_has_grown_again"],
     },
@@ -165,7 +167,7 @@ const LEDGER: &[Group] = &[
         ],
     },
     Group {
-        platforms: &[Platform::BufferedWasi, Platform::BufferedNode],
+        platforms: &[Platform::BufferedWasi, Platform::BufferedNode, Platform::Hosted],
         reason: "WASI has no call that reserves room on a disk: hosts do not support fd_allocate, or write zeros for it",
         cases: &["extend/allocated_blocks_are_zeros_too", "resize/allocating_grows_the_same_way"],
     },

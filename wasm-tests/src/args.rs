@@ -9,7 +9,7 @@ use lexopt::{Error, Parser};
 use wasm_tests::compare::{self, columns::Selection, workshop::Workshop};
 use wasm_tests::outcome::Limits;
 use wasm_tests::sandbox::MEMORY_LIMIT;
-use wasm_tests::{bench, consumers, crash, demo, mutants, package, power, runner, suite};
+use wasm_tests::{bench, consumers, crash, demo, mutants, package, placed, power, runner, suite};
 use wasmtime_wasi::FsPerms;
 
 /// Long enough for a case that moves half a gigabyte on a slow machine.
@@ -30,12 +30,15 @@ pub(crate) enum Command {
     Demo(demo::Plan),
     Bench(bench::Plan),
     Consumers(consumers::Plan),
+    Placed(placed::Plan),
+    Fleet(placed::Fleet),
 }
 
 pub(crate) struct SuiteArgs {
     pub(crate) native: PathBuf,
     pub(crate) wasip1: PathBuf,
     pub(crate) wasip2: PathBuf,
+    pub(crate) hosted: PathBuf,
     pub(crate) show: bool,
     pub(crate) plan: suite::Plan,
 }
@@ -54,10 +57,12 @@ pub(crate) fn parse() -> Result<Command, Error> {
         Some(Value(command)) if command == "demo" => demo(parser).map(Command::Demo),
         Some(Value(command)) if command == "bench" => bench(parser).map(Command::Bench),
         Some(Value(command)) if command == "consumers" => consumers(parser).map(Command::Consumers),
+        Some(Value(command)) if command == "placed" => placed(parser).map(Command::Placed),
+        Some(Value(command)) if command == "fleet" => fleet(parser).map(Command::Fleet),
         Some(other) => Err(other.unexpected()),
         None => {
-            Err("a command is missing: suite, compare, run, crate, mutants, crash, power, demo, bench or consumers"
-                .into())
+            let commands = "suite, compare, run, crate, mutants, crash, power, demo, bench, consumers or placed";
+            Err(format!("a command is missing: {commands}").into())
         }
     }
 }
@@ -69,13 +74,14 @@ fn plan() -> suite::Plan {
 }
 
 fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
-    let (mut native, mut wasip1, mut wasip2, mut show) = (None, None, None, false);
+    let (mut native, mut wasip1, mut wasip2, mut hosted, mut show) = (None, None, None, None, false);
     let mut plan = plan();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("native") => native = Some(parser.value()?.into()),
             Long("wasip1") => wasip1 = Some(parser.value()?.into()),
             Long("wasip2") => wasip2 = Some(parser.value()?.into()),
+            Long("hosted") => hosted = Some(parser.value()?.into()),
             Long("show") => show = true,
             Long("filter") => plan.filter = Some(parser.value()?.string()?).filter(|text| !text.is_empty()),
             Long("jobs") => plan.jobs = parser.value()?.parse()?,
@@ -89,6 +95,7 @@ fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
         native: required(native, "--native")?,
         wasip1: required(wasip1, "--wasip1")?,
         wasip2: required(wasip2, "--wasip2")?,
+        hosted: required(hosted, "--hosted")?,
         show,
         plan,
     })
@@ -123,6 +130,7 @@ fn compare(mut parser: Parser) -> Result<compare::Plan, Error> {
 
 fn run(mut parser: Parser) -> Result<runner::Options, Error> {
     let (mut grants, mut env, mut memory, mut time) = (Vec::new(), Vec::new(), None, None);
+    let mut host_mapping = false;
     while let Some(arg) = parser.next()? {
         match arg {
             Long("dir") => grants.push(runner::grant(&parser.value()?.string()?, FsPerms::ReadWrite)),
@@ -132,11 +140,13 @@ fn run(mut parser: Parser) -> Result<runner::Options, Error> {
             Long("env") => env.push(variable(parser.value()?)?),
             Long("memory") => memory = Some(mebibytes(&mut parser)?),
             Long("time") => time = Some(seconds(&mut parser)?),
+            Long("host-mapping") => host_mapping = true,
             Value(program) => {
                 // Whatever follows is the guest's, options too.
                 let args = parser.raw_args()?.map(OsString::into_string).collect::<Result<_, _>>()?;
                 let mut options = runner::Options::new(program.into(), args);
                 (options.grants, options.env, options.time) = (grants, env, time);
+                options.host_mapping = host_mapping;
                 options.memory = memory.unwrap_or(options.memory);
                 return Ok(options);
             }
@@ -180,12 +190,14 @@ fn package(mut parser: Parser) -> Result<package::Plan, Error> {
 }
 
 fn mutants(mut parser: Parser) -> Result<mutants::Plan, Error> {
-    let (mut workspace, mut native, mut scratch, mut only, mut jobs) = (PathBuf::from("."), None, None, None, jobs());
+    let (mut workspace, mut native, mut scratch, mut target_dir) = (PathBuf::from("."), None, None, None);
+    let (mut only, mut jobs) = (None, jobs());
     while let Some(arg) = parser.next()? {
         match arg {
             Long("workspace") => workspace = parser.value()?.into(),
             Long("native") => native = Some(parser.value()?.into()),
             Long("scratch") => scratch = Some(parser.value()?.into()),
+            Long("target-dir") => target_dir = Some(absolute(parser.value()?)?),
             Long("only") => only = Some(parser.value()?.string()?),
             Long("jobs") => jobs = parser.value()?.parse()?,
             other => return Err(other.unexpected()),
@@ -195,6 +207,7 @@ fn mutants(mut parser: Parser) -> Result<mutants::Plan, Error> {
         workspace,
         native: required(native, "--native")?,
         scratch: required(scratch, "--scratch")?,
+        target_dir: required(target_dir, "--target-dir")?,
         only,
         jobs,
     })
@@ -251,13 +264,15 @@ fn power(mut parser: Parser) -> Result<power::Plan, Error> {
 }
 
 fn demo(mut parser: Parser) -> Result<demo::Plan, Error> {
-    let (mut file, mut native, mut wasip1, mut wasip2, mut pattern) = (None, None, None, None, None);
+    let (mut file, mut native, mut wasip1, mut wasip2) = (None, None, None, None);
+    let (mut hosted, mut pattern) = (None, None);
     while let Some(arg) = parser.next()? {
         match arg {
             Long("file") => file = Some(parser.value()?.into()),
             Long("native-dir") => native = Some(parser.value()?.into()),
             Long("wasip1-dir") => wasip1 = Some(parser.value()?.into()),
             Long("wasip2-dir") => wasip2 = Some(parser.value()?.into()),
+            Long("hosted-dir") => hosted = Some(parser.value()?.into()),
             Long("pattern") => pattern = Some(parser.value()?.string()?),
             other => return Err(other.unexpected()),
         }
@@ -267,6 +282,7 @@ fn demo(mut parser: Parser) -> Result<demo::Plan, Error> {
         native_dir: required(native, "--native-dir")?,
         wasip1_dir: required(wasip1, "--wasip1-dir")?,
         wasip2_dir: required(wasip2, "--wasip2-dir")?,
+        hosted_dir: required(hosted, "--hosted-dir")?,
         pattern,
     })
 }
@@ -313,6 +329,52 @@ fn consumers(mut parser: Parser) -> Result<consumers::Plan, Error> {
         }
     }
     Ok(consumers::Plan { without: required(without, "--without")?, with: required(with, "--with")?, programs })
+}
+
+/// How many instances are alive at once, and how many blocks each touches, unless options say otherwise.
+const FLEET: (usize, usize) = (1000, 64);
+
+fn placed(mut parser: Parser) -> Result<placed::Plan, Error> {
+    let (mut native, mut emulated, mut hosted, mut dir) = (None, None, None, None);
+    let (mut instances, mut blocks) = FLEET;
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("native") => native = Some(parser.value()?.into()),
+            Long("emulated") => emulated = Some(parser.value()?.into()),
+            Long("hosted") => hosted = Some(parser.value()?.into()),
+            Long("dir") => dir = Some(parser.value()?.into()),
+            Long("instances") => instances = parser.value()?.parse()?,
+            Long("blocks") => blocks = parser.value()?.parse()?,
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(placed::Plan {
+        native: required(native, "--native")?,
+        emulated: required(emulated, "--emulated")?,
+        hosted: required(hosted, "--hosted")?,
+        dir: required(dir, "--dir")?,
+        harness: harness()?,
+        instances,
+        blocks,
+    })
+}
+
+fn fleet(mut parser: Parser) -> Result<placed::Fleet, Error> {
+    let (mut module, mut dir, mut file, mut pooling) = (None, None, String::new(), false);
+    let (mut instances, mut blocks) = FLEET;
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("module") => module = Some(parser.value()?.into()),
+            Long("dir") => dir = Some(parser.value()?.into()),
+            Long("file") => file = parser.value()?.string()?,
+            Long("instances") => instances = parser.value()?.parse()?,
+            Long("blocks") => blocks = parser.value()?.parse()?,
+            Long("pooling") => pooling = true,
+            other => return Err(other.unexpected()),
+        }
+    }
+    let (module, dir) = (required(module, "--module")?, required(dir, "--dir")?);
+    Ok(placed::Fleet { module, dir, file, instances, blocks, pooling })
 }
 
 /// This program, to be run by itself.

@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use native_tests::{HOSTED, MAPPED_BY_HOST};
+
+use crate::calls::HostCalls;
 use crate::case::{Case, parse_list};
 use crate::child;
 use crate::outcome::{End, Limits, Report};
@@ -30,8 +33,8 @@ enum Way {
     /// A guest of another host of WASI: the words of the host's command, to which `--dir HOST::GUEST` and the program
     /// are added.
     Guest { host: Vec<OsString>, program: PathBuf },
-    /// A guest of wasmtime.
-    Sandbox(Sandbox),
+    /// A guest of wasmtime, and the backend to ask for.
+    Sandbox { sandbox: Sandbox, backend: Option<&'static str> },
     /// Another program than the suite's: tests of cargo's.
     Tests(Tests),
 }
@@ -68,7 +71,14 @@ impl Column {
     /// A column of guests in wasmtime.
     #[must_use]
     pub fn sandbox(name: &str, sandbox: Sandbox) -> Self {
-        Self::new(name, Way::Sandbox(sandbox))
+        Self::new(name, Way::Sandbox { sandbox, backend: None })
+    }
+
+    /// A column of guests in wasmtime whose files the host maps: of a sandbox that was loaded so. Each mapping that a case
+    /// has made of a file has to be one that the host was asked for.
+    #[must_use]
+    pub fn hosted(name: &str, sandbox: Sandbox) -> Self {
+        Self::new(name, Way::Sandbox { sandbox, backend: Some(HOSTED) })
     }
 
     /// A column of tests, which have limits of their own.
@@ -117,7 +127,7 @@ impl Column {
         let report = match &self.way {
             Way::Child { command, .. } => start(command, &["list".into()], limits)?,
             Way::Guest { host, program } => start(host, &[program.into(), "list".into()], limits)?,
-            Way::Sandbox(sandbox) => sandbox
+            Way::Sandbox { sandbox, .. } => sandbox
                 .run(&Run::new(GUEST.0).args(["list"]).time(limits.time).memory(limits.memory))
                 .map_err(|error| format!("{error:#}"))?,
             Way::Tests(tests) => return tests.list(),
@@ -152,13 +162,18 @@ impl Column {
                 args.extend(["run", case, "--dir", GUEST.1].map(Into::into));
                 start(host, &args, limits)?
             }
-            Way::Sandbox(sandbox) => {
+            Way::Sandbox { sandbox, backend } => {
                 let run = Run::new(GUEST.0)
                     .args(["run", case, "--dir", GUEST.1])
+                    .args(backend.iter().flat_map(|backend| ["--backend", backend]))
                     .dir(dir, GUEST.1)
                     .memory(limits.memory)
                     .time(limits.time);
-                sandbox.run(&run).map_err(|error| format!("{error:#}"))?
+                let report = sandbox.run(&run).map_err(|error| format!("{error:#}"))?;
+                if *backend == Some(HOSTED) {
+                    check_hosted(&report)?;
+                }
+                report
             }
             Way::Tests(tests) => tests.run(case)?,
         };
@@ -171,8 +186,45 @@ impl Column {
     }
 }
 
+/// Makes sure that the host was asked for every mapping that the guest says it has made.
+fn check_hosted(report: &Report) -> Result<(), String> {
+    let made = String::from_utf8_lossy(&report.stderr).lines().filter(|&line| line == MAPPED_BY_HOST).count();
+    let asked = report.calls.as_ref().map_or(0, HostCalls::maps);
+    if made as u64 > asked {
+        return Err(format!("it says that the host maps {made} files, and the host was asked for {asked} mappings"));
+    }
+    Ok(())
+}
+
 fn start(command: &[OsString], args: &[OsString], limits: Limits) -> Result<Report, String> {
     let (program, first) = command.split_first().expect("a command has at least a program");
     let args: Vec<&OsString> = first.iter().chain(args).collect();
     child::run(program, &args, Some(limits.time)).map(|(report, _)| report).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use native_tests::counts::Group;
+
+    use super::{MAPPED_BY_HOST, check_hosted};
+    use crate::calls::{HostCalls, MAP};
+    use crate::outcome::{End, Report};
+
+    #[test]
+    fn a_guest_has_no_more_mappings_than_its_host_was_asked_for() {
+        let mut calls = HostCalls::default();
+        for _ in 0..2 {
+            calls.total.add(Group::Other, MAP, 0);
+        }
+        let checked = |made: usize| {
+            let stderr = format!("{}a panic", format!("{MAPPED_BY_HOST}\n").repeat(made));
+            let report = Report::native(End::Exited(0), "", stderr, Duration::ZERO);
+            check_hosted(&Report { calls: Some(calls.clone()), ..report })
+        };
+        assert_eq!((checked(0), checked(2)), (Ok(()), Ok(())));
+        let told = "it says that the host maps 3 files, and the host was asked for 2 mappings";
+        assert_eq!(checked(3), Err(told.to_owned()));
+    }
 }

@@ -34,6 +34,7 @@ pub mod mounted;
 pub mod mutants;
 pub mod outcome;
 pub mod package;
+pub mod placed;
 pub mod power;
 pub mod report;
 pub mod runner;

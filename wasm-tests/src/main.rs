@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use native_tests::ledger::Platform;
 use wasm_tests::{
-    bench, column::Column, compare, consumers, crash, demo, mutants, package, power, report, runner, sandbox::Sandbox,
-    suite,
+    bench, column::Column, compare, consumers, crash, demo, mutants, package, placed, power, report, runner, sandbox,
+    sandbox::Sandbox, suite,
 };
 
 use args::{Command, SuiteArgs};
@@ -15,10 +15,10 @@ use args::{Command, SuiteArgs};
 const HELP: &str = "\
 wasm-tests: runs WASI programs in wasmtime, and compares what they do there with what they do natively.
 
-wasm-tests suite --native PROGRAM --wasip1 WASM --wasip2 WASM [--filter TEXT] [--show]
+wasm-tests suite --native PROGRAM --wasip1 WASM --wasip2 WASM --hosted WASM [--filter TEXT] [--show]
                  [--jobs N] [--time SECONDS] [--memory MIB] [--scratch DIR]
-    Runs every case of the suite's program on each column: natively with the backends Mapped and Buffered, and in
-    wasmtime. Succeeds only if every column has passed every case with one and the same transcript.
+    Runs every case of the suite's program on each column: natively with the backends Mapped and Buffered, in wasmtime,
+    and in wasmtime with mappings of the host (--hosted, a program with the feature host-mapping). Succeeds only if every column has passed every case with one and the same transcript.
     --filter runs the cases whose names contain TEXT, or the one of this name; --show prints their transcripts and, in
     wasmtime, their calls for files by name.
 
@@ -30,9 +30,11 @@ wasm-tests compare [--columns KEYS] [--filter TEXT] [--out DIR] [--target-dir DI
     Succeeds only if every column that was demanded has run every case with one and the same transcript.
 
 wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--env NAME[=VALUE]]...
-               [--time SECONDS] [--memory MIB] WASM [ARGUMENT]...
+               [--time SECONDS] [--memory MIB] [--host-mapping] WASM [ARGUMENT]...
     Runs one program with the current directory, and exits as it does. Meant as cargo's runner:
     CARGO_TARGET_WASM32_WASIP1_RUNNER='wasm-tests run' cargo test --target wasm32-wasip1
+    --host-mapping lets a program for wasm32-wasip1 have the host map files into its memory, if it is built with
+    portable-mmap's feature host-mapping. It is for programs that are trusted as much as this one.
 
 wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target TARGET,...] [--host wasmtime,node]
                  [--filter TEXT] [--skip TEXT]... [--jobs N] [--time SECONDS] [--memory MIB] [--target-dir DIR]
@@ -41,7 +43,7 @@ wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target
     TARGETs are native, wasm32-wasip1 and wasm32-wasip2, all of them by default; the first is the measure. The package
     is that of the current directory, or DIR's, or the published one, which is fetched into the target directory.
 
-wasm-tests mutants --native PROGRAM --scratch DIR [--workspace DIR] [--only TEXT] [--jobs N]
+wasm-tests mutants --native PROGRAM --scratch DIR --target-dir DIR [--workspace DIR] [--only TEXT] [--jobs N]
     Breaks a copy of the library in DIR in one place at a time, and compares each with the suite's program as it is.
     Succeeds only if a case has noticed each of them, and none the copy as it is.
 
@@ -56,8 +58,9 @@ wasm-tests power --native PROGRAM --wasip1 WASM --wasip2 WASM [--points N] [--se
     and no byte that nobody wrote; or if no file system can be mounted here, which it says. With --controls it builds
     libraries in DIR that do not sync, and each that can has to lose bytes; then it has to mount one.
 
-wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --wasip2-dir DIR [--pattern TEXT]
-    Runs the example programs hello, grep and replace from each of the three folders on copies of FILE.
+wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --hosted-dir DIR --wasip2-dir DIR [--pattern TEXT]
+    Runs the example programs hello, grep and replace from each of the folders on copies of FILE. For those of
+    --hosted-dir, which have the feature host-mapping, the host maps the files.
 
 wasm-tests bench --native PROGRAM --wasip1 WASM --simd WASM --wasip2 WASM --sources DIR --dir DIR
                  [--size MAPS READS]... [--filter TEXT] [--python PROGRAM] [--rounds N] [--milliseconds N]
@@ -65,10 +68,17 @@ wasm-tests bench --native PROGRAM --wasip1 WASM --simd WASM --wasip2 WASM --sour
     doing them compare and what became of the goals, and writes that to DIR. The text to work on is made
     of the files of Rust in --sources; --size names programs whose sizes are compared.
 
+wasm-tests placed --native PROGRAM --emulated WASM --hosted WASM --dir DIR [--instances N] [--blocks N]
+    Measures mappings of the operating system, of the emulation and of the host in one run, and the memory of N instances
+    that map one file, each in a process of its own: `wasm-tests fleet` with the same options as it is run.
+
 wasm-tests consumers --without DIR --with DIR PROGRAM...
     Runs each program from cargo's directories of two builds, one with the memmap2 of crates.io and one with the façade,
     natively and in wasmtime, and compares what it prints and what it leaves behind with the native run without.
 ";
+
+/// The column of guests whose files the host maps.
+const HOSTED: &str = "wasip1 hosted";
 
 fn main() -> ExitCode {
     if let Some(code) = package::wrapper::called() {
@@ -92,6 +102,14 @@ fn main() -> ExitCode {
         Ok(Command::Demo(plan)) => run_demo(&plan),
         Ok(Command::Bench(plan)) => run_bench(&plan),
         Ok(Command::Consumers(plan)) => run_consumers(&plan),
+        Ok(Command::Placed(plan)) => placed::run(&plan).map(|text| {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }),
+        Ok(Command::Fleet(fleet)) => placed::run_fleet(&fleet).map(|measured| {
+            print!("{}", measured.render());
+            ExitCode::SUCCESS
+        }),
         Err(error) => {
             eprintln!("wasm-tests: {error}\n\n{HELP}");
             return ExitCode::from(2);
@@ -105,17 +123,23 @@ fn main() -> ExitCode {
 
 fn run_suite(args: &SuiteArgs) -> wasmtime::Result<ExitCode> {
     let native = |name, backend| Column::child(name, vec![args.native.clone().into()], Some(backend));
-    let columns = [
+    let mut columns = vec![
         native("native Mapped", "mapped"),
         native("native Buffered", "buffered"),
         Column::sandbox("wasip1", Sandbox::load(&args.wasip1)?),
         Column::sandbox("wasip2", Sandbox::load(&args.wasip2)?),
     ];
-    let platforms = [
+    let mut platforms = vec![
         (Platform::MAPPED_HERE, "native Mapped"),
         (Platform::BufferedWasi, "wasip1"),
         (Platform::BufferedWasi, "wasip2"),
     ];
+    if sandbox::HAS_HOST_MAPPING {
+        columns.push(Column::hosted(HOSTED, Sandbox::load_with_host_mapping(&args.hosted)?));
+        platforms.push((Platform::Hosted, HOSTED));
+    } else {
+        println!("NOT RUN: {HOSTED}, for {}", sandbox::NO_HOST_MAPPING);
+    }
     let ledger: Vec<_> = platforms.into_iter().flat_map(|(platform, column)| platform.exceptions(column)).collect();
     let results = suite::run(&columns, &args.plan, &ledger);
     if args.show {

@@ -63,9 +63,14 @@ mod imp {
         config.with_host_memory(Arc::new(Creator));
     }
 
-    /// How many bytes of this thread's guest are in the host's memory: a guest lives on a thread of its own.
+    /// How many bytes of this thread's guest are in the host's memory: a guest lives on a thread of its own. Nothing where
+    /// its memory was not made here.
     pub(crate) fn resident() -> Option<u64> {
-        MEMORIES.with_borrow(|memories| memories.iter().filter_map(Weak::upgrade).map(|memory| memory.resident()).sum())
+        MEMORIES.with_borrow(|memories| {
+            let mut memories = memories.iter().filter_map(Weak::upgrade).peekable();
+            memories.peek()?;
+            memories.map(|memory| memory.resident()).sum()
+        })
     }
 
     /// A range of addresses.

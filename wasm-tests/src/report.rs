@@ -47,6 +47,7 @@ pub(crate) fn failures(results: &Results, again: impl Fn(&str, usize) -> Option<
 /// What was not counted and not run.
 pub(crate) fn not_in_the_table(results: &Results) -> String {
     let mut text = uncounted(results);
+    text.push_str(&mapped(results));
     if results.left_out > 0 {
         _ = writeln!(text, "The filter left out {} cases.", results.left_out);
     }
@@ -89,6 +90,19 @@ fn uncounted(results: &Results) -> String {
         let count = unknown.count();
         if count > 0 {
             _ = writeln!(text, "{name}: the memory of {count} stretches is not bounded; this system does not tell it.");
+        }
+    }
+    text
+}
+
+/// What the host was asked to map, by which a reader sees that it did.
+fn mapped(results: &Results) -> String {
+    let mut text = String::new();
+    for (index, name) in results.columns.iter().enumerate() {
+        let maps = results.cases.iter().filter_map(|case| case.cells[index].calls.as_ref()).map(HostCalls::maps);
+        let (cases, maps) = maps.filter(|&maps| maps > 0).fold((0, 0), |(cases, all), maps| (cases + 1, all + maps));
+        if cases > 0 {
+            _ = writeln!(text, "{name}: the host has mapped files in {cases} cases, {maps} times.");
         }
     }
     text

@@ -34,13 +34,15 @@ pub struct Options {
     pub memory: u64,
     /// How long it may run.
     pub time: Option<Duration>,
+    /// Whether the host maps files into its memory.
+    pub host_mapping: bool,
 }
 
 impl Options {
     /// Runs this program with these arguments.
     #[must_use]
     pub fn new(program: PathBuf, args: Vec<String>) -> Self {
-        Self { program, args, grants: Vec::new(), env: Vec::new(), memory: 4 << 30, time: None }
+        Self { program, args, grants: Vec::new(), env: Vec::new(), memory: 4 << 30, time: None, host_mapping: false }
     }
 }
 
@@ -56,7 +58,8 @@ const NO_CAPTURE: &str = "RUST_TEST_NOCAPTURE";
 ///
 /// A program that cannot be loaded, or a directory that is not there.
 pub fn run(options: &Options) -> wasmtime::Result<i32> {
-    let sandbox = Sandbox::load(&options.program)?;
+    let load = if options.host_mapping { Sandbox::load_with_host_mapping } else { Sandbox::load };
+    let sandbox = load(&options.program)?;
     let here = std::env::current_dir().context("the current directory is gone")?;
     let name = options.program.display().to_string();
     let mut run = Run::new(name).args(&options.args).memory(options.memory).output(Output::Inherited);

@@ -2,13 +2,19 @@
 //!
 //! A run sees what its [`Run`] grants and nothing else: the directories, arguments and environment given there, a clock,
 //! random numbers, no network and an empty standard input. It ends by itself, or at its limits of memory, time and output.
+//!
+//! A module may also be loaded so that the host maps files into its memory where it asks for that:
+//! [`Sandbox::load_with_host_mapping`].
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use native_tests::counts::Group;
+use portable_mmap_wasmtime::{HostMapCtx, policy};
 use wasmtime::component::Component;
 use wasmtime::error::Context as _;
 use wasmtime::{Config, Engine, InstancePre, Linker, Module, Store, Trap};
@@ -19,12 +25,22 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx};
 
 use crate::calls::guest::Guest;
 use crate::calls::marks::Marks;
-use crate::calls::{self, Counter};
+use crate::calls::{self, Counter, MAP};
 use crate::memory::{self, Meter};
 use crate::outcome::{End, OUTPUT_LIMIT, Report};
 
 /// Bytes of linear memory that a guest gets unless its [`Run`] says otherwise.
 pub const MEMORY_LIMIT: u64 = 2 << 30;
+
+/// How many mappings of the host a guest may have at once unless its [`Run`] says otherwise: more than any case makes, and with
+/// the areas of memory that each takes fewer than a process has.
+const MAPPINGS: usize = 1024;
+
+/// Whether this system can place mappings in the memory of guests.
+pub const HAS_HOST_MAPPING: bool = cfg!(unix);
+
+/// What is said where it cannot.
+pub const NO_HOST_MAPPING: &str = "this system does not place mappings in the memory of guests";
 
 /// How often the clock that ends overdue guests ticks.
 const TICK: Duration = Duration::from_millis(10);
@@ -66,6 +82,7 @@ pub struct Run {
     env: Vec<(String, String)>,
     grants: Vec<Grant>,
     memory: u64,
+    mappings: usize,
     time: Option<Duration>,
     output: Output,
 }
@@ -79,6 +96,7 @@ impl Run {
             env: Vec::new(),
             grants: Vec::new(),
             memory: MEMORY_LIMIT,
+            mappings: MAPPINGS,
             time: None,
             output: Output::Captured,
         }
@@ -125,6 +143,13 @@ impl Run {
         self
     }
 
+    /// Limits the mappings that the host places in the guest's memory to so many at once.
+    #[must_use]
+    pub fn mappings(mut self, mappings: usize) -> Self {
+        self.mappings = mappings;
+        self
+    }
+
     /// Ends the guest when it has run this long.
     #[must_use]
     pub fn time(mut self, limit: Duration) -> Self {
@@ -154,6 +179,15 @@ impl Run {
                 .with_context(|| format!("cannot give the guest {}", host.display()))?;
         }
         Ok(builder.build_p1())
+    }
+
+    /// What the guest may map, if the host maps files for it: all that it has open. What it asks for is counted.
+    fn host_map(&self, calls: Counter) -> HostMapCtx {
+        let policy = move |file: &File, access| {
+            calls.add(Group::Other, MAP, 0);
+            policy::trusted(file, access)
+        };
+        HostMapCtx::builder().max_mappings(self.mappings).policy(policy).build()
     }
 }
 
@@ -186,6 +220,7 @@ impl Program {
 pub struct Sandbox {
     engine: Engine,
     program: Arc<Program>,
+    maps_files: bool,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -205,22 +240,37 @@ impl Sandbox {
     ///
     /// A file that cannot be read, is neither of the two, does not compile, or asks for something that is not WASI.
     pub fn load(path: &Path) -> wasmtime::Result<Self> {
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Self::from_bytes(&bytes).with_context(|| format!("cannot load {}", path.display()))
+        Self::load_as(path, false)
     }
 
-    /// As [`load`](Self::load), from bytes in memory.
+    /// As [`load`](Self::load), for a Preview 1 module into whose memory the host maps files: any that it has open, so it has
+    /// to be trusted as much as this program is. How much of its memory was touched is not known.
+    ///
+    /// Where [`HAS_HOST_MAPPING`] is false, the guest is told that mappings are not supported.
     ///
     /// # Errors
     ///
-    /// As for [`load`](Self::load).
-    pub fn from_bytes(bytes: &[u8]) -> wasmtime::Result<Self> {
+    /// As for [`load`](Self::load), and a component.
+    pub fn load_with_host_mapping(path: &Path) -> wasmtime::Result<Self> {
+        Self::load_as(path, true)
+    }
+
+    fn load_as(path: &Path, maps_files: bool) -> wasmtime::Result<Self> {
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::from_bytes(&bytes, maps_files).with_context(|| format!("cannot load {}", path.display()))
+    }
+
+    fn from_bytes(bytes: &[u8], maps_files: bool) -> wasmtime::Result<Self> {
         let mut config = Config::new();
         config.epoch_interruption(true);
         // Initial memory is small, and copied in microseconds. Mapped from a file, it would be written to that file first, in
         // the middle of the first run: the counts of bytes would show it.
         config.memory_init_cow(false);
-        memory::configure(&mut config);
+        if maps_files {
+            portable_mmap_wasmtime::configure(&mut config);
+        } else {
+            memory::configure(&mut config);
+        }
         let engine = Engine::new(&config)?;
         let layer = bytes.strip_prefix(b"\0asm").and_then(|rest| rest.first_chunk());
         let program = match layer {
@@ -229,8 +279,15 @@ impl Sandbox {
                 let mut linker = Linker::<Guest>::new(&engine);
                 p1::add_to_linker_sync(&mut linker, |guest| &mut guest.wasi)?;
                 calls::p1::shadow(&mut linker)?;
+                if maps_files {
+                    portable_mmap_wasmtime::p1::add_to_linker_sync(&mut linker)?;
+                }
                 Program::Module(linker.instantiate_pre(&module)?)
             }
+            Some(&COMPONENT_LAYER) if maps_files => wasmtime::bail!(
+                "the host maps files into modules of WASI Preview 1 alone, and this is a component: build the program for \
+                 wasm32-wasip1, or run it without host mappings"
+            ),
             Some(&COMPONENT_LAYER) => {
                 let component = Component::from_binary(&engine, bytes)?;
                 let mut linker = wasmtime::component::Linker::<Guest>::new(&engine);
@@ -243,7 +300,7 @@ impl Sandbox {
         tick(&engine);
         // Starts wasmtime-wasi's threads now, and not in the middle of the first run.
         wasmtime_wasi::runtime::in_tokio(async {});
-        Ok(Self { engine, program: Arc::new(program) })
+        Ok(Self { engine, program: Arc::new(program), maps_files })
     }
 
     /// Runs the program once, in a store of its own.
@@ -254,9 +311,17 @@ impl Sandbox {
     pub fn run(&self, run: &Run) -> wasmtime::Result<Report> {
         let (stdout, stderr) = (MemoryOutputPipe::new(OUTPUT_LIMIT), MemoryOutputPipe::new(OUTPUT_LIMIT));
         let memory = Meter::new(run.memory);
-        let calls = Counter::default();
+        let calls = Counter::new(self.maps_files);
         let wasi = run.context(Marks::new(stdout.clone(), calls.clone()), stderr.clone())?;
-        let mut store = Store::new(&self.engine, Guest { wasi, calls: calls.clone(), memory });
+        let host_map = run.host_map(calls.clone());
+        let mut store = Store::new(&self.engine, Guest { wasi, calls: calls.clone(), memory, host_map });
+        if self.maps_files {
+            // SAFETY: the data stays in its store, which this function and the guest's thread own one after the other: nobody
+            // moves the context out of it, swaps it, or calls `into_data`. The engine makes its memories itself, and has no
+            // protection keys. The guest is the harness's own, or the user's who asked for mappings, and so trusted to let no
+            // file change while the host borrows its memory: it has one thread, which waits for the host then.
+            unsafe { portable_mmap_wasmtime::attach(&mut store) }?;
+        }
         store.limiter(|guest| &mut guest.memory);
         let ticks = run.time.map(|limit| limit.as_millis() / TICK.as_millis() + 1);
         // Half of all that there are: added to the current epoch they must not overflow.

@@ -4,13 +4,17 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use native_tests::counted::CountedFile;
-use native_tests::{Case, Ends, FileBackend, Scene, cases};
-use portable_mmap::{Buffered, DefaultBackend};
+use native_tests::{Case, Ends, FileBackend, HOSTED, Scene, cases};
+use portable_mmap::{Buffered, DefaultBackend, Mapped};
+
+/// The backend whose mappings are made by the operating system, or by the host of a guest.
+const MAPPED: &str = if cfg!(any(unix, windows)) { "mapped" } else { HOSTED };
+const BUFFERED: &str = "buffered";
 
 const USAGE: &str = "usage: suite list
-       suite run CASE --dir DIR [--backend mapped|buffered]
+       suite run CASE --dir DIR [--backend mapped|hosted|buffered]
 
-DIR is an empty directory. The transcript goes to standard output and ends in `end of CASE`.";
+A guest has the backend `hosted` in the place of `mapped`. DIR is an empty directory. The transcript goes to standard output and ends in `end of CASE`.";
 
 fn main() -> ExitCode {
     // As in a sandbox: nothing is unwound, and nothing written back by it.
@@ -23,10 +27,11 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["list"] => list(),
-        ["run", case, "--dir", dir] => run::<DefaultBackend>(case, dir),
-        ["run", case, "--dir", dir, "--backend", "buffered"] => run::<Buffered<CountedFile>>(case, dir),
-        #[cfg(any(unix, windows))]
-        ["run", case, "--dir", dir, "--backend", "mapped"] => run::<portable_mmap::Mapped>(case, dir),
+        ["run", case, "--dir", dir] => run(case, Scene::<DefaultBackend>::new(dir, say)),
+        ["run", case, "--dir", dir, "--backend", BUFFERED] => {
+            run(case, Scene::<Buffered<CountedFile>>::new(dir, say).demanding(BUFFERED))
+        }
+        ["run", case, "--dir", dir, "--backend", MAPPED] => run(case, Scene::<Mapped>::new(dir, say).demanding(MAPPED)),
         _ => fail(USAGE),
     }
 }
@@ -41,11 +46,10 @@ fn list() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn run<B: FileBackend>(name: &str, dir: &str) -> ExitCode {
+fn run<B: FileBackend>(name: &str, mut scene: Scene<B>) -> ExitCode {
     let Some(case) = cases::all::<B>().into_iter().find(|case| case.name == name) else {
         return fail(&format!("there is no case `{name}`: see `suite list`"));
     };
-    let mut scene = Scene::new(dir, say);
     (case.run)(&mut scene);
     if scene.lines() == 0 {
         return fail("the case observed nothing");

@@ -68,6 +68,8 @@ pub enum Host {
         /// Whether the guest is compiled for 128-bit vectors.
         simd: bool,
     },
+    /// In wasmtime, which maps files into the guest's memory.
+    Hosted,
     /// In Node's WASI.
     Node,
     /// As a program of another Linux, linked by `linker`, in `emulator` unless this machine runs it by itself.
@@ -92,6 +94,7 @@ pub enum Host {
 
 const MAPPED: Option<&str> = Some("mapped");
 const BUFFERED: Option<&str> = Some("buffered");
+const HOSTED: Option<&str> = Some(native_tests::HOSTED);
 
 const WASIP1: Host = Host::Wasmtime { target: "wasm32-wasip1", simd: false };
 const AARCH64: Host = Host::Linux {
@@ -148,6 +151,16 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedWasi,
         backend: None,
         host: Host::Wasmtime { target: "wasm32-wasip1", simd: true },
+        patience: 1,
+    },
+    Definition {
+        key: "hosted",
+        name: "wasip1 hosted",
+        what: "WASI Preview 1 in wasmtime, which maps the files into the guest's memory",
+        ci: true,
+        platform: Platform::Hosted,
+        backend: HOSTED,
+        host: Host::Hosted,
         patience: 1,
     },
     Definition {
@@ -346,7 +359,8 @@ mod tests {
         assert_eq!(keys("node,wasip1,node"), ["wasip1", "node"]);
         let facade = ["memmap2", "memmap2-emulated", "memmap2-wasip1", "memmap2-wasip2"];
         assert_eq!(keys("facade"), facade);
-        assert_eq!(keys("ci"), [&["mapped", "buffered", "wasip1", "simd128", "wasip2", "node"][..], &facade].concat());
+        let suite = ["mapped", "buffered", "wasip1", "simd128", "hosted", "wasip2", "node"];
+        assert_eq!(keys("ci"), [&suite[..], &facade].concat());
         assert_eq!(keys("suite memmap2").len(), COLUMNS.len() - 3);
         assert_eq!(keys("all").len(), COLUMNS.len());
         let refused = Selection::parse("mapped wasip3").unwrap_err();

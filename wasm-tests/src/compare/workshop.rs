@@ -13,7 +13,7 @@ use crate::child;
 use crate::column::Column;
 use crate::outcome::{End, Limits};
 use crate::package::{Target, cases, set_flags};
-use crate::sandbox::Sandbox;
+use crate::sandbox::{HAS_HOST_MAPPING, NO_HOST_MAPPING, Sandbox};
 
 /// The host of WASI that Node's columns run.
 const NODE_HOST: &str = include_str!("../../node-wasi.mjs");
@@ -72,8 +72,10 @@ struct Build<'b> {
     target: Option<&'b str>,
     flags: Option<&'b str>,
     linker: Option<&'b str>,
-    /// In a target directory of its own: cargo would build anew for the other flags, and again for those of before.
-    apart: bool,
+    features: Option<&'b str>,
+    /// In this folder of the target directory, as a target directory of its own: cargo would build anew for the other flags or
+    /// features, and again for those of before.
+    apart: Option<&'b str>,
 }
 
 fn broken(error: impl Display) -> Missing {
@@ -93,16 +95,30 @@ impl Workshop {
             Host::Wasmtime { target, simd } => {
                 self.needs_target(target, None)?;
                 let flags = simd.then_some("-C target-feature=+simd128");
-                let program = self.build(&Build { target: Some(target), flags, apart: simd, linker: None })?;
+                let apart = simd.then_some("compare-tools/simd128");
+                let program = self.build(&Build { target: Some(target), flags, apart, ..Build::default() })?;
                 let sandbox = Sandbox::load(&program).map_err(|error| Missing::Broken(format!("{error:#}")))?;
                 Column::sandbox(name, sandbox)
             }
+            Host::Hosted => self.hosted(name)?,
             Host::Node => self.node(name)?,
             Host::Linux { target, linker, emulator } => self.linux(definition, target, linker, emulator)?,
             Host::Wine => self.wine(definition)?,
             Host::Facade { target, emulated } => Column::tests(name, self.facade(target, emulated, limits)?),
         };
         Ok(column.patient(patience))
+    }
+
+    fn hosted(&self, name: &str) -> Result<Column, Missing> {
+        const TARGET: &str = "wasm32-wasip1";
+        if !HAS_HOST_MAPPING {
+            return Err(Missing::Absent(NO_HOST_MAPPING.into()));
+        }
+        self.needs_target(TARGET, None)?;
+        let (features, apart) = (Some("host-mapping"), Some("hosted"));
+        let program = self.build(&Build { target: Some(TARGET), features, apart, ..Build::default() })?;
+        let sandbox = Sandbox::load_with_host_mapping(&program);
+        Ok(Column::hosted(name, sandbox.map_err(|error| Missing::Broken(format!("{error:#}")))?))
     }
 
     fn node(&self, name: &str) -> Result<Column, Missing> {
@@ -142,7 +158,7 @@ impl Workshop {
         }
         // Linked with all of its libraries, so that it needs none of its system's at run time.
         let flags = Some("-C target-feature=+crt-static");
-        let program = self.build(&Build { target: Some(target), flags, apart: false, linker: Some(linker) })?;
+        let program = self.build(&Build { target: Some(target), flags, linker: Some(linker), ..Build::default() })?;
         command.push(program.into());
         Ok(Column::child(definition.name, command, definition.backend))
     }
@@ -200,8 +216,9 @@ impl Workshop {
 
     /// Builds the program, and tells where it is.
     fn build(&self, build: &Build) -> Result<PathBuf, Missing> {
-        let Build { target, flags, apart, linker } = *build;
-        let dir = if apart { self.target_dir.join("compare-tools").join("simd128") } else { self.target_dir.clone() };
+        let Build { target, flags, linker, features, apart } = *build;
+        let mut dir = self.target_dir.clone();
+        dir.extend(apart);
         let mut program = dir.clone();
         program.extend(target);
         program.extend(["debug", &self.program]);
@@ -217,6 +234,9 @@ impl Workshop {
             command.arg("--target-dir").arg(&dir);
             if let Some(target) = target {
                 command.args(["--target", target]);
+            }
+            if let Some(features) = features {
+                command.args(["--features", features]);
             }
             if let Some(flags) = flags {
                 set_flags(&mut command, flags);

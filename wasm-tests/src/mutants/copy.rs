@@ -5,11 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What is copied: what the programs are built from, and what its manifests name.
-const COPIED: [&str; 5] = ["Cargo.lock", "README.md", "examples", "native-tests", "src"];
-
-/// The members of the workspace here, and of the copy, which has no harness.
-const MEMBERS: [&str; 2] = [r#"members = [".", "native-tests", "wasm-tests"]"#, r#"members = [".", "native-tests"]"#];
+/// What is copied: the members of the workspace, and what their manifests name.
+const COPIED: [&str; 8] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "README.md",
+    "examples",
+    "native-tests",
+    "portable-mmap-wasmtime",
+    "src",
+    "wasm-tests",
+];
 
 /// A copy of the workspace.
 #[derive(Debug)]
@@ -29,10 +35,14 @@ impl Copy {
         for name in COPIED {
             update(&workspace.join(name), &copy.source.join(name)).map_err(told)?;
         }
-        let manifest = fs::read_to_string(workspace.join("Cargo.toml")).map_err(told)?;
-        let manifest = replaced(&manifest, MEMBERS[0], MEMBERS[1]).map_err(|why| format!("Cargo.toml: {why}"))?;
-        write(&copy.source.join("Cargo.toml"), manifest.as_bytes()).map_err(told)?;
         Ok(copy)
+    }
+
+    /// Cargo, in the copy.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut cargo = Command::new("cargo");
+        cargo.current_dir(&self.source);
+        cargo
     }
 
     /// Builds a program of the suite, for this machine or for another target.
@@ -41,8 +51,8 @@ impl Copy {
     ///
     /// It does not compile.
     pub(crate) fn build(&self, program: &str, target: Option<&str>) -> Result<PathBuf, String> {
-        let mut cargo = Command::new("cargo");
-        cargo.current_dir(&self.source).args(["build", "--quiet", "-p", "native-tests", "--bin", program]);
+        let mut cargo = self.cargo();
+        cargo.args(["build", "--quiet", "-p", "native-tests", "--bin", program]);
         cargo.arg("--target-dir").arg(&self.built);
         cargo.args(target.into_iter().flat_map(|target| ["--target", target]));
         // Mutants are many and their cases few: what is built quickly is done first.
@@ -120,7 +130,7 @@ fn write(to: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutants::table::MUTANTS;
+    use crate::mutants::table;
 
     #[test]
     fn a_change_has_one_place() {
@@ -134,7 +144,7 @@ mod tests {
         let workspace = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         let scratch = tempfile::tempdir().unwrap();
         let copy = Copy::make(workspace, scratch.path()).unwrap();
-        for mutant in MUTANTS {
+        for mutant in table::all() {
             let mutated = copy
                 .change(mutant.file, mutant.old, mutant.new)
                 .unwrap_or_else(|why| panic!("{} does not apply: {why}", mutant.name));

@@ -7,6 +7,8 @@
 //! it does.
 
 pub(crate) mod copy;
+mod host;
+mod host_table;
 pub mod table;
 
 use std::fmt::Write as _;
@@ -17,7 +19,7 @@ use comfy_table::Cell;
 use native_tests::ledger::{Exception, Platform};
 
 use self::copy::Copy;
-use self::table::{MUTANTS, Mutant, Place};
+use self::table::{Mutant, Place};
 use crate::column::Column;
 use crate::outcome::Limits;
 use crate::report;
@@ -25,6 +27,9 @@ use crate::sandbox::{MEMORY_LIMIT, Sandbox};
 use crate::suite::{self, Results};
 use crate::terminal::new_table;
 use crate::verdict::Failure;
+
+/// Why a mutant was not found.
+const SURVIVED: &str = "SURVIVED: no case has noticed";
 
 /// A case that takes so long has been led astray.
 const CASE_TIME: Duration = Duration::from_secs(30);
@@ -38,6 +43,8 @@ pub struct Plan {
     pub native: PathBuf,
     /// Where the copy is made and built.
     pub scratch: PathBuf,
+    /// The directory that the harness was built in: tests of the host use what was compiled there.
+    pub target_dir: PathBuf,
     /// Only mutants whose names contain this.
     pub only: Option<String>,
     /// How many cases run at once.
@@ -51,10 +58,10 @@ pub struct Told {
     result: Result<Found, String>,
 }
 
-/// The cases that have noticed a mutant.
+/// The cases or tests that have noticed a mutant.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
-    /// Their names; there is at least one.
+    /// Their names; there is at least one if it was found.
     cases: Vec<String>,
     /// How many there were.
     of: usize,
@@ -67,7 +74,7 @@ struct Found {
 /// A copy that cannot be made or built, or that does not pass as it is; the text says which.
 pub fn run(plan: &Plan) -> Result<Vec<Told>, String> {
     let wanted = |mutant: &&Mutant| plan.only.as_ref().is_none_or(|only| mutant.name.contains(only));
-    let mutants: Vec<&'static Mutant> = MUTANTS.iter().filter(wanted).collect();
+    let mutants: Vec<&'static Mutant> = table::all().filter(wanted).collect();
     if mutants.is_empty() {
         return Err("there is no such mutant".to_owned());
     }
@@ -90,6 +97,13 @@ fn control(plan: &Plan, copy: &Copy, mutants: &[&Mutant]) -> Result<(), String> 
     let mut programs: Vec<(Place, Program)> = Vec::new();
     for (place, subject) in runs {
         eprintln!("== the copy as it is, in {}: {subject}", place.column());
+        if place == Place::Host {
+            let failed = host::build(copy, &plan.target_dir).and_then(|tests| host::failed(&tests, subject))?;
+            if !failed.cases.is_empty() {
+                return Err(format!("the copy as it is does not pass {}", failed.cases.join(", ")));
+            }
+            continue;
+        }
         if !programs.iter().any(|(built, _)| *built == place) {
             programs.push((place, build(copy, place)?));
         }
@@ -105,10 +119,13 @@ fn control(plan: &Plan, copy: &Copy, mutants: &[&Mutant]) -> Result<(), String> 
 
 fn find(plan: &Plan, copy: &Copy, mutant: &Mutant) -> Result<Found, String> {
     let mutated = copy.change(mutant.file, mutant.old, mutant.new)?;
-    let found =
-        build(copy, mutant.place).and_then(|program| noticed(&compare(plan, mutant.place, &program, mutant.subject)));
+    let found = if mutant.place == Place::Host {
+        host::build(copy, &plan.target_dir).and_then(|tests| host::failed(&tests, mutant.subject))
+    } else {
+        build(copy, mutant.place).and_then(|program| noticed(&compare(plan, mutant.place, &program, mutant.subject)))
+    };
     mutated.undo()?;
-    found
+    found.and_then(|found| if found.cases.is_empty() { Err(SURVIVED.to_owned()) } else { Ok(found) })
 }
 
 /// The suite's program, built from the copy.
@@ -173,7 +190,7 @@ fn noticed(results: &Results) -> Result<Found, String> {
         }
     }
     if cases.is_empty() {
-        return Err("SURVIVED: no case has noticed".to_owned());
+        return Err(SURVIVED.to_owned());
     }
     Ok(Found { cases, of: results.cases.len() })
 }

@@ -15,11 +15,11 @@ pub struct Mutant {
     pub new: &'static str,
     /// Where it is run.
     pub place: Place,
-    /// The cases that must notice it are among those whose names contain this.
+    /// The cases or tests that must notice it are among those whose names contain this.
     pub subject: &'static str,
 }
 
-/// The column that has a mutant.
+/// What has a mutant: a column, or the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// The OS mapping.
@@ -28,6 +28,8 @@ pub enum Place {
     Buffered,
     /// The emulation in wasmtime.
     Wasip1,
+    /// The tests of the host that places mappings, see [`host`](super::host).
+    Host,
 }
 
 impl Place {
@@ -37,6 +39,7 @@ impl Place {
             Self::Mapped => "native Mapped",
             Self::Buffered => "native Buffered",
             Self::Wasip1 => "wasip1",
+            Self::Host => "host",
         }
     }
 
@@ -54,7 +57,12 @@ const MAPPED: &str = "src/backend/mapped.rs";
 const REGION: &str = "src/region/os/mod.rs";
 const LOST: &str = "src/guard/lost.rs";
 
-/// All of them.
+/// Those of the library and of its host.
+pub(super) fn all() -> impl Iterator<Item = &'static Mutant> {
+    MUTANTS.iter().chain(super::host_table::MUTANTS)
+}
+
+/// Those of the library.
 pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "loses the last run",

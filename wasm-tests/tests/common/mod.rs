@@ -12,6 +12,8 @@ use wasm_tests::sandbox::Sandbox;
 pub(crate) enum Target {
     Native,
     Wasip1,
+    /// Preview 1, with the feature `host-mapping`.
+    Hosted,
     Wasip2,
 }
 
@@ -23,6 +25,7 @@ pub(crate) fn guest(target: Target, name: &str) -> PathBuf {
     let (variable, extension) = match target {
         Target::Native => ("GUESTS_NATIVE", std::env::consts::EXE_EXTENSION),
         Target::Wasip1 => ("GUESTS_WASIP1", "wasm"),
+        Target::Hosted => ("GUESTS_HOSTED", "wasm"),
         Target::Wasip2 => ("GUESTS_WASIP2", "wasm"),
     };
     let dir = std::env::var_os(variable)

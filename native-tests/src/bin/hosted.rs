@@ -1,0 +1,141 @@
+//! A guest that asks for mappings of its host: the harness's tests run it where the host makes them and where it does not, and
+//! read what became of each.
+
+use std::env;
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use portable_mmap::{Access, Error, HostMapping, Mmap, MmapOptions};
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["choose", file, access, len] => choose(Path::new(file), access, number(len)),
+        ["share", file] => share(Path::new(file)),
+        ["copy", file] => copy(Path::new(file)),
+        ["resize", file, ref lens @ ..] => resize(Path::new(file), lens),
+        ["drop", file, times] => drop_again(Path::new(file), number(times)),
+        ["hold", file, count] => hold(Path::new(file), number(count)),
+        _ => {
+            eprintln!("hosted: unknown command {args:?}");
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn number(text: &str) -> usize {
+    text.parse().expect("a number")
+}
+
+fn open_to_write(path: &Path) -> Arc<File> {
+    Arc::new(OpenOptions::new().read(true).write(true).open(path).expect("the file can be read and written"))
+}
+
+fn map(options: &MmapOptions, file: &Arc<File>) -> Result<Mmap, Error> {
+    // SAFETY: this program has one thread, and borrows no slice while it changes the file.
+    unsafe { options.map(file.clone()) }
+}
+
+/// A mapping of the whole file that the host has to place.
+fn required(file: &Arc<File>) -> Mmap {
+    map(MmapOptions::new().host_mapping(HostMapping::Require), file).expect("the host maps the file")
+}
+
+/// Maps the first bytes of a file, open for reading alone where changes do not reach it, with each choice, and prints what
+/// became of it.
+fn choose(path: &Path, access: &str, len: usize) {
+    let (access, file) = match access {
+        "read" => (Access::Read, Arc::new(File::open(path).expect("the file can be read"))),
+        "copy" => (Access::Copy, Arc::new(File::open(path).expect("the file can be read"))),
+        _ => (Access::Write, open_to_write(path)),
+    };
+    for choice in [HostMapping::Auto, HostMapping::Require, HostMapping::Never] {
+        let mut options = MmapOptions::new();
+        options.access(access).len(len).host_mapping(choice);
+        // SAFETY: nobody changes the file meanwhile.
+        match unsafe { options.map_any(file.clone()) } {
+            Ok(map) => println!("{choice:?}: {}", map.backend_name()),
+            Err(error) => println!("{choice:?}: {}: {error:#}", error.name()),
+        }
+    }
+}
+
+/// Changes a file by a write and by a store to a mapping of it, and prints whether the other side sees that at once.
+fn share(path: &Path) {
+    let file = open_to_write(path);
+    let mut map = required(&file);
+    let last = map.len() - 1;
+    // Touched, so that an emulation would have loaded it.
+    let before = (map[0], map[last]);
+    (&*file).seek(SeekFrom::Start(0)).expect("a file has a cursor");
+    (&*file).write_all(&[before.0.wrapping_add(1)]).expect("the file can be written");
+    println!("the mapping sees a write: {}", map[0] == before.0.wrapping_add(1));
+    map[last] = before.1.wrapping_add(1);
+    println!("the file has a store: {}", last_byte(&file) == before.1.wrapping_add(1));
+    println!("another mapping has it: {}", required(&file)[last] == before.1.wrapping_add(1));
+}
+
+/// Changes a copy, and prints whether the file and the mapping are what they have to be.
+fn copy(path: &Path) {
+    let file = open_to_write(path);
+    let mut options = MmapOptions::new();
+    options.access(Access::Copy).host_mapping(HostMapping::Require);
+    let mut copy = map(&options, &file).expect("the host maps the file");
+    let (last, before) = (copy.len() - 1, last_byte(&file));
+    copy[last] = before.wrapping_add(1);
+    copy.flush().expect("there is nothing to flush");
+    println!("{}, the file is as it was: {}", copy.backend_name(), last_byte(&file) == before);
+    println!("and the copy is not: {}", copy[last] == before.wrapping_add(1));
+}
+
+fn last_byte(mut file: &File) -> u8 {
+    let mut byte = [0];
+    file.seek(SeekFrom::End(-1)).expect("a file has a cursor");
+    file.read_exact(&mut byte).expect("the file can be read");
+    byte[0]
+}
+
+/// Maps a file as is best, gives it each of the lengths, and prints what the mapping is then.
+fn resize(path: &Path, lens: &[&str]) {
+    let file = open_to_write(path);
+    let mut map = map(&MmapOptions::new(), &file).expect("the file can be mapped");
+    println!("{} bytes, {}", map.len(), map.backend_name());
+    for len in lens {
+        map.resize(number(len)).expect("the file can have this length");
+        println!("{} bytes, {}, it ends with {}", map.len(), map.backend_name(), map[map.len() - 1]);
+        let last = map.len() - 1;
+        map[last] = b'!';
+    }
+}
+
+/// Maps and drops a file so many times. What a mapping does not give back adds up.
+fn drop_again(path: &Path, times: usize) {
+    let file = open_to_write(path);
+    let mut bytes = 0_u64;
+    for _ in 0..times {
+        let map = required(&file);
+        bytes += u64::from(map[map.len() - 1] == b'.') * map.len() as u64;
+    }
+    println!("{bytes} bytes");
+}
+
+/// Holds so many mappings of a file at once, each as is best, and prints what they are.
+fn hold(path: &Path, count: usize) {
+    let file = open_to_write(path);
+    let mut maps: Vec<Mmap> =
+        (0..count).map(|_| map(&MmapOptions::new(), &file).expect("the file can be mapped")).collect();
+    println!("{}", maps.iter().map(Mmap::backend_name).collect::<Vec<_>>().join(", "));
+    let required = map(MmapOptions::new().host_mapping(HostMapping::Require), &file);
+    println!(
+        "one more: {}",
+        required.map_or_else(|error| error.name().to_owned(), |map| map.backend_name().to_owned())
+    );
+    // There is room for another one when one is gone.
+    maps.remove(0);
+    println!("another: {}", map(&MmapOptions::new(), &file).expect("the file can be mapped").backend_name());
+}

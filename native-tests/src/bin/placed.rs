@@ -1,0 +1,139 @@
+//! What a mapping costs as a whole: of the operating system, of a host, or the emulation. The program has no other way to map
+//! a file than `Mmap`, and says what that was.
+//!
+//! `placed times FILE` prints a line for each act, with its shortest time in nanoseconds; `placed lengths FILE` the time to
+//! map, read and give back so many bytes, by the host and by the emulation; `placed hold FILE BLOCKS` maps the file,
+//! touches so many blocks of it at random places, the same each time, and ends without giving anything back.
+
+use std::fs::{File, OpenOptions};
+use std::hint::black_box;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use native_tests::random::Random;
+use portable_mmap::{Access, HostMapping, Mmap, MmapOptions, Result};
+
+/// What is touched at a time, in bytes.
+const BLOCK: usize = 64 << 10;
+
+/// Lengths around which a mapping begins to be the faster way than reading, in KiB.
+const LENGTHS: [usize; 11] = [4, 16, 32, 64, 96, 128, 192, 256, 384, 512, 1024];
+
+/// Rounds of each measurement; the shortest counts.
+const ROUNDS: usize = 5;
+const SHORT_ROUNDS: usize = 300;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args[..] {
+        ["times", path] => times(path),
+        ["lengths", path] => lengths(path),
+        ["hold", path, blocks] => hold(path, blocks.parse().expect("a number of blocks")),
+        _ => {
+            eprintln!("usage: placed times FILE | placed lengths FILE | placed hold FILE BLOCKS");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn open(path: &str) -> Arc<File> {
+    Arc::new(OpenOptions::new().read(true).write(true).open(path).expect("the file can be opened for writing"))
+}
+
+/// # Safety
+/// Nobody else changes the file meanwhile: this program is given files that nobody else has.
+unsafe fn map(file: &Arc<File>, access: Access, len: usize) -> Result<Mmap> {
+    // SAFETY: as this function says.
+    unsafe { MmapOptions::new().access(access).len(len).map(file.clone()) }
+}
+
+fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let value = act();
+    (value, start.elapsed())
+}
+
+/// All words of a slice, added up: as fast as memory can be read.
+fn sum(bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let words = words.iter().fold(0_u64, |sum, word| sum.wrapping_add(u64::from_le_bytes(*word)));
+    words.wrapping_add(rest.iter().map(|&byte| u64::from(byte)).sum())
+}
+
+fn times(path: &str) -> Result<()> {
+    let file = open(path);
+    let mut shortest = [Duration::MAX; 5];
+    let mut name = "";
+    for _ in 0..ROUNDS {
+        // SAFETY: this program is given files that nobody else has.
+        let (map_, mapping) = timed(|| unsafe { map(&file, Access::Read, 0) });
+        let map_ = map_?;
+        name = map_.backend_name();
+        let (_, first) = timed(|| black_box(sum(&map_)));
+        let (_, second) = timed(|| black_box(sum(&map_)));
+        let ((), unmapping) = timed(|| drop(map_));
+        // SAFETY: as above.
+        let mut map_ = unsafe { map(&file, Access::Write, 0) }?;
+        let middle = map_.len() / 2;
+        let (edited, editing) = timed(|| {
+            map_.set_item(middle.cast_signed(), 7)?;
+            map_.flush_async()
+        });
+        edited?;
+        for (shortest, time) in shortest.iter_mut().zip([mapping, first, second, unmapping, editing]) {
+            *shortest = time.min(*shortest);
+        }
+    }
+    println!("backend {name}");
+    for (act, time) in ["map", "first scan", "second scan", "unmap", "edit"].into_iter().zip(shortest) {
+        println!("{act}: {}", time.as_nanos());
+    }
+    Ok(())
+}
+
+fn lengths(path: &str) -> Result<()> {
+    let file = open(path);
+    for kib in LENGTHS {
+        let times = [HostMapping::Require, HostMapping::Never].map(|host_mapping| {
+            let mut shortest = Duration::MAX;
+            for _ in 0..SHORT_ROUNDS {
+                let mut options = MmapOptions::new();
+                options.access(Access::Read).len(kib << 10).host_mapping(host_mapping);
+                // SAFETY: this program is given files that nobody else has.
+                let (done, time) = timed(|| unsafe { options.map(file.clone()) }.map(|map| black_box(sum(&map))));
+                done?;
+                shortest = time.min(shortest);
+            }
+            Result::Ok(shortest)
+        });
+        let [hosted, buffered] = times;
+        println!("{kib}: {} {}", hosted?.as_nanos(), buffered?.as_nanos());
+    }
+    Ok(())
+}
+
+fn hold(path: &str, blocks: usize) -> Result<()> {
+    let file = open(path);
+    // SAFETY: this program is given files that nobody changes.
+    let map = unsafe { map(&file, Access::Read, 0) }?;
+    let mut random = Random::new(1);
+    let count = map.len() / BLOCK;
+    let read = (0..blocks).fold(0_u64, |total, _| {
+        let start = random.below(count) * BLOCK;
+        // Not a slice to the end: a buffer loads what it is asked for.
+        total.wrapping_add(sum(&map[start..start + BLOCK]))
+    });
+    black_box(read);
+    // It stays mapped when the program has ended, as long as its store is there.
+    std::mem::forget(map);
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! The mutants of the host that places mappings in guests.
+
+use super::table::{Mutant, Place};
+
+const UNIX: &str = "portable-mmap-wasmtime/src/memory/unix.rs";
+const CTX: &str = "portable-mmap-wasmtime/src/ctx.rs";
+const ATTACH: &str = "portable-mmap-wasmtime/src/attach.rs";
+const P1: &str = "portable-mmap-wasmtime/src/p1.rs";
+const POLICY: &str = "portable-mmap-wasmtime/src/policy.rs";
+const FILE: &str = "portable-mmap-wasmtime/src/file.rs";
+const GUARD: &str = "src/host/guard.rs";
+
+/// A mutant of the host, and the tests that notice it.
+const fn host(
+    name: &'static str,
+    contract: &'static str,
+    file: &'static str,
+    [old, new]: [&'static str; 2],
+    subject: &'static str,
+) -> Mutant {
+    Mutant { name, contract, file, old, new, place: Place::Host, subject }
+}
+
+/// All of them.
+pub(super) const MUTANTS: &[Mutant] = &[
+    host(
+        "host maps pages that cannot be written to",
+        "what is stored into a mapping, by whomever, ends no host",
+        UNIX,
+        ["let prot = ProtFlags::READ | ProtFlags::WRITE;\n        if", "let prot = ProtFlags::READ;\n        if"],
+        "stores_into_a_private_mapping_stay_in_the_guest",
+    ),
+    host(
+        "host shares what is private",
+        "what a guest stores in a private mapping reaches no file",
+        UNIX,
+        ["Access::Private => MapFlags::PRIVATE | NORESERVE,", "Access::Private => MapFlags::SHARED | NORESERVE,"],
+        "stores_into_a_private_mapping_stay_in_the_guest",
+    ),
+    host(
+        "host watches over one page alone",
+        "what is gone of a file reads as zeros, and ends no host",
+        UNIX,
+        ["Guard::watch(start, len, file", "Guard::watch(start, page_size(), file"],
+        "reads_zeros_in_place_of_what_is_gone",
+    ),
+    host(
+        "host leaves files in a store that is dropped",
+        "the next guest of a pool has memory of its own",
+        CTX,
+        ["            self.clear();\n            // What", "            // What"],
+        "the_next_guest_has_zeros_where_a_file_was_mapped",
+    ),
+    host(
+        "host never takes the file out of memory",
+        "unmapping puts zeros in place of a file",
+        UNIX,
+        [
+            "    pub(crate) fn take_back(self) {\n        put_plain_memory(self.start, self.len);",
+            "    pub(crate) fn take_back(self) {",
+        ],
+        "a_mapping_leaves_no_area_behind",
+    ),
+    host(
+        "host resets memory that is not the store's",
+        "a context that outlives its store leaves the memory of others alone",
+        CTX,
+        ["self.store.as_ref().is_some_and(|store| store.strong_count() > 0)", "self.store.is_some()"],
+        "a_context_that_outlives_its_store_leaves_the_memory_of_others_alone",
+    ),
+    host(
+        "host keeps mappings after detach",
+        "after detach a store may give its data up",
+        ATTACH,
+        ["    ctx.clear();\n", ""],
+        "after_detach_a_store_may_give_its_data_up",
+    ),
+    host(
+        "host has no limit per store",
+        "a store has no more mappings than its builder says",
+        CTX,
+        ["self.mappings.len() >= self.max_mappings || ", ""],
+        "a_store_has_no_more_mappings_than_its_builder_says",
+    ),
+    host(
+        "host has no limit per process",
+        "a process has no more mappings than a builder says",
+        CTX,
+        ["(placed < self.max_process_mappings).then_some(placed + 1)", "Some(placed + 1)"],
+        "a_process_has_no_more_mappings_than_a_builder_says",
+    ),
+    host(
+        "host has no limit of bytes",
+        "a store maps no more bytes than its builder says",
+        CTX,
+        [".filter(|&bytes| bytes <= self.max_bytes)", ""],
+        "a_store_maps_no_more_bytes_than_its_builder_says",
+    ),
+    host(
+        "host counts what it did not map",
+        "a mapping that fails does not count",
+        CTX,
+        [
+            "let placed = place().inspect_err(|_| {\n            PLACED.fetch_sub(1, Ordering::Relaxed);\n        })?;",
+            "let placed = place()?;",
+        ],
+        "what_the_system_does_not_map_changes_nothing",
+    ),
+    host(
+        "host does not count areas for mappings",
+        "a guest leaves the host areas of memory, whatever it unmaps",
+        UNIX,
+        [
+            "        if !areas_left() {\n            return Err(errno::NOMEM);\n        }\n        // Somewhere",
+            "        // Somewhere",
+        ],
+        "a_guest_that_unmaps_in_a_bad_order_leaves_the_host_its_areas",
+    ),
+    host(
+        "host does not count areas for refreshes",
+        "a guest leaves the host areas of memory, whatever it refreshes",
+        UNIX,
+        [
+            "        if !areas_left() {\n            return Err(errno::NOMEM);\n        }\n        self.guard",
+            "        self.guard",
+        ],
+        "a_guest_that_stores_between_faults_leaves_the_host_its_areas",
+    ),
+    host(
+        "host leaves areas in a pool",
+        "the next guest of a pool has no areas of the one before",
+        CTX,
+        [".into_values().for_each(join);", ".clear();"],
+        "a_guest_that_unmaps_in_a_bad_order_leaves_the_host_its_areas",
+    ),
+    host(
+        "host replaces pages in any number of pieces",
+        "a mapping takes no more areas than it may, whatever faults",
+        GUARD,
+        ["most_pieces: MOST_PIECES,", "most_pieces: usize::MAX,"],
+        "a_thousand_faults_take_no_more_areas_than_a_mapping_may",
+    ),
+    host(
+        "host attaches stores whose memories move",
+        "the base of a memory with mappings never moves",
+        ATTACH,
+        ["if engine.get_memory_may_move() {", "if false {"],
+        "a_store_whose_memories_may_move_is_not_attached",
+    ),
+    host(
+        "host attaches stores without signals",
+        "memories with mappings lie in pages",
+        ATTACH,
+        ["if !engine.get_signals_based_traps() {", "if false {"],
+        "a_store_of_an_engine_without_signals_is_not_attached",
+    ),
+    host(
+        "host attaches twice",
+        "a store is attached once",
+        ATTACH,
+        ["if store.data_mut().host_map().ctx.is_attached() {", "if false {"],
+        "a_store_is_attached_once",
+    ),
+    host(
+        "host maps without attach",
+        "without attach mappings are not supported",
+        P1,
+        ["if !ctx(caller).is_attached() {", "if false {"],
+        "without_attach_mappings_are_not_supported",
+    ),
+    host(
+        "host maps over mappings",
+        "blocks that overlap are not mapped",
+        P1,
+        ["if view.ctx.overlaps(address.addr(), mapped) {", "if false {"],
+        "blocks_that_overlap_are_not_mapped",
+    ),
+    host(
+        "host maps over the initial image",
+        "the data segments of a module are the next guest's too",
+        P1,
+        ["if (start as u64) < memory_type.minimum().saturating_mul(memory_type.page_size()) {", "if false {"],
+        "the_next_guest_has_the_data_segment_of_the_module",
+    ),
+    host(
+        "host maps outside of memory",
+        "a block lies in the guest's memory",
+        P1,
+        ["if end > memory.data_size(&*caller) {", "if false {"],
+        "a_block_outside_of_memory_is_not_mapped",
+    ),
+    host(
+        "host asks no policy",
+        "by default a guest maps only what nobody can change",
+        P1,
+        ["if !view.ctx.allows(&held.file, access) {", "if false {"],
+        "by_default_a_file_that_somebody_can_change_is_not_mapped",
+    ),
+    host(
+        "host takes one seal for both",
+        "a file that may become shorter is none that nobody can change",
+        POLICY,
+        ["let sealed = SealFlags::WRITE | SealFlags::SHRINK;", "let sealed = SealFlags::WRITE;"],
+        "by_default_a_file_that_is_half_sealed_is_not_mapped",
+    ),
+    host(
+        "host shares files that are lent for reading",
+        "a guest writes to no file that it may only read",
+        FILE,
+        ["!file.perms.write_not_permitted() && ", ""],
+        "a_file_that_is_lent_for_reading_is_not_shared",
+    ),
+    host(
+        "host takes any file for the one named",
+        "a guest maps only the file that it names",
+        FILE,
+        ["if identity(&metadata) != inode {", "if false {"],
+        "a_file_that_the_guest_has_closed_is_not_mapped",
+    ),
+    host(
+        "host maps past the end of a file",
+        "a file that ends before the mapping is not mapped",
+        P1,
+        ["end > held.len) {", "end > u64::MAX) {"],
+        "a_file_that_ends_before_the_mapping_is_not_mapped",
+    ),
+    host(
+        "host makes nothing dirty",
+        "pages that are made dirty are written by the next sync",
+        UNIX,
+        [
+            "let _ = byte.compare_exchange(value, std::hint::black_box(value), Ordering::Relaxed, Ordering::Relaxed);",
+            "let _ = value;",
+        ],
+        "a_sync_cleans_pages_and_dirty_makes_them_dirty",
+    ),
+    host(
+        "host syncs nothing",
+        "a sync returns when the bytes are on the disk",
+        UNIX,
+        [
+            "unsafe { msync(address, range.end - start, MsyncFlags::SYNC) }.map_err(number)",
+            "{ let _: *mut u8 = address; Ok(()) }",
+        ],
+        "a_sync_cleans_pages_and_dirty_makes_them_dirty",
+    ),
+    host(
+        "host does not check ranges",
+        "a range lies in its mapping",
+        P1,
+        [".filter(|&end| end <= placed.len())", ""],
+        "ranges_outside_of_a_mapping_are_invalid",
+    ),
+];

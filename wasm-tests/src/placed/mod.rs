@@ -1,0 +1,230 @@
+//! What mappings cost that a host places in its guests, beside those of the operating system and the emulation: times in one
+//! run, and the memory of many instances that are alive at once.
+
+mod embedding;
+mod fleet;
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use comfy_table::Cell;
+use wasmtime::error::Context as _;
+use wasmtime::{Result, bail};
+
+pub use fleet::{Fleet, Measured, run as run_fleet};
+
+use crate::terminal::{align_right, new_table};
+use embedding::Embedding;
+
+/// The lengths of the files, in MiB.
+const SIZES: [u64; 2] = [256, 1024];
+
+/// What is done with a mapping, as the program `placed` names it.
+const ACTS: [&str; 5] = ["map", "first scan", "second scan", "unmap", "edit"];
+
+/// How often each way has its turn.
+const TURNS: usize = 3;
+
+/// What to measure, and with what.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The program `placed` for this machine.
+    pub native: PathBuf,
+    /// The same as a guest that emulates mappings.
+    pub emulated: PathBuf,
+    /// The same as a guest whose host places them.
+    pub hosted: PathBuf,
+    /// Where the files are made.
+    pub dir: PathBuf,
+    /// This program, which runs each fleet in a process of its own.
+    pub harness: PathBuf,
+    /// How many instances are alive at once.
+    pub instances: usize,
+    /// How many blocks of 64 KiB each of them touches.
+    pub blocks: usize,
+}
+
+/// The shortest times of each act in nanoseconds, of one way to map.
+#[derive(Debug, Default)]
+struct Times {
+    backend: String,
+    acts: Vec<f64>,
+}
+
+impl Times {
+    /// Reads what `placed times` prints.
+    fn parse(text: &str) -> Option<Self> {
+        let backend = text.lines().find_map(|line| line.strip_prefix("backend "))?.to_owned();
+        let of = |act: &str| text.lines().find_map(|line| line.strip_prefix(act)?.strip_prefix(": ")?.parse().ok());
+        Some(Self { backend, acts: ACTS.into_iter().map(of).collect::<Option<_>>()? })
+    }
+
+    fn keep_shortest(&mut self, other: Self) {
+        if self.acts.is_empty() {
+            *self = other;
+        } else {
+            self.acts.iter_mut().zip(other.acts).for_each(|(act, other)| *act = act.min(other));
+        }
+    }
+}
+
+/// Measures everything, and returns the report.
+///
+/// # Errors
+/// A program that does not run or prints something else, and a way that is not the one that it is measured for.
+pub fn run(plan: &Plan) -> Result<String> {
+    fs::create_dir_all(&plan.dir)?;
+    let embedding = Embedding::new(false)?;
+    let [emulated, hosted] = [&plan.emulated, &plan.hosted].map(|path| embedding.load(path));
+    let (emulated, hosted) = (emulated?, hosted?);
+    let mut text = String::new();
+    for mib in SIZES {
+        let name = format!("{mib}.bin");
+        make_file(&plan.dir.join(&name), mib << 20)?;
+        eprintln!("== a file of {mib} MiB");
+        let guest = format!("/{name}");
+        let of_guest = |module| -> Result<Times> {
+            let output = embedding.run(module, &plan.dir, &["times", &guest])?;
+            Times::parse(&output).with_context(|| format!("`placed times` printed this:\n{output}"))
+        };
+        let mut ways = [Times::default(), Times::default(), Times::default()];
+        // In turns, for what else the machine does changes.
+        for _ in 0..TURNS {
+            let native = native(&plan.native, &plan.dir.join(&name))?;
+            for (way, times) in ways.iter_mut().zip([native, of_guest(&emulated)?, of_guest(&hosted)?]) {
+                way.keep_shortest(times);
+            }
+        }
+        for (way, backend) in ways.iter().zip(["mapped", "buffered", "hosted"]) {
+            if way.backend != backend {
+                bail!("a mapping of {mib} MiB was {} and not {backend}", way.backend);
+            }
+        }
+        text.push_str(&times_table(mib, &ways));
+    }
+    eprintln!("== lengths");
+    let output = embedding.run(&hosted, &plan.dir, &["lengths", &format!("/{}.bin", SIZES[0])])?;
+    text.push_str(&lengths_table(&output)?);
+    for pooling in [false, true] {
+        text.push_str(&fleets_table(plan, pooling)?);
+    }
+    Ok(text)
+}
+
+/// Numbers that no file system packs, `len` bytes of them.
+fn make_file(path: &Path, len: u64) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|data| data.len() == len) {
+        return Ok(());
+    }
+    let mut random = native_tests::random::Random::new(len);
+    let mut file = File::create(path)?;
+    for _ in 0..len >> 20 {
+        let part: Vec<u8> = (0..1 << 17).flat_map(|_| random.number().to_le_bytes()).collect();
+        file.write_all(&part)?;
+    }
+    file.sync_all()
+}
+
+fn native(program: &Path, file: &Path) -> Result<Times> {
+    let output = Command::new(program).arg("times").arg(file).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Times::parse(&text).with_context(|| format!("{} printed this:\n{text}", program.display()))
+}
+
+fn micros(nanos: f64) -> String {
+    if nanos < 1e6 { format!("{:.1} µs", nanos / 1e3) } else { format!("{:.1} ms", nanos / 1e6) }
+}
+
+fn times_table(mib: u64, ways: &[Times; 3]) -> String {
+    let title = format!("{mib} MiB");
+    let mut table = new_table(&[&title, "native", "emulated", "hosted", "hosted / native"]);
+    for (index, act) in ACTS.into_iter().enumerate() {
+        let act = if act == "edit" { "one byte changed, handed to the file" } else { act };
+        let mut row = vec![Cell::new(act)];
+        row.extend(ways.iter().map(|way| Cell::new(micros(way.acts[index]))));
+        row.push(Cell::new(format!("{:.2}", ways[2].acts[index] / ways[0].acts[index])));
+        table.add_row(row);
+    }
+    align_right(&mut table, 1);
+    format!("{table}\n")
+}
+
+/// The table of what `placed lengths` prints, and where the two ways meet.
+fn lengths_table(output: &str) -> Result<String> {
+    let mut table = new_table(&["mapped, read and given back", "emulated", "hosted", "hosted / emulated"]);
+    let mut meeting = None;
+    for line in output.lines() {
+        let parts: Option<(u64, f64, f64)> = line.split_once(": ").and_then(|(kib, times)| {
+            let (hosted, buffered) = times.split_once(' ')?;
+            Some((kib.parse().ok()?, hosted.parse().ok()?, buffered.parse().ok()?))
+        });
+        let (kib, hosted, buffered) = parts.with_context(|| format!("`placed lengths` printed {line:?}"))?;
+        if hosted > buffered {
+            meeting = None;
+        } else {
+            meeting.get_or_insert(kib);
+        }
+        let cells = [format!("{kib} KiB"), micros(buffered), micros(hosted), format!("{:.2}", hosted / buffered)];
+        table.add_row(cells);
+    }
+    align_right(&mut table, 1);
+    let meeting = meeting.map_or("none of these lengths".to_owned(), |kib| format!("{kib} KiB"));
+    Ok(format!("{table}\nThe host's mapping is the faster way from {meeting} on.\n\n"))
+}
+
+fn fleets_table(plan: &Plan, pooling: bool) -> Result<String> {
+    let allocator = if pooling { "pooling" } else { "on demand" };
+    let title = format!("{} instances, {allocator}", plan.instances);
+    let mut table = new_table(&[&title, "PSS", "page tables", "time"]);
+    let mut problems = String::new();
+    for (name, module) in [("emulated", &plan.emulated), ("hosted", &plan.hosted)] {
+        eprintln!("== {} instances that are {name}, {allocator}", plan.instances);
+        let mut command = Command::new(&plan.harness);
+        command.arg("fleet").arg("--module").arg(module).arg("--dir").arg(&plan.dir);
+        command.args(["--file", &format!("/{}.bin", SIZES[1])]);
+        command.args(["--instances", &plan.instances.to_string(), "--blocks", &plan.blocks.to_string()]);
+        if pooling {
+            command.arg("--pooling");
+        }
+        let output = command.output()?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let Some(measured) = Measured::parse(&printed) else {
+            let told = String::from_utf8_lossy(&output.stderr);
+            _ = writeln!(problems, "FAILED {name}, {allocator}: {}", told.trim_end());
+            continue;
+        };
+        let mib = |bytes: u64| Cell::new(format!("{} MiB", bytes >> 20));
+        table.add_row([
+            Cell::new(name),
+            mib(measured.pss),
+            mib(measured.page_tables),
+            Cell::new(format!("{:.2} s", measured.time.as_secs_f64())),
+        ]);
+    }
+    align_right(&mut table, 1);
+    if problems.is_empty() { Ok(format!("{table}\n")) } else { bail!("{problems}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_times_of_a_program_are_read_by_their_names() {
+        let text = "backend hosted\nmap: 1\nfirst scan: 2\nsecond scan: 3\nunmap: 4\nedit: 5\n";
+        let times = Times::parse(text).unwrap();
+        assert_eq!((times.backend.as_str(), times.acts), ("hosted", vec![1.0, 2.0, 3.0, 4.0, 5.0]));
+        assert!(Times::parse("backend hosted\nmap: 1\n").is_none());
+    }
+
+    #[test]
+    fn two_ways_meet_where_the_hosts_stays_the_faster_one() {
+        let text = lengths_table("4: 9 1\n16: 1 2\n32: 3 2\n64: 3 3\n128: 3 9\n").unwrap();
+        assert!(text.contains("from 64 KiB on"), "{text}");
+        assert!(lengths_table("4: 9 1\n").unwrap().contains("from none of these lengths on"));
+        assert!(lengths_table("4: 9\n").is_err());
+    }
+}

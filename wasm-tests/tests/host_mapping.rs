@@ -1,0 +1,189 @@
+//! Mappings that the host places in a guest's memory: when a guest has them, and that they are the file.
+
+#![cfg(unix)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use common::{Target, guest};
+use tempfile::TempDir;
+use wasm_tests::child;
+use wasm_tests::outcome::{End, Report};
+use wasm_tests::sandbox::{Run, Sandbox};
+
+/// From this length on a mapping of the host is the better one.
+const THRESHOLD: usize = 512 << 10;
+
+const MIB: u64 = 1 << 20;
+
+/// A directory with a file of so many dots.
+fn ground(len: usize) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), vec![b'.'; len]).unwrap();
+    dir
+}
+
+/// The program `hosted` with the feature, where the host maps files.
+fn hosting() -> Sandbox {
+    Sandbox::load_with_host_mapping(&guest(Target::Hosted, "hosted")).unwrap()
+}
+
+fn run(sandbox: &Sandbox, args: &[&str], given: impl FnOnce(Run) -> Run) -> (String, Report) {
+    let report = sandbox.run(&given(Run::new("hosted").args(args.iter().copied()).memory(64 * MIB))).unwrap();
+    assert_eq!(report.end, End::Exited(0), "{}", report.stderr.escape_ascii());
+    (String::from_utf8(report.stdout.clone()).unwrap(), report)
+}
+
+/// What the program prints, in a directory that it may write to.
+fn printed(sandbox: &Sandbox, dir: &Path, args: &[&str]) -> String {
+    run(sandbox, args, |run| run.dir(dir, "/")).0
+}
+
+/// For how many mappings the host was asked.
+fn maps(report: &Report) -> u64 {
+    report.calls.as_ref().unwrap().maps()
+}
+
+#[test]
+fn a_long_file_is_mapped_by_the_host_and_a_short_one_is_a_buffer() {
+    let (dir, sandbox) = (ground(THRESHOLD), hosting());
+    for access in ["read", "copy", "write"] {
+        for (len, auto) in [(1, "buffered"), (THRESHOLD - 1, "buffered"), (THRESHOLD, "hosted")] {
+            let (text, report) =
+                run(&sandbox, &["choose", "/file", access, &len.to_string()], |run| run.dir(dir.path(), "/"));
+            assert_eq!(text, format!("Auto: {auto}\nRequire: hosted\nNever: buffered\n"), "{access}, {len}");
+            assert_eq!(maps(&report), if auto == "hosted" { 2 } else { 1 }, "{access}, {len}");
+        }
+    }
+}
+
+#[test]
+fn without_such_a_host_every_choice_but_require_is_a_buffer() {
+    let (dir, len) = (ground(THRESHOLD), THRESHOLD.to_string());
+    for target in [Target::Wasip1, Target::Wasip2] {
+        let sandbox = Sandbox::load(&guest(target, "hosted")).unwrap();
+        let text = printed(&sandbox, dir.path(), &["choose", "/file", "read", &len]);
+        let unsupported = "Unsupported: this host places no mappings in the memory of its guests; HostMapping::Auto falls \
+                           back to a buffer";
+        assert_eq!(text, format!("Auto: buffered\nRequire: {unsupported}\nNever: buffered\n"), "{target:?}");
+    }
+    // A program without the feature does not ask, whatever its host offers.
+    let sandbox = Sandbox::load_with_host_mapping(&guest(Target::Wasip1, "hosted")).unwrap();
+    let (text, report) = run(&sandbox, &["choose", "/file", "read", &len], |run| run.dir(dir.path(), "/"));
+    assert!(text.starts_with("Auto: buffered\nRequire: Unsupported: "), "{text}");
+    assert_eq!(maps(&report), 0);
+}
+
+#[test]
+fn natively_the_choice_means_nothing() {
+    let dir = ground(THRESHOLD);
+    let file = dir.path().join("file");
+    let args = ["choose", file.to_str().unwrap(), "write", "1"];
+    let (report, _) = child::run(guest(Target::Native, "hosted").as_os_str(), &args, None).unwrap();
+    assert_eq!(str::from_utf8(&report.stdout).unwrap(), "Auto: mapped\nRequire: mapped\nNever: mapped\n");
+}
+
+#[test]
+fn a_program_that_imports_the_functions_of_the_host_does_not_load_without_them() {
+    let error = Sandbox::load(&guest(Target::Hosted, "hosted")).unwrap_err();
+    assert!(format!("{error:#}").contains("unknown import: `portable-mmap:host/map@0.1.0"), "{error:#}");
+}
+
+#[test]
+fn a_component_is_no_module_to_map_files_into() {
+    let error = Sandbox::load_with_host_mapping(&guest(Target::Wasip2, "hosted")).unwrap_err();
+    assert!(format!("{error:#}").contains("this is a component: build the program for wasm32-wasip1"), "{error:#}");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_mapped_to_read_and_to_copy() {
+    let (dir, sandbox, len) = (ground(THRESHOLD), hosting(), THRESHOLD.to_string());
+    for access in ["read", "copy"] {
+        let (text, _) = run(&sandbox, &["choose", "/file", access, &len], |run| run.read_only_dir(dir.path(), "/"));
+        assert_eq!(text, "Auto: hosted\nRequire: hosted\nNever: buffered\n", "{access}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_no_regular_file_is_mapped_by_no_host() {
+    let (sandbox, len) = (hosting(), THRESHOLD.to_string());
+    let (text, report) = run(&sandbox, &["choose", "/zero", "read", &len], |run| run.read_only_dir("/dev", "/"));
+    let required = "Unsupported: a host places mappings of regular files alone; a buffer may map this one";
+    assert_eq!(text, format!("Auto: buffered\nRequire: {required}\nNever: buffered\n"));
+    assert_eq!(maps(&report), 0);
+}
+
+#[test]
+fn a_mapping_of_the_host_and_the_file_are_the_same_bytes() {
+    let dir = ground(300_001);
+    let text = printed(&hosting(), dir.path(), &["share", "/file"]);
+    assert_eq!(text, "the mapping sees a write: true\nthe file has a store: true\nanother mapping has it: true\n");
+    // And the host's own file is that too.
+    let file = fs::read(dir.path().join("file")).unwrap();
+    assert_eq!((file.len(), file[0], file[300_000]), (300_001, b'/', b'/'));
+}
+
+#[test]
+fn changes_of_a_copy_stay_in_the_guest() {
+    let dir = ground(300_001);
+    let text = printed(&hosting(), dir.path(), &["copy", "/file"]);
+    assert_eq!(text, "hosted, the file is as it was: true\nand the copy is not: true\n");
+    assert_eq!(fs::read(dir.path().join("file")).unwrap(), vec![b'.'; 300_001]);
+}
+
+#[test]
+fn another_length_does_not_make_it_another_kind_of_mapping() {
+    // Below the threshold, and above it.
+    let (dir, sandbox) = (ground(300_000), hosting());
+    let text = printed(&sandbox, dir.path(), &["resize", "/file", "1000000", "5000", "300000"]);
+    let expected = "300000 bytes, hosted\n1000000 bytes, hosted, it ends with 0\n5000 bytes, hosted, it ends with 46\n\
+                    300000 bytes, hosted, it ends with 0\n";
+    assert_eq!(text, expected);
+    let file = fs::read(dir.path().join("file")).unwrap();
+    assert_eq!((file.len(), file[4999], file[5000], file[299_999]), (300_000, b'!', 0, b'!'));
+
+    let dir = ground(5000);
+    let text = printed(&sandbox, dir.path(), &["resize", "/file", "1000000"]);
+    assert_eq!(text, "5000 bytes, buffered\n1000000 bytes, buffered, it ends with 0\n");
+}
+
+#[test]
+fn ten_thousand_mappings_one_after_the_other_fit_into_64_mib() {
+    let dir = ground(1 << 20);
+    let (text, report) = run(&hosting(), &["drop", "/file", "10000"], |run| run.dir(dir.path(), "/"));
+    assert_eq!(text, format!("{} bytes\n", 10_000_u64 << 20));
+    assert_eq!((maps(&report), report.memory_refused), (10_000, None));
+}
+
+#[test]
+fn a_mapping_over_the_limit_of_the_host_is_a_buffer() {
+    let dir = ground(THRESHOLD);
+    let (text, _) = run(&hosting(), &["hold", "/file", "3"], |run| run.dir(dir.path(), "/").mappings(2));
+    assert_eq!(text, "hosted, hosted, buffered\none more: Io\nanother: hosted\n");
+}
+
+#[test]
+fn the_runner_maps_files_for_a_program_where_that_is_asked_for() {
+    let dir = ground(THRESHOLD);
+    let (grant, len) = (format!("{}::/ground", dir.path().display()), THRESHOLD.to_string());
+    let run = |target, options: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wasm-tests"));
+        command.args(["run", "--dir", &grant]).args(options).arg(guest(target, "hosted"));
+        let output = command.args(["choose", "/ground/file", "write", &len]).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let told = |text: &str| (Some(0), text.to_owned());
+    assert_eq!(run(Target::Hosted, &["--host-mapping"]), told("Auto: hosted\nRequire: hosted\nNever: buffered\n"));
+    for (target, options, text) in [
+        (Target::Hosted, &[][..], "unknown import"),
+        (Target::Wasip2, &["--host-mapping"], "this is a component: build the program for wasm32-wasip1"),
+    ] {
+        let (code, output) = run(target, options);
+        assert!(code == Some(2) && output.contains(text), "{code:?} {output}");
+    }
+}
