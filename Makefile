@@ -394,12 +394,12 @@ keep: ## puts table and plot of the last `make bench` into README.md and docs/
 	@cp "$(BENCH)/README.md" README.md
 
 # The copy and what is built from it lie in target/mutants, but for the tests of the host, which want what the harness is
-# built of. With ONLY=TEXT, those whose names contain it.
+# built of. With ONLY=TEXT, those whose names contain it; with SKIP=TEXT, the others.
 .PHONY: mutants
 mutants: guests harness ## breaks a copy of the library in many ways, and demands that the suite finds each
 	@echo '== the suite over libraries that are broken'
 	@"$(HARNESS)" mutants --native "$(TARGET)/debug/suite$(EXE)" --scratch "$(TARGET)/mutants" --target-dir "$(TARGET)" \
-		--only '$(ONLY)'
+		--only '$(ONLY)' --skip '$(SKIP)'
 
 # Six columns share them. A seed is that of the first script, and the next kill takes the next.
 KILLS ?= 1000

@@ -24,7 +24,7 @@ const MAX_BYTES: u64 = 4 << 30;
 
 /// How many mappings the stores of a process may have, unless a builder says otherwise. Each takes up to 20 of the areas of
 /// memory that Linux gives a process, 65,530 unless `vm.max_map_count` says otherwise. At that limit allocators fail, and a
-/// host ends.
+/// host ends. What mappings leave behind is counted beside this: see `memory/areas.rs`.
 const MAX_PROCESS_MAPPINGS: usize = 2048;
 
 /// What a guest wants of a file.

@@ -67,8 +67,9 @@
 //!   the system does not do that, the process is aborted: the next guest must not see the file.
 //! - A block lies in the guest's memory, behind what its module starts with, and overlaps no other mapping. Memory that may
 //!   move, is shared between threads or has 64-bit addresses is not mapped over.
-//! - Mappings and bytes are limited for each store, and mappings for the process. A mapping and all that it may lose takes up
-//!   at most 20 of the areas of memory that a process may have.
+//! - Mappings and bytes are limited for each store, and mappings for the process. On Linux a process has so many areas of
+//!   memory, and its allocator fails when there are no more. A guest that maps, stores and unmaps in a bad order leaves some
+//!   behind until its store is dropped; so they are counted, and a guest maps no more when three quarters are taken.
 //!
 //! # What a hostile guest can do
 //!
@@ -77,6 +78,8 @@
 //! - **Keep a file's room**: a mapping keeps the blocks of a deleted file until it ends.
 //! - **Write fast**: through a shared mapping it makes pages dirty faster than a limit on writes sees.
 //! - **Watch others**: guests that map one file can tell by time which of its pages another has used.
+//! - **Use the areas of memory up** that guests may have: others then map nothing more until its store is dropped, and read
+//!   files instead. Fewer [`max_mappings`](HostMapCtxBuilder::max_mappings) make that slower.
 //! - **Use its memory up**: private pages that it changes are its own. Limits on linear memory count them already, since a
 //!   mapping lies in linear memory.
 //!

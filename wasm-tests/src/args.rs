@@ -191,12 +191,13 @@ fn package(mut parser: Parser) -> Result<package::Plan, Error> {
 
 fn mutants(mut parser: Parser) -> Result<mutants::Plan, Error> {
     let (mut workspace, mut native, mut scratch, mut target_dir) = (PathBuf::from("."), None, None, None);
-    let (mut only, mut jobs) = (None, jobs());
+    let (mut only, mut skip, mut jobs) = (None, None, jobs());
     while let Some(arg) = parser.next()? {
         match arg {
             Long("workspace") => workspace = parser.value()?.into(),
             Long("native") => native = Some(parser.value()?.into()),
             Long("scratch") => scratch = Some(parser.value()?.into()),
+            Long("skip") => skip = Some(parser.value()?.string()?).filter(|text| !text.is_empty()),
             Long("target-dir") => target_dir = Some(absolute(parser.value()?)?),
             Long("only") => only = Some(parser.value()?.string()?),
             Long("jobs") => jobs = parser.value()?.parse()?,
@@ -209,6 +210,7 @@ fn mutants(mut parser: Parser) -> Result<mutants::Plan, Error> {
         scratch: required(scratch, "--scratch")?,
         target_dir: required(target_dir, "--target-dir")?,
         only,
+        skip,
         jobs,
     })
 }

@@ -43,7 +43,8 @@ wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target
     TARGETs are native, wasm32-wasip1 and wasm32-wasip2, all of them by default; the first is the measure. The package
     is that of the current directory, or DIR's, or the published one, which is fetched into the target directory.
 
-wasm-tests mutants --native PROGRAM --scratch DIR --target-dir DIR [--workspace DIR] [--only TEXT] [--jobs N]
+wasm-tests mutants --native PROGRAM --scratch DIR --target-dir DIR [--workspace DIR] [--only TEXT]
+                   [--skip TEXT] [--jobs N]
     Breaks a copy of the library in DIR in one place at a time, and compares each with the suite's program as it is.
     Succeeds only if a case has noticed each of them, and none the copy as it is.
 

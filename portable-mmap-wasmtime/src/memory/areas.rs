@@ -43,7 +43,11 @@ fn most() -> usize {
 
 /// How many areas the process has: lines of a file that the system writes as it is read.
 fn count() -> io::Result<usize> {
-    BufReader::new(File::open("/proc/self/maps")?).split(b'\n').try_fold(0, |areas, line| line.map(|_| areas + 1))
+    let (mut list, mut lines) = (BufReader::with_capacity(64 << 10, File::open("/proc/self/maps")?), 0);
+    while list.skip_until(b'\n')? > 0 {
+        lines += 1;
+    }
+    Ok(lines)
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ fn code_reads_zeros_in_place_of_what_is_gone(scene: &Scene) {
 
 fn memory_copy_reads_zeros_in_place_of_what_is_gone(scene: &Scene) {
     let (mut guest, _, handle, _) = truncated(scene, SHARED);
-    guest.write(AT + LEN, &vec![9; BLOCK]);
+    guest.call("fill", &[(AT + LEN) as i64, 9, BLOCK as i64]);
     guest.call("copy", &[(AT + LEN) as i64, (AT + 5 * PAGE) as i64, BLOCK as i64]);
     guest.assert_zeros(AT + LEN..AT + LEN + BLOCK);
     // Which byte of it is read first is the processor's own choice.

@@ -7,7 +7,7 @@
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "addresses and lengths of a guest have 32 bits"
+    reason = "calls of a guest take numbers of 64 bits, and what is handed over fits into 32"
 )]
 
 #[cfg(target_os = "linux")]

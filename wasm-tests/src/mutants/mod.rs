@@ -47,6 +47,8 @@ pub struct Plan {
     pub target_dir: PathBuf,
     /// Only mutants whose names contain this.
     pub only: Option<String>,
+    /// None of the mutants whose names contain this.
+    pub skip: Option<String>,
     /// How many cases run at once.
     pub jobs: usize,
 }
@@ -73,7 +75,10 @@ struct Found {
 ///
 /// A copy that cannot be made or built, or that does not pass as it is; the text says which.
 pub fn run(plan: &Plan) -> Result<Vec<Told>, String> {
-    let wanted = |mutant: &&Mutant| plan.only.as_ref().is_none_or(|only| mutant.name.contains(only));
+    let wanted = |mutant: &&Mutant| {
+        plan.only.as_ref().is_none_or(|only| mutant.name.contains(only))
+            && plan.skip.as_ref().is_none_or(|skip| !mutant.name.contains(skip))
+    };
     let mutants: Vec<&'static Mutant> = table::all().filter(wanted).collect();
     if mutants.is_empty() {
         return Err("there is no such mutant".to_owned());

@@ -48,8 +48,10 @@ pub(crate) fn text(memory: &str) -> String {
     for (module, name, parameters, result) in IMPORTS {
         let signature = format!("(param {parameters}) (result {result})");
         _ = writeln!(imports, r#"(import "{module}" "{name}" (func ${name} {signature}))"#);
-        let arguments: Vec<String> = (0..parameters.split(' ').count()).map(|i| format!("local.get {i}")).collect();
-        let arguments = arguments.join(" ");
+        let mut arguments = String::new();
+        for i in 0..parameters.split(' ').count() {
+            _ = write!(arguments, "local.get {i} ");
+        }
         _ = writeln!(wrappers, r#"(func (export "{name}") {signature} {arguments} call ${name})"#);
     }
     let code = if memory.contains("i64") { "" } else { CODE };
@@ -82,7 +84,6 @@ impl Guest {
     pub(crate) fn try_call(&mut self, name: &str, arguments: &[i64]) -> Result<i64> {
         let function = self.instance.get_func(&mut self.store, name).unwrap_or_else(|| panic!("no function {name}"));
         let ty = function.ty(&self.store);
-        #[expect(clippy::cast_possible_truncation, reason = "an i32 is handed over as the low half")]
         let value = |(ty, &number): (ValType, &i64)| match ty {
             ValType::I32 => Val::I32(number as i32),
             _ => Val::I64(number),
