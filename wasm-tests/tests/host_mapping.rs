@@ -138,13 +138,13 @@ fn changes_of_a_copy_stay_in_the_guest() {
 #[test]
 fn another_length_does_not_make_it_another_kind_of_mapping() {
     // Below the threshold, and above it.
-    let (dir, sandbox) = (ground(300_000), hosting());
-    let text = printed(&sandbox, dir.path(), &["resize", "/file", "1000000", "5000", "300000"]);
-    let expected = "300000 bytes, hosted\n1000000 bytes, hosted, it ends with 0\n5000 bytes, hosted, it ends with 46\n\
-                    300000 bytes, hosted, it ends with 0\n";
+    let (dir, sandbox) = (ground(600_000), hosting());
+    let text = printed(&sandbox, dir.path(), &["resize", "/file", "1000000", "5000", "600000"]);
+    let expected = "600000 bytes, hosted\n1000000 bytes, hosted, it ends with 0\n5000 bytes, hosted, it ends with 46\n\
+                    600000 bytes, hosted, it ends with 0\n";
     assert_eq!(text, expected);
     let file = fs::read(dir.path().join("file")).unwrap();
-    assert_eq!((file.len(), file[4999], file[5000], file[299_999]), (300_000, b'!', 0, b'!'));
+    assert_eq!((file.len(), file[4999], file[5000], file[599_999]), (600_000, b'!', 0, b'!'));
 
     let dir = ground(5000);
     let text = printed(&sandbox, dir.path(), &["resize", "/file", "1000000"]);
