@@ -91,7 +91,7 @@ fn read_plan(plan: &Plan) -> Option<Plan> {
 }
 
 /// From this length on, in bytes, a mapping of the host is the faster way to read all of it. Below it a buffer is, which reads
-/// what little there is with one call. The two meet between 400 and 800 KiB: `make bench-hosted` measures it.
+/// what little there is with one call. The two meet between 500 and 800 KiB: `make bench-hosted` measures it.
 #[cfg(target_os = "wasi")]
 const HOSTED_FROM: usize = 512 << 10;
 
