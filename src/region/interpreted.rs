@@ -121,11 +121,8 @@ impl Region for OsRegion {
                 region
             }
         };
-        let kept = 0..self.len.min(region.len);
-        // SAFETY: initialised, and borrowed mutably by this call.
-        let old = unsafe { self.memory.slice(kept.clone()) };
-        // SAFETY: this call's own memory.
-        unsafe { region.memory.slice_mut(kept) }.copy_from_slice(old);
+        // SAFETY: initialised; one is this call's own memory, and the other is borrowed mutably by it.
+        unsafe { region.copy_start_of(self) };
         // The new region has the changes, and the file has another length.
         self.written_to = None;
         *self = region;

@@ -139,6 +139,21 @@ pub(crate) mod sealed {
             unsafe { place.write(byte) };
         }
 
+        /// Copies the first bytes of another memory, as many as both have.
+        ///
+        /// # Safety
+        /// Those of both are initialised, and nobody else uses them. This memory may be written to.
+        unsafe fn copy_start_of(&mut self, other: &Self)
+        where
+            Self: Sized,
+        {
+            let kept = 0..self.len().min(other.len());
+            // SAFETY: the caller vouches for the bytes.
+            let old = unsafe { other.slice(kept.clone()) };
+            // SAFETY: as above, and the memory is borrowed mutably.
+            unsafe { self.slice_mut(kept) }.copy_from_slice(old);
+        }
+
         /// Copies the bytes of a range to `to`; they may overlap.
         ///
         /// # Safety

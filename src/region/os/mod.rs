@@ -128,11 +128,8 @@ impl OsRegion {
             return Ok(());
         }
         let mut region = Self::anonymous(new)?;
-        let kept = 0..self.len.min(region.len);
-        // SAFETY: mapped and initialised, and borrowed mutably by this call.
-        let old = unsafe { self.slice(kept.clone()) };
-        // SAFETY: this call's own memory.
-        unsafe { region.slice_mut(kept) }.copy_from_slice(old);
+        // SAFETY: mapped and initialised; one is this call's own memory, and the other is borrowed mutably by it.
+        unsafe { region.copy_start_of(self) };
         *self = region;
         Ok(())
     }
