@@ -215,8 +215,9 @@ impl HostMapCtxBuilder {
     /// How many mappings all stores of the process may have at once: 2,048 unless this says otherwise. A store's mapping
     /// fails where there are so many.
     ///
-    /// A mapping takes up to 20 of the areas of memory that Linux gives a process, which are 65,530 unless `vm.max_map_count`
-    /// says otherwise. A process that has used them all cannot allocate any more, and ends.
+    /// Linux gives a process 65,530 areas of memory, unless `vm.max_map_count` says otherwise. A process that has used them
+    /// all cannot allocate any more, and ends. A mapping takes up to 20 of them, and more if the guest stores between
+    /// faults; whatever this limit is, guests map nothing more when three quarters of the areas are taken.
     #[must_use]
     pub fn max_process_mappings(mut self, mappings: usize) -> Self {
         self.max_process_mappings = mappings;

@@ -47,7 +47,7 @@ pub(crate) struct Held {
 }
 
 /// The file of this inode that the guest has open with what the access needs. A number that happens to be another open
-/// file's too is that file's name as well: a guest reaches nothing by it that it has not open.
+/// file's too is that file's name as well: a guest reaches no file by it that it has not opened.
 ///
 /// # Errors
 /// An errno.

@@ -83,13 +83,13 @@
 //! - **Use its memory up**: private pages that it changes are its own. Limits on linear memory count them already, since a
 //!   mapping lies in linear memory.
 //!
-//! It cannot read or change what it has not open, reach memory of the host or of another store, leave a file in memory that
+//! It cannot read or change a file that it has not opened, reach memory of the host or of another store, leave a file in memory that
 //! the next guest gets, or end the process by truncating a file.
 //!
 //! # Systems
 //!
-//! Linux is what it is tested on. On macOS and the BSDs it compiles and works by the same calls. On Windows, where a file
-//! cannot be mapped over memory that is there, guests are told that mappings are not supported, and read files instead.
+//! It is tested on Linux alone. It compiles for macOS, where nobody has run it yet. On Windows, where a file cannot be mapped
+//! over memory that is there, a guest is told that mappings are not supported, and reads files instead.
 //!
 //! Each release is for one release of wasmtime: this one is for 48.
 

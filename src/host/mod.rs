@@ -58,7 +58,7 @@ pub const DONT_NEED: u32 = 4;
 
 /// Errnos of WASI Preview 1, not yet negated.
 pub mod errno {
-    /// The policy does not allow this mapping, or the file's mode or its directory's permissions do not.
+    /// The mode of the file, or the permissions of its directory, do not allow this mapping.
     pub const ACCES: i32 = 2;
     /// The block overlaps another mapping.
     pub const ADDRINUSE: i32 = 3;

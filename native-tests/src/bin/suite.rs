@@ -14,7 +14,8 @@ const BUFFERED: &str = "buffered";
 const USAGE: &str = "usage: suite list
        suite run CASE --dir DIR [--backend mapped|hosted|buffered]
 
-A guest has the backend `hosted` in the place of `mapped`. DIR is an empty directory. The transcript goes to standard output and ends in `end of CASE`.";
+A guest has the backend `hosted` in the place of `mapped`. DIR is an empty directory.
+The transcript goes to standard output and ends in `end of CASE`.";
 
 fn main() -> ExitCode {
     // As in a sandbox: nothing is unwound, and nothing written back by it.

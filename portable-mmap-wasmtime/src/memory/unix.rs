@@ -226,12 +226,13 @@ pub(crate) fn join(used: Range<usize>) {
 fn number_of(error: &Error) -> i32 {
     match error {
         Error::NoMemory { .. } => errno::NOMEM,
-        Error::Io { source, .. } => io_number(source),
+        Error::Io { source, .. } => sync_number(source),
         _ => errno::IO,
     }
 }
 
-fn io_number(error: &io::Error) -> i32 {
+/// The number that WASI has for what a call says, such as a sync.
+pub(crate) fn sync_number(error: &io::Error) -> i32 {
     Errno::from_io_error(error).map_or(errno::IO, number)
 }
 
@@ -247,9 +248,4 @@ fn number(error: Errno) -> i32 {
         error if error == Errno::NOTSUP || error == Errno::OPNOTSUPP => errno::NOTSUP,
         _ => errno::IO,
     }
-}
-
-/// The number that WASI has for what a sync says.
-pub(crate) fn sync_number(error: &io::Error) -> i32 {
-    io_number(error)
 }
