@@ -25,6 +25,10 @@ END {
         if (artifact[name] != "") {
             printf "\n%s: %s\n  %s\n", name, why[name] == "" ? "see " log_of[name] : why[name], artifact[name]
             printf "reproduce it with\n  rustup run nightly cargo fuzz run %s %s\n", name, artifact[name]
+            # Where only this output is left of the machine that found it.
+            printf "the file, in base64\n"
+            fflush()
+            system("base64 <\"" artifact[name] "\"")
             bad = 1
         } else if (runs[name] + 0 == 0) {
             printf "\n%s did not run: see %s\n", name, log_of[name]

@@ -7,6 +7,7 @@
 //! - A refresh takes away a buffer's loaded page that was not changed and that the file no longer reaches: the next touch
 //!   finds it gone, as in an OS mapping. A changed page stays whole until the file reaches it again.
 //! - A refresh of a buffer's changed page that the file's end divides shows zeros past the end, except for changed bytes.
+//!   A byte is changed after that if it is not what the refresh found in the file, or the zero past its end.
 
 use std::ops::Range;
 
@@ -403,17 +404,13 @@ impl Memory {
     fn read_again(&mut self, file: &File, page: usize) {
         let is_past_end = self.window.is_past_end(file, page);
         let fresh = self.in_file(file, page);
-        let reached = file.held(self.window.in_file(self.window.page(page))).len();
         match &mut self.pages[page].held {
             Held::Own { shown, base } if shown != base => {
                 for (at, &fresh) in fresh.iter().enumerate().filter(|_| !is_past_end) {
-                    let is_own = shown[at] != base[at];
-                    if !is_own {
+                    if shown[at] == base[at] {
                         shown[at] = fresh;
                     }
-                    if !is_own || at < reached {
-                        base[at] = fresh;
-                    }
+                    base[at] = fresh;
                 }
             }
             held => *held = Held::File(if is_past_end { vec![] } else { vec![fresh] }),

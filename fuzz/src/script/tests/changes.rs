@@ -154,6 +154,21 @@ fn a_refresh_shows_zeros_behind_the_end_of_the_file_beside_a_change() {
 }
 
 #[test]
+fn a_store_past_the_end_after_a_refresh_is_a_change_even_if_the_file_once_held_that() {
+    let mut scene = Scene::guarded(Buffered, Access::Write, 1);
+    // Byte 100 is changed, is past the end, and gets the value that was loaded.
+    scene.store(100, 9);
+    scene.store(101, 0);
+    scene.set_len(100);
+    assert_eq!(scene.flush(), TRUNCATED);
+    scene.refresh();
+    scene.store(100, 1);
+    assert_eq!(scene.flush(), TRUNCATED);
+    scene.set_len(PAGE);
+    assert_eq!((scene.flush(), scene.in_file(100), scene.in_file(101)), (DONE, 1, 0));
+}
+
+#[test]
 fn the_file_becomes_offset_and_len_long_even_if_it_was_longer() {
     for backend in BOTH {
         let mut scene = Scene::of_file(3);
