@@ -96,6 +96,7 @@
 #![cfg_attr(not(unix), allow(clippy::zero_sized_map_values, reason = "nothing is mapped there"))]
 
 mod attach;
+mod calls;
 mod ctx;
 mod file;
 mod memory;

@@ -1,12 +1,11 @@
 //! For modules of WASI Preview 1, by an import of their own.
 
-use std::ops::Range;
-
-use portable_mmap::host::{self, BLOCK, MODULE, errno, fault_word};
+use portable_mmap::host::{MODULE, errno};
 use wasmtime::{Caller, Extern, Linker, Result};
 
-use crate::memory::{Placed, page_size, sync_number};
-use crate::{Access, HostMapCtx, HostMapView, file};
+use crate::calls::{self, GuestMemory, Request, mapping, prepare_sync};
+use crate::memory::sync_number;
+use crate::{HostMapCtx, HostMapView};
 
 /// Adds the functions that a guest with portable-mmap's feature `host-mapping` imports.
 ///
@@ -18,8 +17,9 @@ use crate::{Access, HostMapCtx, HostMapView, file};
 pub fn add_to_linker_sync<T: HostMapView + 'static>(linker: &mut Linker<T>) -> Result<()> {
     add_common(linker)?;
     linker.func_wrap(MODULE, "sync", |mut caller: Caller<'_, T>, handle: i32, offset: u32, len: u32, how: u32| {
-        result(prepare_sync(&mut caller, handle, offset, len, how).and_then(|range| match range {
-            Some(range) => mapping(&mut caller, handle)?.sync(&range),
+        let ctx = ctx(&mut caller);
+        result(prepare_sync(ctx, handle, offset, len, how).and_then(|range| match range {
+            Some(range) => mapping(ctx, handle)?.sync(&range),
             None => Ok(()),
         }))
     })?;
@@ -37,8 +37,9 @@ pub fn add_to_linker_async<T: HostMapView + 'static>(linker: &mut Linker<T>) -> 
         MODULE,
         "sync",
         |mut caller: Caller<'_, T>, (handle, offset, len, how): (i32, u32, u32, u32)| {
-            let file = prepare_sync(&mut caller, handle, offset, len, how).and_then(|range| match range {
-                Some(_) => Ok(mapping(&mut caller, handle)?.file_to_sync()),
+            let ctx = ctx(&mut caller);
+            let file = prepare_sync(ctx, handle, offset, len, how).and_then(|range| match range {
+                Some(_) => Ok(mapping(ctx, handle)?.file_to_sync()),
                 None => Ok(None),
             });
             Box::new(async move {
@@ -61,39 +62,30 @@ fn add_common<T: HostMapView + 'static>(linker: &mut Linker<T>) -> Result<()> {
         MODULE,
         "map",
         |mut caller: Caller<'_, T>, inode: u64, offset: u64, start: u32, len: u32, flags: u32| {
-            map(&mut caller, inode, offset, start as usize, len as usize, flags).unwrap_or_else(|errno| -errno)
+            let request = Request { inode, offset, start: start as usize, len: len as usize, flags };
+            let mapped =
+                memory(&mut caller).and_then(|memory| calls::map(caller.data_mut().host_map(), memory, request));
+            mapped.unwrap_or_else(|errno| -errno)
         },
     )?;
-    linker.func_wrap(
-        MODULE,
-        "unmap",
-        |mut caller: Caller<'_, T>, handle: i32| {
-            if ctx(&mut caller).remove(handle) { 0 } else { -errno::BADF }
-        },
-    )?;
+    linker.func_wrap(MODULE, "unmap", |mut caller: Caller<'_, T>, handle: i32| {
+        result(calls::unmap(ctx(&mut caller), handle))
+    })?;
     linker.func_wrap(
         MODULE,
         "advise",
         |mut caller: Caller<'_, T>, handle: i32, offset: u32, len: u32, advice: u32| {
-            result(mapping(&mut caller, handle).and_then(|placed| {
-                let range = range_in(placed, offset, len)?;
-                placed.advise(&range, advice)
-            }))
+            result(calls::advise(ctx(&mut caller), handle, offset, len, advice))
         },
     )?;
     linker.func_wrap(MODULE, "refresh", |mut caller: Caller<'_, T>, handle: i32, offset: u32, len: u32| {
-        result(mapping(&mut caller, handle).and_then(|placed| {
-            let range = range_in(placed, offset, len)?;
-            placed.refresh(&range)
-        }))
+        result(calls::refresh(ctx(&mut caller), handle, offset, len))
     })?;
     linker.func_wrap(MODULE, "fault", |mut caller: Caller<'_, T>, handle: i32| {
-        mapping(&mut caller, handle).map_or_else(|errno| i64::from(-errno), |placed| fault_word(placed.fault()))
+        calls::fault(ctx(&mut caller), handle).unwrap_or_else(|errno| i64::from(-errno))
     })?;
     linker.func_wrap(MODULE, "lost", |mut caller: Caller<'_, T>, handle: i32, offset: u32| {
-        mapping(&mut caller, handle)
-            .and_then(|placed| range_in(placed, offset, 1).map(|range| i32::from(placed.is_lost(range.start))))
-            .unwrap_or_else(|errno| -errno)
+        calls::is_lost(ctx(&mut caller), handle, offset).map_or_else(|errno| -errno, i32::from)
     })?;
     Ok(())
 }
@@ -106,83 +98,8 @@ fn ctx<'c, T: HostMapView + 'static>(caller: &'c mut Caller<'_, T>) -> &'c mut H
     caller.data_mut().host_map().ctx
 }
 
-fn mapping<'c, T: HostMapView + 'static>(caller: &'c mut Caller<'_, T>, handle: i32) -> Result<&'c mut Placed, i32> {
-    ctx(caller).get(handle).ok_or(errno::BADF)
-}
-
-/// The bytes of a mapping from `offset` on.
-fn range_in(placed: &Placed, offset: u32, len: u32) -> Result<Range<usize>, i32> {
-    let (start, len) = (offset as usize, len as usize);
-    let end = start.checked_add(len).filter(|&end| end <= placed.len()).ok_or(errno::INVAL)?;
-    Ok(start..end)
-}
-
-/// Does what a `sync` has to do that takes no time. Returns the range that has to be brought to the disk.
-fn prepare_sync<T: HostMapView + 'static>(
-    caller: &mut Caller<'_, T>,
-    handle: i32,
-    offset: u32,
-    len: u32,
-    how: u32,
-) -> Result<Option<Range<usize>>, i32> {
-    let placed = mapping(caller, handle)?;
-    let range = range_in(placed, offset, len)?;
-    match how {
-        // A mapping is the file's bytes: whoever reads the file sees them.
-        host::VISIBLE => Ok(None),
-        host::DISK => Ok(Some(range)),
-        host::DIRTY => {
-            placed.make_dirty(&range);
-            Ok(None)
-        }
-        _ => Err(errno::INVAL),
-    }
-}
-
-/// Maps a file over a block of the caller's memory. Returns the handle, or 0 where mappings are not supported.
-fn map<T: HostMapView + 'static>(
-    caller: &mut Caller<'_, T>,
-    inode: u64,
-    offset: u64,
-    start: usize,
-    len: usize,
-    flags: u32,
-) -> Result<i32, i32> {
-    if !ctx(caller).is_attached() {
-        return Ok(0);
-    }
-    let access = match flags {
-        0 => Access::Private,
-        host::SHARED => Access::Shared,
-        _ => return Err(errno::INVAL),
-    };
-    let address = block(caller, start, len)?;
-    let page = page_size();
-    if !offset.is_multiple_of(page as u64) {
-        return Err(errno::INVAL);
-    }
-    let view = caller.data_mut().host_map();
-    let held = file::held(view.table, inode, access)?;
-    if offset.checked_add(len as u64).is_none_or(|end| end > held.len) {
-        return Err(errno::NXIO);
-    }
-    if !view.ctx.allows(&held.file, access) {
-        return Err(errno::PERM);
-    }
-    let mapped = len.next_multiple_of(page);
-    if view.ctx.overlaps(address.addr(), mapped) {
-        return Err(errno::ADDRINUSE);
-    }
-    view.ctx.add(address.addr() - start, mapped, || {
-        // SAFETY: whole pages of the guest's memory, which is the store's and does not move (`attach` has checked the engine);
-        // the guest gives up what is there, and plain memory is put back before the store gives its memory up. The rest is
-        // owed by whoever attached the store.
-        unsafe { Placed::map(held.file, offset, address, mapped, access) }
-    })
-}
-
-/// The address of a block of the caller's memory, that a file of `len` bytes can be mapped over.
-fn block<T: 'static>(caller: &mut Caller<'_, T>, start: usize, len: usize) -> Result<*mut u8, i32> {
+/// The caller's memory.
+fn memory<T: 'static>(caller: &mut Caller<'_, T>) -> Result<GuestMemory, i32> {
     let memory = match caller.get_export("memory") {
         Some(Extern::Memory(memory)) => memory,
         // Others may use it meanwhile.
@@ -193,22 +110,9 @@ fn block<T: 'static>(caller: &mut Caller<'_, T>, start: usize, len: usize) -> Re
     if memory_type.is_64() || memory_type.is_shared() {
         return Err(errno::NOTSUP);
     }
-    if !start.is_multiple_of(BLOCK) || len == 0 {
-        return Err(errno::INVAL);
-    }
-    // The whole block, for what is mapped is whole pages.
-    let size = len.checked_next_multiple_of(BLOCK).ok_or(errno::FAULT)?;
-    let end = start.checked_add(size).ok_or(errno::FAULT)?;
-    if end > memory.data_size(&*caller) {
-        return Err(errno::FAULT);
-    }
-    // The initial image lies there, which a pooling allocator keeps for the next guest.
-    if (start as u64) < memory_type.minimum().saturating_mul(memory_type.page_size()) {
-        return Err(errno::ADDRNOTAVAIL);
-    }
-    let base = memory.data_ptr(&*caller);
-    if !base.addr().is_multiple_of(page_size()) || !BLOCK.is_multiple_of(page_size()) {
-        return Err(errno::NOTSUP);
-    }
-    Ok(base.wrapping_add(start))
+    Ok(GuestMemory {
+        base: memory.data_ptr(&*caller),
+        size: memory.data_size(&*caller),
+        initial: memory_type.minimum().saturating_mul(memory_type.page_size()),
+    })
 }

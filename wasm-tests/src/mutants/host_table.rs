@@ -5,7 +5,7 @@ use super::table::{Mutant, Place};
 const UNIX: &str = "portable-mmap-wasmtime/src/memory/unix.rs";
 const CTX: &str = "portable-mmap-wasmtime/src/ctx.rs";
 const ATTACH: &str = "portable-mmap-wasmtime/src/attach.rs";
-const P1: &str = "portable-mmap-wasmtime/src/p1.rs";
+const CALLS: &str = "portable-mmap-wasmtime/src/calls.rs";
 const POLICY: &str = "portable-mmap-wasmtime/src/policy.rs";
 const FILE: &str = "portable-mmap-wasmtime/src/file.rs";
 const GUARD: &str = "src/host/guard.rs";
@@ -164,36 +164,36 @@ pub(super) const MUTANTS: &[Mutant] = &[
     host(
         "host maps without attach",
         "without attach mappings are not supported",
-        P1,
-        ["if !ctx(caller).is_attached() {", "if false {"],
+        CALLS,
+        ["if !ctx.is_attached() {", "if false {"],
         "without_attach_mappings_are_not_supported",
     ),
     host(
         "host maps over mappings",
         "blocks that overlap are not mapped",
-        P1,
-        ["if view.ctx.overlaps(address.addr(), mapped) {", "if false {"],
+        CALLS,
+        ["if ctx.overlaps(address.addr(), mapped) {", "if false {"],
         "blocks_that_overlap_are_not_mapped",
     ),
     host(
         "host maps over the initial image",
         "the data segments of a module are the next guest's too",
-        P1,
-        ["if (start as u64) < memory_type.minimum().saturating_mul(memory_type.page_size()) {", "if false {"],
+        CALLS,
+        ["if (start as u64) < self.initial {", "if false {"],
         "the_next_guest_has_the_data_segment_of_the_module",
     ),
     host(
         "host maps outside of memory",
         "a block lies in the guest's memory",
-        P1,
-        ["if end > memory.data_size(&*caller) {", "if false {"],
+        CALLS,
+        ["if end > self.size {", "if false {"],
         "a_block_outside_of_memory_is_not_mapped",
     ),
     host(
         "host asks no policy",
         "by default a guest maps only what nobody can change",
-        P1,
-        ["if !view.ctx.allows(&held.file, access) {", "if false {"],
+        CALLS,
+        ["if !ctx.allows(&held.file, access) {", "if false {"],
         "by_default_a_file_that_somebody_can_change_is_not_mapped",
     ),
     host(
@@ -220,7 +220,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     host(
         "host maps past the end of a file",
         "a file that ends before the mapping is not mapped",
-        P1,
+        CALLS,
         ["end > held.len) {", "end > u64::MAX) {"],
         "a_file_that_ends_before_the_mapping_is_not_mapped",
     ),
@@ -247,7 +247,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     host(
         "host does not check ranges",
         "a range lies in its mapping",
-        P1,
+        CALLS,
         [".filter(|&end| end <= placed.len())", ""],
         "ranges_outside_of_a_mapping_are_invalid",
     ),

@@ -1,0 +1,152 @@
+//! What a guest may ask for, whichever interface it asks by. Every error is an errno.
+
+use std::ops::Range;
+
+use portable_mmap::host::{self, BLOCK, errno, fault_word};
+
+use crate::memory::{Placed, page_size};
+use crate::{Access, HostMapCtx, HostMapCtxView, file};
+
+/// A guest's memory, as it is now. It does not move: `attach` has checked the engine.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GuestMemory {
+    pub(crate) base: *mut u8,
+    /// In bytes.
+    pub(crate) size: usize,
+    /// With so many bytes it began: its initial image, which a pooling allocator keeps for the next guest.
+    pub(crate) initial: u64,
+}
+
+/// A wish for a mapping.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    /// The number that WASI tells the guest of a file that it has open.
+    pub(crate) inode: u64,
+    /// In bytes from the start of the file.
+    pub(crate) offset: u64,
+    /// The block, in bytes from the start of the guest's memory.
+    pub(crate) start: usize,
+    pub(crate) len: usize,
+    pub(crate) flags: u32,
+}
+
+impl GuestMemory {
+    /// The address of the block of `len` bytes from byte `start` on, if a file can be mapped over it.
+    fn block(self, start: usize, len: usize) -> Result<*mut u8, i32> {
+        if !start.is_multiple_of(BLOCK) || len == 0 {
+            return Err(errno::INVAL);
+        }
+        // The whole block, for what is mapped is whole pages.
+        let size = len.checked_next_multiple_of(BLOCK).ok_or(errno::FAULT)?;
+        let end = start.checked_add(size).ok_or(errno::FAULT)?;
+        if end > self.size {
+            return Err(errno::FAULT);
+        }
+        if (start as u64) < self.initial {
+            return Err(errno::ADDRNOTAVAIL);
+        }
+        if !self.base.addr().is_multiple_of(page_size()) || !BLOCK.is_multiple_of(page_size()) {
+            return Err(errno::NOTSUP);
+        }
+        Ok(self.base.wrapping_add(start))
+    }
+}
+
+/// Maps a file of the guest's over a block of its memory. Returns the handle, or 0 where mappings are not supported.
+pub(crate) fn map(view: HostMapCtxView<'_>, memory: GuestMemory, request: Request) -> Result<i32, i32> {
+    let HostMapCtxView { ctx, table } = view;
+    let Request { inode, offset, start, len, flags } = request;
+    if !ctx.is_attached() {
+        return Ok(0);
+    }
+    let access = match flags {
+        0 => Access::Private,
+        host::SHARED => Access::Shared,
+        _ => return Err(errno::INVAL),
+    };
+    let address = memory.block(start, len)?;
+    let page = page_size();
+    if !offset.is_multiple_of(page as u64) {
+        return Err(errno::INVAL);
+    }
+    let held = file::held(table, inode, access)?;
+    if offset.checked_add(len as u64).is_none_or(|end| end > held.len) {
+        return Err(errno::NXIO);
+    }
+    if !ctx.allows(&held.file, access) {
+        return Err(errno::PERM);
+    }
+    let mapped = len.next_multiple_of(page);
+    if ctx.overlaps(address.addr(), mapped) {
+        return Err(errno::ADDRINUSE);
+    }
+    ctx.add(memory.base.addr(), mapped, || {
+        // SAFETY: whole pages of the guest's memory, which is the store's and does not move (`attach` has checked the engine);
+        // the guest gives up what is there, and plain memory is put back before the store gives its memory up. The rest is
+        // owed by whoever attached the store.
+        unsafe { Placed::map(held.file, offset, address, mapped, access) }
+    })
+}
+
+/// Puts plain memory back in place of a mapping.
+pub(crate) fn unmap(ctx: &mut HostMapCtx, handle: i32) -> Result<(), i32> {
+    if ctx.remove(handle) { Ok(()) } else { Err(errno::BADF) }
+}
+
+/// Does what a `sync` has to do that takes no time. Returns the range that has to be brought to the disk.
+pub(crate) fn prepare_sync(
+    ctx: &mut HostMapCtx,
+    handle: i32,
+    offset: u32,
+    len: u32,
+    how: u32,
+) -> Result<Option<Range<usize>>, i32> {
+    let placed = mapping(ctx, handle)?;
+    let range = range_in(placed, offset, len)?;
+    match how {
+        // A mapping is the file's bytes: whoever reads the file sees them.
+        host::VISIBLE => Ok(None),
+        host::DISK => Ok(Some(range)),
+        host::DIRTY => {
+            placed.make_dirty(&range);
+            Ok(None)
+        }
+        _ => Err(errno::INVAL),
+    }
+}
+
+/// Hands a hint on.
+pub(crate) fn advise(ctx: &mut HostMapCtx, handle: i32, offset: u32, len: u32, advice: u32) -> Result<(), i32> {
+    let placed = mapping(ctx, handle)?;
+    let range = range_in(placed, offset, len)?;
+    placed.advise(&range, advice)
+}
+
+/// Maps lost pages again.
+pub(crate) fn refresh(ctx: &mut HostMapCtx, handle: i32, offset: u32, len: u32) -> Result<(), i32> {
+    let placed = mapping(ctx, handle)?;
+    let range = range_in(placed, offset, len)?;
+    placed.refresh(&range)
+}
+
+/// The first fault, see [`fault_word`].
+pub(crate) fn fault(ctx: &mut HostMapCtx, handle: i32) -> Result<i64, i32> {
+    mapping(ctx, handle).map(|placed| fault_word(placed.fault()))
+}
+
+/// Whether zeros stand in place of a byte.
+pub(crate) fn is_lost(ctx: &mut HostMapCtx, handle: i32, offset: u32) -> Result<bool, i32> {
+    let placed = mapping(ctx, handle)?;
+    range_in(placed, offset, 1).map(|range| placed.is_lost(range.start))
+}
+
+pub(crate) fn mapping(ctx: &mut HostMapCtx, handle: i32) -> Result<&mut Placed, i32> {
+    ctx.get(handle).ok_or(errno::BADF)
+}
+
+/// The bytes of a mapping from `offset` on.
+fn range_in(placed: &Placed, offset: u32, len: u32) -> Result<Range<usize>, i32> {
+    let (start, len) = (offset as usize, len as usize);
+    let end = start.checked_add(len).filter(|&end| end <= placed.len()).ok_or(errno::INVAL)?;
+    Ok(start..end)
+}
