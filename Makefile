@@ -372,7 +372,7 @@ bench: wasi harness ## measures the workloads natively and in wasmtime, and judg
 # The guests are compiled for vectors of 128 bits, as this machine's programs are.
 PLACED := --release -p native-tests --bin placed
 .PHONY: bench-hosted
-bench-hosted: wasi harness ## measures mappings that a host places, beside native ones and the emulation: times, and memory of 1,000 instances
+bench-hosted: wasi harness ## measures mappings that a host places, beside native ones and the emulation: times, and memory of 1 to 1,000 instances
 	@$(CARGO) build $(PLACED)
 	@export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='-C target-feature=+simd128'; \
 		$(CARGO) build $(PLACED) --target wasm32-wasip1 --target-dir "$(TARGET)/simd128" && \
@@ -387,8 +387,9 @@ criterion: rust ## measures the workloads natively with Criterion, on the data o
 	@BENCH_DATA="$(BENCH)/data" $(CARGO) bench -p native-tests --features criterion --bench workloads -- $(FILTER)
 
 .PHONY: keep
-keep: ## puts table and plot of the last `make bench` into README.md and docs/
+keep: ## puts tables and plots of the last `make bench` and `make bench-hosted` into README.md and docs/
 	@cp "$(BENCH)/growth.svg" docs/growth.svg
+	@test ! -f "$(TARGET)/placed/fleets.svg" || cp "$(TARGET)/placed/fleets.svg" docs/fleets.svg
 	@awk 'FNR == NR { table = table $$0 "\n"; next } /^\| work \| against/ { printf "%s", table; quoted = 1 } \
 		!/^\|/ { quoted = 0 } !quoted' "$(BENCH)/table.md" README.md > "$(BENCH)/README.md"
 	@cp "$(BENCH)/README.md" README.md

@@ -333,19 +333,18 @@ fn consumers(mut parser: Parser) -> Result<consumers::Plan, Error> {
     Ok(consumers::Plan { without: required(without, "--without")?, with: required(with, "--with")?, programs })
 }
 
-/// How many instances are alive at once, and how many blocks each touches, unless options say otherwise.
-const FLEET: (usize, usize) = (1000, 64);
+/// How many blocks each instance of a fleet touches, unless an option says otherwise.
+const BLOCKS: usize = 64;
 
 fn placed(mut parser: Parser) -> Result<placed::Plan, Error> {
     let (mut native, mut emulated, mut hosted, mut dir) = (None, None, None, None);
-    let (mut instances, mut blocks) = FLEET;
+    let mut blocks = BLOCKS;
     while let Some(arg) = parser.next()? {
         match arg {
             Long("native") => native = Some(parser.value()?.into()),
             Long("emulated") => emulated = Some(parser.value()?.into()),
             Long("hosted") => hosted = Some(parser.value()?.into()),
             Long("dir") => dir = Some(parser.value()?.into()),
-            Long("instances") => instances = parser.value()?.parse()?,
             Long("blocks") => blocks = parser.value()?.parse()?,
             other => return Err(other.unexpected()),
         }
@@ -356,14 +355,13 @@ fn placed(mut parser: Parser) -> Result<placed::Plan, Error> {
         hosted: required(hosted, "--hosted")?,
         dir: required(dir, "--dir")?,
         harness: harness()?,
-        instances,
         blocks,
     })
 }
 
 fn fleet(mut parser: Parser) -> Result<placed::Fleet, Error> {
     let (mut module, mut dir, mut file, mut pooling) = (None, None, String::new(), false);
-    let (mut instances, mut blocks) = FLEET;
+    let (mut instances, mut blocks) = (1, BLOCKS);
     while let Some(arg) = parser.next()? {
         match arg {
             Long("module") => module = Some(parser.value()?.into()),

@@ -69,9 +69,10 @@ wasm-tests bench --native PROGRAM --wasip1 WASM --simd WASM --wasip2 WASM --sour
     doing them compare and what became of the goals, and writes that to DIR. The text to work on is made
     of the files of Rust in --sources; --size names programs whose sizes are compared.
 
-wasm-tests placed --native PROGRAM --emulated WASM --hosted WASM --dir DIR [--instances N] [--blocks N]
-    Measures mappings of the operating system, of the emulation and of the host in one run, and the memory of N instances
-    that map one file, each in a process of its own: `wasm-tests fleet` with the same options as it is run.
+wasm-tests placed --native PROGRAM --emulated WASM --hosted WASM --dir DIR [--blocks N]
+    Measures mappings of the operating system, of the emulation and of the host in one run, and the memory of 1 to 1,000
+    instances that map one file and touch N blocks of it; draws that as DIR/fleets.svg. Each fleet has a process of its
+    own: `wasm-tests fleet --module WASM --dir DIR --file PATH [--instances N] [--blocks N] [--pooling]`.
 
 wasm-tests consumers --without DIR --with DIR PROGRAM...
     Runs each program from cargo's directories of two builds, one with the memmap2 of crates.io and one with the façade,

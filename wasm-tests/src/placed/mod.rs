@@ -3,8 +3,9 @@
 
 mod embedding;
 mod fleet;
+mod fleets;
+mod plot;
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -41,9 +42,7 @@ pub struct Plan {
     pub dir: PathBuf,
     /// This program, which runs each fleet in a process of its own.
     pub harness: PathBuf,
-    /// How many instances are alive at once.
-    pub instances: usize,
-    /// How many blocks of 64 KiB each of them touches.
+    /// How many blocks of 64 KiB each instance of a fleet touches.
     pub blocks: usize,
 }
 
@@ -108,9 +107,10 @@ pub fn run(plan: &Plan) -> Result<String> {
     eprintln!("== lengths");
     let output = embedding.run(&hosted, &plan.dir, &["lengths", &format!("/{}.bin", SIZES[0])])?;
     text.push_str(&lengths_table(&output)?);
-    for pooling in [false, true] {
-        text.push_str(&fleets_table(plan, pooling)?);
-    }
+    let fleets = fleets::measure(plan)?;
+    text.push_str(&fleets::table(&fleets));
+    let plot = plan.dir.join("fleets.svg");
+    fs::write(&plot, plot::draw(&fleets)?).with_context(|| format!("cannot write {}", plot.display()))?;
     Ok(text)
 }
 
@@ -173,39 +173,6 @@ fn lengths_table(output: &str) -> Result<String> {
     align_right(&mut table, 1);
     let meeting = meeting.map_or("none of these lengths".to_owned(), |kib| format!("{kib} KiB"));
     Ok(format!("{table}\nThe host's mapping is the faster way from {meeting} on.\n\n"))
-}
-
-fn fleets_table(plan: &Plan, pooling: bool) -> Result<String> {
-    let allocator = if pooling { "pooling" } else { "on demand" };
-    let title = format!("{} instances, {allocator}", plan.instances);
-    let mut table = new_table(&[&title, "PSS", "page tables", "time"]);
-    let mut problems = String::new();
-    for (name, module) in [("emulated", &plan.emulated), ("hosted", &plan.hosted)] {
-        eprintln!("== {} instances that are {name}, {allocator}", plan.instances);
-        let mut command = Command::new(&plan.harness);
-        command.arg("fleet").arg("--module").arg(module).arg("--dir").arg(&plan.dir);
-        command.args(["--file", &format!("/{}.bin", SIZES[1])]);
-        command.args(["--instances", &plan.instances.to_string(), "--blocks", &plan.blocks.to_string()]);
-        if pooling {
-            command.arg("--pooling");
-        }
-        let output = command.output()?;
-        let printed = String::from_utf8_lossy(&output.stdout);
-        let Some(measured) = Measured::parse(&printed) else {
-            let told = String::from_utf8_lossy(&output.stderr);
-            _ = writeln!(problems, "FAILED {name}, {allocator}: {}", told.trim_end());
-            continue;
-        };
-        let mib = |bytes: u64| Cell::new(format!("{} MiB", bytes >> 20));
-        table.add_row([
-            Cell::new(name),
-            mib(measured.pss),
-            mib(measured.page_tables),
-            Cell::new(format!("{:.2} s", measured.time.as_secs_f64())),
-        ]);
-    }
-    align_right(&mut table, 1);
-    if problems.is_empty() { Ok(format!("{table}\n")) } else { bail!("{problems}") }
 }
 
 #[cfg(test)]

@@ -1,0 +1,87 @@
+//! Fleets of each size over each file, emulated and hosted: what they cost in memory and time.
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use comfy_table::Cell;
+use wasmtime::{Result, bail};
+
+use super::{Measured, Plan, make_file};
+use crate::terminal::{align_right, new_table};
+
+/// How many instances are alive at once.
+pub(super) const INSTANCES: [usize; 4] = [1, 10, 100, 1000];
+
+/// The lengths of the files that they map, in MiB.
+pub(super) const FILES: [u64; 2] = [64, 1024];
+
+/// The ways to map.
+pub(super) const WAYS: [&str; 2] = ["emulated", "hosted"];
+
+/// What one fleet costs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cost {
+    pub(super) mib: u64,
+    pub(super) way: &'static str,
+    pub(super) pooling: bool,
+    pub(super) instances: usize,
+    pub(super) measured: Measured,
+}
+
+/// Measures all of them: on demand each size, and the largest from a pool as well.
+///
+/// # Errors
+/// Fleets that do not end well; what they told.
+pub(super) fn measure(plan: &Plan) -> Result<Vec<Cost>> {
+    let (mut fleets, mut problems) = (Vec::new(), String::new());
+    for mib in FILES {
+        make_file(&plan.dir.join(format!("{mib}.bin")), mib << 20)?;
+        for (index, way) in WAYS.into_iter().enumerate() {
+            let module = [&plan.emulated, &plan.hosted][index];
+            let sizes = INSTANCES.into_iter().map(|instances| (instances, false));
+            for (instances, pooling) in sizes.chain([(INSTANCES[INSTANCES.len() - 1], true)]) {
+                let allocator = if pooling { ", from a pool" } else { "" };
+                eprintln!("== instances: {instances}, {way}{allocator}, of a file of {mib} MiB");
+                let mut command = Command::new(&plan.harness);
+                command.arg("fleet").arg("--module").arg(module).arg("--dir").arg(&plan.dir);
+                command.args(["--file", &format!("/{mib}.bin"), "--instances", &instances.to_string()]);
+                command.args(["--blocks", &plan.blocks.to_string()]);
+                if pooling {
+                    command.arg("--pooling");
+                }
+                let output = command.output()?;
+                if let Some(measured) = Measured::parse(&String::from_utf8_lossy(&output.stdout)) {
+                    fleets.push(Cost { mib, way, pooling, instances, measured });
+                } else {
+                    let told = String::from_utf8_lossy(&output.stderr);
+                    _ = writeln!(problems, "FAILED {instances} {way}{allocator}: {}", told.trim_end());
+                }
+            }
+        }
+    }
+    if problems.is_empty() { Ok(fleets) } else { bail!("{problems}") }
+}
+
+/// A row for each fleet.
+pub(super) fn table(fleets: &[Cost]) -> String {
+    let mut table = new_table(&["file", "instances", "way", "PSS", "page tables", "time"]);
+    for Cost { mib, way, pooling, instances, measured } in fleets {
+        let allocator = if *pooling { ", from a pool" } else { "" };
+        let size = |bytes: u64| Cell::new(format!("{:.1} MiB", mebibytes(bytes)));
+        table.add_row([
+            Cell::new(format!("{mib} MiB")),
+            Cell::new(instances),
+            Cell::new(format!("{way}{allocator}")),
+            size(measured.pss),
+            size(measured.page_tables),
+            Cell::new(format!("{:.3} s", measured.time.as_secs_f64())),
+        ]);
+    }
+    align_right(&mut table, 3);
+    format!("{table}\n")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people, and far below 2^53")]
+pub(super) fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
