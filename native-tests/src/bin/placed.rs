@@ -1,12 +1,14 @@
 //! What a mapping costs as a whole: of the operating system, of a host, or the emulation. The program has no other way to map
 //! a file than `Mmap`, and says what that was.
 //!
-//! `placed times FILE` prints a line for each act, with its shortest time in nanoseconds; `placed lengths FILE` the time to
-//! map, read and give back so many bytes, by the host and by the emulation; `placed hold FILE BLOCKS` maps the file,
-//! touches so many blocks of it at random places, the same each time, and ends without giving anything back.
+//! `placed times FILE` prints a line for each act, with its shortest time in nanoseconds, and `placed read FILE` the same for a
+//! program that reads the file into a vector in place of mapping it; `placed lengths FILE` prints the time to map, read and
+//! give back so many bytes, by the host and by the emulation; `placed hold FILE BLOCKS` maps the file, touches so many blocks
+//! of it at random places, the same each time, and ends without giving anything back.
 
 use std::fs::{File, OpenOptions};
 use std::hint::black_box;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,10 +31,14 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args[..] {
         ["times", path] => times(path),
+        ["read", path] => {
+            read(path);
+            Ok(())
+        }
         ["lengths", path] => lengths(path),
         ["hold", path, blocks] => hold(path, blocks.parse().expect("a number of blocks")),
         _ => {
-            eprintln!("usage: placed times FILE | placed lengths FILE | placed hold FILE BLOCKS");
+            eprintln!("usage: placed times FILE | placed read FILE | placed lengths FILE | placed hold FILE BLOCKS");
             return ExitCode::from(2);
         }
     };
@@ -69,9 +75,25 @@ fn sum(bytes: &[u8]) -> u64 {
     words.wrapping_add(rest.iter().map(|&byte| u64::from(byte)).sum())
 }
 
+/// The shortest time of each act.
+struct Times([Duration; 5]);
+
+impl Times {
+    fn keep_shortest(&mut self, times: [Duration; 5]) {
+        self.0.iter_mut().zip(times).for_each(|(shortest, time)| *shortest = time.min(*shortest));
+    }
+
+    fn print(&self, backend: &str) {
+        println!("backend {backend}");
+        for (act, time) in ["map", "first scan", "second scan", "unmap", "edit"].into_iter().zip(self.0) {
+            println!("{act}: {}", time.as_nanos());
+        }
+    }
+}
+
 fn times(path: &str) -> Result<()> {
     let file = open(path);
-    let mut shortest = [Duration::MAX; 5];
+    let mut shortest = Times([Duration::MAX; 5]);
     let mut name = "";
     for _ in 0..ROUNDS {
         // SAFETY: this program is given files that nobody else has.
@@ -89,15 +111,36 @@ fn times(path: &str) -> Result<()> {
             map_.flush_async()
         });
         edited?;
-        for (shortest, time) in shortest.iter_mut().zip([mapping, first, second, unmapping, editing]) {
-            *shortest = time.min(*shortest);
-        }
+        shortest.keep_shortest([mapping, first, second, unmapping, editing]);
     }
-    println!("backend {name}");
-    for (act, time) in ["map", "first scan", "second scan", "unmap", "edit"].into_iter().zip(shortest) {
-        println!("{act}: {}", time.as_nanos());
-    }
+    shortest.print(name);
     Ok(())
+}
+
+/// In steps: a host may not move more than so much at once.
+const STEP: usize = 1 << 20;
+
+/// Panics where a file cannot be read: it is the measurement's own.
+fn read(path: &str) {
+    let mut shortest = Times([Duration::MAX; 5]);
+    for _ in 0..ROUNDS {
+        let mut file = OpenOptions::new().read(true).write(true).open(path).expect("the file can be opened");
+        let len = usize::try_from(file.metadata().expect("a length").len()).expect("it fits into memory");
+        let (bytes, reading) = timed(|| {
+            let mut bytes = vec![0; len];
+            bytes.chunks_mut(STEP).for_each(|part| file.read_exact(part).expect("the file can be read"));
+            bytes
+        });
+        let (_, first) = timed(|| black_box(sum(&bytes)));
+        let (_, second) = timed(|| black_box(sum(&bytes)));
+        let ((), dropping) = timed(|| drop(bytes));
+        let ((), editing) = timed(|| {
+            file.seek(SeekFrom::Start(len as u64 / 2)).expect("a place in the file");
+            file.write_all(&[7]).expect("the file can be written");
+        });
+        shortest.keep_shortest([reading, first, second, dropping, editing]);
+    }
+    shortest.print("read");
 }
 
 fn lengths(path: &str) -> Result<()> {

@@ -26,6 +26,11 @@ const SIZES: [u64; 2] = [256, 1024];
 /// What is done with a mapping, as the program `placed` names it.
 const ACTS: [&str; 5] = ["map", "first scan", "second scan", "unmap", "edit"];
 
+/// The ways to a file's bytes, and what the program `placed` calls each: the first natively, the others in a guest. The second
+/// is what programs do that cannot map, and what the `mmap` of wasi-libc does.
+const WAYS: [(&str, &str); 4] =
+    [("native", "mapped"), ("read whole", "read"), ("emulated", "buffered"), ("hosted", "hosted")];
+
 /// How often each way has its turn.
 const TURNS: usize = 3;
 
@@ -85,19 +90,21 @@ pub fn run(plan: &Plan) -> Result<String> {
         make_file(&plan.dir.join(&name), mib << 20)?;
         eprintln!("== a file of {mib} MiB");
         let guest = format!("/{name}");
-        let of_guest = |module| -> Result<Times> {
-            let output = embedding.run(module, &plan.dir, &["times", &guest])?;
-            Times::parse(&output).with_context(|| format!("`placed times` printed this:\n{output}"))
+        let of_guest = |module, what| -> Result<Times> {
+            let output = embedding.run(module, &plan.dir, &[what, &guest])?;
+            Times::parse(&output).with_context(|| format!("`placed {what}` printed this:\n{output}"))
         };
-        let mut ways = [Times::default(), Times::default(), Times::default()];
+        let mut ways = WAYS.map(|_| Times::default());
         // In turns, for what else the machine does changes.
         for _ in 0..TURNS {
             let native = native(&plan.native, &plan.dir.join(&name))?;
-            for (way, times) in ways.iter_mut().zip([native, of_guest(&emulated)?, of_guest(&hosted)?]) {
+            let read = of_guest(&emulated, "read")?;
+            let (emulated, hosted) = (of_guest(&emulated, "times")?, of_guest(&hosted, "times")?);
+            for (way, times) in ways.iter_mut().zip([native, read, emulated, hosted]) {
                 way.keep_shortest(times);
             }
         }
-        for (way, backend) in ways.iter().zip(["mapped", "buffered", "hosted"]) {
+        for (way, (_, backend)) in ways.iter().zip(WAYS) {
             if way.backend != backend {
                 bail!("a mapping of {mib} MiB was {} and not {backend}", way.backend);
             }
@@ -138,14 +145,17 @@ fn micros(nanos: f64) -> String {
     if nanos < 1e6 { format!("{:.1} µs", nanos / 1e3) } else { format!("{:.1} ms", nanos / 1e6) }
 }
 
-fn times_table(mib: u64, ways: &[Times; 3]) -> String {
+fn times_table(mib: u64, ways: &[Times]) -> String {
     let title = format!("{mib} MiB");
-    let mut table = new_table(&[&title, "native", "emulated", "hosted", "hosted / native"]);
+    let mut header = vec![title.as_str()];
+    header.extend(WAYS.map(|(name, _)| name));
+    header.push("hosted / native");
+    let mut table = new_table(&header);
     for (index, act) in ACTS.into_iter().enumerate() {
         let act = if act == "edit" { "one byte changed, handed to the file" } else { act };
         let mut row = vec![Cell::new(act)];
         row.extend(ways.iter().map(|way| Cell::new(micros(way.acts[index]))));
-        row.push(Cell::new(format!("{:.2}", ways[2].acts[index] / ways[0].acts[index])));
+        row.push(Cell::new(format!("{:.2}", ways[WAYS.len() - 1].acts[index] / ways[0].acts[index])));
         table.add_row(row);
     }
     align_right(&mut table, 1);
