@@ -14,6 +14,10 @@ pub(crate) const TESTS: &[Test] = tests![
     memory_of_64_bits_is_not_mapped,
 ];
 
+/// A pool has no memory that threads share.
+pub(crate) const SHARED_BY_THREADS: &[Test] =
+    tests![&[Ground::OnDemand, Ground::Async]; memory_that_threads_share_is_not_mapped];
+
 /// A guest that has one mapping, at [`AT`], and bytes everywhere else.
 struct Full {
     guest: Guest,
@@ -92,8 +96,13 @@ fn unknown_flags_are_invalid(scene: &Scene) {
 
 /// What `map` returns to a guest with such a memory.
 fn result(scene: &Scene, memory: &str) -> i64 {
+    mapped(scene, memory).1
+}
+
+/// A guest with such a memory, and what `map` returns to it for the second page.
+fn mapped(scene: &Scene, memory: &str) -> (Guest, i64) {
     let host = scene.host_of(memory, 1, |config, _| {
-        config.wasm_memory64(true);
+        config.wasm_memory64(true).shared_memory(true);
     });
     let mut store = host.store(&trusting(), &scene.dir, wasmtime_wasi::FsPerms::ReadWrite);
     // SAFETY: the context stays in the data.
@@ -104,7 +113,7 @@ fn result(scene: &Scene, memory: &str) -> i64 {
     let mut guest = host.instance(store).unwrap();
     let result = guest.map(inode, 0, BLOCK, BLOCK, 0);
     assert_eq!(guest.mappings(), usize::from(result > 0));
-    result
+    (guest, result)
 }
 
 fn a_module_without_exported_memory_maps_nothing(scene: &Scene) {
@@ -115,7 +124,14 @@ fn a_module_without_exported_memory_maps_nothing(scene: &Scene) {
     assert!(result(scene, grown) > 0);
 }
 
-/// Memory that threads share, which fails in the same way, needs a feature of wasmtime that is off here.
 fn memory_of_64_bits_is_not_mapped(scene: &Scene) {
     assert_eq!(result(scene, r#"(memory (export "memory") i64 4)"#), -i64::from(errno::NOTSUP));
+}
+
+fn memory_that_threads_share_is_not_mapped(scene: &Scene) {
+    let memory = r#"(memory (export "memory") 2 10 shared) (data (i32.const 65536) "segment")"#;
+    let (mut guest, result) = mapped(scene, memory);
+    assert_eq!(result, -i64::from(errno::NOTSUP));
+    let bytes: Vec<u8> = (BLOCK..BLOCK + 8).map(|at| guest.load(at)).collect();
+    assert_eq!(bytes, b"segment\0", "the memory is as it was");
 }

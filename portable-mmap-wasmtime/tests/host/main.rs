@@ -33,6 +33,8 @@ mod policies;
 #[cfg(target_os = "linux")]
 mod stores;
 #[cfg(target_os = "linux")]
+mod swaps;
+#[cfg(target_os = "linux")]
 mod syncs;
 
 #[cfg(target_os = "linux")]
@@ -42,6 +44,7 @@ fn main() {
         attaching::TESTS,
         attaching::WITHOUT_SIGNALS,
         bad_blocks::TESTS,
+        bad_blocks::SHARED_BY_THREADS,
         bad_files::TESTS,
         bad_handles::TESTS,
         ends::TESTS,
@@ -49,6 +52,7 @@ fn main() {
         limits::TESTS,
         policies::TESTS,
         stores::TESTS,
+        swaps::TESTS,
         syncs::TESTS,
     ];
     common::children::main(&tests.concat());

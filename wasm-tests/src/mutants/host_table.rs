@@ -9,6 +9,7 @@ const CALLS: &str = "portable-mmap-wasmtime/src/calls.rs";
 const POLICY: &str = "portable-mmap-wasmtime/src/policy.rs";
 const FILE: &str = "portable-mmap-wasmtime/src/file.rs";
 const GUARD: &str = "src/host/guard.rs";
+const P1: &str = "portable-mmap-wasmtime/src/p1.rs";
 
 /// A mutant of the host, and the tests that notice it.
 const fn host(
@@ -250,5 +251,15 @@ pub(super) const MUTANTS: &[Mutant] = &[
         CALLS,
         [".filter(|&end| end <= placed.len())", ""],
         "ranges_outside_of_a_mapping_are_invalid",
+    ),
+    host(
+        "host takes memory that threads share for none",
+        "memory that threads share is not supported",
+        P1,
+        [
+            "Some(Extern::SharedMemory(_)) => return Err(errno::NOTSUP),",
+            "Some(Extern::SharedMemory(_)) => return Err(errno::INVAL),",
+        ],
+        "memory_that_threads_share_is_not_mapped",
     ),
 ];
