@@ -27,6 +27,8 @@ mod ends;
 #[cfg(target_os = "linux")]
 mod faults;
 #[cfg(target_os = "linux")]
+mod file_systems;
+#[cfg(target_os = "linux")]
 mod limits;
 #[cfg(target_os = "linux")]
 mod policies;
@@ -49,6 +51,7 @@ fn main() {
         bad_handles::TESTS,
         ends::TESTS,
         faults::TESTS,
+        file_systems::TESTS,
         limits::TESTS,
         policies::TESTS,
         stores::TESTS,

@@ -17,7 +17,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_policy_learns_which_file_and_what_for,
 ];
 
-const NOT_ALLOWED: i64 = -(errno::PERM as i64);
+pub(crate) const NOT_ALLOWED: i64 = -(errno::PERM as i64);
 
 /// A block in memory, with these seals.
 fn memory_file(seals: SealFlags) -> File {
@@ -28,7 +28,7 @@ fn memory_file(seals: SealFlags) -> File {
 }
 
 /// A guest with the default context that holds a file, and its inode.
-fn guest_with(scene: &Scene, file: &File) -> (Guest, i64) {
+pub(crate) fn guest_with(scene: &Scene, file: &File) -> (Guest, i64) {
     let mut guest = scene.host().guest(&HostMapCtx::builder());
     let inode = lend(&mut guest.store, file, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
     (guest, inode)
