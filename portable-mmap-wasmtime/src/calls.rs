@@ -2,19 +2,21 @@
 
 use std::ops::Range;
 
-use portable_mmap::host::{self, BLOCK, errno, fault_word};
+use portable_mmap::host::{self, BLOCK, Traps, errno, fault_word};
 
 use crate::memory::{Placed, page_size};
 use crate::{Access, HostMapCtx, HostMapCtxView, file};
 
 /// A guest's memory, as it is now. It does not move: `attach` has checked the engine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct GuestMemory {
     pub(crate) base: *mut u8,
     /// In bytes.
     pub(crate) size: usize,
     /// With so many bytes it began: its initial image, which a pooling allocator keeps for the next guest.
     pub(crate) initial: u64,
+    /// What of the guest's code a fault ends, see [`trap::of_caller`](crate::trap::of_caller).
+    pub(crate) traps: Option<Traps>,
 }
 
 /// A wish for a mapping.
@@ -32,7 +34,7 @@ pub(crate) struct Request {
 
 impl GuestMemory {
     /// The address of the block of `len` bytes from byte `start` on, if a file can be mapped over it.
-    fn block(self, start: usize, len: usize) -> Result<*mut u8, i32> {
+    fn block(&self, start: usize, len: usize) -> Result<*mut u8, i32> {
         if !start.is_multiple_of(BLOCK) || len == 0 {
             return Err(errno::INVAL);
         }
@@ -84,7 +86,7 @@ pub(crate) fn map(view: HostMapCtxView<'_>, memory: GuestMemory, request: Reques
         // SAFETY: whole pages of the guest's memory, which is the store's and does not move (`attach` has checked the engine);
         // the guest gives up what is there, and plain memory is put back before the store gives its memory up. The rest is
         // owed by whoever attached the store.
-        unsafe { Placed::map(held.file, offset, address, mapped, access) }
+        unsafe { Placed::map(held.file, offset, address, mapped, access, memory.traps) }
     })
 }
 

@@ -11,7 +11,7 @@ use portable_mmap::host::errno;
 use wasmtime::component::ResourceTable;
 
 use crate::memory::{Placed, join};
-use crate::policy;
+use crate::{OnFault, policy};
 
 /// How many mappings this process has placed in guests.
 static PLACED: AtomicUsize = AtomicUsize::new(0);
@@ -46,6 +46,7 @@ pub struct HostMapCtx {
     max_bytes: u64,
     max_process_mappings: usize,
     policy: Arc<Policy>,
+    on_fault: OnFault,
     mappings: BTreeMap<i32, Placed>,
     /// Where in each memory there have been mappings, by the address of the memory.
     used: BTreeMap<usize, Range<usize>>,
@@ -69,6 +70,7 @@ impl HostMapCtx {
             max_bytes: MAX_BYTES,
             max_process_mappings: MAX_PROCESS_MAPPINGS,
             policy: Arc::new(policy::immutable),
+            on_fault: OnFault::default(),
         }
     }
 
@@ -97,6 +99,10 @@ impl HostMapCtx {
 
     pub(crate) fn allows(&self, file: &File, access: Access) -> bool {
         (self.policy)(file, access)
+    }
+
+    pub(crate) fn on_fault(&self) -> OnFault {
+        self.on_fault
     }
 
     /// Whether a range of addresses overlaps a mapping.
@@ -183,6 +189,7 @@ impl fmt::Debug for HostMapCtx {
             .field("max_mappings", &self.max_mappings)
             .field("max_bytes", &self.max_bytes)
             .field("max_process_mappings", &self.max_process_mappings)
+            .field("on_fault", &self.on_fault)
             .finish_non_exhaustive()
     }
 }
@@ -194,6 +201,7 @@ pub struct HostMapCtxBuilder {
     max_bytes: u64,
     max_process_mappings: usize,
     policy: Arc<Policy>,
+    on_fault: OnFault,
 }
 
 impl HostMapCtxBuilder {
@@ -235,6 +243,13 @@ impl HostMapCtxBuilder {
         self
     }
 
+    /// What a touch of a mapped byte does that the file no longer has: it reads zeros unless this says otherwise.
+    #[must_use]
+    pub fn on_fault(mut self, on_fault: OnFault) -> Self {
+        self.on_fault = on_fault;
+        self
+    }
+
     /// A context for one store.
     #[must_use]
     pub fn build(&self) -> HostMapCtx {
@@ -244,6 +259,7 @@ impl HostMapCtxBuilder {
             max_bytes: self.max_bytes,
             max_process_mappings: self.max_process_mappings,
             policy: self.policy.clone(),
+            on_fault: self.on_fault,
             mappings: BTreeMap::new(),
             used: BTreeMap::new(),
             bytes: 0,
@@ -258,6 +274,7 @@ impl fmt::Debug for HostMapCtxBuilder {
             .field("max_mappings", &self.max_mappings)
             .field("max_bytes", &self.max_bytes)
             .field("max_process_mappings", &self.max_process_mappings)
+            .field("on_fault", &self.on_fault)
             .finish_non_exhaustive()
     }
 }

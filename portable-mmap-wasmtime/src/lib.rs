@@ -62,7 +62,8 @@
 //! - Mapped pages are always readable and writable, so that no store by the host or by `memory.fill` meets a protected page.
 //!   Without [`Access::Shared`] they are private: such a store stays in the guest.
 //! - A touch of what the file no longer has reads zeros, in the guest's code and in the host's. A handler for `SIGBUS`,
-//!   which all of portable-mmap shares, sees to that; the guest can ask where it happened.
+//!   which all of portable-mmap shares, sees to that; the guest can ask where it happened. With [`OnFault::Trap`] such a load
+//!   or store in the guest's code ends the guest instead.
 //! - Plain memory is put back before the guest's allocator gets a block again, and before the store gives its memory up. If
 //!   the system does not do that, the process is aborted: the next guest must not see the file.
 //! - A block lies in the guest's memory, behind what its module starts with, and overlaps no other mapping. Memory that may
@@ -102,6 +103,8 @@ mod file;
 mod memory;
 pub mod p1;
 pub mod policy;
+mod trap;
 
 pub use attach::{attach, configure, detach};
 pub use ctx::{Access, HostMapCtx, HostMapCtxBuilder, HostMapCtxView, HostMapView};
+pub use trap::OnFault;

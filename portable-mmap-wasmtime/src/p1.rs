@@ -5,7 +5,7 @@ use wasmtime::{Caller, Extern, Linker, Result};
 
 use crate::calls::{self, GuestMemory, Request, mapping, prepare_sync};
 use crate::memory::sync_number;
-use crate::{HostMapCtx, HostMapView};
+use crate::{HostMapCtx, HostMapView, trap};
 
 /// Adds the functions that a guest with portable-mmap's feature `host-mapping` imports.
 ///
@@ -99,7 +99,7 @@ fn ctx<'c, T: HostMapView + 'static>(caller: &'c mut Caller<'_, T>) -> &'c mut H
 }
 
 /// The caller's memory.
-fn memory<T: 'static>(caller: &mut Caller<'_, T>) -> Result<GuestMemory, i32> {
+fn memory<T: HostMapView + 'static>(caller: &mut Caller<'_, T>) -> Result<GuestMemory, i32> {
     let memory = match caller.get_export("memory") {
         Some(Extern::Memory(memory)) => memory,
         // Others may use it meanwhile.
@@ -110,9 +110,11 @@ fn memory<T: 'static>(caller: &mut Caller<'_, T>) -> Result<GuestMemory, i32> {
     if memory_type.is_64() || memory_type.is_shared() {
         return Err(errno::NOTSUP);
     }
+    let on_fault = ctx(caller).on_fault();
     Ok(GuestMemory {
         base: memory.data_ptr(&*caller),
         size: memory.data_size(&*caller),
         initial: memory_type.minimum().saturating_mul(memory_type.page_size()),
+        traps: trap::of_caller(on_fault, &*caller),
     })
 }

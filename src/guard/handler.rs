@@ -20,7 +20,9 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, mmap_anonymous};
 use super::FaultKind;
 use super::lost::Lost;
 use super::registry::Registry;
+use super::trap;
 use crate::error::Operation;
+use crate::host::Traps;
 use crate::plan::Plan;
 use crate::storage::{FileKind, OsFile, device_len};
 use crate::{Error, Result};
@@ -43,11 +45,12 @@ struct Guarded {
     /// In so many pieces pages that cannot be read may be replaced. One more, and all pages are: each piece takes up one of
     /// the areas of memory that a process may have.
     most_pieces: usize,
+    traps: Option<Traps>,
     lost: Lost,
 }
 
 /// What a guard is to know of a mapping.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Watched<'f> {
     pub(crate) start: *mut u8,
     /// In bytes, from `start` on.
@@ -60,6 +63,8 @@ pub(crate) struct Watched<'f> {
     /// Of the first byte, in bytes from the start of the file.
     pub(crate) offset: u64,
     pub(crate) most_pieces: usize,
+    /// A fault of one of these instructions becomes a trap, and nothing is replaced.
+    pub(crate) traps: Option<Traps>,
 }
 
 /// Watches over one mapping of a file.
@@ -118,13 +123,14 @@ impl Guard {
             file: file.get(),
             offset: plan.span.offset(),
             most_pieces: usize::MAX,
+            traps: None,
         })
     }
 
     /// Watches over a mapping, whose file is open as long as the guard is there.
     pub(crate) fn watch(watched: Watched<'_>) -> Result<Self> {
         install_handler()?;
-        let Watched { start, len, page, prot, kind, file, offset, most_pieces } = watched;
+        let Watched { start, len, page, prot, kind, file, offset, most_pieces, traps } = watched;
         let pages = len.div_ceil(page);
         let guarded = Arc::new(Guarded {
             start: start.addr(),
@@ -134,6 +140,7 @@ impl Guard {
             fd: file.as_raw_fd(),
             offset,
             most_pieces,
+            traps,
             lost: Lost::nothing(pages)?,
         });
         GUARDED.insert(guarded.start..guarded.start + pages * page, guarded.clone())?;
@@ -260,15 +267,24 @@ extern "C" fn on_sigbus(signal: libc::c_int, info: *mut libc::siginfo_t, context
     let code = unsafe { (*info).si_code };
     let is_replaced = code == libc::BUS_ADRERR && {
         // SAFETY: as above.
-        let info = unsafe { &*info };
+        let fault = unsafe { &*info };
         // SAFETY: this code comes with an address.
-        let address = unsafe { info.si_addr() }.addr();
-        GUARDED.find(address, |guarded| guarded.replace(address)) == Some(true)
+        let address = unsafe { fault.si_addr() }.addr();
+        becomes_a_trap(address, info, context)
+            || GUARDED.find(address, |guarded| guarded.replace(address)) == Some(true)
     };
     if !is_replaced {
         pass_on(signal, info, context);
     }
     errno::set_errno(errno);
+}
+
+/// Makes a trap of a fault, where the mapping says so of the instruction. The handler of somebody else is called after the lookup,
+/// for nothing can be freed during it.
+fn becomes_a_trap(address: usize, info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
+    let Some(instruction) = trap::instruction(context) else { return false };
+    let traps = |guarded: &Guarded| guarded.traps.as_ref().is_some_and(|traps| traps.has(instruction));
+    GUARDED.find(address, traps) == Some(true) && trap::hand_on(info, context)
 }
 
 /// What would have happened without our handler. An old handler may set another action: Rust's own sets the default one

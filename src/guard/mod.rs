@@ -10,6 +10,8 @@ pub(crate) mod lost;
 mod handler;
 #[cfg(all(unix, any(test, not(miri))))]
 mod registry;
+#[cfg(all(unix, not(any(miri, all(loom, test)))))]
+mod trap;
 
 #[cfg(all(unix, not(any(miri, all(loom, test)))))]
 pub(crate) use handler::{Guard, NORESERVE, Watched};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustix::mm::{MapFlags, ProtFlags};
 
+use super::Traps;
 use crate::guard::{self, Watched};
 use crate::storage::FileKind;
 use crate::{FaultKind, Result};
@@ -30,7 +31,8 @@ impl Guard {
     /// In so many areas of memory a mapping and what it has lost may lie, with what it leaves of the memory around it.
     pub const MOST_AREAS: usize = 4 + 2 * MOST_PIECES;
 
-    /// Watches over the `len` bytes at `start`, where the file is mapped from `offset` on, for reading and writing.
+    /// Watches over the `len` bytes at `start`, where the file is mapped from `offset` on, for reading and writing. A fault of
+    /// one of `traps` ends the guest with a trap, where the system and the processor allow it, and any other becomes zeros.
     ///
     /// # Safety
     /// They are mapped so as long as the guard is there, and nothing of them is used by anybody who does not expect them to
@@ -38,7 +40,14 @@ impl Guard {
     ///
     /// # Errors
     /// [`Error::NoMemory`](crate::Error::NoMemory), and what the operating system says of a handler for `SIGBUS`.
-    pub unsafe fn watch(start: *mut u8, len: usize, file: Arc<File>, offset: u64, shared: bool) -> Result<Self> {
+    pub unsafe fn watch(
+        start: *mut u8,
+        len: usize,
+        file: Arc<File>,
+        offset: u64,
+        shared: bool,
+        traps: Option<Traps>,
+    ) -> Result<Self> {
         let page = rustix::param::page_size();
         let inner = guard::Guard::watch(Watched {
             start,
@@ -49,6 +58,7 @@ impl Guard {
             file: &file,
             offset,
             most_pieces: MOST_PIECES,
+            traps,
         })?;
         let flags = if shared { MapFlags::SHARED } else { MapFlags::PRIVATE | guard::NORESERVE };
         Ok(Self { inner, flags, page, len, file })

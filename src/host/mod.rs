@@ -9,6 +9,10 @@ cfg_if::cfg_if! {
     }
 }
 
+mod traps;
+
+pub use traps::Traps;
+
 use crate::FaultKind;
 
 /// The module of WebAssembly that the host's functions are imported from.

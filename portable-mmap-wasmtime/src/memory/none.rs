@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use portable_mmap::FaultKind;
+use portable_mmap::host::Traps;
 
 use crate::Access;
 
@@ -19,7 +20,14 @@ pub(crate) fn page_size() -> usize {
 pub(crate) struct Placed(Infallible);
 
 impl Placed {
-    pub(crate) unsafe fn map(_: Arc<File>, _: u64, _: *mut u8, _: usize, _: Access) -> Result<Self, i32> {
+    pub(crate) unsafe fn map(
+        _: Arc<File>,
+        _: u64,
+        _: *mut u8,
+        _: usize,
+        _: Access,
+        _: Option<Traps>,
+    ) -> Result<Self, i32> {
         // The result of `map` that says so.
         Err(0)
     }

@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use portable_mmap::host::{self, Guard, errno};
+use portable_mmap::host::{self, Guard, Traps, errno};
 use portable_mmap::{Error, FaultKind};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, MsyncFlags, ProtFlags, mmap, mmap_anonymous, msync, munmap};
@@ -65,6 +65,7 @@ impl Placed {
         start: *mut u8,
         len: usize,
         access: Access,
+        traps: Option<Traps>,
     ) -> Result<Self, i32> {
         if has_huge_pages(&file) {
             return Err(errno::NOTSUP);
@@ -89,7 +90,7 @@ impl Placed {
             return Err(number(error));
         }
         // SAFETY: just mapped so, and of guests it is known that a guard may put zeros there.
-        let guard = unsafe { Guard::watch(start, len, file.clone(), offset, access == Access::Shared) };
+        let guard = unsafe { Guard::watch(start, len, file.clone(), offset, access == Access::Shared, traps) };
         match guard {
             Ok(guard) => Ok(Self { start: start.expose_provenance(), len, access, guard, file }),
             Err(error) => {

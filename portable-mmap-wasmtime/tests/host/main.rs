@@ -38,6 +38,8 @@ mod stores;
 mod swaps;
 #[cfg(target_os = "linux")]
 mod syncs;
+#[cfg(target_os = "linux")]
+mod traps;
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -57,6 +59,8 @@ fn main() {
         stores::TESTS,
         swaps::TESTS,
         syncs::TESTS,
+        traps::TESTS,
+        traps::OF_OTHERS,
     ];
     common::children::main(&tests.concat());
 }

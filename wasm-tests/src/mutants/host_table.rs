@@ -10,6 +10,8 @@ const POLICY: &str = "portable-mmap-wasmtime/src/policy.rs";
 const FILE: &str = "portable-mmap-wasmtime/src/file.rs";
 const GUARD: &str = "src/host/guard.rs";
 const P1: &str = "portable-mmap-wasmtime/src/p1.rs";
+const TRAP: &str = "portable-mmap-wasmtime/src/trap.rs";
+const HANDING_ON: &str = "src/guard/trap.rs";
 
 /// A mutant of the host, and the tests that notice it.
 const fn host(
@@ -261,5 +263,47 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "Some(Extern::SharedMemory(_)) => return Err(errno::INVAL),",
         ],
         "memory_that_threads_share_is_not_mapped",
+    ),
+    host(
+        "host always traps",
+        "what is gone of a file reads as zeros, unless a builder says otherwise",
+        TRAP,
+        ["if on_fault == OnFault::Zeros {", "if false {"],
+        "zeros_stay_the_default",
+    ),
+    host(
+        "host never traps",
+        "a touch of what is gone ends the guest, where a builder says so",
+        GUARD,
+        ["            traps,\n", "            traps: None,\n"],
+        "a_load_of_what_is_gone_traps",
+    ),
+    host(
+        "host traps anywhere in the guest's code",
+        "no handler is given a fault that it does not know",
+        TRAP,
+        ["(offset, list)| lookup_trap_code(list, offset).is_some()", "(offset, _)| offset < module.text().len()"],
+        "a_handler_that_knows_no_traps_leaves_zeros",
+    ),
+    host(
+        "host replaces what has trapped",
+        "a trap leaves the mapping as it is",
+        HANDING_ON,
+        ["if instruction(context) != before {", "if false {"],
+        "a_load_of_what_is_gone_traps",
+    ),
+    host(
+        "host leaves the action that a handler has set",
+        "a handler that knows no traps leaves everything as it was",
+        HANDING_ON,
+        ["    unsafe { libc::sigaction(libc::SIGSEGV, &raw const action, ptr::null_mut()) };\n", ""],
+        "a_handler_that_knows_no_traps_leaves_zeros",
+    ),
+    host(
+        "host calls handlers that learn nothing of the fault",
+        "a handler that knows no traps leaves everything as it was",
+        HANDING_ON,
+        [" || action.sa_flags & libc::SA_SIGINFO == 0 {", " {"],
+        "a_handler_that_knows_no_traps_leaves_zeros",
     ),
 ];

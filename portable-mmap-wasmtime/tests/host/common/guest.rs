@@ -37,6 +37,7 @@ const CODE: &str = r#"
     (func (export "store") (param i32 i32) local.get 0 local.get 1 i32.store8)
     (func (export "fill") (param i32 i32 i32) local.get 0 local.get 1 local.get 2 memory.fill)
     (func (export "copy") (param i32 i32 i32) local.get 0 local.get 1 local.get 2 memory.copy)
+    (func (export "copy16") (param i32 i32) local.get 0 local.get 1 i32.const 16 memory.copy)
     (func (export "grow") (param i32) (result i32) local.get 0 memory.grow)
     (func (export "trap") unreachable)
     (func (export "spin") (loop br 0))
