@@ -152,6 +152,17 @@ fn another_length_does_not_make_it_another_kind_of_mapping() {
 }
 
 #[test]
+fn a_block_that_the_program_started_with_is_kept_until_there_is_another_one() {
+    let (dir, sandbox) = (ground(64 << 10), Sandbox::load_with_host_mapping(&guest(Target::Hosted, "image")).unwrap());
+    for blocks in [0, 1, 5] {
+        let (text, report) = run(&sandbox, &["/file", &blocks.to_string()], |run| run.dir(dir.path(), "/"));
+        let mapped = "hosted, in the initial memory: false\nit starts with 46 and ends with 46\n";
+        assert_eq!(text, format!("{blocks} blocks given, {blocks} came back\n{mapped}"));
+        assert_eq!(maps(&report), 1, "the host is ready for the last block alone");
+    }
+}
+
+#[test]
 fn ten_thousand_mappings_one_after_the_other_fit_into_64_mib() {
     let dir = ground(1 << 20);
     let (text, report) = run(&hosting(), &["drop", "/file", "10000"], |run| run.dir(dir.path(), "/"));
