@@ -12,7 +12,8 @@ MEMORY := wasm32-unknown-unknown
 WINDOWS := x86_64-pc-windows-gnu
 # Guests whose files the host maps, in a folder of their own: another feature would have everything built again.
 HOSTED := $(TARGET)/hosted/wasm32-wasip1
-WITH_HOST := --features host-mapping --target wasm32-wasip1 --target-dir "$(TARGET)/hosted"
+WASIP2_HOSTED := $(TARGET)/hosted/wasm32-wasip2
+WITH_HOST := --features host-mapping --target-dir "$(TARGET)/hosted"
 # A release of 1.85 has three numbers; Cargo.toml needs two.
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml).0
 
@@ -47,11 +48,12 @@ demo: examples harness ## runs the examples on a copy of a file, natively and in
 		--wasip2-dir "$(TARGET)/wasm32-wasip2/release/examples"
 
 SUITE = "$(HARNESS)" suite --native "$(TARGET)/debug/suite$(EXE)" --wasip1 "$(TARGET)/wasm32-wasip1/debug/suite.wasm" \
-	--wasip2 "$(TARGET)/wasm32-wasip2/debug/suite.wasm" --hosted "$(HOSTED)/debug/suite.wasm"
+	--wasip2 "$(TARGET)/wasm32-wasip2/debug/suite.wasm" --hosted "$(HOSTED)/debug/suite.wasm" \
+	--wasip2-hosted "$(WASIP2_HOSTED)/debug/suite.wasm"
 
 .PHONY: test
-test: test-native test-release test-threads test-memory guests harness test-wasi test-harness ## runs all tests, and the suite in five columns
-	@echo '== the suite, in five columns'
+test: test-native test-release test-threads test-memory guests harness test-wasi test-harness ## runs all tests, and the suite in six columns
+	@echo '== the suite, in six columns'
 	@$(SUITE)
 	@echo '== 60 kills: `make crash` has more'
 	@$(CRASH) --kills 60
@@ -82,7 +84,7 @@ examples: wasi
 	@$(CARGO) build --release -p portable-mmap --examples
 	@for target in $(WASI); do \
 		$(CARGO) build --release -p portable-mmap --examples --target $$target || exit 1; done
-	@$(CARGO) build --release -p portable-mmap --examples $(WITH_HOST)
+	@$(CARGO) build --release -p portable-mmap --examples $(WITH_HOST) --target wasm32-wasip1
 
 .PHONY: harness
 harness: rust
@@ -95,7 +97,7 @@ guests: wasi
 	@echo '== the programs of the suite, for this machine and for WASI'
 	@$(CARGO) build -p native-tests --bins
 	@for target in $(WASI); do $(CARGO) build -p native-tests --bins --target $$target || exit 1; done
-	@$(CARGO) build -p native-tests --bins $(WITH_HOST)
+	@for target in $(WASI); do $(CARGO) build -p native-tests --bins $(WITH_HOST) --target $$target || exit 1; done
 
 .PHONY: test-native
 test-native: rust
@@ -148,12 +150,13 @@ test-harness: guests harness
 	@echo '== the tests of the harness, and of the host that places mappings in guests'
 	@GUESTS_NATIVE='$(TARGET)/debug' GUESTS_WASIP1='$(TARGET)/wasm32-wasip1/debug' \
 		GUESTS_WASIP2='$(TARGET)/wasm32-wasip2/debug' GUESTS_HOSTED='$(HOSTED)/debug' \
+		GUESTS_WASIP2_HOSTED='$(WASIP2_HOSTED)/debug' \
 		$(CARGO) test -p wasm-tests -p portable-mmap-wasmtime
 
 # --- Checks ---
 
 .PHONY: check
-check: format lint lint-facade check-targets doc api-check msrv deny ## formatting, lints on every target, documentation, interface, oldest Rust, licences
+check: format lint lint-facade check-targets doc api-check types-check msrv deny ## formatting, lints on every target, documentation, interface, oldest Rust, licences
 
 .PHONY: format
 format: rust
@@ -177,7 +180,8 @@ lint: wasi
 	@for target in $(WASI); do \
 		$(CARGO) clippy -p portable-mmap --all-targets --target $$target -- -D warnings && \
 		$(CARGO) clippy -p native-tests --lib --bins --target $$target -- -D warnings || exit 1; done
-	@$(CARGO) clippy -p portable-mmap -p native-tests --lib --bins $(WITH_HOST) -- -D warnings
+	@for target in $(WASI); do \
+		$(CARGO) clippy -p portable-mmap -p native-tests --lib --bins $(WITH_HOST) --target $$target -- -D warnings || exit 1; done
 
 .PHONY: lint-facade
 lint-facade: lint
@@ -249,6 +253,19 @@ api-check: rust ## compares the interface of the library with docs/public-api.tx
 
 api-keep: interface ## puts the interface of the library into docs/public-api.txt
 	@cp $(INTERFACE) docs/public-api.txt
+
+# The types that a component of wasm32-wasip2 embeds for the import of the host's functions: wit-component writes them from
+# the text of the interface. That text is held to the host by a test of the host's crate.
+WIT := portable-mmap-wasmtime/wit/host.wit
+EMBEDDED := src/region/host/component-type.bin
+.PHONY: types-check types-keep
+types-check: rust ## compares the types that components embed with the interface of the host
+	@echo '== the types of the host for components'
+	@$(CARGO) run $(COMPAT) --quiet -p component-type -- $(WIT) guest "$(TARGET)/compat/component-type.bin"
+	@cmp $(EMBEDDED) "$(TARGET)/compat/component-type.bin" || { echo '`make types-keep` writes them anew' >&2; exit 1; }
+
+types-keep: rust ## writes the types that components embed from the interface of the host
+	@$(CARGO) run $(COMPAT) --quiet -p component-type -- $(WIT) guest $(EMBEDDED)
 
 # Where it maps nothing, and where it is not run. wasmtime has a little C in it, which a check does not need: no compiler for
 # it has to be there. It takes some minutes.

@@ -44,8 +44,7 @@
 //! | target | [`Mmap`] is | [`BufferedMmap`] is |
 //! |---|---|---|
 //! | Linux, Android, Apple's systems, the BSDs, Windows | [`Mapped`](DefaultBackend): an OS mapping | [`Buffered`]: the emulation |
-//! | `wasm32-wasip1` | [`AnyBackend`]: a mapping that the host has placed, or the emulation | [`Buffered`]: the emulation |
-//! | `wasm32-wasip2` | [`AnyBackend`]: the emulation | [`Buffered`]: the emulation |
+//! | `wasm32-wasip1`, `wasm32-wasip2` | [`AnyBackend`]: a mapping that the host has placed, or the emulation | [`Buffered`]: the emulation |
 //! | `wasm32-unknown-unknown` | [`Buffered`], of anonymous memory only | of a [`Storage`] or anonymous memory: there are no files |
 //!
 //! Both are in every native program: choose at run time with [`MmapOptions::map`], [`MmapOptions::map_buffered`], or

@@ -27,7 +27,8 @@ impl Access {
 /// Whether a guest on WASI has its host place a mapping of the operating system in its memory. Elsewhere it means nothing.
 ///
 /// A host that does that is wasmtime with `portable-mmap-wasmtime`. The guest asks it if this crate's feature `host-mapping`
-/// is on, on `wasm32-wasip1`.
+/// is on, by functions that it imports: on `wasm32-wasip1` as a module, on `wasm32-wasip2` as a component. A host without
+/// them does not run such a program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HostMapping {

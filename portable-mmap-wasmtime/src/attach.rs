@@ -23,6 +23,9 @@ pub fn configure(config: &mut Config) -> &mut Config {
 ///   dropped with it. It is neither moved out nor leaked nor swapped with that of another store, for example by
 ///   [`std::mem::swap`] of the data of two stores. At the end of the store it puts plain memory back in place of the mappings;
 ///   if it does not, does so for another store, or too late, a pooling allocator hands the file to the next guest.
+/// - Every component that is instantiated in the store was handed to
+///   [`HostMapCtxBuilder::component`](crate::HostMapCtxBuilder::component), if one was. A mapping over the memory that another
+///   one begins with leaves its next instance in a pool zeros in place of its data.
 /// - [`Store::into_data`] is called after [`detach`] alone: it gives the memories up first.
 /// - The engine has no [`MemoryCreator`](wasmtime::MemoryCreator) of somebody else and no memory protection keys: a mapping
 ///   over a page resets its key.

@@ -7,13 +7,14 @@ use portable_mmap::host::{self, BLOCK, Traps, errno, fault_word};
 use crate::memory::{Placed, page_size};
 use crate::{Access, HostMapCtx, HostMapCtxView, file};
 
-/// A guest's memory, as it is now. It does not move: `attach` has checked the engine.
+/// A guest's memory, as it is now, or the part of it that is known. It does not move: `attach` has checked the engine.
 #[derive(Clone, Debug)]
 pub(crate) struct GuestMemory {
+    /// Of what is known.
     pub(crate) base: *mut u8,
-    /// In bytes.
+    /// In bytes, of what is known.
     pub(crate) size: usize,
-    /// With so many bytes it began: its initial image, which a pooling allocator keeps for the next guest.
+    /// With so many bytes it began at the most: its initial image, which a pooling allocator keeps for the next guest.
     pub(crate) initial: u64,
     /// What of the guest's code a fault ends, see [`trap::of_caller`](crate::trap::of_caller).
     pub(crate) traps: Option<Traps>,
@@ -82,7 +83,7 @@ pub(crate) fn map(view: HostMapCtxView<'_>, memory: GuestMemory, request: Reques
     if ctx.overlaps(address.addr(), mapped) {
         return Err(errno::ADDRINUSE);
     }
-    ctx.add(memory.base.addr(), mapped, || {
+    ctx.add(memory.base.addr()..memory.base.addr() + memory.size, mapped, || {
         // SAFETY: whole pages of the guest's memory, which is the store's and does not move (`attach` has checked the engine);
         // the guest gives up what is there, and plain memory is put back before the store gives its memory up. The rest is
         // owed by whoever attached the store.

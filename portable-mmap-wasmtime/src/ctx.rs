@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use portable_mmap::host::errno;
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Component, ResourceTable};
 
+use crate::components::Components;
 use crate::memory::{Placed, join};
+use crate::used::{UsedMemories, overlap};
 use crate::{OnFault, policy};
 
 /// How many mappings this process has placed in guests.
@@ -48,8 +50,9 @@ pub struct HostMapCtx {
     policy: Arc<Policy>,
     on_fault: OnFault,
     mappings: BTreeMap<i32, Placed>,
-    /// Where in each memory there have been mappings, by the address of the memory.
-    used: BTreeMap<usize, Range<usize>>,
+    /// Where there have been mappings.
+    used: UsedMemories,
+    components: Components,
     /// How many bytes are mapped.
     bytes: u64,
     last_handle: i32,
@@ -71,6 +74,7 @@ impl HostMapCtx {
             max_process_mappings: MAX_PROCESS_MAPPINGS,
             policy: Arc::new(policy::immutable),
             on_fault: OnFault::default(),
+            components: Components::default(),
         }
     }
 
@@ -107,21 +111,30 @@ impl HostMapCtx {
 
     /// Whether a range of addresses overlaps a mapping.
     pub(crate) fn overlaps(&self, start: usize, len: usize) -> bool {
-        self.mappings.values().any(|placed| placed.start() < start + len && start < placed.start() + placed.len())
+        self.mappings.values().any(|placed| overlap(&placed.range(), &(start..start + len)))
     }
 
-    /// Makes room for a mapping of `len` bytes, then has it made in the memory at `memory`, and returns its handle.
+    /// With how many bytes each memory of the store's components begins at most. `None` where that is not known.
+    pub(crate) fn component_memory(&self) -> Option<u64> {
+        self.components.initial_memory()
+    }
+
+    /// Makes room for a mapping of `len` bytes, then has it made, and returns its handle. It lies at addresses of `memory`,
+    /// which all lie in one memory.
     ///
     /// # Errors
     /// An errno.
     pub(crate) fn add(
         &mut self,
-        memory: usize,
+        memory: Range<usize>,
         len: usize,
         place: impl FnOnce() -> Result<Placed, i32>,
     ) -> Result<i32, i32> {
         let bytes = self.bytes.checked_add(len as u64).filter(|&bytes| bytes <= self.max_bytes).ok_or(errno::NOMEM)?;
         if self.mappings.len() >= self.max_mappings || self.last_handle == i32::MAX {
+            return Err(errno::MFILE);
+        }
+        if !self.used.has_room_for(&memory) {
             return Err(errno::MFILE);
         }
         let count = |placed: usize| (placed < self.max_process_mappings).then_some(placed + 1);
@@ -130,9 +143,7 @@ impl HostMapCtx {
             PLACED.fetch_sub(1, Ordering::Relaxed);
         })?;
         self.bytes = bytes;
-        let (start, end) = (placed.start(), placed.start() + placed.len());
-        let used = self.used.entry(memory).or_insert(start..end);
-        *used = used.start.min(start)..used.end.max(end);
+        self.used.note(memory, placed.range());
         // A handle is used once: one that was given back is never another mapping's.
         self.last_handle += 1;
         self.mappings.insert(self.last_handle, placed);
@@ -172,7 +183,7 @@ impl Drop for HostMapCtx {
         if self.is_attached() {
             self.clear();
             // What mappings have left behind, the next guest of a pool would have too.
-            std::mem::take(&mut self.used).into_values().for_each(join);
+            self.used.take().for_each(join);
             return;
         }
         // The memory is gone, and may be another store's.
@@ -202,6 +213,7 @@ pub struct HostMapCtxBuilder {
     max_process_mappings: usize,
     policy: Arc<Policy>,
     on_fault: OnFault,
+    components: Components,
 }
 
 impl HostMapCtxBuilder {
@@ -250,6 +262,17 @@ impl HostMapCtxBuilder {
         self
     }
 
+    /// Lets a component map files: one that is instantiated in the store, which may have several. For others
+    /// [`p2`](crate::p2) supports no mappings.
+    ///
+    /// It tells with how much memory the component begins, which is never mapped over. That is not known of a component which
+    /// instantiates core modules that it imports. Where there is one, the store's components have no mappings.
+    #[must_use]
+    pub fn component(mut self, component: &Component) -> Self {
+        self.components.add(component);
+        self
+    }
+
     /// A context for one store.
     #[must_use]
     pub fn build(&self) -> HostMapCtx {
@@ -261,7 +284,8 @@ impl HostMapCtxBuilder {
             policy: self.policy.clone(),
             on_fault: self.on_fault,
             mappings: BTreeMap::new(),
-            used: BTreeMap::new(),
+            used: UsedMemories::default(),
+            components: self.components,
             bytes: 0,
             last_handle: 0,
         }

@@ -5,9 +5,11 @@
 //! its pages are shared with the system's cache and with every other guest and process that maps the file, and what is
 //! stored is in the file at once.
 //!
-//! The guest uses [`portable-mmap`](portable_mmap) with its feature `host-mapping`, built for
-//! `wasm32-wasip1`. It needs no other code than natively: `Mmap` asks the host, and becomes a buffer where the host does not
+//! The guest uses [`portable-mmap`](portable_mmap) with its feature `host-mapping`, built for `wasm32-wasip1` or
+//! `wasm32-wasip2`. It needs no other code than natively: `Mmap` asks the host, and becomes a buffer where the host does not
 //! map a file.
+//!
+//! This is a host of modules of WASI Preview 1. A host of components has the example in [`p2`].
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -67,7 +69,8 @@
 //! - Plain memory is put back before the guest's allocator gets a block again, and before the store gives its memory up. If
 //!   the system does not do that, the process is aborted: the next guest must not see the file.
 //! - A block lies in the guest's memory, behind what its module starts with, and overlaps no other mapping. Memory that may
-//!   move, is shared between threads or has 64-bit addresses is not mapped over.
+//!   move, is shared between threads or has 64-bit addresses is not mapped over. How that is known of a component's memory,
+//!   [`p2`] says.
 //! - Mappings and bytes are limited for each store, and mappings for the process. On Linux a process has so many areas of
 //!   memory, and its allocator fails when there are no more. A guest that maps, stores and unmaps in a bad order leaves some
 //!   behind until its store is dropped; so they are counted, and a guest maps no more when three quarters are taken.
@@ -98,12 +101,15 @@
 
 mod attach;
 mod calls;
+mod components;
 mod ctx;
 mod file;
 mod memory;
 pub mod p1;
+pub mod p2;
 pub mod policy;
 mod trap;
+mod used;
 
 pub use attach::{attach, configure, detach};
 pub use ctx::{Access, HostMapCtx, HostMapCtxBuilder, HostMapCtxView, HostMapView};

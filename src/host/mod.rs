@@ -31,6 +31,10 @@ use crate::FaultKind;
 /// one of WASI Preview 1, negated.
 pub const MODULE: &str = "portable-mmap:host/map@0.1.0";
 
+/// The interface of the component model that a component imports instead, in `portable-mmap-wasmtime/wit/host.wit`. Its kinds of
+/// sync and advice have the numbers that are here.
+pub const INTERFACE: &str = "portable-mmap:host/mapping@0.1.0";
+
 /// Where a block of the guest starts and ends: at multiples of this many bytes, which hosts with pages of 4, 16 and 64 KiB
 /// can all map over.
 pub const BLOCK: usize = 64 << 10;
@@ -91,6 +95,24 @@ pub mod errno {
     /// The policy does not allow this mapping.
     pub const PERM: i32 = 63;
 }
+
+/// The errors of [`INTERFACE`] in its order, as errnos.
+pub const COMPONENT_ERRORS: [i32; 14] = [
+    errno::ACCES,
+    errno::ADDRINUSE,
+    errno::ADDRNOTAVAIL,
+    errno::BADF,
+    errno::FAULT,
+    errno::INVAL,
+    errno::IO,
+    errno::MFILE,
+    errno::NODEV,
+    errno::NOMEM,
+    errno::NOSPC,
+    errno::NOTSUP,
+    errno::NXIO,
+    errno::PERM,
+];
 
 /// What `fault` returns for a fault in the page at `offset` of the mapping: the offset, and the kind in its low bits.
 #[must_use]

@@ -39,6 +39,7 @@ pub(crate) struct SuiteArgs {
     pub(crate) wasip1: PathBuf,
     pub(crate) wasip2: PathBuf,
     pub(crate) hosted: PathBuf,
+    pub(crate) wasip2_hosted: PathBuf,
     pub(crate) show: bool,
     pub(crate) plan: suite::Plan,
 }
@@ -74,7 +75,8 @@ fn plan() -> suite::Plan {
 }
 
 fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
-    let (mut native, mut wasip1, mut wasip2, mut hosted, mut show) = (None, None, None, None, false);
+    let (mut native, mut wasip1, mut wasip2, mut hosted, mut wasip2_hosted) = (None, None, None, None, None);
+    let mut show = false;
     let mut plan = plan();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -82,6 +84,7 @@ fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
             Long("wasip1") => wasip1 = Some(parser.value()?.into()),
             Long("wasip2") => wasip2 = Some(parser.value()?.into()),
             Long("hosted") => hosted = Some(parser.value()?.into()),
+            Long("wasip2-hosted") => wasip2_hosted = Some(parser.value()?.into()),
             Long("show") => show = true,
             Long("filter") => plan.filter = Some(parser.value()?.string()?).filter(|text| !text.is_empty()),
             Long("jobs") => plan.jobs = parser.value()?.parse()?,
@@ -96,6 +99,7 @@ fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
         wasip1: required(wasip1, "--wasip1")?,
         wasip2: required(wasip2, "--wasip2")?,
         hosted: required(hosted, "--hosted")?,
+        wasip2_hosted: required(wasip2_hosted, "--wasip2-hosted")?,
         show,
         plan,
     })

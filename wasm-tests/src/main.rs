@@ -15,10 +15,11 @@ use args::{Command, SuiteArgs};
 const HELP: &str = "\
 wasm-tests: runs WASI programs in wasmtime, and compares what they do there with what they do natively.
 
-wasm-tests suite --native PROGRAM --wasip1 WASM --wasip2 WASM --hosted WASM [--filter TEXT] [--show]
-                 [--jobs N] [--time SECONDS] [--memory MIB] [--scratch DIR]
+wasm-tests suite --native PROGRAM --wasip1 WASM --wasip2 WASM --hosted WASM --wasip2-hosted WASM [--filter TEXT]
+                 [--show] [--jobs N] [--time SECONDS] [--memory MIB] [--scratch DIR]
     Runs every case of the suite's program on each column: natively with the backends Mapped and Buffered, in wasmtime,
-    and in wasmtime with mappings of the host (--hosted, a program with the feature host-mapping). Succeeds only if every column has passed every case with one and the same transcript.
+    and in wasmtime with mappings of the host (--hosted and --wasip2-hosted, programs with the feature host-mapping).
+    Succeeds only if every column has passed every case with one and the same transcript.
     --filter runs the cases whose names contain TEXT, or the one of this name; --show prints their transcripts and, in
     wasmtime, their calls for files by name.
 
@@ -33,8 +34,8 @@ wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--en
                [--time SECONDS] [--memory MIB] [--host-mapping] WASM [ARGUMENT]...
     Runs one program with the current directory, and exits as it does. Meant as cargo's runner:
     CARGO_TARGET_WASM32_WASIP1_RUNNER='wasm-tests run' cargo test --target wasm32-wasip1
-    --host-mapping lets a program for wasm32-wasip1 have the host map files into its memory, if it is built with
-    portable-mmap's feature host-mapping. It is for programs that are trusted as much as this one.
+    --host-mapping lets a program have the host map files into its memory, if it is built with portable-mmap's feature
+    host-mapping. It is for programs that are trusted as much as this one.
 
 wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target TARGET,...] [--host wasmtime,node]
                  [--filter TEXT] [--skip TEXT]... [--jobs N] [--time SECONDS] [--memory MIB] [--target-dir DIR]
@@ -79,8 +80,8 @@ wasm-tests consumers --without DIR --with DIR PROGRAM...
     natively and in wasmtime, and compares what it prints and what it leaves behind with the native run without.
 ";
 
-/// The column of guests whose files the host maps.
-const HOSTED: &str = "wasip1 hosted";
+/// The columns of guests whose files the host maps.
+const HOSTED: [&str; 2] = ["wasip1 hosted", "wasip2 hosted"];
 
 fn main() -> ExitCode {
     if let Some(code) = package::wrapper::called() {
@@ -136,11 +137,13 @@ fn run_suite(args: &SuiteArgs) -> wasmtime::Result<ExitCode> {
         (Platform::BufferedWasi, "wasip1"),
         (Platform::BufferedWasi, "wasip2"),
     ];
-    if sandbox::HAS_HOST_MAPPING {
-        columns.push(Column::hosted(HOSTED, Sandbox::load_with_host_mapping(&args.hosted)?));
-        platforms.push((Platform::Hosted, HOSTED));
-    } else {
-        println!("NOT RUN: {HOSTED}, for {}", sandbox::NO_HOST_MAPPING);
+    for (name, program) in HOSTED.into_iter().zip([&args.hosted, &args.wasip2_hosted]) {
+        if sandbox::HAS_HOST_MAPPING {
+            columns.push(Column::hosted(name, Sandbox::load_with_host_mapping(program)?));
+            platforms.push((Platform::Hosted, name));
+        } else {
+            println!("NOT RUN: {name}, for {}", sandbox::NO_HOST_MAPPING);
+        }
     }
     let ledger: Vec<_> = platforms.into_iter().flat_map(|(platform, column)| platform.exceptions(column)).collect();
     let results = suite::run(&columns, &args.plan, &ledger);

@@ -3,7 +3,7 @@
 //! A run sees what its [`Run`] grants and nothing else: the directories, arguments and environment given there, a clock,
 //! random numbers, no network and an empty standard input. It ends by itself, or at its limits of memory, time and output.
 //!
-//! A module may also be loaded so that the host maps files into its memory where it asks for that:
+//! A program may also be loaded so that the host maps files into its memory where it asks for that:
 //! [`Sandbox::load_with_host_mapping`].
 
 use std::fs::File;
@@ -182,12 +182,16 @@ impl Run {
     }
 
     /// What the guest may map, if the host maps files for it: all that it has open. What it asks for is counted.
-    fn host_map(&self, calls: Counter) -> HostMapCtx {
+    fn host_map(&self, calls: Counter, program: &Program) -> HostMapCtx {
         let policy = move |file: &File, access| {
             calls.add(Group::Other, MAP, 0);
             policy::trusted(file, access)
         };
-        HostMapCtx::builder().max_mappings(self.mappings).policy(policy).build()
+        let builder = HostMapCtx::builder().max_mappings(self.mappings).policy(policy);
+        match program {
+            Program::Module(_) => builder.build(),
+            Program::Component(command) => builder.component(command.instance_pre().component()).build(),
+        }
     }
 }
 
@@ -243,14 +247,14 @@ impl Sandbox {
         Self::load_as(path, false)
     }
 
-    /// As [`load`](Self::load), for a Preview 1 module into whose memory the host maps files: any that it has open, so it has
-    /// to be trusted as much as this program is. How much of its memory was touched is not known.
+    /// As [`load`](Self::load), for a program into whose memory the host maps files: any that it has open, so it has to be
+    /// trusted as much as this program is. How much of its memory was touched is not known.
     ///
     /// Where [`HAS_HOST_MAPPING`] is false, the guest is told that mappings are not supported.
     ///
     /// # Errors
     ///
-    /// As for [`load`](Self::load), and a component.
+    /// As for [`load`](Self::load).
     pub fn load_with_host_mapping(path: &Path) -> wasmtime::Result<Self> {
         Self::load_as(path, true)
     }
@@ -284,15 +288,14 @@ impl Sandbox {
                 }
                 Program::Module(linker.instantiate_pre(&module)?)
             }
-            Some(&COMPONENT_LAYER) if maps_files => wasmtime::bail!(
-                "the host maps files into modules of WASI Preview 1 alone, and this is a component: build the program for \
-                 wasm32-wasip1, or run it without host mappings"
-            ),
             Some(&COMPONENT_LAYER) => {
                 let component = Component::from_binary(&engine, bytes)?;
                 let mut linker = wasmtime::component::Linker::<Guest>::new(&engine);
                 wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
                 calls::p2::shadow(&mut linker)?;
+                if maps_files {
+                    portable_mmap_wasmtime::p2::add_to_linker_sync(&mut linker)?;
+                }
                 Program::Component(CommandPre::new(linker.instantiate_pre(&component)?)?)
             }
             _ => wasmtime::bail!("neither a WebAssembly module nor a component"),
@@ -313,7 +316,7 @@ impl Sandbox {
         let memory = Meter::new(run.memory);
         let calls = Counter::new(self.maps_files);
         let wasi = run.context(Marks::new(stdout.clone(), calls.clone()), stderr.clone())?;
-        let host_map = run.host_map(calls.clone());
+        let host_map = run.host_map(calls.clone(), &self.program);
         let mut store = Store::new(&self.engine, Guest { wasi, calls: calls.clone(), memory, host_map });
         if self.maps_files {
             // SAFETY: the data stays in its store, which this function and the guest's thread own one after the other: nobody

@@ -26,10 +26,12 @@ fn ground(len: usize) -> TempDir {
     dir
 }
 
-/// The program `hosted` with the feature, where the host maps files.
-fn hosting() -> Sandbox {
-    Sandbox::load_with_host_mapping(&guest(Target::Hosted, "hosted")).unwrap()
+/// The program `hosted` with the feature, where the host maps files: a module, and a component.
+fn hosting() -> [Sandbox; 2] {
+    HOSTED.map(|target| Sandbox::load_with_host_mapping(&guest(target, "hosted")).unwrap())
 }
+
+const HOSTED: [Target; 2] = [Target::Hosted, Target::Wasip2Hosted];
 
 fn run(sandbox: &Sandbox, args: &[&str], given: impl FnOnce(Run) -> Run) -> (String, Report) {
     let report = sandbox.run(&given(Run::new("hosted").args(args.iter().copied()).memory(64 * MIB))).unwrap();
@@ -49,13 +51,15 @@ fn maps(report: &Report) -> u64 {
 
 #[test]
 fn a_long_file_is_mapped_by_the_host_and_a_short_one_is_a_buffer() {
-    let (dir, sandbox) = (ground(THRESHOLD), hosting());
-    for access in ["read", "copy", "write"] {
-        for (len, auto) in [(1, "buffered"), (THRESHOLD - 1, "buffered"), (THRESHOLD, "hosted")] {
-            let (text, report) =
-                run(&sandbox, &["choose", "/file", access, &len.to_string()], |run| run.dir(dir.path(), "/"));
-            assert_eq!(text, format!("Auto: {auto}\nRequire: hosted\nNever: buffered\n"), "{access}, {len}");
-            assert_eq!(maps(&report), if auto == "hosted" { 2 } else { 1 }, "{access}, {len}");
+    for sandbox in hosting() {
+        let dir = ground(THRESHOLD);
+        for access in ["read", "copy", "write"] {
+            for (len, auto) in [(1, "buffered"), (THRESHOLD - 1, "buffered"), (THRESHOLD, "hosted")] {
+                let (text, report) =
+                    run(&sandbox, &["choose", "/file", access, &len.to_string()], |run| run.dir(dir.path(), "/"));
+                assert_eq!(text, format!("Auto: {auto}\nRequire: hosted\nNever: buffered\n"), "{access}, {len}");
+                assert_eq!(maps(&report), if auto == "hosted" { 2 } else { 1 }, "{access}, {len}");
+            }
         }
     }
 }
@@ -71,10 +75,12 @@ fn without_such_a_host_every_choice_but_require_is_a_buffer() {
         assert_eq!(text, format!("Auto: buffered\nRequire: {unsupported}\nNever: buffered\n"), "{target:?}");
     }
     // A program without the feature does not ask, whatever its host offers.
-    let sandbox = Sandbox::load_with_host_mapping(&guest(Target::Wasip1, "hosted")).unwrap();
-    let (text, report) = run(&sandbox, &["choose", "/file", "read", &len], |run| run.dir(dir.path(), "/"));
-    assert!(text.starts_with("Auto: buffered\nRequire: Unsupported: "), "{text}");
-    assert_eq!(maps(&report), 0);
+    for target in [Target::Wasip1, Target::Wasip2] {
+        let sandbox = Sandbox::load_with_host_mapping(&guest(target, "hosted")).unwrap();
+        let (text, report) = run(&sandbox, &["choose", "/file", "read", &len], |run| run.dir(dir.path(), "/"));
+        assert!(text.starts_with("Auto: buffered\nRequire: Unsupported: "), "{text}");
+        assert_eq!(maps(&report), 0);
+    }
 }
 
 #[test]
@@ -88,67 +94,76 @@ fn natively_the_choice_means_nothing() {
 
 #[test]
 fn a_program_that_imports_the_functions_of_the_host_does_not_load_without_them() {
-    let error = Sandbox::load(&guest(Target::Hosted, "hosted")).unwrap_err();
-    assert!(format!("{error:#}").contains("unknown import: `portable-mmap:host/map@0.1.0"), "{error:#}");
-}
-
-#[test]
-fn a_component_is_no_module_to_map_files_into() {
-    let error = Sandbox::load_with_host_mapping(&guest(Target::Wasip2, "hosted")).unwrap_err();
-    assert!(format!("{error:#}").contains("this is a component: build the program for wasm32-wasip1"), "{error:#}");
+    for (target, text) in HOSTED.into_iter().zip([
+        "unknown import: `portable-mmap:host/map@0.1.0",
+        "component imports instance `portable-mmap:host/mapping@0.1.0`, but a matching implementation was not found",
+    ]) {
+        let error = Sandbox::load(&guest(target, "hosted")).unwrap_err();
+        assert!(format!("{error:#}").contains(text), "{error:#}");
+    }
 }
 
 #[test]
 fn a_file_that_cannot_be_written_is_mapped_to_read_and_to_copy() {
-    let (dir, sandbox, len) = (ground(THRESHOLD), hosting(), THRESHOLD.to_string());
-    for access in ["read", "copy"] {
-        let (text, _) = run(&sandbox, &["choose", "/file", access, &len], |run| run.read_only_dir(dir.path(), "/"));
-        assert_eq!(text, "Auto: hosted\nRequire: hosted\nNever: buffered\n", "{access}");
+    for sandbox in hosting() {
+        let (dir, len) = (ground(THRESHOLD), THRESHOLD.to_string());
+        for access in ["read", "copy"] {
+            let (text, _) = run(&sandbox, &["choose", "/file", access, &len], |run| run.read_only_dir(dir.path(), "/"));
+            assert_eq!(text, "Auto: hosted\nRequire: hosted\nNever: buffered\n", "{access}");
+        }
     }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn what_is_no_regular_file_is_mapped_by_no_host() {
-    let (sandbox, len) = (hosting(), THRESHOLD.to_string());
-    let (text, report) = run(&sandbox, &["choose", "/zero", "read", &len], |run| run.read_only_dir("/dev", "/"));
-    let required = "Unsupported: a host places mappings of regular files alone; a buffer may map this one";
-    assert_eq!(text, format!("Auto: buffered\nRequire: {required}\nNever: buffered\n"));
-    assert_eq!(maps(&report), 0);
+    for sandbox in hosting() {
+        let len = THRESHOLD.to_string();
+        let (text, report) = run(&sandbox, &["choose", "/zero", "read", &len], |run| run.read_only_dir("/dev", "/"));
+        let required = "Unsupported: a host places mappings of regular files alone; a buffer may map this one";
+        assert_eq!(text, format!("Auto: buffered\nRequire: {required}\nNever: buffered\n"));
+        assert_eq!(maps(&report), 0);
+    }
 }
 
 #[test]
 fn a_mapping_of_the_host_and_the_file_are_the_same_bytes() {
-    let dir = ground(300_001);
-    let text = printed(&hosting(), dir.path(), &["share", "/file"]);
-    assert_eq!(text, "the mapping sees a write: true\nthe file has a store: true\nanother mapping has it: true\n");
-    // And the host's own file is that too.
-    let file = fs::read(dir.path().join("file")).unwrap();
-    assert_eq!((file.len(), file[0], file[300_000]), (300_001, b'/', b'/'));
+    for sandbox in hosting() {
+        let dir = ground(300_001);
+        let text = printed(&sandbox, dir.path(), &["share", "/file"]);
+        assert_eq!(text, "the mapping sees a write: true\nthe file has a store: true\nanother mapping has it: true\n");
+        // And the host's own file is that too.
+        let file = fs::read(dir.path().join("file")).unwrap();
+        assert_eq!((file.len(), file[0], file[300_000]), (300_001, b'/', b'/'));
+    }
 }
 
 #[test]
 fn changes_of_a_copy_stay_in_the_guest() {
-    let dir = ground(300_001);
-    let text = printed(&hosting(), dir.path(), &["copy", "/file"]);
-    assert_eq!(text, "hosted, the file is as it was: true\nand the copy is not: true\n");
-    assert_eq!(fs::read(dir.path().join("file")).unwrap(), vec![b'.'; 300_001]);
+    for sandbox in hosting() {
+        let dir = ground(300_001);
+        let text = printed(&sandbox, dir.path(), &["copy", "/file"]);
+        assert_eq!(text, "hosted, the file is as it was: true\nand the copy is not: true\n");
+        assert_eq!(fs::read(dir.path().join("file")).unwrap(), vec![b'.'; 300_001]);
+    }
 }
 
 #[test]
 fn another_length_does_not_make_it_another_kind_of_mapping() {
-    // Below the threshold, and above it.
-    let (dir, sandbox) = (ground(600_000), hosting());
-    let text = printed(&sandbox, dir.path(), &["resize", "/file", "1000000", "5000", "600000"]);
-    let expected = "600000 bytes, hosted\n1000000 bytes, hosted, it ends with 0\n5000 bytes, hosted, it ends with 46\n\
-                    600000 bytes, hosted, it ends with 0\n";
-    assert_eq!(text, expected);
-    let file = fs::read(dir.path().join("file")).unwrap();
-    assert_eq!((file.len(), file[4999], file[5000], file[599_999]), (600_000, b'!', 0, b'!'));
+    for sandbox in hosting() {
+        // Below the threshold, and above it.
+        let dir = ground(600_000);
+        let text = printed(&sandbox, dir.path(), &["resize", "/file", "1000000", "5000", "600000"]);
+        let expected = "600000 bytes, hosted\n1000000 bytes, hosted, it ends with 0\n5000 bytes, hosted, it ends with 46\n\
+                        600000 bytes, hosted, it ends with 0\n";
+        assert_eq!(text, expected);
+        let file = fs::read(dir.path().join("file")).unwrap();
+        assert_eq!((file.len(), file[4999], file[5000], file[599_999]), (600_000, b'!', 0, b'!'));
 
-    let dir = ground(5000);
-    let text = printed(&sandbox, dir.path(), &["resize", "/file", "1000000"]);
-    assert_eq!(text, "5000 bytes, buffered\n1000000 bytes, buffered, it ends with 0\n");
+        let dir = ground(5000);
+        let text = printed(&sandbox, dir.path(), &["resize", "/file", "1000000"]);
+        assert_eq!(text, "5000 bytes, buffered\n1000000 bytes, buffered, it ends with 0\n");
+    }
 }
 
 #[test]
@@ -164,17 +179,21 @@ fn a_block_that_the_program_started_with_is_kept_until_there_is_another_one() {
 
 #[test]
 fn ten_thousand_mappings_one_after_the_other_fit_into_64_mib() {
-    let dir = ground(1 << 20);
-    let (text, report) = run(&hosting(), &["drop", "/file", "10000"], |run| run.dir(dir.path(), "/"));
-    assert_eq!(text, format!("{} bytes\n", 10_000_u64 << 20));
-    assert_eq!((maps(&report), report.memory_refused), (10_000, None));
+    for sandbox in hosting() {
+        let dir = ground(1 << 20);
+        let (text, report) = run(&sandbox, &["drop", "/file", "10000"], |run| run.dir(dir.path(), "/"));
+        assert_eq!(text, format!("{} bytes\n", 10_000_u64 << 20));
+        assert_eq!((maps(&report), report.memory_refused), (10_000, None));
+    }
 }
 
 #[test]
 fn a_mapping_over_the_limit_of_the_host_is_a_buffer() {
-    let dir = ground(THRESHOLD);
-    let (text, _) = run(&hosting(), &["hold", "/file", "3"], |run| run.dir(dir.path(), "/").mappings(2));
-    assert_eq!(text, "hosted, hosted, buffered\none more: Io\nanother: hosted\n");
+    for sandbox in hosting() {
+        let dir = ground(THRESHOLD);
+        let (text, _) = run(&sandbox, &["hold", "/file", "3"], |run| run.dir(dir.path(), "/").mappings(2));
+        assert_eq!(text, "hosted, hosted, buffered\none more: Io\nanother: hosted\n");
+    }
 }
 
 #[test]
@@ -189,12 +208,9 @@ fn the_runner_maps_files_for_a_program_where_that_is_asked_for() {
         (output.status.code(), String::from_utf8(text).unwrap())
     };
     let told = |text: &str| (Some(0), text.to_owned());
-    assert_eq!(run(Target::Hosted, &["--host-mapping"]), told("Auto: hosted\nRequire: hosted\nNever: buffered\n"));
-    for (target, options, text) in [
-        (Target::Hosted, &[][..], "unknown import"),
-        (Target::Wasip2, &["--host-mapping"], "this is a component: build the program for wasm32-wasip1"),
-    ] {
-        let (code, output) = run(target, options);
+    for (target, text) in HOSTED.into_iter().zip(["unknown import", "matching implementation was not found"]) {
+        assert_eq!(run(target, &["--host-mapping"]), told("Auto: hosted\nRequire: hosted\nNever: buffered\n"));
+        let (code, output) = run(target, &[]);
         assert!(code == Some(2) && output.contains(text), "{code:?} {output}");
     }
 }

@@ -32,7 +32,7 @@ impl Placed {
         Err(0)
     }
 
-    pub(crate) fn start(&self) -> usize {
+    pub(crate) fn range(&self) -> Range<usize> {
         match self.0 {}
     }
 

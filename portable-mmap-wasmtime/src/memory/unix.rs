@@ -100,14 +100,14 @@ impl Placed {
         }
     }
 
-    /// The address of the first byte.
-    pub(crate) fn start(&self) -> usize {
-        self.start
-    }
-
     /// In bytes: whole pages.
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Its addresses.
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.start..self.start + self.len
     }
 
     /// Puts plain memory back.

@@ -23,6 +23,12 @@ mod bad_handles;
 #[cfg(target_os = "linux")]
 mod common;
 #[cfg(target_os = "linux")]
+mod component_blocks;
+#[cfg(target_os = "linux")]
+mod components;
+#[cfg(target_os = "linux")]
+mod composed;
+#[cfg(target_os = "linux")]
 mod ends;
 #[cfg(target_os = "linux")]
 mod faults;
@@ -51,6 +57,9 @@ fn main() {
         bad_blocks::SHARED_BY_THREADS,
         bad_files::TESTS,
         bad_handles::TESTS,
+        component_blocks::TESTS,
+        components::TESTS,
+        composed::TESTS,
         ends::TESTS,
         faults::TESTS,
         file_systems::TESTS,

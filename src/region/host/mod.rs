@@ -23,6 +23,9 @@ cfg_if::cfg_if! {
     if #[cfg(all(target_os = "wasi", target_env = "p1", feature = "host-mapping"))] {
         mod imported;
         use imported::Placed;
+    } else if #[cfg(all(target_os = "wasi", target_env = "p2", feature = "host-mapping"))] {
+        mod component;
+        use component::Placed;
     } else {
         mod none;
         use none::Placed;

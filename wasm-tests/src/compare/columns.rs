@@ -68,8 +68,11 @@ pub enum Host {
         /// Whether the guest is compiled for 128-bit vectors.
         simd: bool,
     },
-    /// In wasmtime, which maps files into the guest's memory.
-    Hosted,
+    /// In wasmtime, which maps files into the guest's memory, compiled for this target.
+    Hosted {
+        /// A target of WASI.
+        target: &'static str,
+    },
     /// In Node's WASI.
     Node,
     /// As a program of another Linux, linked by `linker`, in `emulator` unless this machine runs it by itself.
@@ -160,7 +163,7 @@ pub const COLUMNS: &[Definition] = &[
         ci: true,
         platform: Platform::Hosted,
         backend: HOSTED,
-        host: Host::Hosted,
+        host: Host::Hosted { target: "wasm32-wasip1" },
         patience: 1,
     },
     Definition {
@@ -171,6 +174,16 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedWasi,
         backend: None,
         host: Host::Wasmtime { target: "wasm32-wasip2", simd: false },
+        patience: 1,
+    },
+    Definition {
+        key: "wasip2-hosted",
+        name: "wasip2 hosted",
+        what: "WASI Preview 2, a component, in wasmtime, which maps the files into its memory",
+        ci: true,
+        platform: Platform::Hosted,
+        backend: HOSTED,
+        host: Host::Hosted { target: "wasm32-wasip2" },
         patience: 1,
     },
     Definition {
@@ -359,7 +372,7 @@ mod tests {
         assert_eq!(keys("node,wasip1,node"), ["wasip1", "node"]);
         let facade = ["memmap2", "memmap2-emulated", "memmap2-wasip1", "memmap2-wasip2"];
         assert_eq!(keys("facade"), facade);
-        let suite = ["mapped", "buffered", "wasip1", "simd128", "hosted", "wasip2", "node"];
+        let suite = ["mapped", "buffered", "wasip1", "simd128", "hosted", "wasip2", "wasip2-hosted", "node"];
         assert_eq!(keys("ci"), [&suite[..], &facade].concat());
         assert_eq!(keys("suite memmap2").len(), COLUMNS.len() - 3);
         assert_eq!(keys("all").len(), COLUMNS.len());

@@ -100,7 +100,7 @@ impl Workshop {
                 let sandbox = Sandbox::load(&program).map_err(|error| Missing::Broken(format!("{error:#}")))?;
                 Column::sandbox(name, sandbox)
             }
-            Host::Hosted => self.hosted(name)?,
+            Host::Hosted { target } => self.hosted(name, target)?,
             Host::Node => self.node(name)?,
             Host::Linux { target, linker, emulator } => self.linux(definition, target, linker, emulator)?,
             Host::Wine => self.wine(definition)?,
@@ -109,14 +109,13 @@ impl Workshop {
         Ok(column.patient(patience))
     }
 
-    fn hosted(&self, name: &str) -> Result<Column, Missing> {
-        const TARGET: &str = "wasm32-wasip1";
+    fn hosted(&self, name: &str, target: &str) -> Result<Column, Missing> {
         if !HAS_HOST_MAPPING {
             return Err(Missing::Absent(NO_HOST_MAPPING.into()));
         }
-        self.needs_target(TARGET, None)?;
+        self.needs_target(target, None)?;
         let (features, apart) = (Some("host-mapping"), Some("hosted"));
-        let program = self.build(&Build { target: Some(TARGET), features, apart, ..Build::default() })?;
+        let program = self.build(&Build { target: Some(target), features, apart, ..Build::default() })?;
         let sandbox = Sandbox::load_with_host_mapping(&program);
         Ok(Column::hosted(name, sandbox.map_err(|error| Missing::Broken(format!("{error:#}")))?))
     }

@@ -8,6 +8,9 @@ const ATTACH: &str = "portable-mmap-wasmtime/src/attach.rs";
 const CALLS: &str = "portable-mmap-wasmtime/src/calls.rs";
 const POLICY: &str = "portable-mmap-wasmtime/src/policy.rs";
 const FILE: &str = "portable-mmap-wasmtime/src/file.rs";
+const P2: &str = "portable-mmap-wasmtime/src/p2/mod.rs";
+const COMPONENTS: &str = "portable-mmap-wasmtime/src/components.rs";
+const USED: &str = "portable-mmap-wasmtime/src/used.rs";
 const GUARD: &str = "src/host/guard.rs";
 const P1: &str = "portable-mmap-wasmtime/src/p1.rs";
 const TRAP: &str = "portable-mmap-wasmtime/src/trap.rs";
@@ -133,7 +136,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "host leaves areas in a pool",
         "the next guest of a pool has no areas of the one before",
         CTX,
-        [".into_values().for_each(join);", ".clear();"],
+        [".take().for_each(join);", ".take();"],
         "a_guest_that_unmaps_in_a_bad_order_leaves_the_host_its_areas",
     ),
     host(
@@ -305,5 +308,85 @@ pub(super) const MUTANTS: &[Mutant] = &[
         HANDING_ON,
         [" || action.sa_flags & libc::SA_SIGINFO == 0 {", " {"],
         "a_handler_that_knows_no_traps_leaves_zeros",
+    ),
+    host(
+        "host takes lists of any length",
+        "a list that tells where a byte is has one byte",
+        P2,
+        ["[byte] => Some(", "[byte, ..] => Some("],
+        "lists_that_are_not_one_byte_long_are_invalid",
+    ),
+    host(
+        "host takes any last byte of a block",
+        "the ends of a component's block are as far apart as it is long",
+        P2,
+        ["    if distance(first, last)", "    if false && distance(first, last)"],
+        "ends_that_are_not_a_block_apart_are_invalid",
+    ),
+    host(
+        "host takes lists that were copied",
+        "in composed components the host maps over no memory but that of who calls it",
+        P2,
+        ["    if distance(first, last)", "    if false && distance(first, last)"],
+        "lists_that_were_copied_tell_of_no_block",
+    ),
+    host(
+        "host takes blocks of a component in front of its origin",
+        "a component's block lies behind the first byte of its memory",
+        P2,
+        [
+            "let start = distance(base, first).ok_or(errno::FAULT)?;",
+            "let start = first.addr().wrapping_sub(base.addr());",
+        ],
+        "a_components_block_in_front_of_the_origin_is_not_mapped",
+    ),
+    host(
+        "host counts a component's pages as bytes",
+        "what a component begins with is not mapped over",
+        COMPONENTS,
+        [".saturating_mul(WASM_PAGE)", ".saturating_mul(1)"],
+        "a_components_block_in_the_initial_memory_is_not_mapped",
+    ),
+    host(
+        "host takes a component of unknown memory for one of none",
+        "a component whose memory is not known has no mappings",
+        COMPONENTS,
+        ["(_, None) => Self::Unknown,", "(_, None) => Self::AtMost(0),"],
+        "a_component_whose_memory_is_not_known_has_no_mappings",
+    ),
+    host(
+        "host maps for components that were not handed over",
+        "a component that was not handed over has no mappings",
+        COMPONENTS,
+        ["Self::None | Self::Unknown => None,", "_ => Some(0),"],
+        "a_component_that_was_not_handed_over_has_no_mappings",
+    ),
+    host(
+        "host knows the last component alone",
+        "the largest memory of all components is not mapped over",
+        COMPONENTS,
+        ["Self::AtMost(most.max(bytes))", "Self::AtMost(most.min(bytes))"],
+        "the_largest_initial_memory_of_all_components_counts",
+    ),
+    host(
+        "host keeps the mapping of a resource that is dropped",
+        "a component that drops a mapping has plain memory again",
+        P2,
+        ["let _ = calls::unmap(ctx(&mut store), handle.cast_signed());", "let _ = (ctx(&mut store), handle);"],
+        "a_component_maps_a_file_and_gives_it_back",
+    ),
+    host(
+        "host takes all memories of a store for one",
+        "what lies between the memories of a store is not the store's",
+        USED,
+        ["let is_same = overlap(&used.memory, &all.memory);", "let is_same = true;"],
+        "a_component_maps_into_each_of_its_memories",
+    ),
+    host(
+        "host notes any number of memories",
+        "a component leaves no more areas in a pool than it may, whatever it names as its origin",
+        USED,
+        [".count() < MAX_MEMORIES", ".count() < usize::MAX"],
+        "a_component_that_names_many_origins_is_limited",
     ),
 ];

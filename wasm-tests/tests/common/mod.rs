@@ -15,6 +15,8 @@ pub(crate) enum Target {
     /// Preview 1, with the feature `host-mapping`.
     Hosted,
     Wasip2,
+    /// Preview 2, with the feature `host-mapping`.
+    Wasip2Hosted,
 }
 
 /// The program `name` of `native-tests`, compiled for a target.
@@ -27,6 +29,7 @@ pub(crate) fn guest(target: Target, name: &str) -> PathBuf {
         Target::Wasip1 => ("GUESTS_WASIP1", "wasm"),
         Target::Hosted => ("GUESTS_HOSTED", "wasm"),
         Target::Wasip2 => ("GUESTS_WASIP2", "wasm"),
+        Target::Wasip2Hosted => ("GUESTS_WASIP2_HOSTED", "wasm"),
     };
     let dir = std::env::var_os(variable)
         .unwrap_or_else(|| panic!("{variable} does not say where the guest programs are: run `make test`"));

@@ -1,6 +1,7 @@
 //! What the tests have in common.
 
 pub(crate) mod children;
+pub(crate) mod component;
 pub(crate) mod guest;
 pub(crate) mod host;
 
