@@ -10,7 +10,8 @@ WASI := wasm32-wasip1 wasm32-wasip2
 THREADS := wasm32-wasip1-threads
 MEMORY := wasm32-unknown-unknown
 WINDOWS := x86_64-pc-windows-gnu
-# Guests whose files the host maps, in a folder of their own: another feature would have everything built again.
+# The guest that imports the functions of a host that maps files, in a folder of its own: another feature would have everything
+# built again.
 HOSTED := $(TARGET)/hosted/wasm32-wasip1
 WASIP2_HOSTED := $(TARGET)/hosted/wasm32-wasip2
 WITH_HOST := --features host-mapping --target-dir "$(TARGET)/hosted"
@@ -44,12 +45,10 @@ demo: examples harness ## runs the examples on a copy of a file, natively and in
 	@echo '== hello, grep and replace, natively and in wasmtime, on $(FILE)'
 	@"$(HARNESS)" demo --file "$(FILE)" --native-dir "$(TARGET)/release/examples" \
 		--wasip1-dir "$(TARGET)/wasm32-wasip1/release/examples" \
-		--hosted-dir "$(HOSTED)/release/examples" \
 		--wasip2-dir "$(TARGET)/wasm32-wasip2/release/examples"
 
 SUITE = "$(HARNESS)" suite --native "$(TARGET)/debug/suite$(EXE)" --wasip1 "$(TARGET)/wasm32-wasip1/debug/suite.wasm" \
-	--wasip2 "$(TARGET)/wasm32-wasip2/debug/suite.wasm" --hosted "$(HOSTED)/debug/suite.wasm" \
-	--wasip2-hosted "$(WASIP2_HOSTED)/debug/suite.wasm"
+	--wasip2 "$(TARGET)/wasm32-wasip2/debug/suite.wasm" --wasip2-hosted "$(WASIP2_HOSTED)/debug/suite.wasm"
 
 .PHONY: test
 test: test-native test-release test-threads test-memory guests harness test-wasi test-harness ## runs all tests, and the suite in six columns
@@ -84,7 +83,6 @@ examples: wasi
 	@$(CARGO) build --release -p portable-mmap --examples
 	@for target in $(WASI); do \
 		$(CARGO) build --release -p portable-mmap --examples --target $$target || exit 1; done
-	@$(CARGO) build --release -p portable-mmap --examples $(WITH_HOST) --target wasm32-wasip1
 
 .PHONY: harness
 harness: rust
@@ -97,7 +95,8 @@ guests: wasi
 	@echo '== the programs of the suite, for this machine and for WASI'
 	@$(CARGO) build -p native-tests --bins
 	@for target in $(WASI); do $(CARGO) build -p native-tests --bins --target $$target || exit 1; done
-	@for target in $(WASI); do $(CARGO) build -p native-tests --bins $(WITH_HOST) --target $$target || exit 1; done
+	@$(CARGO) build -p native-tests --bin hosted --bin image $(WITH_HOST) --target wasm32-wasip1
+	@$(CARGO) build -p native-tests --bin hosted --bin suite --bin hostile $(WITH_HOST) --target wasm32-wasip2
 
 .PHONY: test-native
 test-native: rust
@@ -392,11 +391,9 @@ PLACED := --release -p native-tests --bin placed
 bench-hosted: wasi harness ## measures mappings that a host places, beside native ones and the emulation: times, and memory of 1 to 1,000 instances
 	@$(CARGO) build $(PLACED)
 	@export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='-C target-feature=+simd128'; \
-		$(CARGO) build $(PLACED) --target wasm32-wasip1 --target-dir "$(TARGET)/simd128" && \
-		$(CARGO) build $(PLACED) --target wasm32-wasip1 --target-dir "$(TARGET)/hosted-simd128" --features host-mapping
+		$(CARGO) build $(PLACED) --target wasm32-wasip1 --target-dir "$(TARGET)/simd128"
 	@"$(HARNESS)" placed --native "$(TARGET)/release/placed$(EXE)" --dir "$(TARGET)/placed" \
-		--emulated "$(TARGET)/simd128/wasm32-wasip1/release/placed.wasm" \
-		--hosted "$(TARGET)/hosted-simd128/wasm32-wasip1/release/placed.wasm"
+		--guest "$(TARGET)/simd128/wasm32-wasip1/release/placed.wasm"
 
 # Beside the ratios, natively: each way by itself, with the error of its time. make criterion [FILTER=...]
 .PHONY: criterion

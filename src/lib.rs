@@ -51,8 +51,7 @@
 //! [`MmapOptions::map_any`], which falls back to a buffer where the operating system cannot map a file.
 //! [`MmapOptions::map_storage`] maps anything that reads and writes at offsets.
 //!
-//! On WASI the host places mappings of 512 KiB and more if the feature `host-mapping` is on and the host is wasmtime with
-//! `portable-mmap-wasmtime`. They are an OS mapping in all that follows, with pages of 4096 bytes, and have no
+//! On `wasm32-wasip1` the host places mappings of 512 KiB and more if it is wasmtime with `portable-mmap-wasmtime`. They are an OS mapping in all that follows, with pages of 4096 bytes, and have no
 //! [`lock`](Mapping::lock), no executable memory and no advice that Linux alone has. See [`MmapOptions::host_mapping`].
 //!
 //! # Where a buffer cannot be a mapping

@@ -26,9 +26,10 @@ impl Access {
 
 /// Whether a guest on WASI has its host place a mapping of the operating system in its memory. Elsewhere it means nothing.
 ///
-/// A host that does that is wasmtime with `portable-mmap-wasmtime`. The guest asks it if this crate's feature `host-mapping`
-/// is on, by functions that it imports: on `wasm32-wasip1` as a module, on `wasm32-wasip2` as a component. A host without
-/// them does not run such a program.
+/// A host that does that is wasmtime with `portable-mmap-wasmtime`. A program for `wasm32-wasip1` runs in every other host too: it
+/// asks once, before the first mapping that wants a host, by a call of `fd_pread` that is an error or reads nothing elsewhere.
+/// With this crate's feature `host-mapping` it imports the host's functions instead, and runs only where they are. A program
+/// for `wasm32-wasip2` asks only with that feature, by functions that it imports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HostMapping {

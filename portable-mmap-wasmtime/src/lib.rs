@@ -5,9 +5,9 @@
 //! its pages are shared with the system's cache and with every other guest and process that maps the file, and what is
 //! stored is in the file at once.
 //!
-//! The guest uses [`portable-mmap`](portable_mmap) with its feature `host-mapping`, built for `wasm32-wasip1` or
-//! `wasm32-wasip2`. It needs no other code than natively: `Mmap` asks the host, and becomes a buffer where the host does not
-//! map a file.
+//! The guest uses [`portable-mmap`](portable_mmap). It needs no other code than natively: `Mmap` asks the host, and becomes a
+//! buffer where the host does not map a file. Built for `wasm32-wasip1`, the same program runs in hosts without this crate.
+//! Built for `wasm32-wasip2`, it needs the feature `host-mapping`, and a host that maps files.
 //!
 //! This is a host of modules of WASI Preview 1. A host of components has the example in [`p2`].
 //!
@@ -35,7 +35,7 @@
 //!     let module = Module::from_file(&engine, program)?;
 //!     let mut linker = Linker::<Data>::new(&engine);
 //!     p1::add_to_linker_sync(&mut linker, |data| &mut data.wasi)?;
-//!     portable_mmap_wasmtime::p1::add_to_linker_sync(&mut linker)?;
+//!     portable_mmap_wasmtime::p1::add_to_linker_with_handshake_sync(&mut linker, |data| &mut data.wasi)?;
 //!
 //!     let wasi = WasiCtx::builder().inherit_stdio().preopened_dir(dir, "/", FsPerms::ReadOnly)?.build_p1();
 //!     let mut store = Store::new(&engine, Data { wasi, host_map: HostMapCtx::new() });
@@ -46,6 +46,16 @@
 //! }
 //! # let _ = run;
 //! ```
+//!
+//! # How guests ask
+//!
+//! | the guest | how it asks | the host |
+//! |---|---|---|
+//! | as it is | by `fd_pread`, at an offset where no file has bytes | the feature `handshake`, and [`add_to_linker_with_handshake_sync`](p1) or `..._async` |
+//! | as it is | in the same way | an `fd_pread` of the embedder's own, which calls [`p1::answer`] first |
+//! | with portable-mmap's feature `host-mapping` | by an import, without which it is not instantiated | [`p1::add_to_linker_sync`] or [`p1::add_to_linker_async`], which each of the above may have too |
+//!
+//! The feature `handshake` calls functions that wasmtime-wasi says are not for others; the rest does not.
 //!
 //! # Whom it may serve
 //!

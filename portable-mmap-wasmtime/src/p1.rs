@@ -1,9 +1,25 @@
-//! For modules of WASI Preview 1, by an import of their own.
+//! For modules of WASI Preview 1: by an import of their own, or by a call that every host has.
+//!
+//! A guest that imports the functions runs only where they are. A guest without the import asks by `fd_pread`, and runs in
+//! every host. [`answer`] recognises and answers it; with the feature `handshake`, the functions
+//! `add_to_linker_with_handshake_sync` and `add_to_linker_with_handshake_async` put an `fd_pread` that does so in the place of
+//! wasmtime-wasi's.
 
+mod handshake;
+#[cfg(feature = "handshake")]
+mod shadow;
+
+use std::ops::Range;
+
+use portable_mmap::host::request::Request;
 use portable_mmap::host::{MODULE, errno};
-use wasmtime::{Caller, Extern, Linker, Result};
+use wasmtime::{Caller, Extern, Linker, Memory, Result};
 
-use crate::calls::{self, GuestMemory, Request, mapping, prepare_sync};
+pub use handshake::{answer, answer_async};
+#[cfg(feature = "handshake")]
+pub use shadow::{add_to_linker_with_handshake_async, add_to_linker_with_handshake_sync};
+
+use crate::calls::{self, GuestMemory, mapping, prepare_sync};
 use crate::memory::sync_number;
 use crate::{HostMapCtx, HostMapView, trap};
 
@@ -17,11 +33,7 @@ use crate::{HostMapCtx, HostMapView, trap};
 pub fn add_to_linker_sync<T: HostMapView + 'static>(linker: &mut Linker<T>) -> Result<()> {
     add_common(linker)?;
     linker.func_wrap(MODULE, "sync", |mut caller: Caller<'_, T>, handle: i32, offset: u32, len: u32, how: u32| {
-        let ctx = ctx(&mut caller);
-        result(prepare_sync(ctx, handle, offset, len, how).and_then(|range| match range {
-            Some(range) => mapping(ctx, handle)?.sync(&range),
-            None => Ok(()),
-        }))
+        number(perform(&mut caller, Request::Sync { handle, offset, len, how }).blocking(&mut caller))
     })?;
     Ok(())
 }
@@ -37,19 +49,9 @@ pub fn add_to_linker_async<T: HostMapView + 'static>(linker: &mut Linker<T>) -> 
         MODULE,
         "sync",
         |mut caller: Caller<'_, T>, (handle, offset, len, how): (i32, u32, u32, u32)| {
-            let ctx = ctx(&mut caller);
-            let file = prepare_sync(ctx, handle, offset, len, how).and_then(|range| match range {
-                Some(_) => Ok(mapping(ctx, handle)?.file_to_sync()),
-                None => Ok(None),
-            });
             Box::new(async move {
-                let file = match file {
-                    Ok(Some(file)) => file,
-                    Ok(None) => return 0,
-                    Err(errno) => return -errno,
-                };
-                let synced = wasmtime_wasi::runtime::spawn_blocking(move || file.sync_data()).await;
-                result(synced.map_err(|error| sync_number(&error)))
+                let outcome = perform(&mut caller, Request::Sync { handle, offset, len, how });
+                number(outcome.waiting(&mut caller).await)
             })
         },
     )?;
@@ -61,37 +63,112 @@ fn add_common<T: HostMapView + 'static>(linker: &mut Linker<T>) -> Result<()> {
     linker.func_wrap(
         MODULE,
         "map",
-        |mut caller: Caller<'_, T>, inode: u64, offset: u64, start: u32, len: u32, flags: u32| {
-            let request = Request { inode, offset, start: start as usize, len: len as usize, flags };
-            let mapped =
-                memory(&mut caller).and_then(|memory| calls::map(caller.data_mut().host_map(), memory, request));
-            mapped.unwrap_or_else(|errno| -errno)
+        |mut caller: Caller<'_, T>, file: u64, offset: u64, start: u32, len: u32, flags: u32| {
+            number(at_once(&mut caller, Request::Map { file, offset, start, len, flags }))
         },
     )?;
     linker.func_wrap(MODULE, "unmap", |mut caller: Caller<'_, T>, handle: i32| {
-        result(calls::unmap(ctx(&mut caller), handle))
+        number(at_once(&mut caller, Request::Unmap { handle }))
     })?;
     linker.func_wrap(
         MODULE,
         "advise",
         |mut caller: Caller<'_, T>, handle: i32, offset: u32, len: u32, advice: u32| {
-            result(calls::advise(ctx(&mut caller), handle, offset, len, advice))
+            number(at_once(&mut caller, Request::Advise { handle, offset, len, advice }))
         },
     )?;
     linker.func_wrap(MODULE, "refresh", |mut caller: Caller<'_, T>, handle: i32, offset: u32, len: u32| {
-        result(calls::refresh(ctx(&mut caller), handle, offset, len))
+        number(at_once(&mut caller, Request::Refresh { handle, offset, len }))
     })?;
     linker.func_wrap(MODULE, "fault", |mut caller: Caller<'_, T>, handle: i32| {
-        calls::fault(ctx(&mut caller), handle).unwrap_or_else(|errno| i64::from(-errno))
+        at_once(&mut caller, Request::Fault { handle })
     })?;
     linker.func_wrap(MODULE, "lost", |mut caller: Caller<'_, T>, handle: i32, offset: u32| {
-        calls::is_lost(ctx(&mut caller), handle, offset).map_or_else(|errno| -errno, i32::from)
+        number(at_once(&mut caller, Request::Lost { handle, offset }))
     })?;
     Ok(())
 }
 
-fn result(done: Result<(), i32>) -> i32 {
-    done.map_or_else(|errno| -errno, |()| 0)
+/// A result of 32 bits, which all are but that of `fault`.
+fn number(result: i64) -> i32 {
+    i32::try_from(result).unwrap_or(-errno::INVAL)
+}
+
+/// What a request has come to.
+enum Outcome {
+    /// The result; an errno is negative.
+    Done(i64),
+    /// These bytes of a mapping have to be brought to the disk, which may take long.
+    ToSync(i32, Range<usize>),
+}
+
+impl Outcome {
+    /// The result, once the bytes are on the disk.
+    fn blocking<T: HostMapView + 'static>(self, caller: &mut Caller<'_, T>) -> i64 {
+        match self {
+            Self::Done(result) => result,
+            Self::ToSync(handle, range) => {
+                told(mapping(ctx(caller), handle).and_then(|placed| placed.sync(&range)).map(|()| 0))
+            }
+        }
+    }
+
+    /// The result, once all of the file is on the disk: another thread brings it there.
+    async fn waiting<T: HostMapView + 'static>(self, caller: &mut Caller<'_, T>) -> i64 {
+        let handle = match self {
+            Self::Done(result) => return result,
+            Self::ToSync(handle, _) => handle,
+        };
+        let file = match mapping(ctx(caller), handle) {
+            Ok(placed) => placed.file_to_sync(),
+            Err(errno) => return told(Err(errno)),
+        };
+        let Some(file) = file else { return 0 };
+        let synced = wasmtime_wasi::runtime::spawn_blocking(move || file.sync_data()).await;
+        told(synced.map(|()| 0).map_err(|error| sync_number(&error)))
+    }
+}
+
+/// A result as guests are told it.
+fn told(result: Result<i64, i32>) -> i64 {
+    result.unwrap_or_else(|errno| i64::from(-errno))
+}
+
+/// Performs a request that takes no time, which is every one but a sync.
+fn at_once<T: HostMapView + 'static>(caller: &mut Caller<'_, T>, request: Request) -> i64 {
+    match perform(caller, request) {
+        Outcome::Done(result) => result,
+        Outcome::ToSync(..) => told(Err(errno::INVAL)),
+    }
+}
+
+/// Does what the guest asks for, but for waiting for a disk.
+fn perform<T: HostMapView + 'static>(caller: &mut Caller<'_, T>, request: Request) -> Outcome {
+    let result = match request {
+        Request::Probe => {
+            let has_memory = memory(caller).is_ok();
+            Ok(i64::from(has_memory && ctx(caller).is_attached()))
+        }
+        Request::Map { file, offset, start, len, flags } => {
+            let request = calls::Request { inode: file, offset, start: start as usize, len: len as usize, flags };
+            let mapped =
+                memory(caller).and_then(|(_, memory)| calls::map(caller.data_mut().host_map(), memory, request));
+            mapped.map(i64::from)
+        }
+        Request::Unmap { handle } => calls::unmap(ctx(caller), handle).map(|()| 0),
+        Request::Sync { handle, offset, len, how } => match prepare_sync(ctx(caller), handle, offset, len, how) {
+            Ok(Some(range)) => return Outcome::ToSync(handle, range),
+            Ok(None) => Ok(0),
+            Err(errno) => Err(errno),
+        },
+        Request::Advise { handle, offset, len, advice } => {
+            calls::advise(ctx(caller), handle, offset, len, advice).map(|()| 0)
+        }
+        Request::Refresh { handle, offset, len } => calls::refresh(ctx(caller), handle, offset, len).map(|()| 0),
+        Request::Fault { handle } => calls::fault(ctx(caller), handle),
+        Request::Lost { handle, offset } => calls::is_lost(ctx(caller), handle, offset).map(i64::from),
+    };
+    Outcome::Done(told(result))
 }
 
 fn ctx<'c, T: HostMapView + 'static>(caller: &'c mut Caller<'_, T>) -> &'c mut HostMapCtx {
@@ -99,7 +176,7 @@ fn ctx<'c, T: HostMapView + 'static>(caller: &'c mut Caller<'_, T>) -> &'c mut H
 }
 
 /// The caller's memory.
-fn memory<T: HostMapView + 'static>(caller: &mut Caller<'_, T>) -> Result<GuestMemory, i32> {
+fn memory<T: HostMapView + 'static>(caller: &mut Caller<'_, T>) -> Result<(Memory, GuestMemory), i32> {
     let memory = match caller.get_export("memory") {
         Some(Extern::Memory(memory)) => memory,
         // Others may use it meanwhile.
@@ -111,10 +188,11 @@ fn memory<T: HostMapView + 'static>(caller: &mut Caller<'_, T>) -> Result<GuestM
         return Err(errno::NOTSUP);
     }
     let on_fault = ctx(caller).on_fault();
-    Ok(GuestMemory {
+    let guest = GuestMemory {
         base: memory.data_ptr(&*caller),
         size: memory.data_size(&*caller),
         initial: memory_type.minimum().saturating_mul(memory_type.page_size()),
         traps: trap::of_caller(on_fault, &*caller),
-    })
+    };
+    Ok((memory, guest))
 }

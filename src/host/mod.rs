@@ -9,6 +9,7 @@ cfg_if::cfg_if! {
     }
 }
 
+pub mod request;
 mod traps;
 
 pub use traps::Traps;

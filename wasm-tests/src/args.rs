@@ -38,7 +38,6 @@ pub(crate) struct SuiteArgs {
     pub(crate) native: PathBuf,
     pub(crate) wasip1: PathBuf,
     pub(crate) wasip2: PathBuf,
-    pub(crate) hosted: PathBuf,
     pub(crate) wasip2_hosted: PathBuf,
     pub(crate) show: bool,
     pub(crate) plan: suite::Plan,
@@ -75,15 +74,13 @@ fn plan() -> suite::Plan {
 }
 
 fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
-    let (mut native, mut wasip1, mut wasip2, mut hosted, mut wasip2_hosted) = (None, None, None, None, None);
-    let mut show = false;
+    let (mut native, mut wasip1, mut wasip2, mut wasip2_hosted, mut show) = (None, None, None, None, false);
     let mut plan = plan();
     while let Some(arg) = parser.next()? {
         match arg {
             Long("native") => native = Some(parser.value()?.into()),
             Long("wasip1") => wasip1 = Some(parser.value()?.into()),
             Long("wasip2") => wasip2 = Some(parser.value()?.into()),
-            Long("hosted") => hosted = Some(parser.value()?.into()),
             Long("wasip2-hosted") => wasip2_hosted = Some(parser.value()?.into()),
             Long("show") => show = true,
             Long("filter") => plan.filter = Some(parser.value()?.string()?).filter(|text| !text.is_empty()),
@@ -98,7 +95,6 @@ fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
         native: required(native, "--native")?,
         wasip1: required(wasip1, "--wasip1")?,
         wasip2: required(wasip2, "--wasip2")?,
-        hosted: required(hosted, "--hosted")?,
         wasip2_hosted: required(wasip2_hosted, "--wasip2-hosted")?,
         show,
         plan,
@@ -271,14 +267,13 @@ fn power(mut parser: Parser) -> Result<power::Plan, Error> {
 
 fn demo(mut parser: Parser) -> Result<demo::Plan, Error> {
     let (mut file, mut native, mut wasip1, mut wasip2) = (None, None, None, None);
-    let (mut hosted, mut pattern) = (None, None);
+    let mut pattern = None;
     while let Some(arg) = parser.next()? {
         match arg {
             Long("file") => file = Some(parser.value()?.into()),
             Long("native-dir") => native = Some(parser.value()?.into()),
             Long("wasip1-dir") => wasip1 = Some(parser.value()?.into()),
             Long("wasip2-dir") => wasip2 = Some(parser.value()?.into()),
-            Long("hosted-dir") => hosted = Some(parser.value()?.into()),
             Long("pattern") => pattern = Some(parser.value()?.string()?),
             other => return Err(other.unexpected()),
         }
@@ -288,7 +283,6 @@ fn demo(mut parser: Parser) -> Result<demo::Plan, Error> {
         native_dir: required(native, "--native-dir")?,
         wasip1_dir: required(wasip1, "--wasip1-dir")?,
         wasip2_dir: required(wasip2, "--wasip2-dir")?,
-        hosted_dir: required(hosted, "--hosted-dir")?,
         pattern,
     })
 }
@@ -341,13 +335,12 @@ fn consumers(mut parser: Parser) -> Result<consumers::Plan, Error> {
 const BLOCKS: usize = 64;
 
 fn placed(mut parser: Parser) -> Result<placed::Plan, Error> {
-    let (mut native, mut emulated, mut hosted, mut dir) = (None, None, None, None);
+    let (mut native, mut guest, mut dir) = (None, None, None);
     let mut blocks = BLOCKS;
     while let Some(arg) = parser.next()? {
         match arg {
             Long("native") => native = Some(parser.value()?.into()),
-            Long("emulated") => emulated = Some(parser.value()?.into()),
-            Long("hosted") => hosted = Some(parser.value()?.into()),
+            Long("guest") => guest = Some(parser.value()?.into()),
             Long("dir") => dir = Some(parser.value()?.into()),
             Long("blocks") => blocks = parser.value()?.parse()?,
             other => return Err(other.unexpected()),
@@ -355,8 +348,7 @@ fn placed(mut parser: Parser) -> Result<placed::Plan, Error> {
     }
     Ok(placed::Plan {
         native: required(native, "--native")?,
-        emulated: required(emulated, "--emulated")?,
-        hosted: required(hosted, "--hosted")?,
+        guest: required(guest, "--guest")?,
         dir: required(dir, "--dir")?,
         harness: harness()?,
         blocks,
@@ -364,7 +356,7 @@ fn placed(mut parser: Parser) -> Result<placed::Plan, Error> {
 }
 
 fn fleet(mut parser: Parser) -> Result<placed::Fleet, Error> {
-    let (mut module, mut dir, mut file, mut pooling) = (None, None, String::new(), false);
+    let (mut module, mut dir, mut file, mut pooling, mut host_mapping) = (None, None, String::new(), false, false);
     let (mut instances, mut blocks) = (1, BLOCKS);
     while let Some(arg) = parser.next()? {
         match arg {
@@ -374,11 +366,12 @@ fn fleet(mut parser: Parser) -> Result<placed::Fleet, Error> {
             Long("instances") => instances = parser.value()?.parse()?,
             Long("blocks") => blocks = parser.value()?.parse()?,
             Long("pooling") => pooling = true,
+            Long("host-mapping") => host_mapping = true,
             other => return Err(other.unexpected()),
         }
     }
     let (module, dir) = (required(module, "--module")?, required(dir, "--dir")?);
-    Ok(placed::Fleet { module, dir, file, instances, blocks, pooling })
+    Ok(placed::Fleet { module, dir, file, instances, blocks, pooling, host_mapping })
 }
 
 /// This program, to be run by itself.

@@ -36,10 +36,8 @@ pub struct Plan {
     pub file: PathBuf,
     /// Where the native programs are.
     pub native_dir: PathBuf,
-    /// Where the Preview 1 modules are.
+    /// Where the Preview 1 modules are, which also run where the host maps their files.
     pub wasip1_dir: PathBuf,
-    /// Where the Preview 1 modules are whose files the host maps.
-    pub hosted_dir: PathBuf,
     /// Where the Preview 2 components are.
     pub wasip2_dir: PathBuf,
     /// What to look for; without it, a word that the file has.
@@ -177,7 +175,7 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     let task = Task::new(plan)?;
     let mut columns = vec![Column::Native(plan.native_dir.clone()), Column::Sandbox("wasip1", plan.wasip1_dir.clone())];
     if HAS_HOST_MAPPING {
-        columns.push(Column::Hosted(plan.hosted_dir.clone()));
+        columns.push(Column::Hosted(plan.wasip1_dir.clone()));
     }
     columns.push(Column::Sandbox("wasip2", plan.wasip2_dir.clone()));
     let mut rows = Vec::new();
@@ -386,7 +384,6 @@ mod tests {
             file,
             native_dir: nowhere.clone(),
             wasip1_dir: nowhere.clone(),
-            hosted_dir: nowhere.clone(),
             wasip2_dir: nowhere,
             pattern: pattern.map(str::to_owned),
         })

@@ -15,11 +15,11 @@ use args::{Command, SuiteArgs};
 const HELP: &str = "\
 wasm-tests: runs WASI programs in wasmtime, and compares what they do there with what they do natively.
 
-wasm-tests suite --native PROGRAM --wasip1 WASM --wasip2 WASM --hosted WASM --wasip2-hosted WASM [--filter TEXT]
-                 [--show] [--jobs N] [--time SECONDS] [--memory MIB] [--scratch DIR]
+wasm-tests suite --native PROGRAM --wasip1 WASM --wasip2 WASM --wasip2-hosted WASM [--filter TEXT] [--show]
+                 [--jobs N] [--time SECONDS] [--memory MIB] [--scratch DIR]
     Runs every case of the suite's program on each column: natively with the backends Mapped and Buffered, in wasmtime,
-    and in wasmtime with mappings of the host (--hosted and --wasip2-hosted, programs with the feature host-mapping).
-    Succeeds only if every column has passed every case with one and the same transcript.
+    and in wasmtime with mappings of the host: --wasip1 once more, and --wasip2-hosted, a program with the feature
+    host-mapping. Succeeds only if every column has passed every case with one and the same transcript.
     --filter runs the cases whose names contain TEXT, or the one of this name; --show prints their transcripts and, in
     wasmtime, their calls for files by name.
 
@@ -34,8 +34,8 @@ wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--en
                [--time SECONDS] [--memory MIB] [--host-mapping] WASM [ARGUMENT]...
     Runs one program with the current directory, and exits as it does. Meant as cargo's runner:
     CARGO_TARGET_WASM32_WASIP1_RUNNER='wasm-tests run' cargo test --target wasm32-wasip1
-    --host-mapping lets a program have the host map files into its memory, if it is built with portable-mmap's feature
-    host-mapping. It is for programs that are trusted as much as this one.
+    --host-mapping lets a program have the host map files into its memory: one for wasm32-wasip1, or one for wasm32-wasip2
+    with portable-mmap's feature host-mapping. It is for programs that are trusted as much as this one.
 
 wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target TARGET,...] [--host wasmtime,node]
                  [--filter TEXT] [--skip TEXT]... [--jobs N] [--time SECONDS] [--memory MIB] [--target-dir DIR]
@@ -60,9 +60,9 @@ wasm-tests power --native PROGRAM --wasip1 WASM --wasip2 WASM [--points N] [--se
     and no byte that nobody wrote; or if no file system can be mounted here, which it says. With --controls it builds
     libraries in DIR that do not sync, and each that can has to lose bytes; then it has to mount one.
 
-wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --hosted-dir DIR --wasip2-dir DIR [--pattern TEXT]
-    Runs the example programs hello, grep and replace from each of the folders on copies of FILE. For those of
-    --hosted-dir, which have the feature host-mapping, the host maps the files.
+wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --wasip2-dir DIR [--pattern TEXT]
+    Runs the example programs hello, grep and replace from each of the folders on copies of FILE; those of --wasip1-dir
+    also where the host maps the files.
 
 wasm-tests bench --native PROGRAM --wasip1 WASM --simd WASM --wasip2 WASM --sources DIR --dir DIR
                  [--size MAPS READS]... [--filter TEXT] [--python PROGRAM] [--rounds N] [--milliseconds N]
@@ -70,10 +70,10 @@ wasm-tests bench --native PROGRAM --wasip1 WASM --simd WASM --wasip2 WASM --sour
     doing them compare and what became of the goals, and writes that to DIR. The text to work on is made
     of the files of Rust in --sources; --size names programs whose sizes are compared.
 
-wasm-tests placed --native PROGRAM --emulated WASM --hosted WASM --dir DIR [--blocks N]
+wasm-tests placed --native PROGRAM --guest WASM --dir DIR [--blocks N]
     Measures mappings of the operating system, of the emulation and of the host in one run, and the memory of 1 to 1,000
     instances that map one file and touch N blocks of it; draws that as DIR/fleets.svg. Each fleet has a process of its
-    own: `wasm-tests fleet --module WASM --dir DIR --file PATH [--instances N] [--blocks N] [--pooling]`.
+    own: `wasm-tests fleet --module WASM --dir DIR --file PATH [--instances N] [--blocks N] [--pooling] [--host-mapping]`.
 
 wasm-tests consumers --without DIR --with DIR PROGRAM...
     Runs each program from cargo's directories of two builds, one with the memmap2 of crates.io and one with the façade,
@@ -137,7 +137,7 @@ fn run_suite(args: &SuiteArgs) -> wasmtime::Result<ExitCode> {
         (Platform::BufferedWasi, "wasip1"),
         (Platform::BufferedWasi, "wasip2"),
     ];
-    for (name, program) in HOSTED.into_iter().zip([&args.hosted, &args.wasip2_hosted]) {
+    for (name, program) in HOSTED.into_iter().zip([&args.wasip1, &args.wasip2_hosted]) {
         if sandbox::HAS_HOST_MAPPING {
             columns.push(Column::hosted(name, Sandbox::load_with_host_mapping(program)?));
             platforms.push((Platform::Hosted, name));

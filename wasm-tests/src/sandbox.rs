@@ -282,7 +282,7 @@ impl Sandbox {
                 let module = Module::from_binary(&engine, bytes)?;
                 let mut linker = Linker::<Guest>::new(&engine);
                 p1::add_to_linker_sync(&mut linker, |guest| &mut guest.wasi)?;
-                calls::p1::shadow(&mut linker)?;
+                calls::p1::shadow(&mut linker, maps_files)?;
                 if maps_files {
                     portable_mmap_wasmtime::p1::add_to_linker_sync(&mut linker)?;
                 }

@@ -26,12 +26,12 @@ fn ground(len: usize) -> TempDir {
     dir
 }
 
-/// The program `hosted` with the feature, where the host maps files: a module, and a component.
-fn hosting() -> [Sandbox; 2] {
+/// The program `hosted` where the host maps files: as it is in every host, with the import, and as a component.
+fn hosting() -> [Sandbox; 3] {
     HOSTED.map(|target| Sandbox::load_with_host_mapping(&guest(target, "hosted")).unwrap())
 }
 
-const HOSTED: [Target; 2] = [Target::Hosted, Target::Wasip2Hosted];
+const HOSTED: [Target; 3] = [Target::Wasip1, Target::Hosted, Target::Wasip2Hosted];
 
 fn run(sandbox: &Sandbox, args: &[&str], given: impl FnOnce(Run) -> Run) -> (String, Report) {
     let report = sandbox.run(&given(Run::new("hosted").args(args.iter().copied()).memory(64 * MIB))).unwrap();
@@ -67,20 +67,65 @@ fn a_long_file_is_mapped_by_the_host_and_a_short_one_is_a_buffer() {
 #[test]
 fn without_such_a_host_every_choice_but_require_is_a_buffer() {
     let (dir, len) = (ground(THRESHOLD), THRESHOLD.to_string());
-    for target in [Target::Wasip1, Target::Wasip2] {
+    for (target, handshakes) in [(Target::Wasip1, 1), (Target::Wasip2, 0)] {
         let sandbox = Sandbox::load(&guest(target, "hosted")).unwrap();
-        let text = printed(&sandbox, dir.path(), &["choose", "/file", "read", &len]);
+        let (text, report) = run(&sandbox, &["choose", "/file", "read", &len], |run| run.dir(dir.path(), "/"));
         let unsupported = "Unsupported: this host places no mappings in the memory of its guests; HostMapping::Auto falls \
                            back to a buffer";
         assert_eq!(text, format!("Auto: buffered\nRequire: {unsupported}\nNever: buffered\n"), "{target:?}");
+        // Two mappings want a host.
+        assert_eq!(report.calls.unwrap().handshakes(), handshakes, "{target:?}");
     }
-    // A program without the feature does not ask, whatever its host offers.
-    for target in [Target::Wasip1, Target::Wasip2] {
-        let sandbox = Sandbox::load_with_host_mapping(&guest(target, "hosted")).unwrap();
-        let (text, report) = run(&sandbox, &["choose", "/file", "read", &len], |run| run.dir(dir.path(), "/"));
-        assert!(text.starts_with("Auto: buffered\nRequire: Unsupported: "), "{text}");
-        assert_eq!(maps(&report), 0);
+    // A component without the feature does not ask, whatever its host offers.
+    let sandbox = Sandbox::load_with_host_mapping(&guest(Target::Wasip2, "hosted")).unwrap();
+    let (text, report) = run(&sandbox, &["choose", "/file", "read", &len], |run| run.dir(dir.path(), "/"));
+    assert!(text.starts_with("Auto: buffered\nRequire: Unsupported: "), "{text}");
+    assert_eq!(maps(&report), 0);
+}
+
+#[test]
+fn a_program_that_wants_no_host_asks_none() {
+    let (dir, sandbox) = (ground(THRESHOLD), Sandbox::load(&guest(Target::Wasip1, "hosted")).unwrap());
+    let resize = |len: usize| {
+        fs::write(dir.path().join("file"), vec![b'.'; len]).unwrap();
+        let (text, report) = run(&sandbox, &["resize", "/file"], |run| run.dir(dir.path(), "/"));
+        assert_eq!(text, format!("{len} bytes, buffered\n"));
+        report.calls.unwrap().handshakes()
+    };
+    assert_eq!((resize(THRESHOLD - 1), resize(THRESHOLD)), (0, 1));
+}
+
+/// What a host without the extension prints of the call by which guests ask for mappings.
+const UNDISTURBED: &str =
+    "nobody: reply None, all else is as it was: true\nfile: reply None, all else is as it was: true\n";
+
+#[test]
+fn the_handshake_disturbs_nothing_in_wasmtime() {
+    let (dir, program) = (ground(THRESHOLD), guest(Target::Wasip1, "hosted"));
+    let handshake = |sandbox: Sandbox| printed(&sandbox, dir.path(), &["handshake", "/file"]);
+    assert_eq!(handshake(Sandbox::load(&program).unwrap()), UNDISTURBED);
+    // The descriptor means nothing to a host that replies.
+    let replies = UNDISTURBED.replace("None", "Some(1)");
+    assert_eq!(handshake(Sandbox::load_with_host_mapping(&program).unwrap()), replies);
+}
+
+#[test]
+fn the_handshake_disturbs_nothing_in_node() {
+    if Command::new("node").arg("--version").output().is_err() {
+        println!("NOT RUN: there is no `node`: see https://nodejs.org");
+        return;
     }
+    let dir = ground(THRESHOLD);
+    let run = |args: &[&str]| {
+        let mut node = Command::new("node");
+        node.arg("--no-warnings").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("node-wasi.mjs"));
+        node.args(["--dir", &format!("{}::/", dir.path().display())]).arg(guest(Target::Wasip1, "hosted")).args(args);
+        let output = node.output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    assert_eq!(run(&["handshake", "/file"]), UNDISTURBED);
+    let text = run(&["choose", "/file", "write", &THRESHOLD.to_string()]);
+    assert!(text.starts_with("Auto: buffered\nRequire: Unsupported: "), "{text}");
 }
 
 #[test]
@@ -94,10 +139,11 @@ fn natively_the_choice_means_nothing() {
 
 #[test]
 fn a_program_that_imports_the_functions_of_the_host_does_not_load_without_them() {
-    for (target, text) in HOSTED.into_iter().zip([
-        "unknown import: `portable-mmap:host/map@0.1.0",
-        "component imports instance `portable-mmap:host/mapping@0.1.0`, but a matching implementation was not found",
-    ]) {
+    let component =
+        "component imports instance `portable-mmap:host/mapping@0.1.0`, but a matching implementation was not found";
+    for (target, text) in
+        [(Target::Hosted, "unknown import: `portable-mmap:host/map@0.1.0"), (Target::Wasip2Hosted, component)]
+    {
         let error = Sandbox::load(&guest(target, "hosted")).unwrap_err();
         assert!(format!("{error:#}").contains(text), "{error:#}");
     }
@@ -207,10 +253,16 @@ fn the_runner_maps_files_for_a_program_where_that_is_asked_for() {
         let text = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(text).unwrap())
     };
-    let told = |text: &str| (Some(0), text.to_owned());
-    for (target, text) in HOSTED.into_iter().zip(["unknown import", "matching implementation was not found"]) {
-        assert_eq!(run(target, &["--host-mapping"]), told("Auto: hosted\nRequire: hosted\nNever: buffered\n"));
+    for target in HOSTED {
+        let told = "Auto: hosted\nRequire: hosted\nNever: buffered\n".to_owned();
+        assert_eq!(run(target, &["--host-mapping"]), (Some(0), told), "{target:?}");
+    }
+    for (target, status, text) in [
+        (Target::Wasip1, 0, "Auto: buffered\nRequire: Unsupported: "),
+        (Target::Hosted, 2, "unknown import"),
+        (Target::Wasip2Hosted, 2, "matching implementation was not found"),
+    ] {
         let (code, output) = run(target, &[]);
-        assert!(code == Some(2) && output.contains(text), "{code:?} {output}");
+        assert!(code == Some(status) && output.contains(text), "{code:?} {output}");
     }
 }

@@ -126,7 +126,6 @@ fn the_exit_code_tells_too() {
             ("native", Target::Native),
             ("wasip1", Target::Wasip1),
             ("wasip2", Target::Wasip2),
-            ("hosted", Target::Hosted),
             ("wasip2-hosted", Target::Wasip2Hosted),
         ];
         for (option, target) in programs {

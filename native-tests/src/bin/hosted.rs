@@ -20,6 +20,8 @@ fn main() -> ExitCode {
         ["resize", file, ref lens @ ..] => resize(Path::new(file), lens),
         ["drop", file, times] => drop_again(Path::new(file), number(times)),
         ["hold", file, count] => hold(Path::new(file), number(count)),
+        #[cfg(all(target_os = "wasi", target_env = "p1"))]
+        ["handshake", file] => handshake::make(Path::new(file)),
         _ => {
             eprintln!("hosted: unknown command {args:?}");
             return ExitCode::from(2);
@@ -138,4 +140,49 @@ fn hold(path: &Path, count: usize) {
     // There is room for another one when one is gone.
     maps.remove(0);
     println!("another: {}", map(&MmapOptions::new(), &file).expect("the file can be mapped").backend_name());
+}
+
+/// The call by which a guest asks its host for mappings, made by hand.
+#[cfg(all(target_os = "wasi", target_env = "p1"))]
+mod handshake {
+    use std::fs::File;
+    use std::os::fd::AsRawFd as _;
+    use std::path::Path;
+
+    use portable_mmap::host::request::{LEN, NOBODY, OFFSET, REPLY_LEN, Request, decode_reply, encode_reply};
+
+    #[link(wasm_import_module = "wasi_snapshot_preview1")]
+    unsafe extern "C" {
+        fn fd_pread(fd: u32, vectors: *const Vector, count: usize, offset: u64, moved: *mut u32) -> u32;
+    }
+
+    #[repr(C)]
+    struct Vector {
+        start: *mut u8,
+        len: usize,
+    }
+
+    /// Makes the call with a descriptor that nobody has and with that of a file, and prints whether the host replies and
+    /// whether anything but a reply is written.
+    pub(super) fn make(path: &Path) {
+        let file = File::open(path).expect("the file can be read");
+        let fd = u32::try_from(file.as_raw_fd()).expect("a descriptor is not negative");
+        for (name, fd) in [("nobody", NOBODY), ("file", fd)] {
+            let request = Request::Probe.encode(5);
+            let (mut bytes, mut memory, mut moved) = (request, vec![7; 100_000], 0);
+            let vectors = [
+                Vector { start: memory.as_mut_ptr(), len: memory.len() },
+                Vector { start: bytes.as_mut_ptr(), len: LEN },
+            ];
+            // SAFETY: both buffers and the number may be written to.
+            let _ = unsafe { fd_pread(fd, vectors.as_ptr(), vectors.len(), OFFSET, &raw mut moved) };
+            let reply = decode_reply(&bytes, 5);
+            let mut expected = request;
+            if let Some(result) = reply {
+                expected[..REPLY_LEN].copy_from_slice(&encode_reply(5, result));
+            }
+            let is_as_it_was = memory == vec![7; 100_000] && bytes == expected && moved == 0;
+            println!("{name}: reply {reply:?}, all else is as it was: {is_as_it_was}");
+        }
+    }
 }

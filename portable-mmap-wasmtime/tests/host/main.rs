@@ -35,6 +35,8 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod file_systems;
 #[cfg(target_os = "linux")]
+mod handshake;
+#[cfg(target_os = "linux")]
 mod limits;
 #[cfg(target_os = "linux")]
 mod policies;
@@ -63,6 +65,7 @@ fn main() {
         ends::TESTS,
         faults::TESTS,
         file_systems::TESTS,
+        handshake::TESTS,
         limits::TESTS,
         policies::TESTS,
         stores::TESTS,

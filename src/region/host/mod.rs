@@ -20,9 +20,9 @@ use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
 
 // Who the host is.
 cfg_if::cfg_if! {
-    if #[cfg(all(target_os = "wasi", target_env = "p1", feature = "host-mapping"))] {
-        mod imported;
-        use imported::Placed;
+    if #[cfg(all(target_os = "wasi", target_env = "p1"))] {
+        mod preview1;
+        use preview1::Placed;
     } else if #[cfg(all(target_os = "wasi", target_env = "p2", feature = "host-mapping"))] {
         mod component;
         use component::Placed;
@@ -49,6 +49,10 @@ unsafe impl Send for HostRegion {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for HostRegion {}
 
+const UNSUPPORTED: Error = Error::Unsupported {
+    what: "this host places no mappings in the memory of its guests; HostMapping::Auto falls back to a buffer",
+};
+
 /// Whole blocks of the allocator for so many bytes.
 fn block(len: usize) -> Result<(Block, usize)> {
     let no_memory = || Error::no_memory(len as u64);
@@ -65,6 +69,9 @@ impl HostRegion {
     fn of_file(file: &OsFile, plan: &Plan) -> Result<Self> {
         let (offset, len) = (plan.span.offset(), plan.span.len());
         let flags = if plan.reaches_file() { host::SHARED } else { 0 };
+        if !Placed::is_possible() {
+            return Err(UNSUPPORTED);
+        }
         // Blocks that cannot be used are kept until there is one, or the allocator would give them again.
         let mut unusable = Vec::new();
         let (block, placed) = loop {
@@ -76,12 +83,7 @@ impl HostRegion {
             // SAFETY: the block is this function's own, and holds nothing.
             match unsafe { Placed::map(file.get(), offset, start, len, flags) } {
                 Ok(Some(placed)) => break (block, placed),
-                Ok(None) => {
-                    return Err(Error::Unsupported {
-                        what: "this host places no mappings in the memory of its guests; \
-                               HostMapping::Auto falls back to a buffer",
-                    });
-                }
+                Ok(None) => return Err(UNSUPPORTED),
                 Err(e) if lies_in_image(&e) => unusable.push(block),
                 Err(e) => return Err(Error::io(Operation::Map, offset, len as u64, e)),
             }

@@ -12,6 +12,10 @@ use crate::FaultKind;
 pub(super) struct Placed(Infallible);
 
 impl Placed {
+    pub(super) fn is_possible() -> bool {
+        false
+    }
+
     #[expect(clippy::unnecessary_wraps, reason = "as where a host answers")]
     pub(super) unsafe fn map(_: &File, _: u64, _: *mut u8, _: usize, _: u32) -> io::Result<Option<Self>> {
         Ok(None)

@@ -31,7 +31,17 @@ impl HostCalls {
     /// For how many mappings the host was asked that it was ready to make.
     #[must_use]
     pub fn maps(&self) -> u64 {
-        self.total.iter().filter(|(name, _)| *name == MAP).map(|(_, count)| count.calls).sum()
+        self.named(MAP)
+    }
+
+    /// How often a host that maps no files was asked whether it does.
+    #[must_use]
+    pub fn handshakes(&self) -> u64 {
+        self.named(HANDSHAKE)
+    }
+
+    fn named(&self, name: &str) -> u64 {
+        self.total.iter().filter(|(other, _)| *other == name).map(|(_, count)| count.calls).sum()
     }
 }
 
@@ -53,6 +63,9 @@ pub struct Stretch {
 
 /// What the calls are named by which a guest has its host map a file.
 pub(crate) const MAP: &str = "map";
+
+/// What the call is named by which a guest asks whether its host maps files.
+pub(crate) const HANDSHAKE: &str = "handshake";
 
 /// Counts the calls of one run.
 #[derive(Clone, Debug, Default)]

@@ -3,12 +3,15 @@
 //! That function is public and not meant for others: the version of wasmtime-wasi is to be what it was tried with.
 
 use native_tests::counts::Group;
+use portable_mmap::host::request::NOBODY;
+use portable_mmap_wasmtime::p1::answer;
 use wasmtime::{AsContextMut as _, Caller, Extern, Linker, Result, bail};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as abi, WasiSnapshotPreview1 as _};
 use wasmtime_wasi::runtime::in_tokio;
 use wiggle::GuestMemory;
 
+use super::HANDSHAKE;
 use super::guest::Guest;
 
 /// A guest's number for a file or directory, or where something is in its memory.
@@ -70,12 +73,28 @@ macro_rules! shadow {
     )*};
 }
 
-/// Puts functions that count in the place of those that the linker has.
-pub(crate) fn shadow(linker: &mut Linker<Guest>) -> Result<()> {
+/// Puts functions that count in the place of those that the linker has. If `maps_files`, a guest asks by `fd_pread` for
+/// mappings.
+pub(crate) fn shadow(linker: &mut Linker<Guest>, maps_files: bool) -> Result<()> {
     linker.allow_shadowing(true);
+    linker.func_wrap(
+        "wasi_snapshot_preview1",
+        "fd_pread",
+        move |mut caller: Caller<'_, Guest>, fd: Word, vectors: Word, count: Word, offset: i64, moved: Word| {
+            if maps_files && let Some(errno) = answer(&mut caller, vectors, count, offset, moved) {
+                return Ok(errno);
+            }
+            // A guest that asks whether the host maps files reads none.
+            let (name, group) =
+                if fd.cast_unsigned() == NOBODY { (HANDSHAKE, Group::Other) } else { ("fd_pread", Group::Read) };
+            let this = Call { name, group, fd, moved: Some(moved) };
+            call(caller, this, async |wasi, memory| {
+                abi::fd_pread(wasi, memory, fd, vectors, count, offset, moved).await
+            })
+        },
+    )?;
     shadow! { linker:
         Read fd_read(fd, vectors: Word, count: Word, moved: Word) moves moved, await;
-        Read fd_pread(fd, vectors: Word, count: Word, offset: i64, moved: Word) moves moved, await;
         Write fd_write(fd, vectors: Word, count: Word, moved: Word) moves moved, await;
         Write fd_pwrite(fd, vectors: Word, count: Word, offset: i64, moved: Word) moves moved, await;
         Sync fd_sync(fd), await;

@@ -114,7 +114,9 @@ impl Workshop {
             return Err(Missing::Absent(NO_HOST_MAPPING.into()));
         }
         self.needs_target(target, None)?;
-        let (features, apart) = (Some("host-mapping"), Some("hosted"));
+        // A module asks by a call that every host has. A component imports what it needs.
+        let (features, apart) =
+            if target == "wasm32-wasip1" { (None, None) } else { (Some("host-mapping"), Some("hosted")) };
         let program = self.build(&Build { target: Some(target), features, apart, ..Build::default() })?;
         let sandbox = Sandbox::load_with_host_mapping(&program);
         Ok(Column::hosted(name, sandbox.map_err(|error| Missing::Broken(format!("{error:#}")))?))

@@ -1,4 +1,4 @@
-//! A host as an embedder writes one: modules of Preview 1, and mappings for those that ask for them.
+//! Hosts as embedders write them: for modules of Preview 1, with mappings or without.
 
 use std::path::Path;
 
@@ -22,6 +22,12 @@ pub(super) struct Data {
     host_map: HostMapCtx,
 }
 
+impl Data {
+    fn wasi(&mut self) -> &mut WasiP1Ctx {
+        &mut self.wasi
+    }
+}
+
 impl HostMapView for Data {
     fn host_map(&mut self) -> HostMapCtxView<'_> {
         HostMapCtxView { ctx: &mut self.host_map, table: self.wasi.ctx().table }
@@ -35,7 +41,8 @@ pub(super) struct Embedding {
 }
 
 impl Embedding {
-    pub(super) fn new(pooling: bool) -> Result<Self> {
+    /// A host of memories from a pool or not, which maps files or leaves guests to emulate that.
+    pub(super) fn new(pooling: bool, host_mapping: bool) -> Result<Self> {
         let mut config = Config::new();
         configure(&mut config);
         if pooling {
@@ -46,8 +53,10 @@ impl Embedding {
         }
         let engine = Engine::new(&config)?;
         let mut linker = Linker::new(&engine);
-        p1::add_to_linker_sync(&mut linker, |data: &mut Data| &mut data.wasi)?;
-        portable_mmap_wasmtime::p1::add_to_linker_sync(&mut linker)?;
+        p1::add_to_linker_sync(&mut linker, Data::wasi)?;
+        if host_mapping {
+            portable_mmap_wasmtime::p1::add_to_linker_with_handshake_sync(&mut linker, Data::wasi)?;
+        }
         Ok(Self { engine, linker })
     }
 

@@ -24,6 +24,8 @@ pub struct Fleet {
     pub blocks: usize,
     /// Whether their memories come from a pool.
     pub pooling: bool,
+    /// Whether the host maps the file.
+    pub host_mapping: bool,
 }
 
 /// What they cost.
@@ -69,7 +71,7 @@ fn pss() -> Result<u64> {
 /// # Errors
 /// One that does not end well, and a system without `/proc`.
 pub fn run(fleet: &Fleet) -> Result<Measured> {
-    let embedding = Embedding::new(fleet.pooling)?;
+    let embedding = Embedding::new(fleet.pooling, fleet.host_mapping)?;
     let module = embedding.load(&fleet.module)?;
     let (blocks, before) = (fleet.blocks.to_string(), pss()?);
     let start = Instant::now();

@@ -16,7 +16,8 @@ pub(super) const INSTANCES: [usize; 4] = [1, 10, 100, 1000];
 pub(super) const FILES: [u64; 2] = [64, 1024];
 
 /// The ways to map.
-pub(super) const WAYS: [&str; 2] = ["emulated", "hosted"];
+pub(super) const WAYS: [&str; 2] = ["emulated", HOSTED];
+const HOSTED: &str = "hosted";
 
 /// What one fleet costs.
 #[derive(Clone, Copy, Debug)]
@@ -36,18 +37,20 @@ pub(super) fn measure(plan: &Plan) -> Result<Vec<Cost>> {
     let (mut fleets, mut problems) = (Vec::new(), String::new());
     for mib in FILES {
         make_file(&plan.dir.join(format!("{mib}.bin")), mib << 20)?;
-        for (index, way) in WAYS.into_iter().enumerate() {
-            let module = [&plan.emulated, &plan.hosted][index];
+        for way in WAYS {
             let sizes = INSTANCES.into_iter().map(|instances| (instances, false));
             for (instances, pooling) in sizes.chain([(INSTANCES[INSTANCES.len() - 1], true)]) {
                 let allocator = if pooling { ", from a pool" } else { "" };
                 eprintln!("== instances: {instances}, {way}{allocator}, of a file of {mib} MiB");
                 let mut command = Command::new(&plan.harness);
-                command.arg("fleet").arg("--module").arg(module).arg("--dir").arg(&plan.dir);
+                command.arg("fleet").arg("--module").arg(&plan.guest).arg("--dir").arg(&plan.dir);
                 command.args(["--file", &format!("/{mib}.bin"), "--instances", &instances.to_string()]);
                 command.args(["--blocks", &plan.blocks.to_string()]);
                 if pooling {
                     command.arg("--pooling");
+                }
+                if way == HOSTED {
+                    command.arg("--host-mapping");
                 }
                 let output = command.output()?;
                 if let Some(measured) = Measured::parse(&String::from_utf8_lossy(&output.stdout)) {

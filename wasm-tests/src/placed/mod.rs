@@ -39,10 +39,8 @@ const TURNS: usize = 3;
 pub struct Plan {
     /// The program `placed` for this machine.
     pub native: PathBuf,
-    /// The same as a guest that emulates mappings.
-    pub emulated: PathBuf,
-    /// The same as a guest whose host places them.
-    pub hosted: PathBuf,
+    /// The same as a guest, which emulates mappings unless its host places them.
+    pub guest: PathBuf,
     /// Where the files are made.
     pub dir: PathBuf,
     /// This program, which runs each fleet in a process of its own.
@@ -81,16 +79,19 @@ impl Times {
 /// A program that does not run or prints something else, and a way that is not the one that it is measured for.
 pub fn run(plan: &Plan) -> Result<String> {
     fs::create_dir_all(&plan.dir)?;
-    let embedding = Embedding::new(false)?;
-    let [emulated, hosted] = [&plan.emulated, &plan.hosted].map(|path| embedding.load(path));
-    let (emulated, hosted) = (emulated?, hosted?);
+    let load = |host_mapping| -> Result<_> {
+        let embedding = Embedding::new(false, host_mapping)?;
+        let module = embedding.load(&plan.guest)?;
+        Ok((embedding, module))
+    };
+    let (emulated, hosted) = (load(false)?, load(true)?);
     let mut text = String::new();
     for mib in SIZES {
         let name = format!("{mib}.bin");
         make_file(&plan.dir.join(&name), mib << 20)?;
         eprintln!("== a file of {mib} MiB");
         let guest = format!("/{name}");
-        let of_guest = |module, what| -> Result<Times> {
+        let of_guest = |(embedding, module): &(Embedding, _), what| -> Result<Times> {
             let output = embedding.run(module, &plan.dir, &[what, &guest])?;
             Times::parse(&output).with_context(|| format!("`placed {what}` printed this:\n{output}"))
         };
@@ -112,7 +113,7 @@ pub fn run(plan: &Plan) -> Result<String> {
         text.push_str(&times_table(mib, &ways));
     }
     eprintln!("== lengths");
-    let output = embedding.run(&hosted, &plan.dir, &["lengths", &format!("/{}.bin", SIZES[0])])?;
+    let output = hosted.0.run(&hosted.1, &plan.dir, &["lengths", &format!("/{}.bin", SIZES[0])])?;
     text.push_str(&lengths_table(&output)?);
     let fleets = fleets::measure(plan)?;
     text.push_str(&fleets::table(&fleets));

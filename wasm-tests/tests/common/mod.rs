@@ -12,7 +12,7 @@ use wasm_tests::sandbox::Sandbox;
 pub(crate) enum Target {
     Native,
     Wasip1,
-    /// Preview 1, with the feature `host-mapping`.
+    /// Preview 1, with the feature `host-mapping`: the program `hosted` alone.
     Hosted,
     Wasip2,
     /// Preview 2, with the feature `host-mapping`.

@@ -19,6 +19,12 @@ pub(crate) struct Data {
     pub(crate) host_map: HostMapCtx,
 }
 
+impl Data {
+    fn wasi(&mut self) -> &mut WasiP1Ctx {
+        &mut self.wasi
+    }
+}
+
 impl HostMapView for Data {
     fn host_map(&mut self) -> HostMapCtxView<'_> {
         HostMapCtxView { ctx: &mut self.host_map, table: self.wasi.ctx().table }
@@ -91,11 +97,11 @@ impl Scene {
         let module = Module::new(&engine, guest::text(memory)).unwrap();
         let mut linker = Linker::new(&engine);
         if self.ground == Ground::Async {
-            p1::add_to_linker_async(&mut linker).unwrap();
-            wasmtime_wasi::p1::add_to_linker_async(&mut linker, |data: &mut Data| &mut data.wasi).unwrap();
+            wasmtime_wasi::p1::add_to_linker_async(&mut linker, Data::wasi).unwrap();
+            p1::add_to_linker_with_handshake_async(&mut linker, Data::wasi).unwrap();
         } else {
-            p1::add_to_linker_sync(&mut linker).unwrap();
-            wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |data: &mut Data| &mut data.wasi).unwrap();
+            wasmtime_wasi::p1::add_to_linker_sync(&mut linker, Data::wasi).unwrap();
+            p1::add_to_linker_with_handshake_sync(&mut linker, Data::wasi).unwrap();
         }
         Host { engine, module, linker, dir: self.dir.clone(), is_async: self.ground == Ground::Async }
     }

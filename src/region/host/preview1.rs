@@ -1,4 +1,4 @@
-//! The host's functions, imported.
+//! A host of WASI Preview 1.
 
 use std::fs::File;
 use std::io;
@@ -6,27 +6,17 @@ use std::ops::Range;
 use std::os::fd::AsRawFd;
 
 use crate::FaultKind;
-use crate::host::{MODULE, errno, read_fault_word};
+use crate::host::{errno, read_fault_word};
 
-// The name of the module is `MODULE`, which an attribute cannot take.
-const _: () = assert!(matches!(MODULE.as_bytes(), b"portable-mmap:host/map@0.1.0"));
-
-#[link(wasm_import_module = "portable-mmap:host/map@0.1.0")]
-unsafe extern "C" {
-    #[link_name = "map"]
-    fn host_map(file: u64, offset: u64, start: *mut u8, len: usize, flags: u32) -> i32;
-    #[link_name = "unmap"]
-    safe fn host_unmap(handle: i32) -> i32;
-    #[link_name = "sync"]
-    safe fn host_sync(handle: i32, offset: usize, len: usize, how: u32) -> i32;
-    #[link_name = "advise"]
-    safe fn host_advise(handle: i32, offset: usize, len: usize, advice: u32) -> i32;
-    #[link_name = "refresh"]
-    fn host_refresh(handle: i32, offset: usize, len: usize) -> i32;
-    #[link_name = "fault"]
-    safe fn host_fault(handle: i32) -> i64;
-    #[link_name = "lost"]
-    safe fn host_lost(handle: i32, offset: usize) -> i32;
+// How the host is called.
+cfg_if::cfg_if! {
+    if #[cfg(feature = "host-mapping")] {
+        mod imported;
+        use imported as calls;
+    } else {
+        mod asked;
+        use asked as calls;
+    }
 }
 
 /// A mapping that the host has placed, which it takes back when this is dropped.
@@ -41,6 +31,11 @@ fn check(result: i32) -> io::Result<i32> {
 }
 
 impl Placed {
+    /// Whether this host may place mappings. Where it does not, `map` is not to be called.
+    pub(super) fn is_possible() -> bool {
+        calls::is_there()
+    }
+
     /// Has a file mapped over a block. None where the host does not do that.
     ///
     /// # Safety
@@ -61,38 +56,38 @@ impl Placed {
         let filestat = unsafe { wasi::fd_filestat_get(fd) };
         let inode = filestat.map_err(|errno| io::Error::from_raw_os_error(errno.raw().into()))?.ino;
         // SAFETY: the caller owns the block.
-        let handle = check(unsafe { host_map(inode, offset, start, len, flags) })?;
+        let handle = check(unsafe { calls::map(inode, offset, start, len, flags) })?;
         Ok((handle > 0).then_some(Self { handle }))
     }
 
     pub(super) fn sync(&self, range: &Range<usize>, how: u32) -> io::Result<()> {
-        check(host_sync(self.handle, range.start, range.len(), how)).map(drop)
+        check(calls::sync(self.handle, range.start, range.len(), how)).map(drop)
     }
 
     pub(super) fn advise(&self, range: &Range<usize>, advice: u32) {
         // A hint that the host does not take is no error.
-        let _ = host_advise(self.handle, range.start, range.len(), advice);
+        let _ = calls::advise(self.handle, range.start, range.len(), advice);
     }
 
     pub(super) fn refresh(&mut self, range: &Range<usize>) -> io::Result<()> {
         // SAFETY: bytes of the mapping change, which is borrowed mutably.
-        check(unsafe { host_refresh(self.handle, range.start, range.len()) }).map(drop)
+        check(unsafe { calls::refresh(self.handle, range.start, range.len()) }).map(drop)
     }
 
     /// The page of the first fault, in bytes from the start of the mapping, and why.
     pub(super) fn fault(&self) -> Option<(usize, FaultKind)> {
-        let (offset, kind) = read_fault_word(host_fault(self.handle))?;
+        let (offset, kind) = read_fault_word(calls::fault(self.handle))?;
         Some((usize::try_from(offset).ok()?, kind))
     }
 
     pub(super) fn is_lost(&self, offset: usize) -> bool {
-        host_lost(self.handle, offset) > 0
+        calls::lost(self.handle, offset) > 0
     }
 
     /// Has the host put plain memory back. False if it does not.
     pub(super) fn take_back(&mut self) -> bool {
         let handle = std::mem::take(&mut self.handle);
-        handle != 0 && matches!(host_unmap(handle), 0 | UNKNOWN)
+        handle != 0 && matches!(calls::unmap(handle), 0 | UNKNOWN)
     }
 }
 
