@@ -73,7 +73,7 @@
 use std::ops::Range;
 use std::ptr;
 
-use portable_mmap::host::{BLOCK, INTERFACE, Traps, errno};
+use portable_mmap::host::{BLOCK, INTERFACE, errno};
 use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceType, WasmList};
 use wasmtime::{Result, StoreContextMut};
 
@@ -187,15 +187,15 @@ fn place<T: HostMapView + 'static>(
     store: &mut StoreContextMut<'_, T>,
     (inode, offset, len, origin, first, last, kind): &Asked,
 ) -> Result<Option<Handle>, ErrorCode> {
-    let lists = [origin, first, last].map(|list| address(store, list));
-    let on_fault = ctx(store).on_fault();
-    let traps = trap::of_caller(on_fault, &*store);
-    let view = store.data_mut().host_map();
     // Of the memory of a component that the embedder has not handed over nothing is known.
-    let Some(initial) = view.ctx.component_memory() else { return Ok(None) };
-    let (memory, start, len) = block(lists, *len, initial, traps)?;
-    let flags = *kind as u32;
-    let handle = calls::map(view, memory, Request { inode: *inode, offset: *offset, start, len, flags })?;
+    let Some(initial) = ctx(store).component_memory() else { return Ok(None) };
+    let (base, start, len) = block([origin, first, last].map(|list| address(store, list)), *len)?;
+    let on_fault = ctx(store).on_fault();
+    // It ends with the block, for all that is known.
+    let size = start + len.next_multiple_of(BLOCK);
+    let memory = GuestMemory { base, size, initial, traps: trap::of_caller(on_fault, &*store) };
+    let request = Request { inode: *inode, offset: *offset, start, len, flags: *kind as u32 };
+    let handle = calls::map(store.data_mut().host_map(), memory, request)?;
     Ok((handle > 0).then(|| Resource::new_own(handle.cast_unsigned())))
 }
 
@@ -207,23 +207,15 @@ fn address<T: 'static>(store: &StoreContextMut<'_, T>, list: &WasmList<u8>) -> O
     }
 }
 
-/// The memory, as far as the lists tell of it, and the start and the length of the block in it.
-fn block(
-    lists: [Option<*mut u8>; 3],
-    len: u64,
-    initial: u64,
-    traps: Option<Traps>,
-) -> Result<(GuestMemory, usize, usize), i32> {
+/// The base of the memory, for all that is known, and the start and the length of the block in it.
+fn block(lists: [Option<*mut u8>; 3], len: u64) -> Result<(*mut u8, usize, usize), i32> {
     let [Some(base), Some(first), Some(last)] = lists else { return Err(errno::INVAL) };
     let len = usize::try_from(len).map_err(|_| errno::INVAL)?;
     let distance = |from: *mut u8, to: *mut u8| to.addr().checked_sub(from.addr());
     if distance(first, last).map(|distance| distance + 1) != len.checked_next_multiple_of(BLOCK) {
         return Err(errno::INVAL);
     }
-    let start = distance(base, first).ok_or(errno::FAULT)?;
-    // It ends with the block, for all that is known.
-    let size = last.addr() - base.addr() + 1;
-    Ok((GuestMemory { base, size, initial, traps }, start, len))
+    Ok((base, distance(base, first).ok_or(errno::FAULT)?, len))
 }
 
 /// Offsets and lengths in a mapping have 32 bits.

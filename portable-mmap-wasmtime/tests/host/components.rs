@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
-use portable_mmap_wasmtime::{HostMapCtx, attach, detach, p2, policy};
+use portable_mmap_wasmtime::{HostMapCtx, OnFault, attach, detach, p2, policy};
+use wasmtime::Trap;
 use wasmtime::component::Linker;
 use wasmtime_wasi::filesystem::{self, Descriptor};
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::HostDescriptor as _;
@@ -19,6 +20,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_component_shares_a_file_with_whoever_reads_it,
     a_component_syncs_its_mapping,
     a_component_asks_for_what_is_lost_and_maps_it_again,
+    a_component_traps_at_what_is_gone_where_a_builder_says_so,
     ranges_outside_of_a_components_mapping_are_invalid,
     the_metadata_hash_of_wasi_names_the_file,
     a_component_maps_no_file_that_it_does_not_have_open,
@@ -96,6 +98,18 @@ fn a_component_asks_for_what_is_lost_and_maps_it_again(scene: &Scene) {
     assert_eq!(guest.refresh(handle, 0, BLOCK as i64), Ok(()));
     assert_eq!((guest.fault(handle), guest.lost(handle, PAGE as i64)), (Ok(None), Ok(false)));
     guest.assert_shows(AT, &file);
+}
+
+fn a_component_traps_at_what_is_gone_where_a_builder_says_so(scene: &Scene) {
+    let file = scene.file("f", &pattern(BLOCK));
+    let host = scene.components();
+    let mut guest = host.guest_with(&trusting().on_fault(OnFault::Trap).component(&host.component));
+    let inode = guest.open(&file);
+    guest.mapped(inode, AT, BLOCK, SHARED);
+    file.set_len(PAGE as u64).unwrap();
+    assert_eq!(guest.load(AT + 5), pattern(6)[5], "what is not gone is there");
+    let error = guest.try_call("load", &[(AT + 2 * PAGE) as i64]).unwrap_err();
+    assert_eq!(error.downcast_ref(), Some(&Trap::MemoryOutOfBounds), "{error:?}");
 }
 
 fn ranges_outside_of_a_components_mapping_are_invalid(scene: &Scene) {

@@ -334,10 +334,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "host takes blocks of a component in front of its origin",
         "a component's block lies behind the first byte of its memory",
         P2,
-        [
-            "let start = distance(base, first).ok_or(errno::FAULT)?;",
-            "let start = first.addr().wrapping_sub(base.addr());",
-        ],
+        ["distance(base, first).ok_or(errno::FAULT)?", "first.addr().wrapping_sub(base.addr())"],
         "a_components_block_in_front_of_the_origin_is_not_mapped",
     ),
     host(
