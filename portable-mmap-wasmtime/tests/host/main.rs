@@ -21,6 +21,7 @@ mod bad_files;
 #[cfg(target_os = "linux")]
 mod bad_handles;
 #[cfg(target_os = "linux")]
+#[path = "../common/mod.rs"]
 mod common;
 #[cfg(target_os = "linux")]
 mod component_blocks;
