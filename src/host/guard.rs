@@ -83,7 +83,8 @@ impl Guard {
     /// What the operating system says; the pages that it concerns stay replaced, and their faults stay.
     pub fn refresh(&mut self, range: &Range<usize>) -> Result<()> {
         let end = range.end.min(self.len);
-        let pages = range.start.min(end) / self.page..end.div_ceil(self.page);
+        // No byte of an empty range lies in a page.
+        let pages = if range.start < end { range.start / self.page..end.div_ceil(self.page) } else { 0..0 };
         self.inner.map_again(&pages, &self.file, ProtFlags::READ | ProtFlags::WRITE, self.flags)
     }
 }

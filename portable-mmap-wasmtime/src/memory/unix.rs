@@ -134,9 +134,9 @@ impl Placed {
     }
 
     /// Makes the pages that hold bytes of a range dirty: a byte of each is replaced by itself, in one step, so that what
-    /// somebody else stores there meanwhile stays.
+    /// somebody else stores there meanwhile stays. An empty range has none.
     pub(crate) fn make_dirty(&mut self, range: &Range<usize>) {
-        if self.access == Access::Private {
+        if self.access == Access::Private || range.is_empty() {
             return;
         }
         for page in range.start / page_size()..range.end.div_ceil(page_size()) {

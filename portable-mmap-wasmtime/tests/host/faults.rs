@@ -17,6 +17,7 @@ pub(crate) const TESTS: &[Test] = tests![
     wasi_reads_zeros_in_place_of_what_is_gone,
     what_is_stored_where_the_file_is_gone_reaches_no_file,
     syncs_of_what_is_gone_end_no_host,
+    a_range_of_no_bytes_touches_and_refreshes_no_page,
     a_refresh_shows_the_file_again,
     another_guest_goes_on_when_a_file_is_truncated,
     a_fault_after_an_unmap_is_not_told_of_the_next_mapping,
@@ -103,6 +104,15 @@ fn syncs_of_what_is_gone_end_no_host(scene: &Scene) {
     assert_gone(&mut guest, handle, 2);
     assert_eq!(guest.sync(handle, 0, LEN, DISK), 0);
     assert_eq!(file.metadata().unwrap().len(), (PAGE + 1) as u64);
+}
+
+fn a_range_of_no_bytes_touches_and_refreshes_no_page(scene: &Scene) {
+    let (mut guest, _, handle, _) = truncated(scene, SHARED);
+    assert_eq!(guest.sync(handle, 7 * PAGE + 5, 0, DIRTY), 0);
+    assert_eq!(guest.fault(handle), None);
+    guest.load(AT + 7 * PAGE);
+    assert_eq!(guest.refresh(handle, 7 * PAGE + 5, 0), 0);
+    assert_eq!(guest.fault(handle), Some(((7 * PAGE) as u32, FaultKind::Truncated)));
 }
 
 fn a_refresh_shows_the_file_again(scene: &Scene) {
