@@ -361,6 +361,13 @@ fuzz: rust ## looks for inputs that break the library: make fuzz [TIME=seconds] 
 	@$(NIGHTLY) fuzz build --target-dir "$(TARGET)/fuzz"
 	@fuzz/run "$(TARGET)" '$(TIME)' $(or $(ONLY),$(FUZZ_TARGETS))
 
+# With what the harness is built of: cargo then builds wasmtime once for both. With AGAIN=NUMBER one program is played again, and
+# its steps are printed.
+.PHONY: hostile
+hostile: rust ## plays random programs of hostile guests against the host crate and a model: make hostile [TIME=seconds] [AGAIN=seed]
+	@$(CARGO) test -p wasm-tests -p portable-mmap-wasmtime --test hostile -- \
+		$(if $(AGAIN),--seed '$(AGAIN)',--time '$(TIME)')
+
 # Times vary from run to run; the two of a ratio are taken in turns. The table is no test. What is measured: the programs of
 # the workloads, and two small ones whose sizes are compared. Vectors are enabled in a folder of their own: other flags
 # would have everything built again.

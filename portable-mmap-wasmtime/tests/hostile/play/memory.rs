@@ -1,0 +1,125 @@
+//! What the guest's code, wasmtime's functions and the host do with the guest's memory.
+
+use std::ops::Range;
+
+use wasmtime::Trap;
+
+use super::Play;
+use crate::common::PAGE;
+use crate::model::{Bytes, Place, meets_itself};
+use crate::steps::MOST_BLOCKS;
+
+impl Play<'_> {
+    /// Whether these bytes are all in the memory.
+    pub(super) fn is_inside(&self, slot: usize, range: &Range<usize>) -> bool {
+        range.end <= self.model.store(slot).size()
+    }
+
+    /// Calls a function of the guest's own, which returns nothing, or is outside of its memory and traps.
+    fn call_or_trap(&mut self, slot: usize, name: &str, arguments: &[i64], ranges: &[Range<usize>]) -> bool {
+        let is_inside = ranges.iter().all(|range| self.is_inside(slot, range));
+        if is_inside {
+            let gone = self.before_touch(slot, ranges);
+            self.guest(slot).call(name, arguments);
+            self.after_touch(slot, gone);
+        } else {
+            let trap = self.guest(slot).try_call(name, arguments).map_err(|error| error.downcast_ref().copied());
+            assert_eq!(trap.err(), Some(Some(Trap::MemoryOutOfBounds)), "`{name}` outside of the memory");
+        }
+        is_inside
+    }
+
+    /// Whether a step that stores in a range has one right result: otherwise it is left out.
+    pub(super) fn is_clear(&mut self, slot: usize, range: &Range<usize>, read: &[Place]) -> bool {
+        let is_clear = !meets_itself(&self.model.store(slot).places(range), read);
+        self.counts.left_out += u64::from(!is_clear);
+        is_clear
+    }
+
+    pub(super) fn load(&mut self, slot: usize, at: usize) {
+        let range = at..at + 1;
+        if !self.is_inside(slot, &range) {
+            self.call_or_trap(slot, "load", &[at as i64], &[range]);
+            return;
+        }
+        let gone = self.before_touch(slot, std::slice::from_ref(&range));
+        let loaded = self.guest(slot).load(at);
+        self.after_touch(slot, gone);
+        self.compare(slot, range, &[loaded]);
+    }
+
+    pub(super) fn store(&mut self, slot: usize, at: usize, byte: u8) {
+        let range = at..at + 1;
+        if self.call_or_trap(slot, "store", &[at as i64, byte.into()], &[range]) {
+            self.model.put(slot, at, &Bytes::from(vec![byte]));
+        }
+    }
+
+    pub(super) fn fill(&mut self, slot: usize, at: usize, len: usize, byte: u8) {
+        let range = at..at + len;
+        if self.is_clear(slot, &range, &[])
+            && self.call_or_trap(slot, "fill", &[at as i64, byte.into(), len as i64], &[range])
+        {
+            self.model.put(slot, at, &Bytes::from(vec![byte; len]));
+        }
+    }
+
+    pub(super) fn copy(&mut self, slot: usize, to: usize, from: usize, len: usize) {
+        let (target, source) = (to..to + len, from..from + len);
+        let read = self.model.store(slot).places(&source);
+        if self.is_clear(slot, &target, &read)
+            && self.call_or_trap(slot, "copy", &[to as i64, from as i64, len as i64], &[source.clone(), target])
+        {
+            let bytes = self.model.show(slot, source);
+            self.model.put(slot, to, &bytes);
+        }
+    }
+
+    pub(super) fn grow(&mut self, slot: usize, blocks: usize) {
+        let before = self.model.store(slot).size() / crate::common::BLOCK;
+        // Either what there is room for, or more than any memory has.
+        let blocks = if blocks > MOST_BLOCKS { blocks } else { blocks.min(MOST_BLOCKS - before) };
+        let result = self.guest(slot).call("grow", &[blocks as i64]);
+        if blocks > MOST_BLOCKS {
+            assert_eq!(result, -1, "no memory has so many blocks");
+        } else {
+            assert_eq!(result, before as i64, "the memory grows");
+            self.model.store_mut(slot).grow(blocks);
+        }
+    }
+
+    /// The host looks at what there is of a range, but for the first page: calls of WASI find their arguments there.
+    pub(super) fn look(&mut self, slot: usize, range: Range<usize>) {
+        let end = range.end.min(self.model.store(slot).size());
+        let range = range.start.max(PAGE).min(end)..end;
+        let gone = self.before_touch(slot, std::slice::from_ref(&range));
+        let bytes = self.guest(slot).bytes(range.clone());
+        self.after_touch(slot, gone);
+        self.compare(slot, range, &bytes);
+    }
+
+    pub(super) fn host_store(&mut self, slot: usize, at: usize, len: usize, byte: u8) {
+        let range = at..at + len;
+        if self.is_inside(slot, &range) && self.is_clear(slot, &range, &[]) {
+            let gone = self.before_touch(slot, &[range]);
+            self.guest(slot).write(at, &vec![byte; len]);
+            self.after_touch(slot, gone);
+            self.model.put(slot, at, &Bytes::from(vec![byte; len]));
+        }
+    }
+
+    /// The bytes of a range are what they must be.
+    fn compare(&mut self, slot: usize, range: Range<usize>, actual: &[u8]) {
+        let must = self.model.show(slot, range.clone());
+        if let Some(at) = must.mismatch(actual) {
+            let (place, is, must) = (range.start + at, actual[at], must.describe(at));
+            let in_mapping = |(handle, mapping): (&i64, &crate::model::Mapping)| {
+                let inside = mapping.range().contains(&place);
+                inside.then(|| format!("byte {} of mapping {handle}", place - mapping.start))
+            };
+            let whose = self.model.store(slot).mappings.iter().find_map(in_mapping);
+            let whose = whose.unwrap_or_else(|| "plain memory".into());
+            panic!("byte {place} of the memory of store {slot} ({whose}) is {is}, and must be {must}");
+        }
+    }
+}

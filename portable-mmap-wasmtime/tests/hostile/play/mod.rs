@@ -1,0 +1,224 @@
+//! Plays a program: each step with the host's crate and with the model, which must agree.
+
+mod calls;
+mod memory;
+mod stores;
+mod wasi;
+
+use std::fs::File;
+use std::path::Path;
+
+use portable_mmap_wasmtime::HostMapCtx;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+use crate::common::host::read;
+use crate::common::{BLOCK, Data, Guest, Host, PAGE, pattern};
+use crate::model::{FileModel, Gone, Model};
+use crate::steps::{FILES, Handle, Placed, SEALED, STORES, Step};
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) calls: u64,
+    pub(crate) mappings: u64,
+    pub(crate) faults: u64,
+    pub(crate) ended: u64,
+    /// Steps with more than one right result, which were not taken.
+    pub(crate) left_out: u64,
+}
+
+/// After so many steps the files are looked at.
+const STEPS_BETWEEN_LOOKS: usize = 8;
+
+/// The files' names, but for the sealed one, which has none.
+const NAMES: [&str; SEALED] = ["a", "b", "c"];
+
+/// A program that is played.
+pub(crate) struct Play<'h> {
+    host: &'h Host,
+    dir: &'h Path,
+    files: Vec<File>,
+    guests: [Option<Guest>; STORES],
+    /// Data that outlives its store.
+    kept: Vec<Data>,
+    model: Model,
+    counts: Counts,
+}
+
+/// Plays a program in a directory. `told` is called before each step.
+pub(crate) fn play(host: &Host, dir: &Path, steps: &[Placed], mut told: impl FnMut(usize, &Placed)) -> Counts {
+    let mut play = Play::new(host, dir);
+    for (index, placed) in steps.iter().enumerate() {
+        told(index, placed);
+        play.step(placed);
+        play.compare_counts();
+        if index % STEPS_BETWEEN_LOOKS == 0 {
+            play.compare_files();
+        }
+    }
+    play.end()
+}
+
+/// Memory of these bytes that nobody can write to.
+fn sealed(bytes: &[u8]) -> File {
+    let file = File::from(memfd_create("sealed", MemfdFlags::ALLOW_SEALING).unwrap());
+    std::os::unix::fs::FileExt::write_all_at(&file, bytes, 0).unwrap();
+    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW).unwrap();
+    file
+}
+
+/// An ordinary file of these bytes, open for reading and writing.
+fn ordinary(path: &Path, bytes: &[u8]) -> File {
+    // One of the program before has mappings no more, and is another file.
+    _ = std::fs::remove_file(path);
+    std::fs::write(path, bytes).unwrap();
+    File::options().read(true).write(true).open(path).unwrap()
+}
+
+impl<'h> Play<'h> {
+    fn new(host: &'h Host, dir: &'h Path) -> Self {
+        let lens: [usize; FILES] = [4 * BLOCK, BLOCK + PAGE + 1, PAGE - 1, 3 * BLOCK + 5];
+        let bytes = |file: usize| pattern(lens[file]).iter().map(|byte| byte ^ (file as u8 * 2)).collect::<Vec<u8>>();
+        let mut files: Vec<File> =
+            NAMES.iter().enumerate().map(|(i, name)| ordinary(&dir.join(name), &bytes(i))).collect();
+        files.push(sealed(&bytes(SEALED)));
+        let model = Model::new((0..FILES).map(|file| FileModel::new(bytes(file), file == SEALED)).collect());
+        Self { host, dir, files, guests: [const { None }; STORES], kept: Vec::new(), model, counts: Counts::default() }
+    }
+
+    fn step(&mut self, (slot, step): &Placed) {
+        let slot = *slot;
+        if self.guests[slot].is_none()
+            && !matches!(step, Step::New { .. } | Step::HostSetLen { .. } | Step::HostWrite { .. })
+        {
+            return;
+        }
+        self.counts.calls += 1;
+        match *step {
+            Step::New { kind } => self.begin(slot, kind),
+            Step::End { how } => self.finish(slot, how),
+            Step::Attach => self.attach(slot),
+            Step::Detach => self.detach(slot),
+            Step::Trap => self.trap(slot),
+            Step::Interrupt => self.interrupt(slot),
+            Step::Grow { blocks } => self.grow(slot, blocks),
+            Step::Map { file, offset, at, len, flags } => self.map(slot, file, offset, at, len, flags),
+            Step::Unmap { handle } => self.unmap(slot, handle),
+            Step::Sync { handle, offset, len, how } => self.sync(slot, handle, offset, len, how),
+            Step::Advise { handle, offset, len, advice } => self.advise(slot, handle, offset, len, advice),
+            Step::Refresh { handle, offset, len } => self.refresh(slot, handle, offset, len),
+            Step::Fault { handle } => self.fault(slot, handle),
+            Step::Lost { handle, offset } => self.lost(slot, handle, offset),
+            Step::Load { at } => self.load(slot, at),
+            Step::Store { at, byte } => self.store(slot, at, byte),
+            Step::Fill { at, len, byte } => self.fill(slot, at, len, byte),
+            Step::Copy { to, from, len } => self.copy(slot, to, from, len),
+            Step::Look { ref range } => self.look(slot, range.clone()),
+            Step::HostStore { at, len, byte } => self.host_store(slot, at, len, byte),
+            Step::Open { file, reads, writes } => self.open(slot, file, reads, writes),
+            Step::Close { nth } => self.close(slot, nth),
+            Step::Read { nth, offset, at, len } => self.read(slot, nth, offset, at, len),
+            Step::Write { nth, offset, at, len } => self.write(slot, nth, offset, at, len),
+            Step::SetLen { nth, len } => self.set_len(slot, nth, len),
+            Step::HostSetLen { file, len } => self.host_set_len(file, len),
+            Step::HostWrite { file, offset, len, byte } => self.host_write(file, offset, len, byte),
+        }
+    }
+
+    fn guest(&mut self, slot: usize) -> &mut Guest {
+        self.guests[slot].as_mut().expect("steps are for stores that there are")
+    }
+
+    /// The number of a handle.
+    fn number(&self, slot: usize, handle: Handle) -> i64 {
+        let nth = |of: usize, n: usize| {
+            let mappings = self.model.stores[of].as_ref().map(|store| &store.mappings);
+            mappings.filter(|mappings| !mappings.is_empty()).and_then(|all| all.keys().nth(n % all.len()).copied())
+        };
+        match handle {
+            Handle::Own(n) => nth(slot, n).unwrap_or(1),
+            Handle::Of(other, n) => nth(other, n).unwrap_or(1),
+            Handle::GivenBack(n) => {
+                let handles = &self.model.store(slot).given_back;
+                if handles.is_empty() { 1 } else { handles[n % handles.len()] }
+            }
+            Handle::Number(number) => number.into(),
+        }
+    }
+
+    /// What a touch of these bytes finds gone. Which page of several a libcall or the host touches first is the
+    /// processor's own choice. Where the guest could not tell because there are faults already, it touches the first
+    /// one by itself before.
+    fn before_touch(&mut self, slot: usize, ranges: &[std::ops::Range<usize>]) -> Vec<Gone> {
+        let mut left = Vec::new();
+        for gone in self.model.gone(slot, ranges) {
+            let mapping = &self.model.store(slot).mappings[&gone.handle];
+            if gone.pages.len() == 1 || mapping.fault().is_none() {
+                left.push(gone);
+                continue;
+            }
+            let page = gone.pages[0];
+            let at = mapping.start + page * PAGE;
+            assert_eq!(self.guest(slot).load(at), 0, "a load of a page that is gone, at {at}");
+            self.lose(slot, gone.handle, page);
+        }
+        left
+    }
+
+    /// Somebody has touched what was gone: it is lost.
+    fn after_touch(&mut self, slot: usize, touched: Vec<Gone>) {
+        for Gone { handle, pages } in touched {
+            let page = if let [page] = pages[..] {
+                page
+            } else {
+                let fault = self.guest(slot).fault(handle);
+                let page = fault.map(|(offset, _)| offset as usize / PAGE);
+                page.filter(|page| pages.contains(page)).unwrap_or_else(|| {
+                    panic!("one of the pages {pages:?} of mapping {handle} was touched, and its fault is {fault:?}")
+                })
+            };
+            self.lose(slot, handle, page);
+        }
+    }
+
+    fn lose(&mut self, slot: usize, handle: i64, page: usize) {
+        self.model.lose(slot, handle, page);
+        self.counts.faults += 1;
+    }
+
+    /// The host counts what the model counts.
+    fn compare_counts(&self) {
+        for (guest, model) in self.guests.iter().zip(&self.model.stores) {
+            let (Some(guest), Some(model)) = (guest, model) else { continue };
+            let ctx = &guest.store.data().host_map;
+            assert_eq!(ctx.mappings(), model.mappings.len(), "mappings of a store");
+            assert_eq!(ctx.mapped_bytes(), model.mapped_bytes() as u64, "bytes that a store has mapped");
+        }
+        assert_eq!(HostMapCtx::process_mappings(), self.model.mappings(), "mappings of the process");
+    }
+
+    fn compare_files(&self) {
+        for (index, (file, model)) in self.files.iter().zip(&self.model.files).enumerate() {
+            assert_eq!(file.metadata().unwrap().len(), model.len() as u64, "the length of file {index}");
+            let must = model.show(0..model.len());
+            if let Some(at) = must.mismatch(&read(file, 0, model.len())) {
+                let is = read(file, at, 1)[0];
+                panic!("byte {at} of file {index} is {is}, and must be {}", must.describe(at));
+            }
+        }
+    }
+
+    /// All stores end, and the files are what they must be.
+    fn end(mut self) -> Counts {
+        for slot in 0..STORES {
+            if self.guests[slot].is_some() {
+                self.look(slot, 0..usize::MAX);
+                self.finish(slot, crate::steps::End::Drop);
+            }
+        }
+        self.kept.clear();
+        self.compare_counts();
+        self.compare_files();
+        self.counts
+    }
+}

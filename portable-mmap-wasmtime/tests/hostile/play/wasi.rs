@@ -1,0 +1,175 @@
+//! What a guest does with files by WASI, also with mapped memory, and what others do with the files.
+
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+
+use super::{NAMES, Play};
+use crate::common::host::read;
+use crate::common::{PAGE, READ, WRITE};
+use crate::model::{Bytes, Gone, Open, Place, meets_itself, pages_of};
+use crate::steps::MOST_BYTES;
+
+/// Where arguments and results are, in the first page.
+const ARGUMENTS: usize = 1024;
+const RESULT: usize = 512;
+
+/// A descriptor that no guest has.
+const NO_FD: i64 = 999;
+
+impl Play<'_> {
+    pub(super) fn open(&mut self, slot: usize, file: usize, reads: bool, writes: bool) {
+        let rights = if reads { READ } else { 0 } | if writes { WRITE } else { 0 };
+        let guest = self.guest(slot);
+        guest.write(ARGUMENTS, NAMES[file].as_bytes());
+        let len = NAMES[file].len() as i64;
+        let errno = guest.call("path_open", &[3, 0, ARGUMENTS as i64, len, 0, rights, rights, 0, RESULT as i64]);
+        let fd = i64::from(self.result(slot));
+        let store = self.model.store_mut(slot);
+        if writes && store.kind.is_read_only {
+            assert_ne!(errno, 0, "a file of a directory for reading is opened for reading");
+        } else {
+            assert_eq!(errno, 0, "the guest opens file {file}");
+            store.opened.push(Open { fd: Some(fd), file, reads, writes });
+        }
+    }
+
+    fn result(&mut self, slot: usize) -> u32 {
+        u32::from_le_bytes(self.guest(slot).bytes(RESULT..RESULT + 4).try_into().unwrap())
+    }
+
+    /// The `nth` of the files that the guest has opened.
+    fn opened(&self, slot: usize, nth: usize) -> Option<(i64, Open)> {
+        let opened: Vec<_> = self.model.store(slot).opened.iter().filter_map(|open| Some((open.fd?, *open))).collect();
+        opened.get(nth % opened.len().max(1)).copied()
+    }
+
+    pub(super) fn close(&mut self, slot: usize, nth: usize) {
+        let opened = self.opened(slot, nth);
+        let errno = self.guest(slot).call("fd_close", &[opened.map_or(NO_FD, |(fd, _)| fd)]);
+        assert_eq!(errno == 0, opened.is_some(), "what is open can be closed, and nothing else: {errno}");
+        if let Some((fd, _)) = opened {
+            self.model.store_mut(slot).opened.retain(|open| open.fd != Some(fd));
+        }
+    }
+
+    pub(super) fn set_len(&mut self, slot: usize, nth: usize, len: usize) {
+        let opened = self.opened(slot, nth);
+        let fd = opened.map_or(NO_FD, |(fd, _)| fd);
+        let errno = self.guest(slot).call("fd_filestat_set_size", &[fd, len as i64]);
+        let writable = opened.filter(|(_, open)| open.writes);
+        assert_eq!(errno == 0, writable.is_some(), "the length of a file that is open for writing can be set: {errno}");
+        if let Some((_, open)) = writable {
+            self.model.set_len(open.file, len);
+        }
+    }
+
+    /// Calls a function that moves bytes between the file of a descriptor and memory. Returns how many it has moved:
+    /// none where it fails.
+    fn moved(&mut self, slot: usize, name: &str, fd: i64, range: &Range<usize>, offset: usize) -> usize {
+        let iovec = [range.start, range.len()].map(|number| (number as u32).to_le_bytes()).concat();
+        self.guest(slot).write(ARGUMENTS, &iovec);
+        let arguments = [fd, ARGUMENTS as i64, 1, offset as i64, RESULT as i64];
+        match self.guest(slot).try_call(name, &arguments) {
+            Ok(0) => self.result(slot) as usize,
+            _ => 0,
+        }
+    }
+
+    /// What a call of WASI has found gone. Two results are right: wasmtime's own code touches the memory, and it is
+    /// lost; or it hands the memory to the system, which moves no more bytes and raises no signal.
+    fn after_wasi(&mut self, slot: usize, gone: Vec<Gone>) -> bool {
+        let all = gone.len();
+        let is_lost = |play: &mut Self, gone: &Gone| play.guest(slot).lost(gone.handle, gone.pages[0] * PAGE) == 1;
+        let touched: Vec<Gone> = gone.into_iter().filter(|gone| is_lost(self, gone)).collect();
+        let are_all_touched = touched.len() == all;
+        self.after_touch(slot, touched);
+        are_all_touched
+    }
+
+    pub(super) fn read(&mut self, slot: usize, nth: usize, offset: usize, at: usize, len: usize) {
+        let (range, opened) = (at..at + len, self.opened(slot, nth));
+        let from = opened.map_or(0..0, |(_, open)| {
+            let end = self.model.files[open.file].len();
+            offset.min(end)..(offset + len).min(end)
+        });
+        let read = opened.map(|(_, open)| place(open.file, &from)).filter(|_| !from.is_empty());
+        if !self.is_clear(slot, &range, read.as_slice()) {
+            return;
+        }
+        // No more is touched than there are bytes in the file. Where a buffer reaches outside of the memory and they
+        // do not, a call may fail, and need not.
+        let touched = at..at + from.len();
+        let may = self.is_inside(slot, &touched) && opened.is_some_and(|(_, open)| open.reads);
+        let gone = if may { self.before_touch(slot, &[touched]) } else { Vec::new() };
+        let moved = self.moved(slot, "fd_pread", opened.map_or(NO_FD, |(fd, _)| fd), &range, offset);
+        let Some((_, open)) = opened.filter(|_| may) else {
+            assert_eq!(moved, 0, "a read outside of the memory, or of what is not open for reading");
+            return;
+        };
+        let is_whole = self.after_wasi(slot, gone) && self.is_inside(slot, &range);
+        assert!(moved <= from.len(), "{moved} bytes are read, where there are {}", from.len());
+        assert!(moved > 0 || from.is_empty() || !is_whole, "nothing is read of {} bytes", from.len());
+        let bytes = self.model.files[open.file].show(from.start..from.start + moved);
+        self.model.put(slot, at, &bytes);
+    }
+
+    pub(super) fn write(&mut self, slot: usize, nth: usize, offset: usize, at: usize, len: usize) {
+        let (range, opened) = (at..at + len, self.opened(slot, nth));
+        if opened.is_some_and(|(_, open)| self.is_unclear(slot, open.file, offset, &range)) {
+            self.counts.left_out += 1;
+            return;
+        }
+        let may = self.is_inside(slot, &range) && opened.is_some_and(|(_, open)| open.writes);
+        let gone = if may { self.before_touch(slot, std::slice::from_ref(&range)) } else { Vec::new() };
+        let moved = self.moved(slot, "fd_pwrite", opened.map_or(NO_FD, |(fd, _)| fd), &range, offset);
+        let Some((_, open)) = opened.filter(|_| may) else {
+            assert_eq!(moved, 0, "a write from outside of the memory, or to what is not open for writing");
+            return;
+        };
+        let first_gone =
+            gone.iter().map(|gone| self.model.store(slot).mappings[&gone.handle].start + gone.pages[0] * PAGE);
+        let first_gone = first_gone.min().unwrap_or(range.end).max(at);
+        let is_whole = self.after_wasi(slot, gone);
+        let most = if is_whole { len } else { first_gone - at };
+        assert!(moved <= most && (moved == len || !is_whole), "{moved} bytes of {len} are written, and {most} can be");
+        let bytes = self.model.show(slot, at..at + moved);
+        self.model.files[open.file].write(offset, &bytes);
+    }
+
+    /// Whether a write of memory to a file has more than one right result.
+    fn is_unclear(&self, slot: usize, file: usize, offset: usize, range: &Range<usize>) -> bool {
+        // What the call changes in the file is all that changes.
+        let changed = Place { is_shared: true, ..place(file, &(offset..offset + range.len())) };
+        // The system may make a file longer before it finds that it cannot read what is to be written behind its end.
+        let is_behind = offset > self.model.files[file].len();
+        meets_itself(&[changed], &self.model.store(slot).places(range))
+            || is_behind && !self.model.gone(slot, std::slice::from_ref(range)).is_empty()
+    }
+
+    pub(super) fn host_set_len(&mut self, file: usize, len: usize) {
+        self.files[file].set_len(len as u64).unwrap();
+        self.model.set_len(file, len);
+        self.compare_end(file);
+    }
+
+    pub(super) fn host_write(&mut self, file: usize, offset: usize, len: usize, byte: u8) {
+        let len = len.min(MOST_BYTES - offset);
+        self.files[file].write_all_at(&vec![byte; len], offset as u64).unwrap();
+        self.model.files[file].write(offset, &Bytes::from(vec![byte; len]));
+    }
+
+    /// A file that has become longer has zeros, or what was stored behind its end.
+    fn compare_end(&self, file: usize) {
+        let model = &self.model.files[file];
+        let last = model.len() / PAGE * PAGE;
+        let is = read(&self.files[file], last, model.len() - last);
+        let mismatch = model.show(last..model.len()).mismatch(&is);
+        assert_eq!(mismatch, None, "the last page of file {file} is what it must be");
+    }
+}
+
+/// The pages of a file that a call reads or writes.
+fn place(file: usize, bytes: &Range<usize>) -> Place {
+    let pages = pages_of(bytes);
+    Place { handle: None, file, bytes: pages.start * PAGE..pages.end * PAGE, is_shared: false }
+}
