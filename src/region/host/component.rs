@@ -107,6 +107,11 @@ fn call(function: impl FnOnce(&mut Plain)) -> io::Result<u8> {
 }
 
 impl Placed {
+    /// Whether this host may place mappings: without its functions the component would not run.
+    pub(super) fn is_possible() -> bool {
+        true
+    }
+
     /// Has a file mapped over a block. None where the host does not do that.
     ///
     /// # Safety
