@@ -9,7 +9,7 @@ use crate::common::{AT, BLOCK, Ground, Scene, Test, pattern, tests};
 pub(crate) const TESTS: &[Test] =
     tests![lists_that_were_copied_tell_of_no_block, a_component_in_the_middle_maps_into_its_own_memory,];
 
-/// How the middle component places what is copied into its memory.
+/// How the middle component places what is copied into its memory: the first byte where a block can start, in each case.
 const ONE_AFTER_THE_OTHER: i64 = 0;
 const A_BLOCK_APART: i64 = 1;
 
@@ -32,7 +32,7 @@ const FORWARD: &str = r#"(param "file" u64) (param "len" u64) (param "origin" (l
 /// The functions of the middle component, and those of the outer one with a 1 behind their names.
 fn text() -> String {
     let import = import();
-    let last = AT + BLOCK - 1;
+    let (next, last) = (AT + 1, AT + BLOCK - 1);
     format!(
         r#"
         (component
@@ -46,9 +46,9 @@ fn text() -> String {
                     (func (export "way") (param i32) local.get 0 global.set $way i32.const 0 global.set $calls)
                     (func (export "realloc") (param i32 i32 i32 i32) (result i32)
                         (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
-                        (if (i32.eqz (global.get $way)) (then (return (i32.add (i32.const 2048) (global.get $calls)))))
                         (if (i32.eq (global.get $calls) (i32.const 1)) (then (return (i32.const 0))))
                         (if (i32.eq (global.get $calls) (i32.const 2)) (then (return (i32.const {AT}))))
+                        (if (i32.eqz (global.get $way)) (then (return (i32.const {next}))))
                         (i32.const {last})))
                 (core instance $memory (instantiate $memory))
                 (core func $place (canon lower (func $mapping "place") (memory $memory "memory")))
@@ -123,7 +123,9 @@ fn lists_that_were_copied_tell_of_no_block(scene: &Scene) {
     let (mut guest, inode) = composed(scene, ONE_AFTER_THE_OTHER);
     assert_eq!(guest.call("ask", &[inode]), INVALID);
     assert_eq!(guest.mappings(), 0);
-    assert!(guest.bytes(AT..AT + BLOCK).iter().all(|&byte| byte == 5), "the middle one's memory is as it was");
+    let bytes = guest.bytes(AT..AT + BLOCK);
+    assert_eq!(bytes[..2], [6, 6], "the copies are there");
+    assert!(bytes[2..].iter().all(|&byte| byte == 5), "and else the middle one's memory is as it was");
     assert!(guest.bytes_in("1", AT..AT + BLOCK).iter().all(|&byte| byte == 6), "the outer one's memory is as it was");
 }
 
