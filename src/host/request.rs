@@ -6,8 +6,8 @@
 //! of the request. The reply repeats the request's nonce in another form: what a guest has left in its memory, or what a file
 //! holds, is not taken for one.
 //!
-//! A request is [`REQUEST`] and seven numbers of 64 bits: the nonce, the number of the operation, and what the function of
-//! [`MODULE`](super::MODULE) with this name takes, followed by zeros. A reply is [`REPLY`], the transformed nonce, and what
+//! A request is 16 fixed bytes and seven numbers of 64 bits: the nonce, the number of the operation, and what the function of
+//! [`MODULE`](super::MODULE) with this name takes, followed by zeros. A reply is 16 other bytes, the transformed nonce, and what
 //! that function returns. All numbers are little endian.
 
 /// No file has bytes here: `off_t` is signed, so this is half of what it can hold.
