@@ -69,7 +69,8 @@ pub unsafe fn attach<T: HostMapView + 'static>(store: &mut Store<T>) -> Result<(
 /// Puts plain memory back in place of all mappings of the store, and lets its guest map no more: before
 /// [`Store::into_data`], and before the context is moved out of the store's data.
 ///
-/// What the guest has stored in a shared mapping is the file's already. Pages of it that are read afterwards are zeros.
+/// What the guest has stored in a shared mapping is the file's already. Pages of it that are read afterwards are zeros; so is
+/// what the guest has read without a copy, so that it is not to be run any more.
 pub fn detach<T: HostMapView>(store: &mut Store<T>) {
     let ctx = store.data_mut().host_map().ctx;
     ctx.clear();

@@ -20,6 +20,9 @@ pub(crate) struct GuestMemory {
     pub(crate) traps: Option<Traps>,
 }
 
+/// From this length on, in bytes, a mapping costs less than a copy.
+pub(crate) const ZERO_COPY_FROM: usize = 128 << 10;
+
 /// A wish for a mapping.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
@@ -34,6 +37,19 @@ pub(crate) struct Request {
 }
 
 impl GuestMemory {
+    /// The addresses of what is known.
+    fn addresses(&self) -> Range<usize> {
+        self.base.addr()..self.base.addr() + self.size
+    }
+
+    /// The address of the `len` bytes from byte `start` on, if that is a page's, and they are no part of the initial image.
+    fn pages(&self, start: usize, len: usize) -> Option<*mut u8> {
+        let is_in_memory = start.checked_add(len).is_some_and(|end| end <= self.size);
+        let address = self.base.wrapping_add(start);
+        let is_page = address.addr().is_multiple_of(page_size()) && self.base.addr().is_multiple_of(page_size());
+        (is_in_memory && is_page && start as u64 >= self.initial).then_some(address)
+    }
+
     /// The address of the block of `len` bytes from byte `start` on, if a file can be mapped over it.
     fn block(&self, start: usize, len: usize) -> Result<*mut u8, i32> {
         if !start.is_multiple_of(BLOCK) || len == 0 {
@@ -83,12 +99,37 @@ pub(crate) fn map(view: HostMapCtxView<'_>, memory: GuestMemory, request: Reques
     if ctx.overlaps(address.addr(), mapped) {
         return Err(errno::ADDRINUSE);
     }
-    ctx.add(memory.base.addr()..memory.base.addr() + memory.size, mapped, || {
+    let addresses = address.addr()..address.addr() + mapped;
+    ctx.add(memory.addresses(), addresses, || {
         // SAFETY: whole pages of the guest's memory, which is the store's and does not move (`attach` has checked the engine);
         // the guest gives up what is there, and plain memory is put back before the store gives its memory up. The rest is
         // owed by whoever attached the store.
         unsafe { Placed::map(held.file, offset, address, mapped, access, memory.traps) }
     })
+}
+
+/// Maps a file of the guest's over pages of its memory, in place of the bytes that a read would copy there. Returns how many
+/// these are. `None`: the read has to copy.
+pub(crate) fn read(view: HostMapCtxView<'_>, memory: &GuestMemory, request: Request) -> Option<usize> {
+    let HostMapCtxView { ctx, table } = view;
+    let Request { inode, offset, start, len, .. } = request;
+    let address = memory.pages(start, len)?;
+    let held = file::held(table, inode, Access::Private).ok()?;
+    let page = page_size();
+    // The rest of the file's last page is not what a read gives.
+    let there = usize::try_from(held.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+    let mapped = len.min(there) / page * page;
+    let is_possible =
+        offset.is_multiple_of(page as u64) && mapped >= ZERO_COPY_FROM && !ctx.overlaps(address.addr(), mapped);
+    if !is_possible || !ctx.reads_without_copy(&held.file) {
+        return None;
+    }
+    let added = ctx.add_read(memory.addresses(), address.addr()..address.addr() + mapped, || {
+        // The guest has not asked for a mapping, and so for no trap.
+        // SAFETY: as in `map`; the guest has asked for other bytes in these pages.
+        unsafe { Placed::map(held.file, offset, address, mapped, Access::Private, None) }
+    });
+    added.ok().map(|()| mapped)
 }
 
 /// Puts plain memory back in place of a mapping.

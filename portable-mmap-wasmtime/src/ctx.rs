@@ -12,6 +12,7 @@ use wasmtime::component::{Component, ResourceTable};
 
 use crate::components::Components;
 use crate::memory::{Placed, join};
+use crate::reads::Reads;
 use crate::used::{UsedMemories, overlap};
 use crate::{OnFault, policy};
 
@@ -39,6 +40,7 @@ pub enum Access {
 }
 
 type Policy = dyn Fn(&File, Access) -> bool + Send + Sync;
+type ReadPolicy = dyn Fn(&File) -> bool + Send + Sync;
 
 /// What one store's guest may map, and what it has mapped. It belongs to the store's data, see [`attach`](crate::attach).
 pub struct HostMapCtx {
@@ -49,7 +51,10 @@ pub struct HostMapCtx {
     max_process_mappings: usize,
     policy: Arc<Policy>,
     on_fault: OnFault,
+    /// Which files are read without a copy.
+    zero_copy_reads: Option<Arc<ReadPolicy>>,
     mappings: BTreeMap<i32, Placed>,
+    reads: Reads,
     /// Where there have been mappings.
     used: UsedMemories,
     components: Components,
@@ -75,13 +80,14 @@ impl HostMapCtx {
             policy: Arc::new(policy::immutable),
             on_fault: OnFault::default(),
             components: Components::default(),
+            zero_copy_reads: None,
         }
     }
 
-    /// How many mappings the store has.
+    /// How many mappings the store has, with those that stand in place of reads.
     #[must_use]
     pub fn mappings(&self) -> usize {
-        self.mappings.len()
+        self.mappings.len() + self.reads.len()
     }
 
     /// How many bytes of the store's memory are mapped, in whole pages.
@@ -119,35 +125,83 @@ impl HostMapCtx {
         self.components.initial_memory()
     }
 
-    /// Makes room for a mapping of `len` bytes, then has it made, and returns its handle. It lies at addresses of `memory`,
-    /// which all lie in one memory.
+    /// Whether reads of a file go without a copy.
+    pub(crate) fn reads_without_copy(&self, file: &File) -> bool {
+        self.zero_copy_reads.as_ref().is_some_and(|policy| policy(file))
+    }
+
+    /// Whether any reads go without a copy.
+    pub(crate) fn has_zero_copy_reads(&self) -> bool {
+        self.zero_copy_reads.is_some() && self.is_attached()
+    }
+
+    /// Makes room for a mapping at these addresses, then has it made, and returns its handle. They are some of those of
+    /// `memory`, which all lie in one memory.
     ///
     /// # Errors
     /// An errno.
     pub(crate) fn add(
         &mut self,
         memory: Range<usize>,
-        len: usize,
+        addresses: Range<usize>,
         place: impl FnOnce() -> Result<Placed, i32>,
     ) -> Result<i32, i32> {
-        let bytes = self.bytes.checked_add(len as u64).filter(|&bytes| bytes <= self.max_bytes).ok_or(errno::NOMEM)?;
-        if self.mappings.len() >= self.max_mappings || self.last_handle == i32::MAX {
+        if self.last_handle == i32::MAX {
             return Err(errno::MFILE);
         }
-        if !self.used.has_room_for(&memory) {
-            return Err(errno::MFILE);
-        }
-        let count = |placed: usize| (placed < self.max_process_mappings).then_some(placed + 1);
-        PLACED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).map_err(|_| errno::MFILE)?;
-        let placed = place().inspect_err(|_| {
-            PLACED.fetch_sub(1, Ordering::Relaxed);
-        })?;
-        self.bytes = bytes;
-        self.used.note(memory, placed.range());
+        let placed = self.place(memory, &addresses, place)?;
         // A handle is used once: one that was given back is never another mapping's.
         self.last_handle += 1;
         self.mappings.insert(self.last_handle, placed);
         Ok(self.last_handle)
+    }
+
+    /// As [`add`](Self::add), for a mapping in place of a read: it has no handle.
+    pub(crate) fn add_read(
+        &mut self,
+        memory: Range<usize>,
+        addresses: Range<usize>,
+        place: impl FnOnce() -> Result<Placed, i32>,
+    ) -> Result<(), i32> {
+        let placed = self.place(memory, &addresses, place)?;
+        let before = self.reads.len();
+        self.reads.add(placed);
+        // One that is one with another was counted by itself.
+        PLACED.fetch_sub(before + 1 - self.reads.len(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Has a mapping made, if there may be another one, and ends reads that it replaces.
+    fn place(
+        &mut self,
+        memory: Range<usize>,
+        addresses: &Range<usize>,
+        place: impl FnOnce() -> Result<Placed, i32>,
+    ) -> Result<Placed, i32> {
+        if !self.used.has_room_for(&memory) {
+            return Err(errno::MFILE);
+        }
+        let replaced = self.reads.bytes_in(addresses);
+        let bytes = (self.bytes - replaced).checked_add(addresses.len() as u64);
+        let bytes = bytes.filter(|&bytes| bytes <= self.max_bytes).ok_or(errno::NOMEM)?;
+        // A read that it replaces in part may become two.
+        let most = if replaced > 0 { 2 } else { 1 };
+        if self.mappings() + most > self.max_mappings {
+            return Err(errno::MFILE);
+        }
+        let count = |placed: usize| (placed + most <= self.max_process_mappings).then_some(placed + most);
+        PLACED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).map_err(|_| errno::MFILE)?;
+        let before = self.reads.len() + most;
+        let left = self.reads.leave(addresses);
+        let placed = place().inspect_err(|_| {
+            Reads::reset(left);
+        });
+        let now = self.reads.len() + usize::from(placed.is_ok());
+        PLACED.fetch_sub(before - now, Ordering::Relaxed);
+        self.bytes = if placed.is_ok() { bytes } else { self.bytes - replaced };
+        let placed = placed?;
+        self.used.note(memory, addresses.clone());
+        Ok(placed)
     }
 
     pub(crate) fn get(&mut self, handle: i32) -> Option<&mut Placed> {
@@ -168,6 +222,9 @@ impl HostMapCtx {
         while let Some(&handle) = self.mappings.keys().next() {
             self.remove(handle);
         }
+        PLACED.fetch_sub(self.reads.len(), Ordering::Relaxed);
+        self.reads.take().for_each(Placed::take_back);
+        self.bytes = 0;
     }
 }
 
@@ -187,8 +244,8 @@ impl Drop for HostMapCtx {
             return;
         }
         // The memory is gone, and may be another store's.
-        PLACED.fetch_sub(self.mappings.len(), Ordering::Relaxed);
-        std::mem::take(&mut self.mappings).into_values().for_each(Placed::forget);
+        PLACED.fetch_sub(self.mappings(), Ordering::Relaxed);
+        std::mem::take(&mut self.mappings).into_values().chain(self.reads.take()).for_each(Placed::forget);
     }
 }
 
@@ -214,6 +271,7 @@ pub struct HostMapCtxBuilder {
     policy: Arc<Policy>,
     on_fault: OnFault,
     components: Components,
+    zero_copy_reads: Option<Arc<ReadPolicy>>,
 }
 
 impl HostMapCtxBuilder {
@@ -273,6 +331,26 @@ impl HostMapCtxBuilder {
         self
     }
 
+    /// Has reads of the files that `policy` admits go without a copy: none unless this is called.
+    ///
+    /// A guest that reads whole pages into a block which starts at a page then has the file mapped there, privately, in place
+    /// of a copy. It needs no code for that, and is not told. What it stores there stays its own. Reads of less than 128 KiB,
+    /// and those into memory that the module starts with, are copied as ever. So is what is over the limits above, for such a
+    /// mapping counts like any other until something else is mapped there or the store is dropped.
+    ///
+    /// A read gives the bytes that the file has at that moment; a mapping shows what becomes of the file afterwards. So the
+    /// policy is a promise: **nobody changes or truncates the file** as long as the store lives, the guest itself neither. It
+    /// is asked for each read. Where the promise is broken the guest sees other bytes, or zeros in place of what is gone,
+    /// whatever [`on_fault`](Self::on_fault) says; and what [`attach`](crate::attach) says of a file that changes holds.
+    ///
+    /// It works where the functions of [`p1`](crate::p1) with a handshake are in the linker.
+    #[cfg(feature = "handshake")]
+    #[must_use]
+    pub fn zero_copy_reads(mut self, policy: impl Fn(&File) -> bool + Send + Sync + 'static) -> Self {
+        self.zero_copy_reads = Some(Arc::new(policy));
+        self
+    }
+
     /// A context for one store.
     #[must_use]
     pub fn build(&self) -> HostMapCtx {
@@ -283,6 +361,8 @@ impl HostMapCtxBuilder {
             max_process_mappings: self.max_process_mappings,
             policy: self.policy.clone(),
             on_fault: self.on_fault,
+            zero_copy_reads: self.zero_copy_reads.clone(),
+            reads: Reads::default(),
             mappings: BTreeMap::new(),
             used: UsedMemories::default(),
             components: self.components,

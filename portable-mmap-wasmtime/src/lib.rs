@@ -57,6 +57,12 @@
 //!
 //! The feature `handshake` calls functions that wasmtime-wasi says are not for others; the rest does not.
 //!
+//! # Guests that do not ask
+//!
+//! With the feature `handshake` a host can also map a file in place of copying what a guest reads: see
+//! `HostMapCtxBuilder::zero_copy_reads`. The guest is any program that reads many whole pages at once into memory that starts
+//! at a page, as portable-mmap's emulation does. It is for files that nobody changes, and off by default.
+//!
 //! # Whom it may serve
 //!
 //! | the guest | the files | the policy |
@@ -108,6 +114,7 @@
 //! Each release is for one release of wasmtime: this one is for 48.
 
 #![cfg_attr(not(unix), allow(clippy::zero_sized_map_values, reason = "nothing is mapped there"))]
+#![cfg_attr(not(feature = "handshake"), allow(dead_code, reason = "it adds the functions that read without a copy"))]
 
 mod attach;
 mod calls;
@@ -118,6 +125,7 @@ mod memory;
 pub mod p1;
 pub mod p2;
 pub mod policy;
+mod reads;
 mod trap;
 mod used;
 

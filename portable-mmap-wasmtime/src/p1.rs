@@ -8,6 +8,8 @@
 mod handshake;
 #[cfg(feature = "handshake")]
 mod shadow;
+#[cfg(feature = "handshake")]
+mod zero_copy;
 
 use std::ops::Range;
 

@@ -48,6 +48,14 @@ impl Placed {
         match self.0 {}
     }
 
+    pub(crate) fn joined(first: Self, _: Self) -> (Self, Option<Self>) {
+        match first.0 {}
+    }
+
+    pub(crate) fn without(self, _: &Range<usize>) -> [Option<Self>; 2] {
+        match self.0 {}
+    }
+
     pub(crate) fn file_to_sync(&self) -> Option<Arc<File>> {
         match self.0 {}
     }
@@ -76,6 +84,8 @@ impl Placed {
         match self.0 {}
     }
 }
+
+pub(crate) fn reset(_: Range<usize>) {}
 
 pub(crate) fn join(_: Range<usize>) {}
 

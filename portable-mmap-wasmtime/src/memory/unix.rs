@@ -48,6 +48,8 @@ pub(crate) struct Placed {
     access: Access,
     guard: Guard,
     file: Arc<File>,
+    /// Where the mapping starts in the file.
+    offset: u64,
 }
 
 impl Placed {
@@ -92,7 +94,7 @@ impl Placed {
         // SAFETY: just mapped so, and of guests it is known that a guard may put zeros there.
         let guard = unsafe { Guard::watch(start, len, file.clone(), offset, access == Access::Shared, traps) };
         match guard {
-            Ok(guard) => Ok(Self { start: start.expose_provenance(), len, access, guard, file }),
+            Ok(guard) => Ok(Self { start: start.expose_provenance(), len, access, guard, file, offset }),
             Err(error) => {
                 put_plain_memory(start.expose_provenance(), len);
                 Err(number_of(&error))
@@ -118,6 +120,50 @@ impl Placed {
     /// Leaves memory alone that is not the store's any more.
     pub(crate) fn forget(self) {
         drop(self);
+    }
+
+    /// One mapping of two private ones, where the second goes on where the first ends, in memory and in the file. Else both.
+    pub(crate) fn joined(first: Self, second: Self) -> (Self, Option<Self>) {
+        let is_private = first.access == Access::Private && second.access == Access::Private;
+        let ends = (first.start + first.len, first.offset + first.len as u64);
+        if !is_private || ends != (second.start, second.offset) || !Arc::ptr_eq(&first.file, &second.file) {
+            return (first, Some(second));
+        }
+        let Self { start, len, guard, file, offset, .. } = first;
+        // Its pages are watched over once.
+        drop(guard);
+        let len = len + second.len;
+        drop(second);
+        (Self::watched(start, len, file, offset), None)
+    }
+
+    /// Leaves the pages of a private mapping at these addresses to the caller, who replaces them at once. Returns what lies
+    /// before them and behind them.
+    pub(crate) fn without(self, range: &Range<usize>) -> [Option<Self>; 2] {
+        let Self { start, len, guard, file, offset, .. } = self;
+        drop(guard);
+        let part = |part: Range<usize>| {
+            let skipped = (part.start - start) as u64;
+            (!part.is_empty()).then(|| Self::watched(part.start, part.len(), file.clone(), offset + skipped))
+        };
+        let end = start + len;
+        [part(start..range.start.clamp(start, end)), part(range.end.clamp(start, end)..end)]
+    }
+
+    /// Watches over pages of a private mapping that nobody watches over any more. Without a guard they could end the host, so
+    /// there is no way back.
+    fn watched(start: usize, len: usize, file: Arc<File>, offset: u64) -> Self {
+        let address = ptr::with_exposed_provenance_mut(start);
+        // SAFETY: they are of a mapping that `map` has made, of this file; and of guests it is known that a guard may put zeros
+        // there.
+        let guard = unsafe { Guard::watch(address, len, file.clone(), offset, false, None) };
+        match guard {
+            Ok(guard) => Self { start, len, access: Access::Private, guard, file, offset },
+            Err(error) => {
+                eprintln!("portable-mmap-wasmtime: cannot watch over a mapping of {len} bytes any more: {error}");
+                std::process::abort();
+            }
+        }
     }
 
     /// The file, if changes have to be brought to its disk.
@@ -215,6 +261,11 @@ fn put_plain_memory(start: usize, len: usize) {
         eprintln!("portable-mmap-wasmtime: cannot take a mapping of {len} bytes out of a guest's memory: {error}");
         std::process::abort();
     }
+}
+
+/// Puts zeros where a mapping was that nobody watches over any more.
+pub(crate) fn reset(range: Range<usize>) {
+    put_plain_memory(range.start, range.len());
 }
 
 /// Makes one area of memory, of zeros, of all that lies at these addresses: whole pages from a store's first mapping to its

@@ -125,12 +125,16 @@ impl Asked {
 }
 
 /// The address of a word, if it is one.
-fn aligned(address: i32) -> Option<u32> {
+pub(super) fn aligned(address: i32) -> Option<u32> {
     Some(address.cast_unsigned()).filter(|address| address.is_multiple_of(4))
 }
 
 /// Bytes of the guest's memory, if they lie there.
-fn read<const LEN: usize, T: 'static>(memory: Memory, caller: &mut Caller<'_, T>, at: u32) -> Option<[u8; LEN]> {
+pub(super) fn read<const LEN: usize, T: 'static>(
+    memory: Memory,
+    caller: &mut Caller<'_, T>,
+    at: u32,
+) -> Option<[u8; LEN]> {
     let mut bytes = [0; LEN];
     memory.read(&*caller, at as usize, &mut bytes).ok()?;
     Some(bytes)

@@ -15,7 +15,7 @@ pub(crate) const TWO_PAGES: &str = r#"(memory (export "memory") 2) (data (i32.co
 const WASI: &str = "wasi_snapshot_preview1";
 
 /// What the guest imports, and exports again by functions of its own: the host looks for the memory of who calls.
-const IMPORTS: [(&str, &str, &str, &str); 13] = [
+const IMPORTS: [(&str, &str, &str, &str); 15] = [
     (MODULE, "map", "i64 i64 i32 i32 i32", "i32"),
     (MODULE, "unmap", "i32", "i32"),
     (MODULE, "sync", "i32 i32 i32 i32", "i32"),
@@ -27,6 +27,8 @@ const IMPORTS: [(&str, &str, &str, &str); 13] = [
     (WASI, "fd_close", "i32", "i32"),
     (WASI, "fd_filestat_get", "i32 i32", "i32"),
     (WASI, "fd_filestat_set_size", "i32 i64", "i32"),
+    (WASI, "fd_read", "i32 i32 i32 i32", "i32"),
+    (WASI, "fd_tell", "i32 i32", "i32"),
     (WASI, "fd_pread", "i32 i32 i32 i64 i32", "i32"),
     (WASI, "fd_pwrite", "i32 i32 i32 i64 i32", "i32"),
 ];
@@ -161,12 +163,34 @@ impl Guest {
         assert_eq!(self.call("fd_filestat_set_size", &[fd, size as i64]), 0);
     }
 
-    /// Has WASI read bytes of a file into the guest's memory.
+    /// Has WASI read all of these bytes of a file into the guest's memory.
     pub(crate) fn pread(&mut self, fd: i64, at: usize, len: usize, offset: usize) {
-        let iovec = [at, len].map(|number| u32::try_from(number).unwrap().to_le_bytes()).concat();
-        self.write(SCRATCH, &iovec);
-        assert_eq!(self.call("fd_pread", &[fd, SCRATCH as i64, 1, offset as i64, 512]), 0);
-        assert_eq!(self.bytes(512..516), u32::try_from(len).unwrap().to_le_bytes());
+        let mut done = 0;
+        while done < len {
+            let read = self.read_some(fd, &[[at + done, len - done]], Some(offset + done));
+            assert!(read > 0, "the file has {len} bytes at {offset}");
+            done += read;
+        }
+    }
+
+    /// Has WASI read some bytes of a file, at an offset or at its position, into buffers of the guest's memory.
+    pub(crate) fn read_some(&mut self, fd: i64, buffers: &[[usize; 2]], offset: Option<usize>) -> usize {
+        let words = buffers.as_flattened().iter().flat_map(|&number| u32::try_from(number).unwrap().to_le_bytes());
+        let words: Vec<u8> = words.collect();
+        self.write(SCRATCH, &words);
+        let (iovs, count) = (SCRATCH as i64, buffers.len() as i64);
+        let errno = match offset {
+            Some(offset) => self.call("fd_pread", &[fd, iovs, count, offset as i64, 512]),
+            None => self.call("fd_read", &[fd, iovs, count, 512]),
+        };
+        assert_eq!(errno, 0);
+        u32::from_le_bytes(self.bytes(512..516).try_into().unwrap()) as usize
+    }
+
+    /// The position of a file.
+    pub(crate) fn tell(&mut self, fd: i64) -> usize {
+        assert_eq!(self.call("fd_tell", &[fd, 512]), 0);
+        usize::try_from(u64::from_le_bytes(self.bytes(512..520).try_into().unwrap())).unwrap()
     }
 
     /// Asks for a mapping: a handle, 0, or a negative errno.

@@ -49,6 +49,7 @@ mod swaps;
 mod syncs;
 #[cfg(target_os = "linux")]
 mod traps;
+mod zero_copy;
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -74,6 +75,7 @@ fn main() {
         syncs::TESTS,
         traps::TESTS,
         traps::OF_OTHERS,
+        zero_copy::TESTS,
     ];
     common::children::main(&tests.concat());
 }

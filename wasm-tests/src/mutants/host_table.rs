@@ -11,6 +11,8 @@ const FILE: &str = "portable-mmap-wasmtime/src/file.rs";
 const P2: &str = "portable-mmap-wasmtime/src/p2/mod.rs";
 const COMPONENTS: &str = "portable-mmap-wasmtime/src/components.rs";
 const USED: &str = "portable-mmap-wasmtime/src/used.rs";
+const HANDSHAKE: &str = "portable-mmap-wasmtime/src/p1/handshake.rs";
+const ZERO_COPY: &str = "portable-mmap-wasmtime/src/p1/zero_copy.rs";
 const GUARD: &str = "src/host/guard.rs";
 const P1: &str = "portable-mmap-wasmtime/src/p1.rs";
 const TRAP: &str = "portable-mmap-wasmtime/src/trap.rs";
@@ -385,5 +387,64 @@ pub(super) const MUTANTS: &[Mutant] = &[
         USED,
         [".count() < MAX_MEMORIES", ".count() < usize::MAX"],
         "a_component_that_names_many_origins_is_limited",
+    ),
+    host(
+        "host replies into a block that it maps over",
+        "a reply gets into no file",
+        HANDSHAKE,
+        ["if is_in_block(self.at, LEN) || is_in_block(self.nread, 4) {", "if false {"],
+        "a_request_that_overlaps_its_block_is_invalid",
+    ),
+    host(
+        "host takes requests that lie in a mapping",
+        "a reply gets into no file that is mapped",
+        HANDSHAKE,
+        ["if is_mapped(at, LEN) || is_mapped(nread, 4) {", "if false {"],
+        "a_request_in_a_mapping_is_none",
+    ),
+    host(
+        "host takes requests at any offset",
+        "a read of a file is no request",
+        HANDSHAKE,
+        ["if offset.cast_unsigned() != OFFSET || iovs_len != 2 {", "if iovs_len != 2 {"],
+        "what_is_not_exactly_a_request_is_a_call_of_wasi",
+    ),
+    host(
+        "host promises mappings before attach",
+        "a probe tells whether mappings are supported",
+        P1,
+        ["i64::from(has_memory && ctx(caller).is_attached())", "i64::from(has_memory)"],
+        "a_host_that_is_not_attached_says_so_to_a_probe",
+    ),
+    host(
+        "host reads without a copy what no policy admits",
+        "a read is a copy unless the operator says that nobody changes the file",
+        CALLS,
+        ["if !is_possible || !ctx.reads_without_copy(&held.file) {", "if !is_possible {"],
+        "what_the_policy_does_not_admit_is_copied",
+    ),
+    host(
+        "host does not move the position",
+        "a read without a copy moves the position as any read does",
+        ZERO_COPY,
+        ["if offset.is_none() {", "if false {"],
+        "a_read_at_the_position_moves_it",
+    ),
+    host(
+        "host forgets what lies beside a read",
+        "a read leaves what lies beside it, and its guard",
+        UNIX,
+        [
+            "[part(start..range.start.clamp(start, end)), part(range.end.clamp(start, end)..end)]",
+            "{ let _ = part; [None, None] }",
+        ],
+        "a_read_over_a_part_leaves_what_lies_beside_it",
+    ),
+    host(
+        "host keeps reads after detach",
+        "after detach a store has no file that its guest has read",
+        CTX,
+        ["self.reads.take().for_each(Placed::take_back);", "self.reads.take().for_each(Placed::forget);"],
+        "a_read_that_is_mapped_does_not_survive_detach",
     ),
 ];

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use portable_mmap_wasmtime::{HostMapCtx, HostMapCtxView, HostMapView, attach, configure, policy};
+use portable_mmap_wasmtime::{HostMapCtx, HostMapCtxBuilder, HostMapCtxView, HostMapView, attach, configure, policy};
 use wasmtime::error::Context as _;
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, InstancePre, Linker, Module, PoolingAllocationConfig, Result, Store,
@@ -16,6 +16,17 @@ const OUTPUT: usize = 1 << 20;
 
 /// How many instances may be alive at once.
 const INSTANCES: u32 = 1100;
+
+/// What a host offers its guests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// What wasmtime offers.
+    Nothing,
+    /// Mappings, where a guest asks for them.
+    Mappings,
+    /// Reads that are mappings, which a guest does not ask for.
+    ZeroCopyReads,
+}
 
 pub(super) struct Data {
     wasi: WasiP1Ctx,
@@ -38,11 +49,12 @@ impl HostMapView for Data {
 pub(super) struct Embedding {
     engine: Engine,
     linker: Linker<Data>,
+    ctx: HostMapCtxBuilder,
 }
 
 impl Embedding {
-    /// A host of memories from a pool or not, which maps files or leaves guests to emulate that.
-    pub(super) fn new(pooling: bool, host_mapping: bool) -> Result<Self> {
+    /// A host of memories from a pool or not.
+    pub(super) fn new(pooling: bool, offer: Offer) -> Result<Self> {
         let mut config = Config::new();
         configure(&mut config);
         if pooling {
@@ -54,10 +66,15 @@ impl Embedding {
         let engine = Engine::new(&config)?;
         let mut linker = Linker::new(&engine);
         p1::add_to_linker_sync(&mut linker, Data::wasi)?;
-        if host_mapping {
+        if offer != Offer::Nothing {
             portable_mmap_wasmtime::p1::add_to_linker_with_handshake_sync(&mut linker, Data::wasi)?;
         }
-        Ok(Self { engine, linker })
+        let ctx = match offer {
+            // Guests ask, and are refused.
+            Offer::ZeroCopyReads => HostMapCtx::builder().policy(|_, _| false).zero_copy_reads(|_| true),
+            Offer::Nothing | Offer::Mappings => HostMapCtx::builder().policy(policy::trusted),
+        };
+        Ok(Self { engine, linker, ctx })
     }
 
     pub(super) fn load(&self, path: &Path) -> Result<InstancePre<Data>> {
@@ -76,8 +93,7 @@ impl Embedding {
         let mut wasi = WasiCtx::builder();
         wasi.allow_blocking_current_thread(true).arg("placed").args(args);
         wasi.stdout(output.clone()).inherit_stderr().preopened_dir(dir, "/", FsPerms::ReadWrite)?;
-        let host_map = HostMapCtx::builder().policy(policy::trusted).build();
-        let mut store = Store::new(&self.engine, Data { wasi: wasi.build_p1(), host_map });
+        let mut store = Store::new(&self.engine, Data { wasi: wasi.build_p1(), host_map: self.ctx.build() });
         // SAFETY: the context stays in the store's data, and the guests are this repository's own.
         unsafe { attach(&mut store) }?;
         let instance = module.instantiate(&mut store)?;

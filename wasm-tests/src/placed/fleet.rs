@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Result;
 use wasmtime::error::Context as _;
 
-use super::embedding::Embedding;
+use super::embedding::{Embedding, Offer};
 
 /// Which instances, and what each does.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +71,7 @@ fn pss() -> Result<u64> {
 /// # Errors
 /// One that does not end well, and a system without `/proc`.
 pub fn run(fleet: &Fleet) -> Result<Measured> {
-    let embedding = Embedding::new(fleet.pooling, fleet.host_mapping)?;
+    let embedding = Embedding::new(fleet.pooling, if fleet.host_mapping { Offer::Mappings } else { Offer::Nothing })?;
     let module = embedding.load(&fleet.module)?;
     let (blocks, before) = (fleet.blocks.to_string(), pss()?);
     let start = Instant::now();
