@@ -164,6 +164,44 @@
 //!
 //! Where the writer may also truncate the file, use a [`guard`](crate::MmapOptions::guard).
 //!
+//! # A WASI host that maps files
+//!
+//! On WASI [`Mmap`](crate::Mmap) is a buffer: it reads pages when they are touched, and writes changes back when it is flushed.
+//! A host can do better, and place a mapping of its operating system in the memory of the program. wasmtime does with the
+//! crate `portable-mmap-wasmtime`. The code stays as it is:
+//!
+//! | built for | feature `host-mapping` | runs in | maps by the host |
+//! |---|---|---|---|
+//! | `wasm32-wasip1` | off | every host | where the host does that |
+//! | `wasm32-wasip1` | on | hosts that map files | always |
+//! | `wasm32-wasip2` | off | every host | never |
+//! | `wasm32-wasip2` | on | hosts that map files | always |
+//!
+//! A mapping of the host is like a native one. Making it takes microseconds for any length. Other mappings and programs see
+//! a change at once, and it is in the file without a flush; [`flush`](crate::Mapping::flush) brings it to the disk. What was
+//! said of safety natively holds: nobody may change the bytes while a slice of them is borrowed.
+//!
+//! A file of less than 512 KiB stays a buffer, which is the faster way there. So does one that the host does not map: by
+//! default it maps for reading alone, and only files that nobody can change. A program that depends on one or the other
+//! says so, and gets an error where it cannot be:
+//!
+//! ```
+//! use portable_mmap::{Access, HostMapping, MmapOptions};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir_in(".")?;
+//! # let path = dir.path().join("index");
+//! # std::fs::write(&path, b"entries")?;
+//! let mut options = MmapOptions::new();
+//! options.access(Access::Read).host_mapping(HostMapping::Require);
+//! // SAFETY: nobody changes the file while it is mapped.
+//! let map = unsafe { options.open(&path)? };
+//! // Natively the choice means nothing, and this is "mapped". On WASI it is "hosted".
+//! assert_ne!(map.backend_name(), "buffered");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # From memmap2
 //!
 //! | memmap2 | here |
