@@ -121,17 +121,18 @@ impl Play<'_> {
             self.counts.left_out += 1;
             return;
         }
-        let may = self.is_inside(slot, &range) && opened.is_some_and(|(_, open)| open.writes);
-        let gone = if may { self.before_touch(slot, std::slice::from_ref(&range)) } else { Vec::new() };
+        let is_inside = self.is_inside(slot, &range);
+        // A call may read what it is to write before it finds that the file is not open for that.
+        let gone = if is_inside { self.before_touch(slot, std::slice::from_ref(&range)) } else { Vec::new() };
         let moved = self.moved(slot, "fd_pwrite", opened.map_or(NO_FD, |(fd, _)| fd), &range, offset);
-        let Some((_, open)) = opened.filter(|_| may) else {
-            assert_eq!(moved, 0, "a write from outside of the memory, or to what is not open for writing");
-            return;
-        };
         let first_gone =
             gone.iter().map(|gone| self.model.store(slot).mappings[&gone.handle].start + gone.pages[0] * PAGE);
         let first_gone = first_gone.min().unwrap_or(range.end).max(at);
         let is_whole = self.after_wasi(slot, gone);
+        let Some((_, open)) = opened.filter(|(_, open)| is_inside && open.writes) else {
+            assert_eq!(moved, 0, "a write from outside of the memory, or to what is not open for writing");
+            return;
+        };
         let most = if is_whole { len } else { first_gone - at };
         assert!(moved <= most && (moved == len || !is_whole), "{moved} bytes of {len} are written, and {most} can be");
         let bytes = self.model.show(slot, at..at + moved);
