@@ -73,7 +73,7 @@ fn memory(fleet: &Cost) -> f64 {
 }
 
 fn memory_text(mebibytes: f64) -> String {
-    if mebibytes < 1000.0 { format!("{mebibytes} MiB") } else { format!("{:.0} GiB", mebibytes / 1000.0) }
+    format!("{mebibytes} MiB")
 }
 
 fn time(fleet: &Cost) -> f64 {
