@@ -48,6 +48,7 @@ impl Placed {
         match self.0 {}
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "as where there are mappings")]
     pub(crate) fn joined(first: Self, _: Self) -> (Self, Option<Self>) {
         match first.0 {}
     }
