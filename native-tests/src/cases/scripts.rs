@@ -14,9 +14,10 @@ cases!("scripts":
 
 /// How many operations a script has; an interpreter is a thousand times slower.
 const STEPS: usize = if cfg!(miri) { 30 } else { 2500 };
-/// The file's length at the start, in bytes: several pages, more than one step of any kind, not a whole number of pages.
-const LENGTH: usize = if cfg!(miri) { 12_301 } else { 200_001 };
-/// An offset that every platform takes; an interpreter runs the emulation alone.
+/// The file's length at the start, in bytes: several pages of any size, more than one step of any kind, not a whole number of
+/// pages.
+const LENGTH: usize = if cfg!(miri) { 12_301 } else { 400_001 };
+/// A multiple of the page and of the granularity of every platform, in bytes; an interpreter runs the emulation alone.
 const GRANULARITY: usize = if cfg!(miri) { 4 << 10 } else { 64 << 10 };
 
 macro_rules! seeds {
@@ -315,7 +316,7 @@ impl<B: FileBackend> Pair<'_, B> {
     }
 
     fn flush(&mut self) -> (String, Outcome, Outcome) {
-        let (page, len) = (self.random.below(50) * 4096, self.length());
+        let (page, len) = (self.random.below(LENGTH / GRANULARITY + 2) * GRANULARITY, self.length());
         let kind = self.random.below(4);
         let reaches = |view: &View| !matches!(view.access, Access::Read | Access::Copy);
         let (operation, got, want) = self.both(
@@ -359,7 +360,7 @@ impl<B: FileBackend> Pair<'_, B> {
 
     /// What changes nothing.
     fn hint(&mut self) -> (String, Outcome, Outcome) {
-        let (page, len) = (self.random.below(50) * 4096, self.length());
+        let (page, len) = (self.random.below(LENGTH / GRANULARITY + 2) * GRANULARITY, self.length());
         let advice = Advice::ALL[self.random.below(Advice::ALL.len())];
         if self.random.chance(2) {
             let fits =
