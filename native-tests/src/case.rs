@@ -32,8 +32,20 @@ pub struct Case<B: FileBackend> {
     pub ends: Ends,
     /// Moves hundreds of megabytes: too much for an interpreter such as Miri.
     pub large: bool,
+    /// What it needs that some platforms do not have.
+    pub needs: &'static [Need],
     /// What it does.
     pub run: fn(&mut Scene<B>),
+}
+
+/// What a case needs of a platform, where some platforms do not have it. The [ledger](crate::ledger) speaks of needs, so
+/// that it covers a case that is added later. A test finds out what each case needs, and fails if the case says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// A file can be truncated while it is mapped.
+    Truncation,
+    /// A guard learns where a page behind the end of a file was touched.
+    FaultAddress,
 }
 
 /// How a case ends.
@@ -48,37 +60,47 @@ pub enum Ends {
 impl<B: FileBackend> Case<B> {
     /// A case that returns.
     pub const fn finishing(name: &'static str, run: fn(&mut Scene<B>)) -> Self {
-        Self { name, ends: Ends::Finishing, large: false, run }
+        Self { name, ends: Ends::Finishing, large: false, needs: &[], run }
     }
 
     /// A case that moves hundreds of megabytes.
     pub const fn large(name: &'static str, run: fn(&mut Scene<B>)) -> Self {
-        Self { name, ends: Ends::Finishing, large: true, run }
+        Self { name, ends: Ends::Finishing, large: true, needs: &[], run }
     }
 
     /// A case whose last act panics with a message that contains `text`.
     pub const fn panicking(name: &'static str, text: &'static str, run: fn(&mut Scene<B>)) -> Self {
-        Self { name, ends: Ends::Panicking(text), large: false, run }
+        Self { name, ends: Ends::Panicking(text), large: false, needs: &[], run }
+    }
+
+    /// The same case, which needs this.
+    #[must_use]
+    pub const fn needing(self, needs: &'static [Need]) -> Self {
+        Self { needs, ..self }
     }
 }
 
-/// Makes the list of cases of one subject: a case is named after its function.
+/// Makes the list of cases of one subject: a case is named after its function, and what it [needs](Need) follows it.
 ///
-/// `cases!("slice": a, b; panicking c "text"; large d)`
+/// `cases!("slice": a, b [Truncation]; panicking c "text"; large d)`
 #[macro_export]
 macro_rules! cases {
-    ($subject:literal: $($case:ident),* $(; panicking $panicking:ident $text:literal)* $(; large $large:ident)* $(;)?) => {
+    ($subject:literal: $($case:ident $([$($need:ident),+])?),* $(; panicking $panicking:ident $text:literal)* $(; large $large:ident)* $(;)?) => {
         /// The cases of this subject.
         #[must_use]
         pub(super) fn cases<B: $crate::FileBackend>() -> Vec<$crate::Case<B>> {
             vec![
-                $($crate::Case::finishing(concat!($subject, "/", stringify!($case)), $case::<B>),)*
+                $($crate::Case::finishing(concat!($subject, "/", stringify!($case)), $case::<B>)
+                    .needing(&[$($($crate::Need::$need),+)?]),)*
                 $($crate::Case::panicking(concat!($subject, "/", stringify!($panicking)), $text, $panicking::<B>),)*
                 $($crate::Case::large(concat!($subject, "/", stringify!($large)), $large::<B>),)*
             ]
         }
     };
 }
+
+/// Is called with a path.
+type Watch = Box<dyn Fn(&Path)>;
 
 /// Where a case plays: an empty directory, and a transcript.
 pub struct Scene<B> {
@@ -87,6 +109,8 @@ pub struct Scene<B> {
     lines: usize,
     /// The name of the backend that has to map the files.
     demanded: Option<String>,
+    /// Is called with the path of each file that is about to be truncated behind the back of its mappings.
+    before_truncation: Option<Watch>,
     backend: PhantomData<B>,
 }
 
@@ -99,7 +123,22 @@ impl<B> std::fmt::Debug for Scene<B> {
 impl<B: FileBackend> Scene<B> {
     /// A scene in an empty directory, that hands each line of its transcript to `transcript`.
     pub fn new(dir: impl Into<PathBuf>, transcript: impl FnMut(&str) + 'static) -> Self {
-        Self { dir: dir.into(), transcript: Box::new(transcript), lines: 0, demanded: None, backend: PhantomData }
+        Self {
+            dir: dir.into(),
+            transcript: Box::new(transcript),
+            lines: 0,
+            demanded: None,
+            before_truncation: None,
+            backend: PhantomData,
+        }
+    }
+
+    /// The same scene, where `watch` is called with the path of each file that is about to be truncated behind the back of
+    /// its mappings.
+    #[must_use]
+    pub fn watching_truncations(mut self, watch: impl Fn(&Path) + 'static) -> Self {
+        self.before_truncation = Some(Box::new(watch));
+        self
     }
 
     /// The same scene, where every file that is mapped has to be mapped by the backend of this name.
@@ -107,6 +146,12 @@ impl<B: FileBackend> Scene<B> {
     pub fn demanding(mut self, backend: &str) -> Self {
         self.demanded = Some(backend.to_owned());
         self
+    }
+
+    pub(crate) fn announce_truncation(&self, name: &str) {
+        if let Some(watch) = &self.before_truncation {
+            watch(&self.path(name));
+        }
     }
 
     /// How many lines the transcript has. A case that observes nothing proves nothing.
@@ -130,6 +175,7 @@ impl<B: FileBackend> Scene<B> {
     /// Writes a file and opens it for reading and writing.
     #[must_use]
     pub fn file(&self, name: &str, content: &[u8]) -> Arc<File> {
+        self.announce_truncation(name);
         // In steps: one call that moves 128 MiB fails on some hosts.
         let mut file = File::create(self.path(name)).expect("a file can be made in the scene's directory");
         for part in content.chunks(1 << 20) {

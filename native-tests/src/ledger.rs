@@ -1,5 +1,10 @@
 //! The cases that cannot hold somewhere, each with the property of the platform that is the reason. Drivers print it.
 
+use portable_mmap::Buffered;
+
+use crate::Need;
+use crate::cases::all;
+
 /// A case that does not hold in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exception {
@@ -59,8 +64,9 @@ impl Platform {
     /// The exceptions of a column of this platform. One that does not occur any more is a failure too.
     pub fn exceptions(self, column: &'static str) -> impl Iterator<Item = Exception> {
         let groups = LEDGER.iter().filter(move |group| group.platforms.contains(&self));
-        groups
-            .flat_map(move |group| group.cases.iter().map(move |case| Exception { case, column, reason: group.reason }))
+        groups.flat_map(move |group| {
+            group.cases.names().into_iter().map(move |case| Exception { case, column, reason: group.reason })
+        })
     }
 }
 
@@ -69,7 +75,28 @@ impl Platform {
 struct Group {
     platforms: &'static [Platform],
     reason: &'static str,
-    cases: &'static [&'static str],
+    cases: Cases,
+}
+
+/// Which cases.
+#[derive(Clone, Copy, Debug)]
+enum Cases {
+    /// Those of these names, or whose names begin so.
+    Named(&'static [&'static str]),
+    /// All that need this, whatever they are called.
+    Needing(Need),
+}
+
+impl Cases {
+    fn names(self) -> Vec<&'static str> {
+        match self {
+            Self::Named(names) => names.to_vec(),
+            Self::Needing(need) => {
+                let cases = all::<Buffered>().into_iter().filter(|case| case.needs.contains(&need));
+                cases.map(|case| case.name).collect()
+            }
+        }
+    }
 }
 
 /// Platforms of exceptions that are there only on some machines: a test that no column has needs none.
@@ -85,145 +112,81 @@ const LEDGER: &[Group] = &[
     Group {
         platforms: &[Platform::MappedUnix, Platform::MappedUnix32, Platform::MappedS390x, Platform::Hosted],
         reason: "an operating system takes mapped pages away when their file is cut: changes there are lost, not kept",
-        cases: &["flush/cut_off_changes_reach_the_file_once_it_has_grown_again"],
+        cases: Cases::Named(&["flush/cut_off_changes_reach_the_file_once_it_has_grown_again"]),
     },
     Group {
         platforms: &[Platform::MappedUnix32],
         reason: "half of a program's 32-bit addresses can be mapped at once, and a disk has as much",
-        cases: &["extend/a_length_that_no_disk_has_leaves_the_file_as_it_was"],
+        cases: Cases::Named(&["extend/a_length_that_no_disk_has_leaves_the_file_as_it_was"]),
     },
     Group {
         platforms: &[Platform::MappedS390x],
         reason: "qemu-s390x 7.2 tells the handler of a SIGBUS the address with its two halves interchanged",
-        cases: &[
-            "guard/the_slice_face_reads_zeros_and_the_fault_is_noted",
-            "guard/the_first_fault_is_the_one_that_is_told",
-            "guard/after_a_fault_every_fallible_call_is_truncated",
-            "guard/a_fallible_call_is_truncated_without_a_slice_before",
-            "guard/a_refresh_takes_a_fault_back",
-            "guard/a_refresh_shows_what_the_file_holds_again",
-            "guard/changes_before_the_cut_are_not_lost",
-            "guard/a_copy_is_guarded_too",
-            "guard/a_reader_is_guarded_too",
-            "guard/a_refresh_of_another_range_does_not_take_the_fault_back",
-            "guard/a_window_at_an_offset_counts_from_the_start_of_the_file",
-            "guard/closing_and_dropping_after_a_fault_is_fine",
-            "guard/a_call_that_is_truncated_has_changed_nothing",
-            "guard/a_search_that_passes_over_what_is_gone_is_truncated",
-            "lost/a_byte_that_is_asked_for_and_not_used_is_touched",
-            "lost/a_store_to_a_lost_page_reaches_no_file",
-            "lost/what_was_stored_in_a_lost_page_is_gone_after_a_refresh",
-            "lost/a_change_from_before_the_loss_is_missed_by_flush_and_close",
-            "lost/a_page_that_is_still_gone_after_a_refresh_is_a_fault_again",
-            "lost/a_page_that_was_lost_and_not_touched_shows_the_file_again",
-            "lost/faults_are_taken_back_page_by_page",
-            "lost/a_call_that_fails_moves_and_changes_nothing",
-            "lost/each_of_many_mappings_knows_its_own_faults",
-            "lost/a_second_truncation_leaves_what_was_stored_in_lost_pages",
-        ],
+        cases: Cases::Needing(Need::FaultAddress),
     },
     Group {
         platforms: &[Platform::MappedWindows],
-        reason: "Windows refuses to cut a file that is mapped",
-        cases: &[
-            "flush/cut_off_changes_reach_the_file_once_it_has_grown_again",
-            "flush/a_change_behind_a_cut_is_truncated_and_stays",
-            "flush/a_change_that_a_cut_divides_is_written_up_to_it",
-            "flush/a_range_that_the_cut_left_is_flushed",
-            "flush/a_file_cut_before_its_window_is_truncated",
-            "flush/a_clean_mapping_of_a_cut_file_flushes",
-            "resize/a_file_that_another_cut_grows_again",
-            "close/a_failed_close_reports_and_stays_open",
-            "close/a_close_that_failed_succeeds_once_the_file_is_long_enough",
-            "close/dropping_over_a_cut_file_is_silent",
-            "guard/the_slice_face_reads_zeros_and_the_fault_is_noted",
-            "guard/the_first_fault_is_the_one_that_is_told",
-            "guard/after_a_fault_every_fallible_call_is_truncated",
-            "guard/a_fallible_call_is_truncated_without_a_slice_before",
-            "guard/what_the_cut_left_is_read_without_a_fault",
-            "guard/a_refresh_takes_a_fault_back",
-            "guard/a_refresh_shows_what_the_file_holds_again",
-            "guard/changes_before_the_cut_are_not_lost",
-            "guard/a_copy_is_guarded_too",
-            "guard/a_reader_is_guarded_too",
-            "guard/hints_note_no_fault",
-            "guard/a_refresh_of_another_range_does_not_take_the_fault_back",
-            "guard/a_window_at_an_offset_counts_from_the_start_of_the_file",
-            "guard/closing_and_dropping_after_a_fault_is_fine",
-            "guard/a_call_that_is_truncated_has_changed_nothing",
-            "guard/a_search_that_passes_over_what_is_gone_is_truncated",
-            "lost/a_byte_that_is_asked_for_and_not_used_is_touched",
-            "lost/a_store_to_a_lost_page_reaches_no_file",
-            "lost/what_was_stored_in_a_lost_page_is_gone_after_a_refresh",
-            "lost/a_change_from_before_the_loss_is_missed_by_flush_and_close",
-            "lost/a_page_that_is_still_gone_after_a_refresh_is_a_fault_again",
-            "lost/a_page_that_was_lost_and_not_touched_shows_the_file_again",
-            "lost/faults_are_taken_back_page_by_page",
-            "lost/a_call_that_fails_moves_and_changes_nothing",
-            "lost/each_of_many_mappings_knows_its_own_faults",
-            "lost/a_second_truncation_leaves_what_was_stored_in_lost_pages",
-            "pages/flushing_and_closing_page_by_page_is_exact",
-            "pages/what_was_flushed_page_by_page_is_missed_by_no_close",
-        ],
+        reason: "Windows does not truncate a file that is mapped",
+        cases: Cases::Needing(Need::Truncation),
     },
     Group {
         platforms: &[Platform::BufferedWasi, Platform::BufferedNode, Platform::Hosted],
         reason: "WASI has no call that reserves room on a disk: hosts do not support fd_allocate, or write zeros for it",
-        cases: &["extend/allocated_blocks_are_zeros_too", "resize/allocating_grows_the_same_way"],
+        cases: Cases::Named(&["extend/allocated_blocks_are_zeros_too", "resize/allocating_grows_the_same_way"]),
     },
     Group {
         platforms: &[Platform::BufferedNode],
         reason: "Node's fd_fdstat_get does not tell that a file was opened for appending",
-        cases: &["modes/a_file_open_for_reading_and_append_takes_no_changes"],
+        cases: Cases::Named(&["modes/a_file_open_for_reading_and_append_takes_no_changes"]),
     },
     Group {
         platforms: &[Platform::Memmap2],
         reason: "these tests are about the emulation, and an operating system's mappings are none",
-        cases: &["emulation/"],
+        cases: Cases::Named(&["emulation/"]),
     },
     Group {
         platforms: only(cfg!(target_pointer_width = "64"), &[Platform::Memmap2, Platform::Memmap2Emulated]),
         reason: "the length of this test is too long for 32 bits, and not for 64",
-        cases: &["upstream/map::map_anon_len_overflow"],
+        cases: Cases::Named(&["upstream/map::map_anon_len_overflow"]),
     },
     Group {
         platforms: only(cfg!(windows), &[Platform::Memmap2]),
         reason: "Windows opens no directory",
-        cases: &["interface/a_directory_is_not_mapped"],
+        cases: Cases::Named(&["interface/a_directory_is_not_mapped"]),
     },
     Group {
         platforms: only(X86, &[Platform::Memmap2Emulated]),
         reason: "a buffer is no executable memory",
-        cases: &["upstream/map::jit_x86_anon", "upstream/map::jit_x86_file"],
+        cases: Cases::Named(&["upstream/map::jit_x86_anon", "upstream/map::jit_x86_file"]),
     },
     Group {
         platforms: &[Platform::Memmap2Emulated],
         reason: "nothing locks a buffer into memory",
-        cases: &["upstream/map::lock"],
+        cases: Cases::Named(&["upstream/map::lock"]),
     },
     Group {
         platforms: only(LINUX, &[Platform::Memmap2Emulated]),
         reason: "no kernel vouches for the bytes of a buffer, nor for its file while it is loaded",
-        cases: &[
+        cases: Cases::Named(&[
             "upstream/map::map_if_safe_regular_file",
             "upstream/map::map_if_safe_sealed_memfd",
             "upstream/map::map_if_safe_with_offset",
-        ],
+        ]),
     },
     Group {
         platforms: only(X86, &[Platform::Memmap2Wasi]),
         reason: "machine code of x86 is not executed in WebAssembly",
-        cases: &["upstream/map::jit_x86_anon", "upstream/map::jit_x86_file"],
+        cases: Cases::Named(&["upstream/map::jit_x86_anon", "upstream/map::jit_x86_file"]),
     },
     Group {
         platforms: only(cfg!(unix), &[Platform::Memmap2Wasi]),
         reason: "memmap2 compiles these tests for unix alone: they call its C library",
-        cases: &["upstream/map::advise", "upstream/map::lock", "upstream/map::map_fd"],
+        cases: Cases::Named(&["upstream/map::advise", "upstream/map::lock", "upstream/map::map_fd"]),
     },
     Group {
         platforms: only(LINUX, &[Platform::Memmap2Wasi]),
         reason: "memmap2 compiles these tests for Linux alone: its calls, or its C library, are in them",
-        cases: &[
+        cases: Cases::Named(&[
             "upstream/map::advise_writes_unsafely",
             "upstream/map::advise_writes_unsafely_to_part_of_map",
             "upstream/map::map_if_safe_regular_file",
@@ -233,11 +196,11 @@ const LEDGER: &[Group] = &[
             "upstream/map::remap_grow",
             "upstream/map::remap_shrink",
             "upstream/map::remap_with_offset",
-        ],
+        ]),
     },
     Group {
         platforms: &[Platform::Memmap2Wasi],
         reason: "a guest sees no files of other packages, whose sources are compared here",
-        cases: &["copy/"],
+        cases: Cases::Named(&["copy/"]),
     },
 ];

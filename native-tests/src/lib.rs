@@ -26,4 +26,4 @@ pub mod storages;
 pub mod sweep;
 pub mod workloads;
 
-pub use case::{Case, Ends, FileBackend, HOSTED, MAPPED_BY_HOST, Scene, describe};
+pub use case::{Case, Ends, FileBackend, HOSTED, MAPPED_BY_HOST, Need, Scene, describe};

@@ -43,6 +43,9 @@ impl<B: FileBackend> Scene<B> {
     /// Makes a file of the directory longer or shorter, through a descriptor of its own.
     pub fn set_file_len(&self, name: &str, len: usize) {
         let file = self.open(name, OpenOptions::new().write(true));
+        if file.metadata().expect("a file of the scene has a length").len() > len as u64 {
+            self.announce_truncation(name);
+        }
         file.set_len(len as u64).expect("a file of the scene can be cut and grown");
     }
 

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::convert::identity;
+
 use common::play;
 use libtest_mimic::{Arguments, Failed, Trial};
 use native_tests::cases;
@@ -22,8 +24,8 @@ fn main() {
         let excepted = ledger.iter().copied().find(|exception| exception.case == mapped.name);
         Trial::test(mapped.name, move || {
             if let Some(exception) = excepted {
-                let transcript = play(&buffered).map_err(|e| format!("buffered: {e}"))?;
-                return match play(&mapped) {
+                let transcript = play(&buffered, identity).map_err(|e| format!("buffered: {e}"))?;
+                return match play(&mapped, identity) {
                     Ok(reference) if reference == transcript => Err("the ledger excepts what holds".into()),
                     _ => {
                         println!("{} does not hold on mapped: {}", exception.case, exception.reason);
@@ -31,8 +33,8 @@ fn main() {
                     }
                 };
             }
-            let reference = play(&mapped).map_err(|e| format!("mapped: {e}"))?;
-            let transcript = play(&buffered).map_err(|e| format!("buffered: {e}"))?;
+            let reference = play(&mapped, identity).map_err(|e| format!("mapped: {e}"))?;
+            let transcript = play(&buffered, identity).map_err(|e| format!("buffered: {e}"))?;
             same(&reference, &transcript)
         })
     });

@@ -22,12 +22,12 @@ cases!("flush":
     a_window_at_an_offset_reaches_its_own_place,
     flushing_without_changes_and_twice_is_fine,
     the_position_stays,
-    a_change_behind_a_cut_is_truncated_and_stays,
-    a_change_that_a_cut_divides_is_written_up_to_it,
-    a_range_that_the_cut_left_is_flushed,
-    a_file_cut_before_its_window_is_truncated,
-    a_clean_mapping_of_a_cut_file_flushes,
-    cut_off_changes_reach_the_file_once_it_has_grown_again
+    a_change_behind_a_cut_is_truncated_and_stays [Truncation],
+    a_change_that_a_cut_divides_is_written_up_to_it [Truncation],
+    a_range_that_the_cut_left_is_flushed [Truncation],
+    a_file_cut_before_its_window_is_truncated [Truncation],
+    a_clean_mapping_of_a_cut_file_flushes [Truncation],
+    cut_off_changes_reach_the_file_once_it_has_grown_again [Truncation]
 );
 
 fn every_form_brings_changes_to_the_file<B: FileBackend>(scene: &mut Scene<B>) {

@@ -11,22 +11,22 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("guard":
     a_guard_changes_nothing_while_the_file_is_whole,
-    the_slice_face_reads_zeros_and_the_fault_is_noted,
-    the_first_fault_is_the_one_that_is_told,
-    after_a_fault_every_fallible_call_is_truncated,
-    a_fallible_call_is_truncated_without_a_slice_before,
-    a_call_that_is_truncated_has_changed_nothing,
-    a_search_that_passes_over_what_is_gone_is_truncated,
-    what_the_cut_left_is_read_without_a_fault,
-    a_refresh_takes_a_fault_back,
-    a_refresh_shows_what_the_file_holds_again,
-    changes_before_the_cut_are_not_lost,
-    a_copy_is_guarded_too,
-    a_reader_is_guarded_too,
-    hints_note_no_fault,
-    a_refresh_of_another_range_does_not_take_the_fault_back,
-    a_window_at_an_offset_counts_from_the_start_of_the_file,
-    closing_and_dropping_after_a_fault_is_fine
+    the_slice_face_reads_zeros_and_the_fault_is_noted [Truncation, FaultAddress],
+    the_first_fault_is_the_one_that_is_told [Truncation, FaultAddress],
+    after_a_fault_every_fallible_call_is_truncated [Truncation, FaultAddress],
+    a_fallible_call_is_truncated_without_a_slice_before [Truncation, FaultAddress],
+    a_call_that_is_truncated_has_changed_nothing [Truncation, FaultAddress],
+    a_search_that_passes_over_what_is_gone_is_truncated [Truncation, FaultAddress],
+    what_the_cut_left_is_read_without_a_fault [Truncation],
+    a_refresh_takes_a_fault_back [Truncation, FaultAddress],
+    a_refresh_shows_what_the_file_holds_again [Truncation, FaultAddress],
+    changes_before_the_cut_are_not_lost [Truncation, FaultAddress],
+    a_copy_is_guarded_too [Truncation, FaultAddress],
+    a_reader_is_guarded_too [Truncation, FaultAddress],
+    hints_note_no_fault [Truncation],
+    a_refresh_of_another_range_does_not_take_the_fault_back [Truncation, FaultAddress],
+    a_window_at_an_offset_counts_from_the_start_of_the_file [Truncation, FaultAddress],
+    closing_and_dropping_after_a_fault_is_fine [Truncation, FaultAddress]
 );
 
 /// A guarded mapping of two units whose file has been cut to one.

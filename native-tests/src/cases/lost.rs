@@ -13,16 +13,16 @@ use crate::storages::{Emulated, Memory, Op, Rig};
 use crate::{FileBackend, Scene, cases};
 
 cases!("lost":
-    a_byte_that_is_asked_for_and_not_used_is_touched,
-    a_store_to_a_lost_page_reaches_no_file,
-    what_was_stored_in_a_lost_page_is_gone_after_a_refresh,
-    a_change_from_before_the_loss_is_missed_by_flush_and_close,
-    a_page_that_is_still_gone_after_a_refresh_is_a_fault_again,
-    a_page_that_was_lost_and_not_touched_shows_the_file_again,
-    faults_are_taken_back_page_by_page,
-    a_call_that_fails_moves_and_changes_nothing,
-    each_of_many_mappings_knows_its_own_faults,
-    a_second_truncation_leaves_what_was_stored_in_lost_pages,
+    a_byte_that_is_asked_for_and_not_used_is_touched [Truncation, FaultAddress],
+    a_store_to_a_lost_page_reaches_no_file [Truncation, FaultAddress],
+    what_was_stored_in_a_lost_page_is_gone_after_a_refresh [Truncation, FaultAddress],
+    a_change_from_before_the_loss_is_missed_by_flush_and_close [Truncation, FaultAddress],
+    a_page_that_is_still_gone_after_a_refresh_is_a_fault_again [Truncation, FaultAddress],
+    a_page_that_was_lost_and_not_touched_shows_the_file_again [Truncation, FaultAddress],
+    faults_are_taken_back_page_by_page [Truncation, FaultAddress],
+    a_call_that_fails_moves_and_changes_nothing [Truncation, FaultAddress],
+    each_of_many_mappings_knows_its_own_faults [Truncation, FaultAddress],
+    a_second_truncation_leaves_what_was_stored_in_lost_pages [Truncation, FaultAddress],
     the_cause_of_a_failed_read_is_kept_until_a_refresh,
     a_hint_that_cannot_be_followed_is_no_fault
 );

@@ -9,8 +9,8 @@ use crate::random::Random;
 use crate::{FileBackend, Scene, cases};
 
 cases!("pages":
-    flushing_and_closing_page_by_page_is_exact,
-    what_was_flushed_page_by_page_is_missed_by_no_close,
+    flushing_and_closing_page_by_page_is_exact [Truncation],
+    what_was_flushed_page_by_page_is_missed_by_no_close [Truncation],
     refreshing_page_by_page_is_exact
 );
 

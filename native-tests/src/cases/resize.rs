@@ -35,7 +35,7 @@ cases!("resize":
     a_resized_mapping_still_flushes_and_refreshes,
     a_script_of_lengths_is_as_the_model_says,
     allocating_grows_the_same_way,
-    a_file_that_another_cut_grows_again,
+    a_file_that_another_cut_grows_again [Truncation],
     a_file_that_another_made_longer_is_cut,
     a_buffer_keeps_what_it_loaded
 );

@@ -10,12 +10,16 @@ use std::rc::Rc;
 
 use native_tests::{Case, Ends, FileBackend, Scene};
 
-/// Plays a case in a directory of its own. Gives its transcript, with the files that it leaves.
-pub(crate) fn play<B: FileBackend>(case: &Case<B>) -> Result<Vec<String>, String> {
+/// Plays a case in a directory of its own, on the scene that `prepare` returns. Gives its transcript, with the files that it
+/// leaves.
+pub(crate) fn play<B: FileBackend>(
+    case: &Case<B>,
+    prepare: impl FnOnce(Scene<B>) -> Scene<B>,
+) -> Result<Vec<String>, String> {
     let dir = tempfile::tempdir().map_err(|e| format!("no directory for the case: {e}"))?;
     let transcript = Rc::new(RefCell::new(Vec::new()));
     let lines = transcript.clone();
-    let mut scene = Scene::new(dir.path(), move |line| lines.borrow_mut().push(line.to_owned()));
+    let mut scene = prepare(Scene::new(dir.path(), move |line| lines.borrow_mut().push(line.to_owned())));
     let ended = catch_unwind(AssertUnwindSafe(|| (case.run)(&mut scene)));
     let message = ended.map_err(|panic| match panic.downcast::<String>() {
         Ok(message) => *message,

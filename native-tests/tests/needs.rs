@@ -1,0 +1,76 @@
+//! Every case says what it needs of a platform. Here each is played and watched, and has to say no less and no more.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::cell::Cell;
+use std::fs;
+use std::io::Write as _;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::play;
+use libc::{SA_SIGINFO, SIGBUS, c_int, c_void, sigaction, siginfo_t};
+use native_tests::{Need, cases};
+use portable_mmap::{Mapped, MmapOptions};
+
+/// How many faults the guard was given.
+static FAULTS: AtomicUsize = AtomicUsize::new(0);
+
+/// The guard's handler, as a number.
+static GUARD: AtomicUsize = AtomicUsize::new(0);
+
+extern "C" fn count(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    FAULTS.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: `count_faults` stores the address of a handler of this type before this function is installed.
+    let guard: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
+        unsafe { std::mem::transmute(GUARD.load(Ordering::Relaxed)) };
+    guard(signal, info, context);
+}
+
+/// Puts a handler before the guard's, which counts and calls it.
+fn count_faults() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"guarded").unwrap();
+    // SAFETY: nobody else has the file. Mapping it installs the guard's handler.
+    let map = unsafe { MmapOptions::new().guard(true).map_with::<Mapped>(file) };
+    assert_eq!(map.unwrap()[0], b'g');
+    // SAFETY: a zeroed action is the default one.
+    let mut action: sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: the action may be written to.
+    assert_eq!(unsafe { sigaction(SIGBUS, std::ptr::null(), &raw mut action) }, 0);
+    assert!(action.sa_flags & SA_SIGINFO != 0 && action.sa_sigaction != libc::SIG_DFL, "the guard has a handler");
+    GUARD.store(action.sa_sigaction, Ordering::Relaxed);
+    action.sa_sigaction = count as *const () as usize;
+    // SAFETY: `count` does nothing that a handler may not do.
+    assert_eq!(unsafe { sigaction(SIGBUS, &raw const action, std::ptr::null_mut()) }, 0);
+}
+
+/// Whether this process maps the file.
+fn is_mapped(path: &std::path::Path) -> bool {
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().any(|line| line.ends_with(path.to_str().unwrap()))
+}
+
+#[test]
+fn every_case_says_what_it_needs() {
+    count_faults();
+    let mut wrong = Vec::new();
+    for case in cases::all::<Mapped>() {
+        let truncates = Rc::new(Cell::new(false));
+        let seen = truncates.clone();
+        let before = FAULTS.load(Ordering::Relaxed);
+        // What the ledger excepts fails here too, and says what it needs all the same.
+        let played =
+            play(&case, |scene| scene.watching_truncations(move |path| seen.set(seen.get() || is_mapped(path))));
+        let faults = FAULTS.load(Ordering::Relaxed) > before;
+        let mut needs = Vec::new();
+        needs.extend(truncates.get().then_some(Need::Truncation));
+        needs.extend(faults.then_some(Need::FaultAddress));
+        if needs != case.needs {
+            wrong.push(format!("{} says {:?} and needs {needs:?} ({:?})", case.name, case.needs, played.err()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
