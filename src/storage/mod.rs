@@ -265,6 +265,12 @@ impl OpenMode {
 
     /// Reading, and writing anywhere.
     pub const READ_WRITE: Self = Self { read: true, write: true, append: false };
+
+    /// What succeeds with a file of which the host does not tell what it was opened for.
+    #[cfg(target_os = "wasi")]
+    fn tried(file: &std::fs::File, append: bool) -> Self {
+        Self { read: os::read_at(file, &mut [], 0).is_ok(), write: os::write_at(file, &[], 0).is_ok(), append }
+    }
 }
 
 /// What a [`Storage`] is.

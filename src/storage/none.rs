@@ -5,7 +5,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
 
-use super::OpenMode;
+use super::{FileKind, OpenMode};
 
 pub(super) fn read_at(_: &File, _: &mut [u8], _: u64) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
@@ -28,10 +28,10 @@ pub(super) fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// There is none that std opens as a file.
+/// std opens no block device as a file.
 #[expect(clippy::unnecessary_wraps, reason = "WASI has to ask")]
-pub(super) fn is_block_device(_: &File, _: &Metadata) -> io::Result<bool> {
-    Ok(false)
+pub(super) fn other_kind(_: &File, _: &Metadata) -> io::Result<FileKind> {
+    Ok(FileKind::Special)
 }
 
 pub(super) fn device_len(_: &File) -> Option<u64> {

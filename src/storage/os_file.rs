@@ -41,10 +41,8 @@ impl OsFile {
             FileKind::Regular
         } else if data.is_dir() {
             FileKind::Directory
-        } else if os::is_block_device(&self.file, data)? {
-            FileKind::BlockDevice
         } else {
-            FileKind::Special
+            os::other_kind(&self.file, data)?
         })
     }
 

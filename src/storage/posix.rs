@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 use std::sync::Mutex;
 
-use super::OpenMode;
+use super::{FileKind, OpenMode};
 
 pub(super) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
     Ok(rustix::io::pread(file, buf, offset)?)
@@ -26,19 +26,24 @@ pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize
     Ok(rustix::io::pwrite(file, buf, offset)?)
 }
 
-/// Whether it is a block device.
+/// What it is, if it is neither a regular file nor a directory.
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "WASI has to ask")]
-pub(super) fn is_block_device(_: &File, data: &Metadata) -> io::Result<bool> {
+pub(super) fn other_kind(_: &File, data: &Metadata) -> io::Result<FileKind> {
     use std::os::unix::fs::FileTypeExt;
-    Ok(data.file_type().is_block_device())
+    Ok(if data.file_type().is_block_device() { FileKind::BlockDevice } else { FileKind::Special })
 }
 
-/// Whether it is a block device: std's answer is not stable.
+/// What it is, if it is neither a regular file nor a directory: std's answer is not stable. A host that does not know serves
+/// files all the same.
 #[cfg(not(unix))]
-pub(super) fn is_block_device(file: &File, _: &Metadata) -> io::Result<bool> {
-    let stat = rustix::fs::fstat(file)?;
-    Ok(rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::BlockDevice)
+pub(super) fn other_kind(file: &File, _: &Metadata) -> io::Result<FileKind> {
+    use rustix::fs::FileType;
+    Ok(match FileType::from_raw_mode(rustix::fs::fstat(file)?.st_mode) {
+        FileType::BlockDevice => FileKind::BlockDevice,
+        FileType::Unknown => FileKind::Regular,
+        _ => FileKind::Special,
+    })
 }
 
 /// How long a block device is, if the system says so. A signal handler may ask.
@@ -115,6 +120,11 @@ pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     }
     // Compared as one field: on some systems reading is the absence of bits.
     let access = flags & OFlags::ACCMODE;
+    // On WASI each is a bit, and a host that sets neither does not know: then calls that move no byte tell.
+    #[cfg(target_os = "wasi")]
+    if access.is_empty() {
+        return Ok(OpenMode::tried(file, flags.contains(OFlags::APPEND)));
+    }
     Ok(OpenMode {
         read: access == OFlags::RDONLY || access == OFlags::RDWR,
         write: access == OFlags::WRONLY || access == OFlags::RDWR,

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::OpenMode;
+use super::{FileKind, OpenMode};
 
 fn fd(file: &File) -> wasi::Fd {
     #[expect(clippy::cast_sign_loss, reason = "an open descriptor is not negative")]
@@ -84,11 +84,16 @@ pub(super) fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether it is a block device: std's answer is not stable.
-pub(super) fn is_block_device(file: &File, _: &Metadata) -> io::Result<bool> {
+/// What it is, if it is neither a regular file nor a directory: std's answer is not stable. A host that does not know serves
+/// files all the same.
+pub(super) fn other_kind(file: &File, _: &Metadata) -> io::Result<FileKind> {
     // SAFETY: a call without memory of ours.
     let stat = unsafe { wasi::fd_fdstat_get(fd(file)) }.map_err(error)?;
-    Ok(stat.fs_filetype == wasi::FILETYPE_BLOCK_DEVICE)
+    Ok(match stat.fs_filetype {
+        wasi::FILETYPE_BLOCK_DEVICE => FileKind::BlockDevice,
+        wasi::FILETYPE_UNKNOWN => FileKind::Regular,
+        _ => FileKind::Special,
+    })
 }
 
 /// A seek to the end moves the cursor, and wasmtime's ends where `stat` says.
@@ -111,14 +116,13 @@ pub(super) fn is_sealed(_: &File) -> bool {
     false
 }
 
+/// Rights are deprecated in WASI, and some hosts report none at all: then calls that move no byte tell.
 pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     // SAFETY: a call without memory of ours.
     let stat = unsafe { wasi::fd_fdstat_get(fd(file)) }.map_err(error)?;
-    Ok(OpenMode {
-        read: stat.fs_rights_base & wasi::RIGHTS_FD_READ != 0,
-        write: stat.fs_rights_base & wasi::RIGHTS_FD_WRITE != 0,
-        append: stat.fs_flags & wasi::FDFLAGS_APPEND != 0,
-    })
+    let append = stat.fs_flags & wasi::FDFLAGS_APPEND != 0;
+    let [read, write] = [wasi::RIGHTS_FD_READ, wasi::RIGHTS_FD_WRITE].map(|right| stat.fs_rights_base & right != 0);
+    Ok(if read || write { OpenMode { read, write, append } } else { OpenMode::tried(file, append) })
 }
 
 #[cfg(test)]
@@ -129,6 +133,16 @@ mod tests {
     /// The manifest of the package: the runner of tests gives a guest the directory of its package.
     fn manifest() -> Arc<File> {
         Arc::new(File::open("Cargo.toml").unwrap())
+    }
+
+    #[test]
+    fn what_the_rights_say_is_found_by_trying_too() {
+        for (read, write) in [(true, false), (false, true), (true, true)] {
+            let file = File::options().read(read).write(write).open("Cargo.toml").unwrap();
+            let tried = OpenMode::tried(&file, false);
+            assert_eq!(tried, OpenMode { read, write, append: false });
+            assert_eq!(tried, mode(&file).unwrap());
+        }
     }
 
     fn owns_cursor(file: &OsFile) -> bool {

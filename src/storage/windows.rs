@@ -20,7 +20,7 @@ use windows_sys::Win32::Storage::FileSystem::{
 };
 use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
-use super::OpenMode;
+use super::{FileKind, OpenMode};
 
 /// The number of a system error as `io::Error` has it.
 const fn os_error(code: u32) -> i32 {
@@ -84,10 +84,10 @@ pub(super) fn allocate(file: &File, _: u64, to: u64) -> io::Result<()> {
     file.set_len(to)
 }
 
-/// There is none that std opens as a file.
+/// std opens no block device as a file.
 #[expect(clippy::unnecessary_wraps, reason = "WASI has to ask")]
-pub(super) fn is_block_device(_: &File, _: &Metadata) -> io::Result<bool> {
-    Ok(false)
+pub(super) fn other_kind(_: &File, _: &Metadata) -> io::Result<FileKind> {
+    Ok(FileKind::Special)
 }
 
 pub(super) fn device_len(_: &File) -> Option<u64> {
