@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::others::resize;
+
 /// What of a memory is on the disk: a sync brings there what was written since the last one. One that fails forgets it, as
 /// systems do: it is on the disk only if it is written again, and a later sync succeeds.
 #[derive(Clone, Debug, Default)]
@@ -45,10 +47,11 @@ impl Disk {
         let (durable, unsynced) = &mut *self.state();
         for what in unsynced.drain(..) {
             match what {
-                Unsynced::Len(len) => durable.resize(len, 0),
+                Unsynced::Len(len) => resize(durable, len, 0),
                 Unsynced::Bytes(range) => {
                     let end = range.end.min(bytes.len());
-                    durable.resize(durable.len().max(end), 0);
+                    let len = durable.len().max(end);
+                    resize(durable, len, 0);
                     if let Some(written) = bytes.get(range.start..end) {
                         durable[range.start..end].copy_from_slice(written);
                     }

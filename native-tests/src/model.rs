@@ -4,6 +4,8 @@ use std::io::SeekFrom;
 
 use portable_mmap::Access;
 
+use crate::others::resize;
+
 /// A file and at most one mapping of it.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
@@ -74,9 +76,9 @@ impl Model {
         let behind = view.offset + view.bytes.len();
         let shown = self.file[behind..].to_vec();
         view.bytes.extend(shown);
-        view.bytes.resize(len, 0);
+        resize(&mut view.bytes, len, 0);
         let end = view.offset + len;
-        self.file.resize(end, 0);
+        resize(&mut self.file, end, 0);
         self.settle();
         Ok(String::new())
     }

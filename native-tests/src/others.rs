@@ -24,6 +24,14 @@ pub fn pattern(len: usize) -> Vec<u8> {
     bytes
 }
 
+/// As `Vec::resize`, which an interpreter plays byte by byte: this fills what is new at once.
+pub fn resize(bytes: &mut Vec<u8>, len: usize, value: u8) {
+    match len.checked_sub(bytes.len()) {
+        Some(more) => bytes.extend_from_slice(&vec![value; more]),
+        None => bytes.truncate(len),
+    }
+}
+
 /// The byte at an index that is there, or the error of loading it.
 ///
 /// # Errors

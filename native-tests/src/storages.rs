@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use portable_mmap::{BufferedMmap, FileKind, Metadata, MmapOptions, OpenMode, Storage};
 
 use crate::disk::{Disk, Unsynced};
+use crate::others::resize;
 
 /// Bytes in memory, that several mappings may share.
 #[derive(Clone, Debug)]
@@ -64,7 +65,7 @@ impl Memory {
 
     /// What another writer does: makes it longer, with zeros, or shorter.
     pub fn set_size(&self, len: usize) {
-        self.bytes().resize(len, 0);
+        resize(&mut self.bytes(), len, 0);
         self.disk.note(Unsynced::Len(len));
     }
 
@@ -92,7 +93,7 @@ impl Storage for Memory {
         let end = index(offset).saturating_add(buf.len());
         if end > bytes.len() {
             // Makes a flush that extends its file visible, as a real file would.
-            bytes.resize(end, 0);
+            resize(&mut bytes, end, 0);
         }
         bytes[index(offset)..end].copy_from_slice(buf);
         self.disk.note(Unsynced::Bytes(index(offset)..end));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use portable_mmap::{Access, Advice, Error, Mapping, MmapOptions, UncheckedAdvice};
 
-use crate::others::{UNIT, pattern};
+use crate::others::{UNIT, pattern, resize};
 use crate::{FileBackend, Scene, cases};
 
 cases!("close":
@@ -192,7 +192,7 @@ fn a_close_that_failed_succeeds_once_the_file_is_long_enough<B: FileBackend>(sce
     map.close().unwrap();
     scene.eq("closed", map.is_closed(), true);
     let mut want = pattern(UNIT);
-    want.resize(2 * UNIT, 0);
+    resize(&mut want, 2 * UNIT, 0);
     scene.file_is("f", want);
 }
 

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use portable_mmap::raw::RawBuffer;
 use portable_mmap::{Advice, Error, MmapOptions, Storage as _};
 
-use crate::others::{PAGE, pattern};
+use crate::others::{PAGE, pattern, resize};
 use crate::random::Random;
 use crate::storages::{Emulated, Op};
 use crate::{FileBackend, Scene, cases};
@@ -431,7 +431,7 @@ fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBac
                 6 => {
                     let len = PAGE + below(5 * PAGE);
                     e.map.resize(len).unwrap();
-                    own.resize(len, 0);
+                    resize(&mut own, len, 0);
                     lost.resize(len, false);
                 }
                 _ => {

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use portable_mmap::{Access, Mapping, MmapOptions};
 
-use crate::others::{UNIT, pattern};
+use crate::others::{UNIT, pattern, resize};
 use crate::{FileBackend, Scene, cases};
 
 cases!("flush":
@@ -257,7 +257,7 @@ fn cut_off_changes_reach_the_file_once_it_has_grown_again<B: FileBackend>(scene:
     scene.set_file_len("f", 2 * UNIT);
     map.flush().unwrap();
     let mut want = pattern(UNIT);
-    want.resize(2 * UNIT, 0);
+    resize(&mut want, 2 * UNIT, 0);
     want[UNIT + 10..UNIT + 13].copy_from_slice(b"new");
     scene.file_is("f", want);
 }

@@ -6,7 +6,7 @@ use std::io::SeekFrom;
 
 use portable_mmap::{Access, Advice, FaultKind, Mapping, MmapOptions, Slice};
 
-use crate::others::{UNIT, pattern};
+use crate::others::{UNIT, pattern, resize};
 use crate::{FileBackend, Scene, cases};
 
 cases!("guard":
@@ -199,7 +199,7 @@ fn a_refresh_shows_what_the_file_holds_again<B: FileBackend>(scene: &mut Scene<B
     map[UNIT] = b'j';
     map.close().unwrap();
     let mut want = pattern(UNIT);
-    want.resize(2 * UNIT, 0);
+    resize(&mut want, 2 * UNIT, 0);
     want[UNIT..UNIT + 5].copy_from_slice(b"jello");
     scene.file_is("f", want);
 }

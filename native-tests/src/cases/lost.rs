@@ -7,7 +7,7 @@ use std::io::{BufRead, ErrorKind, Read, SeekFrom};
 
 use portable_mmap::{Access, Advice, Error, FaultKind, Flags, Mapping, MmapOptions, Operation};
 
-use crate::others::{PAGE, UNIT, pattern};
+use crate::others::{PAGE, UNIT, pattern, resize};
 use crate::random::Random;
 use crate::storages::{Emulated, Memory, Op, Rig};
 use crate::{FileBackend, Scene, cases};
@@ -29,9 +29,8 @@ cases!("lost":
 
 /// A file whose units hold 1, 2, 3, …
 fn content(units: usize) -> Vec<u8> {
-    // Filled piece by piece: an interpreter takes minutes over single bytes.
     let mut bytes = Vec::new();
-    (1..).take(units).for_each(|value| bytes.resize(bytes.len() + UNIT, value));
+    (1..).zip(1..=units).for_each(|(value, unit)| resize(&mut bytes, unit * UNIT, value));
     bytes
 }
 

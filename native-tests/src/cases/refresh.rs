@@ -2,7 +2,7 @@
 
 use portable_mmap::{Access, MmapOptions};
 
-use crate::others::{PAGE, UNIT, pattern};
+use crate::others::{PAGE, UNIT, pattern, resize};
 use crate::storages::{Emulated, Op};
 use crate::{FileBackend, Scene, cases};
 
@@ -187,6 +187,6 @@ fn changes_behind_a_cut_stay<B: FileBackend>(scene: &mut Scene<B>) {
     map.refresh().unwrap();
     map.flush().unwrap();
     let mut want = pattern(PAGE);
-    want.resize(2 * PAGE, 0);
+    resize(&mut want, 2 * PAGE, 0);
     scene.bytes("storage", memory.content(), want);
 }

@@ -6,7 +6,7 @@ use std::io::SeekFrom;
 
 use portable_mmap::{Access, Flags, Mapping, MmapOptions};
 
-use crate::others::{PAGE, UNIT, pattern};
+use crate::others::{PAGE, UNIT, pattern, resize};
 use crate::storages::{Emulated, Op};
 use crate::{FileBackend, Scene, cases};
 
@@ -44,7 +44,7 @@ fn growing_adds_zeros_to_mapping_and_file<B: FileBackend>(scene: &mut Scene<B>) 
     let mut map = scene.mapped("f", b"hello");
     map.resize(UNIT + 3).unwrap();
     let mut want = b"hello".to_vec();
-    want.resize(UNIT + 3, 0);
+    resize(&mut want, UNIT + 3, 0);
     scene.eq("length, size", (map.len(), map.size().unwrap()), (UNIT + 3, UNIT as u64 + 3));
     scene.bytes("map", &map, &want);
     map[UNIT + 2] = 7;
@@ -75,7 +75,7 @@ fn what_was_cut_comes_back_as_zeros<B: FileBackend>(scene: &mut Scene<B>) {
         map.resize(100).unwrap();
         map.resize(2 * UNIT).unwrap();
         let mut want = if touched { vec![b'x'; 100] } else { pattern(100) };
-        want.resize(2 * UNIT, 0);
+        resize(&mut want, 2 * UNIT, 0);
         scene.bytes("map", &map, &want);
         map.close().unwrap();
         scene.file_is("f", want);
@@ -90,7 +90,7 @@ fn every_pair_of_lengths_around_a_page_border<B: FileBackend>(scene: &mut Scene<
         map.resize(to).unwrap();
         let mut want = pattern(from);
         want[from - 1] = 0xff;
-        want.resize(to, 0);
+        resize(&mut want, to, 0);
         scene.note("from, to", (from, to));
         scene.bytes("map", &map, &want);
         map[to - 1] = 0xfe;
@@ -107,7 +107,7 @@ fn a_file_longer_than_the_mapping_is_cut<B: FileBackend>(scene: &mut Scene<B>) {
         map.resize(len).unwrap();
         // Growing shows what the file held behind the mapping; then the file ends there, even when it was longer.
         let mut want = pattern(len.min(20));
-        want.resize(len, 0);
+        resize(&mut want, len, 0);
         scene.bytes("map", &map, &want);
         scene.file_is("f", want);
     }
@@ -159,8 +159,9 @@ fn a_window_at_an_offset_resizes_from_there<B: FileBackend>(scene: &mut Scene<B>
     want[UNIT] = 0;
     for len in [200, 1, 5000] {
         map.resize(len).unwrap();
-        want.resize(want.len().min(UNIT + len), 0);
-        want.resize(UNIT + len, 0);
+        let was = want.len();
+        resize(&mut want, was.min(UNIT + len), 0);
+        resize(&mut want, UNIT + len, 0);
         scene.bytes("map", &map, &want[UNIT..]);
         map.flush().unwrap();
         scene.file_is("f", &want);
@@ -245,7 +246,7 @@ fn shared_anonymous_memory_only_shrinks<B: FileBackend>(scene: &mut Scene<B>) {
     for len in [UNIT + 10, UNIT + 9, 4097, 5] {
         map.resize(len).unwrap();
         let mut want = b"hello".to_vec();
-        want.resize(len, 0);
+        resize(&mut want, len, 0);
         if len == UNIT + 10 {
             want[UNIT + 9] = 1;
         }
@@ -261,7 +262,7 @@ fn private_anonymous_memory_grows_and_shrinks<B: FileBackend>(scene: &mut Scene<
     for len in [5000, 4, 4097, UNIT + 1, 3, 8] {
         let kept = map.len().min(len);
         let mut want = map[..kept].to_vec();
-        want.resize(len, 0);
+        resize(&mut want, len, 0);
         map.resize(len).unwrap();
         scene.bytes("map", &map, want);
         map[len - 1] = 0xff;
@@ -301,7 +302,7 @@ fn changes_not_flushed_survive<B: FileBackend>(scene: &mut Scene<B>) {
         map[at] = 0xff;
         want[at] = 0xff;
         map.resize(len).unwrap();
-        want.resize(len, 0);
+        resize(&mut want, len, 0);
         scene.bytes("map", &map, &want);
     }
     map.close().unwrap();
@@ -319,7 +320,7 @@ fn changes_that_are_cut_off_are_gone<B: FileBackend>(scene: &mut Scene<B>) {
     want[10] = 0xff;
     scene.file_is("f", &want);
     map.resize(3 * PAGE).unwrap();
-    want.resize(3 * PAGE, 0);
+    resize(&mut want, 3 * PAGE, 0);
     map.close().unwrap();
     scene.file_is("f", want);
 }
@@ -332,7 +333,7 @@ fn a_resized_mapping_still_flushes_and_refreshes<B: FileBackend>(scene: &mut Sce
     scene.overwrite("f", 5000, b"another");
     map.refresh().unwrap();
     let mut want = pattern(100);
-    want.resize(2 * UNIT, 0);
+    resize(&mut want, 2 * UNIT, 0);
     want[UNIT] = 1;
     want[5000..5007].copy_from_slice(b"another");
     scene.bytes("map", &map, &want);
@@ -355,7 +356,7 @@ fn a_script_of_lengths_is_as_the_model_says<B: FileBackend>(scene: &mut Scene<B>
             map.flush().unwrap();
         }
         map.resize(len).unwrap();
-        want.resize(len, 0);
+        resize(&mut want, len, 0);
         assert!(map[..] == want[..], "step {step}: the mapping is as the model says");
     }
     scene.bytes("map", &map, &want);
@@ -371,7 +372,7 @@ fn allocating_grows_the_same_way<B: FileBackend>(scene: &mut Scene<B>) {
     let mut want = b"hello".to_vec();
     for len in [9, UNIT + 1, 4, 20_000] {
         map.resize(len).unwrap();
-        want.resize(len, 0);
+        resize(&mut want, len, 0);
         scene.bytes("map", &map, &want);
         scene.file_is("f", &want);
     }
@@ -388,7 +389,7 @@ fn a_file_that_another_cut_grows_again<B: FileBackend>(scene: &mut Scene<B>) {
     map[2 * UNIT] = 1;
     let mut want = pattern(UNIT);
     want[5] = 0xff;
-    want.resize(3 * UNIT, 0);
+    resize(&mut want, 3 * UNIT, 0);
     want[2 * UNIT] = 1;
     scene.bytes("map", &map, &want);
     map.close().unwrap();

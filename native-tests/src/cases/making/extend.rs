@@ -5,6 +5,7 @@ use std::fs;
 use portable_mmap::{Access, Flags, MmapOptions, Prot};
 
 use super::{STEP, pattern, refused};
+use crate::others::resize;
 use crate::{FileBackend, Scene, cases};
 
 cases!("extend":
@@ -47,7 +48,7 @@ fn a_window_past_the_end_is_reached<B: FileBackend>(scene: &mut Scene<B>) {
     map[..].copy_from_slice(b"goodbye");
     map.close().unwrap();
     let mut want = b"hello".to_vec();
-    want.resize(65_536, 0);
+    resize(&mut want, 65_536, 0);
     want.extend(b"goodbye");
     scene.file_is("f", want);
 }
@@ -121,7 +122,7 @@ fn allocated_blocks_are_zeros_too<B: FileBackend>(scene: &mut Scene<B>) {
     let options = MmapOptions::new().len(100_000).extend(true).allocate(true).clone();
     let mut map = scene.map(&options, &scene.file("f", &content)).unwrap();
     let mut want = content;
-    want.resize(100_000, 0);
+    resize(&mut want, 100_000, 0);
     scene.bytes("bytes", &map, &want);
     map[99_999] = 1;
     want[99_999] = 1;

@@ -3,6 +3,7 @@
 use portable_mmap::{Access, Mapping, MmapOptions};
 
 use super::{pattern, read_through, write_through};
+use crate::others::resize;
 use crate::{FileBackend, Scene, cases};
 
 cases!("windows":
@@ -96,7 +97,8 @@ fn windows_that_tile_a_file_write_all_of_it<B: FileBackend>(scene: &mut Scene<B>
     }
     let mut want = Vec::new();
     for letter in *b"abcdef" {
-        want.resize(content.len().min(want.len() + GRAIN), letter);
+        let len = content.len().min(want.len() + GRAIN);
+        resize(&mut want, len, letter);
     }
     scene.file_is("f", want);
 }
