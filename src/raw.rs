@@ -12,7 +12,7 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{BufferedMmap, OsFile, Result, Storage};
+use crate::{Asked, BufferedMmap, OsFile, Result, Storage, span};
 
 /// The bytes of a buffer at one address, from making until it is dropped.
 ///
@@ -117,6 +117,37 @@ impl<S: Storage> RawBuffer<S> {
     /// As for [`flush_range`](Self::flush_range).
     pub unsafe fn flush_async_range(&self, offset: usize, len: usize) -> Result<()> {
         self.lock().flush_async_range(offset, len)
+    }
+
+    /// Makes the pages that hold a range of a watched buffer show what others have written to the file since these were read.
+    /// Own changes stay, byte by byte. A buffer that is not watched stays as it is.
+    ///
+    /// # Safety
+    /// The call reads and writes bytes of the pages that hold the range. Nobody else uses these bytes while the call runs, and
+    /// no reference to them is live.
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange), and those of reading: pages behind the one that failed stay as they
+    /// were.
+    pub unsafe fn refresh_range(&self, offset: usize, len: usize) -> Result<()> {
+        let range = span::checked_range(Asked::Refresh, offset, len, self.len)?;
+        self.lock().backend_mut()?.refresh_watched(&range)
+    }
+
+    /// Where the first byte lies, in the pages that hold a range, that a flush of the range would overwrite although somebody
+    /// else has changed it since it was read. None: a flush overwrites no such byte.
+    ///
+    /// Only bytes that are changed here count, and of those only bytes that the file holds with a third value. Others can write
+    /// between this call and a flush.
+    ///
+    /// # Safety
+    /// As for [`flush_range`](Self::flush_range).
+    ///
+    /// # Errors
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange), and those of reading.
+    pub unsafe fn first_conflict(&self, offset: usize, len: usize) -> Result<Option<usize>> {
+        let range = span::checked_range(Asked::Flush, offset, len, self.len)?;
+        self.lock().backend_mut()?.first_conflict(&range)
     }
 
     fn lock(&self) -> MutexGuard<'_, BufferedMmap<S>> {

@@ -136,6 +136,100 @@ fn a_flush_that_failed_has_forgotten_nothing() {
 }
 
 #[test]
+fn a_refresh_shows_what_others_wrote_and_keeps_own_changes() {
+    let memory = Memory::new(vec![b'a'; LEN]);
+    let buffer = watched(memory.clone());
+    let start = buffer.as_ptr();
+    for at in [0, PAGE, LEN - 1] {
+        put(&buffer, at, b'X');
+    }
+    memory.overwrite(0, b"other");
+    memory.overwrite(PAGE + 1, b"other");
+    memory.overwrite(LEN - 3, b"end");
+    // SAFETY: nobody uses the bytes meanwhile, and there is no reference to them.
+    unsafe { buffer.refresh_range(PAGE - 1, 2) }.unwrap();
+    // SAFETY: all bytes are initialised, and nobody writes meanwhile.
+    let bytes = unsafe { slice::from_raw_parts(start, LEN) }.to_vec();
+    assert_eq!((&bytes[..5], &bytes[PAGE..PAGE + 6], &bytes[LEN - 3..]), (&b"Xther"[..], &b"Xother"[..], &b"aaX"[..]));
+    flush(&buffer, 0, LEN).unwrap();
+    let content = memory.content();
+    assert_eq!(
+        (&content[..5], &content[PAGE..PAGE + 6], &content[LEN - 3..]),
+        (&b"Xther"[..], &b"Xother"[..], &b"enX"[..])
+    );
+    // What others write over a byte that was flushed shows too.
+    memory.overwrite(0, b"N");
+    // SAFETY: as above.
+    unsafe { buffer.refresh_range(0, LEN) }.unwrap();
+    // SAFETY: as above.
+    assert_eq!(unsafe { slice::from_raw_parts(start, 5) }, b"Nther");
+    put(&buffer, 4, b'!');
+    drop(buffer);
+    assert_eq!(&memory.content()[..5], b"Nthe!", "changes are noticed after a refresh");
+}
+
+#[test]
+fn a_refresh_that_fails_leaves_all_bytes_and_changes_as_they_were() {
+    let (memory, rig) = (Memory::new(vec![b'a'; LEN]), Rig::default());
+    let buffer = watched(rig.around(memory.clone()));
+    memory.overwrite(PAGE, b"other");
+    rig.fail(Op::Read, 1, 1, ErrorKind::Other);
+    // SAFETY: nobody uses the bytes meanwhile, and there is no reference to them.
+    unsafe { buffer.refresh_range(0, LEN) }.unwrap_err();
+    // SAFETY: all bytes are initialised, and nobody writes meanwhile.
+    assert!(unsafe { slice::from_raw_parts(buffer.as_ptr(), LEN) } == vec![b'a'; LEN]);
+    put(&buffer, PAGE, b'X');
+    put(&buffer, LEN - 1, b'X');
+    flush(&buffer, 0, LEN).unwrap();
+    assert_eq!((&memory.content()[PAGE..PAGE + 5], memory.content()[LEN - 1]), (&b"Xther"[..], b'X'));
+    // SAFETY: nobody uses the bytes.
+    assert!(matches!(unsafe { buffer.refresh_range(LEN, 1) }, Err(Error::OutOfRange { .. })));
+}
+
+#[test]
+fn a_refresh_after_a_failed_sync_keeps_what_was_written() {
+    let (memory, rig) = (Memory::new(vec![b'a'; LEN]), Rig::default());
+    let buffer = watched(rig.around(memory.clone()));
+    put(&buffer, 0, b'X');
+    rig.fail(Op::Sync, 0, 1, ErrorKind::Other);
+    flush(&buffer, 0, LEN).unwrap_err();
+    // The system has lost it, and somebody else has written beside it.
+    memory.overwrite(0, b"aN");
+    // SAFETY: nobody uses the bytes meanwhile, and there is no reference to them.
+    unsafe { buffer.refresh_range(0, LEN) }.unwrap();
+    flush(&buffer, 0, LEN).unwrap();
+    assert_eq!(&memory.content()[..3], b"XNa");
+}
+
+#[test]
+fn a_conflict_is_a_byte_that_was_changed_on_both_sides() {
+    let memory = Memory::new(vec![b'a'; LEN]);
+    let buffer = watched(memory.clone());
+    // SAFETY: no test writes to these pages meanwhile, or has a slice for writing of them.
+    let conflict = |offset, len| unsafe { buffer.first_conflict(offset, len) }.unwrap();
+    for at in [3, 4, PAGE + 7, LEN - 1] {
+        put(&buffer, at, b'X');
+    }
+    assert_eq!(conflict(0, LEN), None);
+    // Beside a change, and the same change.
+    memory.overwrite(2, b"N");
+    memory.overwrite(4, b"X");
+    assert_eq!(conflict(0, LEN), None);
+    memory.overwrite(PAGE + 7, b"N");
+    memory.overwrite(LEN - 1, b"N");
+    assert_eq!((conflict(0, LEN), conflict(0, PAGE), conflict(2 * PAGE, 1)), (Some(PAGE + 7), None, Some(LEN - 1)));
+    flush(&buffer, 0, LEN).unwrap();
+    assert_eq!(conflict(0, LEN), None, "nothing is changed any more");
+    // A copy overwrites nothing.
+    let mut copy = self::buffer(memory.clone(), Access::Copy);
+    copy.watch().unwrap();
+    put(&copy, 0, b'X');
+    memory.overwrite(0, b"N");
+    // SAFETY: as above.
+    assert_eq!(unsafe { copy.first_conflict(0, LEN) }.unwrap(), None);
+}
+
+#[test]
 fn what_may_not_be_changed_is_not_watched_and_a_copy_stays_in_memory() {
     let memory = Memory::new(pattern(LEN));
     assert!(matches!(buffer(memory.clone(), Access::Read).watch(), Err(Error::ReadOnly { .. })));

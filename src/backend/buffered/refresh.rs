@@ -29,8 +29,8 @@ impl<S: Storage> Buffered<S> {
                 let own = unsafe { self.region.slice_mut(start..end) };
                 let copy = copies.get_mut(page);
                 let is_changed = copy.as_ref().is_some_and(|copy| own != &copy[..end - start]);
-                let suspect = unsynced.first_in(&(start..end)).filter(|_| unsynced.has_failed);
-                if !is_changed && suspect.is_none() {
+                let is_suspect = unsynced.has_failed && unsynced.is_in_page(page);
+                if !is_changed && !is_suspect {
                     // It is read again, or is gone, like any other; but what has to be synced stays within reach.
                     copies.drop_page(page);
                     unsynced.remove(&(start + read..start + PAGE));
@@ -39,19 +39,7 @@ impl<S: Storage> Buffered<S> {
                     }
                 } else if read > 0 {
                     // Behind the end that divides a page there are zeros.
-                    let mut before = [0; PAGE];
-                    let before = &mut before[..end - start];
-                    before.copy_from_slice(copy.as_deref().map_or(&*own, |copy| &copy[..end - start]));
-                    let mut left = suspect;
-                    while let Some(run) = left {
-                        // After a failed sync the storage may not hold what was written: that stays like a change.
-                        (run.start - start..run.end - start).for_each(|at| before[at] = !own[at]);
-                        left = unsynced.first_in(&(run.end..end));
-                    }
-                    lay_over(own, before, fresh);
-                    if let Some(copy) = copy {
-                        copy[..fresh.len()].copy_from_slice(fresh);
-                    }
+                    renew_page(own, copy, fresh, start, unsynced);
                 }
                 // A changed page that the storage no longer has stays as it is, and the next flush says so.
             }
@@ -69,6 +57,25 @@ impl<S: Storage> Buffered<S> {
 fn first_page(copies: &Copies, unsynced: &Unsynced, pages: &Range<usize>) -> Option<usize> {
     let written = unsynced.first_in(&(pages.start * PAGE..pages.end * PAGE)).map(|run| run.start / PAGE);
     copies.first_page(pages.clone()).into_iter().chain(written).min()
+}
+
+/// Lays what the storage holds now over the page that starts at byte `start` of the mapping, and leaves own changes as they
+/// are. The unsynced runs are in order.
+pub(super) fn renew_page(own: &mut [u8], copy: Option<&mut [u8]>, fresh: &[u8], start: usize, unsynced: &Unsynced) {
+    let mut before = [0; PAGE];
+    let before = &mut before[..own.len()];
+    before.copy_from_slice(copy.as_deref().map_or(&*own, |copy| &copy[..own.len()]));
+    let end = start + own.len();
+    let mut suspect = unsynced.first_in(&(start..end)).filter(|_| unsynced.has_failed);
+    while let Some(run) = suspect {
+        // After a failed sync the storage may not hold what was written: that stays like a change.
+        (run.start - start..run.end - start).for_each(|at| before[at] = !own[at]);
+        suspect = unsynced.first_in(&(run.end..end));
+    }
+    lay_over(own, before, fresh);
+    if let Some(copy) = copy {
+        copy[..fresh.len()].copy_from_slice(fresh);
+    }
 }
 
 /// Lays what the storage holds now over the bytes of a page that are as they were before.

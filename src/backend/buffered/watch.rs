@@ -1,12 +1,16 @@
 //! Bytes that are reached through a pointer: see [`raw`](crate::raw).
 
+use std::ops::Range;
 use std::ptr::NonNull;
 
-use super::Buffered;
 use super::load::Face;
+use super::refresh::renew_page;
+use super::{Buffered, Changes, PAGE};
 use crate::Result;
 use crate::region::sealed::Memory as _;
-use crate::storage::Storage;
+use crate::runs::runs;
+use crate::span;
+use crate::storage::{Storage, read_full};
 
 impl<S: Storage> Buffered<S> {
     /// The address of the first byte, once all are loaded.
@@ -23,5 +27,50 @@ impl<S: Storage> Buffered<S> {
         self.expect_changes(&all)?;
         self.watched = true;
         Ok(())
+    }
+
+    /// Lays what the storage holds now over the pages of a range of a watched buffer, and leaves own changes as they are. Pages
+    /// behind the end of the storage stay as they are too. No page is absent meanwhile, whatever fails.
+    pub(crate) fn refresh_watched(&mut self, range: &Range<usize>) -> Result<()> {
+        let (Changes::Kept(copies), Some(storage)) = (&mut self.changes, &self.storage) else { return Ok(()) };
+        self.unsynced.sort();
+        for page in span::pages(range, PAGE) {
+            let Some(copy) = copies.get_mut(page) else { continue };
+            let start = page * PAGE;
+            let end = self.plan.span.len().min(start + PAGE);
+            let mut fresh = [0; PAGE];
+            let fresh = &mut fresh[..end - start];
+            if read_full(storage, fresh, self.plan.span.file_offset(start))? > 0 {
+                // SAFETY: a page with a copy is loaded, and whoever has the pointer does not use it during a refresh.
+                let own = unsafe { self.region.slice_mut(start..end) };
+                renew_page(own, Some(copy), fresh, start, &self.unsynced);
+            }
+        }
+        Ok(())
+    }
+
+    /// The first byte in the pages of a range that was changed here and that somebody else has changed in the storage since
+    /// it was read. A change to the same value is none.
+    pub(crate) fn first_conflict(&mut self, range: &Range<usize>) -> Result<Option<usize>> {
+        if !self.plan.reaches_file() {
+            return Ok(None);
+        }
+        let (Changes::Kept(copies), Some(storage)) = (&self.changes, &self.storage) else { return Ok(None) };
+        for page in copies.pages(span::pages(range, PAGE)) {
+            let start = page * PAGE;
+            // SAFETY: a page with a copy is loaded, and whoever has the pointer does not write meanwhile.
+            let own = unsafe { self.region.slice(start..start + PAGE) };
+            let copy = copies.get(page).unwrap_or_default();
+            if runs(own, copy).next().is_none() {
+                continue;
+            }
+            let mut now = [0; PAGE];
+            let read = read_full(storage, &mut now, self.plan.span.file_offset(start))?;
+            let is_overwritten = |at: &usize| now[*at] != copy[*at] && now[*at] != own[*at];
+            if let Some(at) = runs(own, copy).flatten().take_while(|at| *at < read).find(is_overwritten) {
+                return Ok(Some(start + at));
+            }
+        }
+        Ok(None)
     }
 }
