@@ -185,12 +185,13 @@ lint: wasi
 .PHONY: lint-facade
 lint-facade: lint
 	@echo '== lints and formatting of the façade, of its programs, and of the tests that it is held to'
-	@cd compat && $(CARGO) fmt --check
+	@cd compat && $(CARGO) fmt --check && cd consumers && $(CARGO) fmt --check
 	@$(CARGO) clippy $(COMPAT) --workspace --exclude portable-mmap-emulation --all-targets --no-deps -- -D warnings
+	@$(CARGO) clippy $(PUBLISHED) --all-targets --no-deps -- -D warnings
 	@RUSTFLAGS='--cfg memmap2_emulated' \
 		$(CARGO) clippy $(COMPAT)/emulated $(FACADE) --all-targets --no-deps -- -D warnings
-	@for target in $(WASI); do $(CARGO) clippy $(COMPAT) $(FACADE) --all-targets --target $$target --no-deps -- -D warnings || \
-		exit 1; done
+	@for target in $(WINDOWS) $(WASI); do \
+		$(CARGO) clippy $(COMPAT) $(FACADE) --all-targets --target $$target --no-deps -- -D warnings || exit 1; done
 
 # Targets that `lint` does not check. A target without a std from rustup is not checked here either.
 SUPPORTED := x86_64-unknown-linux-musl armv7-unknown-linux-gnueabihf aarch64-linux-android aarch64-apple-darwin \
@@ -298,6 +299,7 @@ deny: rust
 		for place in . compat; do \
 			$(CARGO) deny --workspace --manifest-path $$place/Cargo.toml --config $$place/deny.toml \
 				check bans licenses sources || exit 1; done; \
+		cd compat/consumers/wasi && $(CARGO) deny --config ../../deny.toml check bans licenses sources; \
 	else echo 'NOT CHECKED: `cargo install --locked cargo-deny` makes this check possible'; fi
 
 NIGHTLY := rustup run nightly cargo
@@ -321,7 +323,7 @@ miri-stacked miri-tree: rust
 		MIRIFLAGS="$$flags" $(NIGHTLY) miri test -p portable-mmap --lib -- --skip search:: --skip error:: --skip notation:: --skip unsynced:: && \
 		MIRIFLAGS="$$flags" $(NIGHTLY) miri test -p native-tests --test miri --test raw --test private_memory && \
 		MIRIFLAGS="$$flags" RUSTFLAGS='--cfg memmap2_emulated' \
-			$(NIGHTLY) miri test $(COMPAT)/miri -p memmap2 --test anonymous --test references && \
+			$(NIGHTLY) miri test $(ONLY_FACADE)/miri --test anonymous --test references && \
 		MIRIFLAGS="$$flags -Zmiri-many-seeds=0..16" $(NIGHTLY) miri test -p native-tests --test threads
 
 # In a directory of its own, since the flag would have everything built again. Only tests whose names contain `loom` are
@@ -462,49 +464,46 @@ crate: wasi harness ## compares the tests of a published crate, natively and on 
 
 # --- memmap2's interface on WASI ---
 
-# Its packages are a workspace of their own, where memmap2 is patched.
+# A workspace of its own: two packages in it are called memmap2, the façade and the one of crates.io.
 COMPAT := --manifest-path compat/Cargo.toml --target-dir "$(TARGET)/compat"
-FACADE := -p memmap2 -p upstream-tests
+ONLY_FACADE := --manifest-path compat/memmap2/Cargo.toml --target-dir "$(TARGET)/compat"
+FACADE := --workspace --exclude api --exclude component-type --exclude portable-mmap-emulation
 
 .PHONY: facade-tests
 facade-tests: wasi harness ## compares memmap2's own tests and the façade's alone: make facade-tests [FILTER=...]
 	@CARGO='$(CARGO)' "$(HARNESS)" compare --columns facade --filter '$(FILTER)' --target-dir "$(TARGET)"
 
-# Without the façade first, and kept in another place: cargo gives both the same names, in one directory, where it builds
-# what does not depend on memmap2 once for both.
+# The project of somebody who uses the façade. Without it first, and kept in another place: cargo gives both programs the same
+# name, in one directory, where it builds what does not depend on memmap2 once for both.
+PROGRAMS := --locked --release --bins --target-dir "$(TARGET)/compat"
+PUBLISHED := --manifest-path compat/consumers/Cargo.toml $(PROGRAMS)
+CONSUMERS := grep hash geoip font set records array
+
 .PHONY: consumers
-consumers: wasi harness ## runs programs that map files through other crates, on WASI without and with the patch
-	@echo '== the programs without the façade: a copy outside of the workspace that patches'
-	@mkdir -p "$(TARGET)/unpatched/consumers" && cp -R compat/consumers/. "$(TARGET)/unpatched/consumers" && \
-		printf '\n[workspace]\n' >>"$(TARGET)/unpatched/consumers/Cargo.toml"
-	@test -f "$(TARGET)/unpatched/consumers/Cargo.lock" || cp compat/Cargo.lock "$(TARGET)/unpatched/consumers"
-	@$(CARGO) build $(UNPATCHED)
-	@for target in $(WASI); do $(CARGO) build $(UNPATCHED) --target $$target || exit 1; done
+consumers: wasi harness ## runs programs that map files through other crates, on WASI without the façade and with it
+	@echo '== the programs with the memmap2 of crates.io'
+	@$(CARGO) build $(PUBLISHED)
+	@for target in $(WASI); do $(CARGO) build $(PUBLISHED) --target $$target || exit 1; done
 	@for dir in release $(WASI:%=%/release); do mkdir -p "$(TARGET)/unpatched/$$dir"; for program in prepare $(CONSUMERS); do \
 		case $$dir in release) file=$$program$(EXE);; *) file=$$program.wasm;; esac; \
 		cp "$(TARGET)/compat/$$dir/$$file" "$(TARGET)/unpatched/$$dir/$$file" || exit 1; done; done
-	@echo '== the same with it'
-	@$(CARGO) build $(COMPAT) --release -p consumers --bins
-	@for target in $(WASI); do $(CARGO) build $(COMPAT) --release -p consumers --bins --target $$target || exit 1; done
+	@echo '== the same for WASI with the façade, as its page says'
+	@cd compat/consumers/wasi && for target in $(WASI); do $(CARGO) build $(PROGRAMS) --target $$target || exit 1; done
 	@"$(HARNESS)" consumers --without "$(TARGET)/unpatched" --with "$(TARGET)/compat" $(CONSUMERS)
 
-UNPATCHED := --manifest-path "$(TARGET)/unpatched/consumers/Cargo.toml" --target-dir "$(TARGET)/compat" --release --bins
-CONSUMERS := grep hash geoip font set records array
-
-# rustdoc's JSON, which only nightly Rust writes, and of which each release has its own form.
+# rustdoc's JSON, which only nightly Rust writes, and of which each release has its own form. The memmap2 whose interface the
+# façade has is the one of compat/Cargo.lock.
+MEMMAP2 := 0.9.12
 .PHONY: api
 api: wasi ## compares the façade's interface with memmap2's
 	$(call ensure,rustup run nightly rustc --version,toolchain install nightly --profile minimal --no-self-update)
 	$(call ensure,test -d "$$(rustup run nightly rustc --print target-libdir --target wasm32-wasip1)",target add wasm32-wasip1 --toolchain nightly)
 	@echo '== the interface, item by item'
 	@json='-Zunstable-options --output-format=json --cap-lints=allow'; \
-	mkdir -p "$(TARGET)/upstream" && cp -R compat/upstream/. "$(TARGET)/upstream" && \
-	printf '\n[workspace]\n' >>"$(TARGET)/upstream/Cargo.toml" && \
-	rustup run nightly cargo rustdoc --manifest-path "$(TARGET)/upstream/Cargo.toml" --target-dir "$(TARGET)/upstream" \
-		--features stable_deref_trait --lib -- $$json && \
-	rustup run nightly cargo rustdoc $(COMPAT)/api -p memmap2 --features stable_deref_trait \
-		--target wasm32-wasip1 --lib -- $$json && \
-	$(CARGO) run $(COMPAT) -q -p api -- "$(TARGET)/upstream/doc/memmap2.json" \
+	rustup run nightly cargo rustdoc $(COMPAT)/api -p memmap2@$(MEMMAP2) --lib -- $$json && \
+	rustup run nightly cargo rustdoc $(ONLY_FACADE)/api --features stable_deref_trait --target wasm32-wasip1 \
+		--lib -- $$json && \
+	$(CARGO) run $(COMPAT) -q -p api -- "$(TARGET)/compat/api/doc/memmap2.json" \
 		"$(TARGET)/compat/api/wasm32-wasip1/doc/memmap2.json"
 
 .PHONY: clean

@@ -1,6 +1,6 @@
 //! Finds memmap2 as it was published, and copies its tests beside the program.
 //!
-//! Their text is not in this repository: cargo has it, for portable-mmap depends on it.
+//! Their text is not in this repository: cargo has it, for this package depends on it where files can be mapped.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,25 +8,21 @@ use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=../../Cargo.lock");
+    println!("cargo::rerun-if-changed=../Cargo.lock");
     let source = source();
     let tests = fs::read_to_string(source.join("test/map.rs"))
         .unwrap_or_else(|e| panic!("{} has no test/map.rs: {e}", source.display()));
     let count = tests.matches("#[test]").count();
     assert!(count > 20, "only {count} tests in {}", source.display());
-    println!("cargo::rustc-env=PUBLISHED={}", source.display());
     let out = env::var_os("OUT_DIR").expect("cargo says where to write");
     fs::write(Path::new(&out).join("map.rs"), tests).expect("the tests can be written");
 }
-
-/// In the workspace of that manifest nothing is patched.
-const MANIFEST: &str = "../../Cargo.toml";
 
 /// The folder of the real memmap2's source. All platforms' dependencies are listed, so it is there for WASI too.
 fn source() -> PathBuf {
     let cargo = env::var_os("CARGO").expect("cargo says where it is");
     let output = Command::new(cargo)
-        .args(["metadata", "--locked", "--format-version=1", "--manifest-path", MANIFEST])
+        .args(["metadata", "--locked", "--format-version=1", "--manifest-path", "Cargo.toml"])
         .output()
         .expect("cargo runs");
     assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));

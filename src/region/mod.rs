@@ -10,9 +10,10 @@ mod file;
 pub(crate) mod heap;
 
 // The regions that are a file. Miri interprets no mapping of a file, so it sees memory that is read and written instead; and
-// so does loom, which has no signals.
+// so does loom, which has no signals. So does the façade over the emulation, which takes memmap2's place and cannot depend
+// on it.
 cfg_if::cfg_if! {
-    if #[cfg(all(unix, any(miri, all(loom, test))))] {
+    if #[cfg(all(unix, any(miri, memmap2_emulated, all(loom, test))))] {
         mod interpreted;
         pub use interpreted::OsRegion;
     } else if #[cfg(any(unix, windows))] {

@@ -1,6 +1,10 @@
 //! What a program may count on of memory without a file: the same tests over the operating system's mappings and the
 //! emulation, which Miri interprets.
 
+// Where files can be mapped, memmap2 itself is what the façade is compared with.
+#[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
+extern crate published as memmap2;
+
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
 #[cfg(any(target_os = "linux", target_os = "wasi"))]
 use memmap2::{RemapOptions, UncheckedAdvice};

@@ -1,5 +1,9 @@
 //! What a program may count on wherever it runs: the same tests over the operating system's mappings and the emulation.
 
+// Where files can be mapped, memmap2 itself is what the façade is compared with.
+#[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
+extern crate published as memmap2;
+
 mod common;
 
 use std::fs::{self, File};

@@ -1,6 +1,10 @@
 //! References to the bytes of a mapping while safe functions are called: the same tests over the operating system's
 //! mappings and the emulation, which Miri interprets.
 
+// Where files can be mapped, memmap2 itself is what the façade is compared with.
+#[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
+extern crate published as memmap2;
+
 mod common;
 
 use std::fs;

@@ -1,5 +1,10 @@
 //! memmap2's own tests against the façade: their crate is this one, in which the names that they use are the
-//! façade's.
+//! façade's. Where files can be mapped they are those of memmap2 itself.
+
+#[cfg(any(target_os = "wasi", memmap2_emulated))]
+extern crate facade as memmap2;
+#[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
+extern crate published as memmap2;
 
 pub use memmap2::*;
 

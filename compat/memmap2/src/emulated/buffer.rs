@@ -4,8 +4,9 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
+pub(super) use portable_mmap::Access;
 use portable_mmap::raw::RawBuffer;
-use portable_mmap::{Access, Buffered, FileKind, Flags, MmapOptions, Storage as _};
+use portable_mmap::{Buffered, FileKind, Flags, MmapOptions, Storage as _};
 
 use super::advice::UncheckedAdvice;
 use super::descriptor::Descriptor;

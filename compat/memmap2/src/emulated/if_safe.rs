@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::{error, fmt, io};
 
-/// Why [`map_if_safe`](crate::Mmap::map_if_safe) made no mapping: on WASI no host can vouch for a file, so it is always
+/// Why [`map_if_safe`](crate::Mmap::map_if_safe) made no mapping: no host of WASI can vouch for a file, so it is always
 /// [`not_supported`](Self::not_supported).
 pub struct MapIfSafeError {
     /// As there: what holds an [`io::Error`] may be sent and shared, and is not safe to unwind.
@@ -38,7 +38,7 @@ impl error::Error for MapIfSafeError {}
 
 impl fmt::Display for MapIfSafeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&io::Error::from(io::ErrorKind::Unsupported), f)
+        fmt::Display::fmt(&why(), f)
     }
 }
 
@@ -50,6 +50,16 @@ impl fmt::Debug for MapIfSafeError {
 
 impl From<MapIfSafeError> for io::Error {
     fn from(_: MapIfSafeError) -> Self {
-        io::ErrorKind::Unsupported.into()
+        why()
     }
+}
+
+#[cfg(any(target_os = "wasi", memmap2_emulated))]
+fn why() -> io::Error {
+    io::ErrorKind::Unsupported.into()
+}
+
+#[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
+fn why() -> io::Error {
+    super::absent::unsupported("a file")
 }

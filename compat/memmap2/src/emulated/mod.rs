@@ -1,12 +1,22 @@
 //! memmap2's interface over the emulation of `portable-mmap`.
 
 mod advice;
-mod buffer;
-mod descriptor;
 mod if_safe;
-mod live;
 mod mappings;
 mod options;
+
+// With the flag the emulation is compiled where files can be mapped too, to be tested there.
+#[cfg(any(target_os = "wasi", memmap2_emulated))]
+mod buffer;
+#[cfg(any(target_os = "wasi", memmap2_emulated))]
+mod descriptor;
+#[cfg(any(target_os = "wasi", memmap2_emulated))]
+mod live;
+
+#[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
+mod absent;
+#[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
+use {absent as buffer, absent as descriptor, absent as live};
 
 pub use advice::{Advice, UncheckedAdvice};
 pub use descriptor::{MmapAsRawDesc, MmapRawDescriptor};

@@ -2,9 +2,7 @@
 
 use std::io;
 
-use portable_mmap::Access;
-
-use super::buffer::{Buffer, check_len, unsupported};
+use super::buffer::{Access, Buffer, check_len, unsupported};
 use super::descriptor::{Descriptor, MmapAsRawDesc};
 use super::if_safe::MapIfSafeError;
 use super::live;
