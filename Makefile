@@ -472,6 +472,13 @@ FACADE := --workspace --exclude api --exclude component-type --exclude portable-
 .PHONY: facade-tests
 facade-tests: wasi harness ## compares memmap2's own tests and the façade's alone: make facade-tests [FILTER=...]
 	@CARGO='$(CARGO)' "$(HARNESS)" compare --columns facade --filter '$(FILTER)' --target-dir "$(TARGET)"
+	@echo '== closed files on Preview 1: with fat link-time optimisation, and with the close of libc'
+	@export CARGO_TARGET_WASM32_WASIP1_RUNNER='$(HARNESS) run'; \
+		$(CARGO) test $(ONLY_FACADE)/lto --release $(FAT_LTO) --target wasm32-wasip1 --test close --test outlive && \
+		CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='--cfg memmap2_libc_close' \
+		$(CARGO) test $(ONLY_FACADE)/libc-close --target wasm32-wasip1 --test closed
+
+FAT_LTO := --config 'profile.release.lto="fat"' --config 'profile.release.codegen-units=1'
 
 # The project of somebody who uses the façade. Without it first, and kept in another place: cargo gives both programs the same
 # name, in one directory, where it builds what does not depend on memmap2 once for both.

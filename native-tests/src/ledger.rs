@@ -47,8 +47,10 @@ pub enum Platform {
     Memmap2,
     /// The façade's emulation on this machine.
     Memmap2Emulated,
-    /// The façade's emulation on WASI.
-    Memmap2Wasi,
+    /// The façade's emulation on WASI Preview 1.
+    Memmap2Wasip1,
+    /// The façade's emulation on WASI Preview 2.
+    Memmap2Wasip2,
 }
 
 impl Platform {
@@ -105,6 +107,8 @@ const fn only(here: bool, platforms: &'static [Platform]) -> &'static [Platform]
 }
 
 const LINUX: bool = cfg!(target_os = "linux");
+/// The façade's emulation on WASI.
+const MEMMAP2_WASI: &[Platform] = &[Platform::Memmap2Wasip1, Platform::Memmap2Wasip2];
 const X86: bool = cfg!(any(target_arch = "x86", target_arch = "x86_64"));
 
 /// All of them.
@@ -145,6 +149,21 @@ const LEDGER: &[Group] = &[
         cases: Cases::Named(&["emulation/"]),
     },
     Group {
+        platforms: &[Platform::Memmap2, Platform::Memmap2Wasip1],
+        reason: "a file stays open here as long as a mapping needs it, and these tests are about one that does not",
+        cases: Cases::Named(&["closed/"]),
+    },
+    Group {
+        platforms: &[Platform::Memmap2Emulated, Platform::Memmap2Wasip2],
+        reason: "nothing keeps a file open here that the program closes: the tests of `closed` tell what becomes of changes",
+        cases: Cases::Named(&["outlive/"]),
+    },
+    Group {
+        platforms: &[Platform::Memmap2, Platform::Memmap2Emulated, Platform::Memmap2Wasip2],
+        reason: "these tests are about the façade's own `close`, which Preview 1 alone has",
+        cases: Cases::Named(&["close/"]),
+    },
+    Group {
         platforms: only(cfg!(target_pointer_width = "64"), &[Platform::Memmap2, Platform::Memmap2Emulated]),
         reason: "the length of this test is too long for 32 bits, and not for 64",
         cases: Cases::Named(&["upstream/map::map_anon_len_overflow"]),
@@ -174,17 +193,17 @@ const LEDGER: &[Group] = &[
         ]),
     },
     Group {
-        platforms: only(X86, &[Platform::Memmap2Wasi]),
+        platforms: only(X86, MEMMAP2_WASI),
         reason: "machine code of x86 is not executed in WebAssembly",
         cases: Cases::Named(&["upstream/map::jit_x86_anon", "upstream/map::jit_x86_file"]),
     },
     Group {
-        platforms: only(cfg!(unix), &[Platform::Memmap2Wasi]),
+        platforms: only(cfg!(unix), MEMMAP2_WASI),
         reason: "memmap2 compiles these tests for unix alone: they call its C library",
         cases: Cases::Named(&["upstream/map::advise", "upstream/map::lock", "upstream/map::map_fd"]),
     },
     Group {
-        platforms: only(LINUX, &[Platform::Memmap2Wasi]),
+        platforms: only(LINUX, MEMMAP2_WASI),
         reason: "memmap2 compiles these tests for Linux alone: its calls, or its C library, are in them",
         cases: Cases::Named(&[
             "upstream/map::advise_writes_unsafely",
@@ -199,7 +218,7 @@ const LEDGER: &[Group] = &[
         ]),
     },
     Group {
-        platforms: &[Platform::Memmap2Emulated, Platform::Memmap2Wasi],
+        platforms: &[Platform::Memmap2Emulated, Platform::Memmap2Wasip1, Platform::Memmap2Wasip2],
         reason: "these tests are about build scripts, in which the façade maps nothing",
         cases: Cases::Named(&["absent/"]),
     },

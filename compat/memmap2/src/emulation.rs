@@ -1,9 +1,10 @@
-//! What this façade has beside memmap2's interface: the errors that nobody is left to hear of.
+//! What this façade has beside memmap2's interface: errors that nobody is left to hear of, and a check for conflicts.
 //!
-//! The module is there on every target, so that a program that uses it compiles for every target. Where mappings are
-//! those of the operating system the hook is never called.
+//! memmap2 itself has no such module, and native programs have memmap2 itself: call what is here under
+//! `#[cfg(target_os = "wasi")]`. In build scripts, which get the façade too, nothing is mapped and nothing here has an effect.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 type Hook = Arc<dyn Fn(&io::Error) + Send + Sync>;
@@ -27,6 +28,30 @@ pub fn set_drop_hook(hook: impl Fn(&io::Error) + Send + Sync + 'static) {
 /// Takes the hook back: errors are printed again.
 pub fn reset_drop_hook() {
     replace(None);
+}
+
+static STRICT: AtomicBool = AtomicBool::new(false);
+
+/// Makes a flush fail that would overwrite bytes which somebody else has changed in the file since the mapping read them. It
+/// is off unless a program turns it on.
+///
+/// The error is of kind [`ResourceBusy`](io::ErrorKind::ResourceBusy). Such a flush writes nothing, and the changes stay in
+/// memory. Only bytes that were changed on both sides count, and not those that both sides have given the same value. A drop
+/// and `make_read_only` do the same; changes of a drop are lost then, and the [hook](set_drop_hook) hears of it.
+///
+/// The file is read first and written then. What somebody else writes between these two is overwritten.
+///
+/// ```
+/// memmap2::emulation::set_strict(true);
+/// # memmap2::emulation::set_strict(false);
+/// ```
+pub fn set_strict(strict: bool) {
+    STRICT.store(strict, Ordering::Relaxed);
+}
+
+#[cfg(any(target_os = "wasi", memmap2_emulated))]
+pub(crate) fn is_strict() -> bool {
+    STRICT.load(Ordering::Relaxed)
 }
 
 fn replace(hook: Option<Hook>) {

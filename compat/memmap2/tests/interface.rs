@@ -7,7 +7,8 @@ extern crate published as memmap2;
 mod common;
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 
 use common::{file, open};
 use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw};
@@ -210,4 +211,83 @@ fn a_directory_is_not_mapped() {
     assert!(unsafe { Mmap::map(&directory) }.is_err());
     // SAFETY: nothing is mapped.
     assert!(unsafe { MmapOptions::new().len(0).map(&directory) }.is_err());
+}
+
+/// Two mappings of one file, and that file.
+fn two(path: &Path) -> (MmapMut, MmapMut, File) {
+    let file = open(path);
+    // SAFETY: nobody else changes the file meanwhile, and no reference to mapped bytes is live.
+    let [first, second] = [(); 2].map(|()| unsafe { MmapMut::map_mut(&file) }.unwrap());
+    (first, second, file)
+}
+
+#[test]
+fn what_one_mapping_flushes_the_others_show_when_they_are_borrowed_for_writing() {
+    let path = file("siblings", &pattern());
+    let (mut first, mut second, file) = two(&path);
+    first[9_000] = b'S';
+    (second[0], second[5000], second[9_999]) = (b'A', b'B', b'C');
+    second.flush().unwrap();
+    assert_eq!([0, 5000, 9_000, 9_999].map(|at| first.as_mut()[at]), *b"ABSC");
+    // A part that starts elsewhere.
+    // SAFETY: nobody else changes the file meanwhile, and no reference to mapped bytes is live.
+    let mut part = unsafe { MmapOptions::new().offset(4999).len(10).map_mut(&file) }.unwrap();
+    second[4998..5001].copy_from_slice(b"xyz");
+    second.flush_async_range(5000, 1).unwrap();
+    assert_eq!(part[..3].as_mut(), [b'y', b'z', pattern()[5001]]);
+    assert_eq!(first[4998..5001].as_mut(), b"xyz");
+    // And the other way round.
+    first[1] = b'!';
+    first.flush().unwrap();
+    assert_eq!(second[..2].as_mut(), b"A!");
+    assert_eq!(second[9_000..9_001].as_mut(), b"S");
+}
+
+#[test]
+fn a_change_that_another_mapping_has_not_seen_is_not_taken_back() {
+    let path = file("unseen", b"0123456789");
+    let (mut first, mut second, _file) = two(&path);
+    second[0] = b'B';
+    second.flush().unwrap();
+    first[9] = b'A';
+    first.flush().unwrap();
+    drop((first, second));
+    assert_eq!(fs::read(&path).unwrap(), b"B12345678A");
+}
+
+#[test]
+fn a_mapping_that_is_leaked_does_not_write_over_what_is_newer() {
+    let path = file("leaked", &[b'a'; 10_000]);
+    let file = open(&path);
+    // SAFETY: nobody reads the mapping while the file is changed.
+    let mut leaked = unsafe { MmapMut::map_mut(&file) }.unwrap();
+    (leaked[0], leaked[9_999]) = (b'A', b'Z');
+    std::mem::forget(leaked);
+    fs::OpenOptions::new().write(true).open(&path).unwrap().write_all(b"N").unwrap();
+    // SAFETY: nobody changes the file from here on but by the mapping.
+    let mut map = unsafe { MmapMut::map_mut(&file) }.unwrap();
+    assert_eq!((map[0], map[9_999]), (b'N', b'Z'));
+    map[0] = b'M';
+    drop(map);
+    // SAFETY: as above.
+    let map = unsafe { Mmap::map(&file) }.unwrap();
+    assert_eq!((map[0], map[9_999]), (b'M', b'Z'));
+    let content = fs::read(&path).unwrap();
+    assert_eq!((content[0], content[9_999]), (b'M', b'Z'));
+}
+
+// There is no advice on Windows.
+#[cfg(not(windows))]
+#[test]
+fn advice_for_a_range_that_ends_past_the_end_is_taken() {
+    let path = file("advised", b"text");
+    // SAFETY: nobody changes the file meanwhile.
+    let map = unsafe { Mmap::map(&open(&path)) }.unwrap();
+    let advise = |offset, len| map.advise_range(memmap2::Advice::WillNeed, offset, len);
+    for (offset, len) in [(0, 4), (3, 2), (4, 0), (4, 4)] {
+        advise(offset, len).unwrap();
+    }
+    for (offset, len) in [(5, 0), (0, 5), (usize::MAX, 1)] {
+        assert_eq!(advise(offset, len).unwrap_err().kind(), ErrorKind::InvalidInput, "{offset} {len}");
+    }
 }

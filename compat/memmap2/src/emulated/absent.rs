@@ -87,6 +87,10 @@ impl Buffer {
         match *self {}
     }
 
+    pub(super) fn ptr_mut(&mut self) -> *mut u8 {
+        match *self {}
+    }
+
     pub(super) fn make_mut(&mut self) -> io::Result<()> {
         match *self {}
     }

@@ -15,7 +15,7 @@ use crate::emulation;
 
 /// What an offset in a file is brought down to, and a pointer differs from an address of a page by what was left: so
 /// what is aligned in the file is aligned in memory.
-const PAGE: usize = 4096;
+pub(super) const PAGE: usize = 4096;
 
 /// Bytes that were loaded when they were mapped.
 pub(super) struct Buffer {
@@ -43,6 +43,9 @@ impl Buffer {
             access => access,
         };
         admit(file, access)?;
+        if access == Access::Write {
+            file.hold();
+        }
         let mut buffer = Self { bytes: None, file: Some(file.clone()), offset, len, access, watched: false };
         let before = buffer.before();
         if len > 0 {
@@ -90,6 +93,31 @@ impl Buffer {
         }
     }
 
+    /// The address of the first byte, for a `&mut`: with what other mappings of the file have written meanwhile.
+    #[inline]
+    pub(super) fn ptr_mut(&mut self) -> *mut u8 {
+        if self.file.as_ref().is_some_and(|file| file.news().are_there()) {
+            self.catch_up();
+        }
+        self.ptr()
+    }
+
+    /// Reads what other mappings of the file have written since the last time. If that fails the bytes stay as they are, and
+    /// the next call tries again.
+    #[cold]
+    fn catch_up(&mut self) {
+        let (Some(bytes), Some(file)) = (&self.bytes, &self.file) else { return };
+        let news = file.news().take();
+        let start = self.offset - self.before() as u64;
+        let within = |at: u64| usize::try_from(at.saturating_sub(start)).map_or(bytes.len(), |at| at.min(bytes.len()));
+        let (from, to) = (within(news.start), within(news.end));
+        file.distrust();
+        // SAFETY: the mapping is borrowed mutably, so no reference to its bytes is live.
+        if unsafe { bytes.refresh_range(from, to - from) }.is_err() {
+            file.news().add(&news);
+        }
+    }
+
     /// Lets changes be made, which are noticed from now on.
     pub(super) fn make_mut(&mut self) -> io::Result<()> {
         if !self.access.is_writable() {
@@ -121,14 +149,32 @@ impl Buffer {
         file.distrust();
         let start = self.before() + offset;
         let (page, len) = (start - start % PAGE, len + start % PAGE);
+        // SAFETY: the caller vouches for it.
+        unsafe { self.refuse_conflict(page, len) }?;
         if to_disk {
-            // SAFETY: the caller vouches for it.
+            // SAFETY: as above.
             unsafe { bytes.flush_range(page, len) }?;
         } else {
             // SAFETY: as above.
             unsafe { bytes.flush_async_range(page, len) }?;
         }
         Ok(())
+    }
+
+    /// In strict mode, fails if a flush of a range of what is loaded would overwrite what somebody else has written.
+    ///
+    /// # Safety
+    /// As for [`flush`](Self::flush).
+    unsafe fn refuse_conflict(&self, start: usize, len: usize) -> io::Result<()> {
+        let Some(bytes) = self.bytes.as_ref().filter(|_| emulation::is_strict()) else { return Ok(()) };
+        // SAFETY: the caller vouches for it.
+        let Some(at) = unsafe { bytes.first_conflict(start, len) }? else { return Ok(()) };
+        let at = self.offset - self.before() as u64 + at as u64;
+        let text = format!(
+            "byte {at} of the file has been changed by somebody else since it was mapped, and a flush would overwrite it: map \
+             the file anew, or flush after memmap2::emulation::set_strict(false)"
+        );
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, text))
     }
 
     /// Refuses a range that does not lie in the mapping.
@@ -189,6 +235,8 @@ impl Buffer {
             // SAFETY: two buffers, the new one longer than the other.
             unsafe { std::ptr::copy_nonoverlapping(self.ptr(), new.ptr(), self.len) };
         }
+        // Its changes are written. It has nothing to tell when it is dropped, and shares the file with the new one.
+        self.file = None;
         *self = new;
         Ok(())
     }
@@ -198,6 +246,8 @@ impl Buffer {
         file.distrust();
         // SAFETY: the mapping is borrowed mutably, so no slice of it is live. Code that makes a `&mut` from the pointer of
         // a `MmapRaw`, or writes through the pointer, keeps the rules that stand there.
+        unsafe { self.refuse_conflict(0, bytes.len()) }?;
+        // SAFETY: as above.
         Ok(unsafe { bytes.flush_async_range(0, bytes.len()) }?)
     }
 }
@@ -206,6 +256,10 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         if let Err(error) = self.write_back() {
             emulation::report(&error);
+            if let Some(file) = &self.file {
+                // What lies below would write what was just refused.
+                file.give_up();
+            }
         }
     }
 }

@@ -1,14 +1,20 @@
 //! A file that somebody else may close: read and written through its number, and only while that still names it.
+//!
+//! Where a closed number can be kept open, it is [held](super::held). The file is looked at all the same: who closes it without
+//! libc's `close` is not noticed.
 
 use std::fs::File;
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, RawFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
 use portable_mmap::{Metadata, OpenMode, OsFile, Storage};
 use rustix::fs::FileType;
+
+use super::held::{self, Hold};
+use super::live::{self, News};
 
 /// The number of a file that is open.
 #[expect(missing_debug_implementations, reason = "the interface has none")]
@@ -35,14 +41,17 @@ where
     }
 }
 
+/// A file, by device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct FileId(u64, u64);
+
 /// Which file a descriptor names, and for what it was opened.
 ///
 /// WASI has no `dup`, so a mapping that outlives its `File` is left with a number, and a number that is closed is given
 /// to the file that is opened next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
-    device: u64,
-    inode: u64,
+    id: FileId,
     kind: FileType,
     mode: OpenMode,
 }
@@ -51,16 +60,31 @@ struct Identity {
 #[derive(Clone, Debug)]
 pub(super) struct Descriptor(Arc<Borrowed>);
 
+/// A file that is not kept open.
+pub(super) struct WeakDescriptor(Weak<Borrowed>);
+
+impl WeakDescriptor {
+    pub(super) fn upgrade(&self) -> Option<Descriptor> {
+        self.0.upgrade().map(Descriptor)
+    }
+}
+
 #[derive(Debug)]
 struct Borrowed {
-    /// The caller's: never closed here.
+    /// The caller's, and never closed here unless it is held.
     file: ManuallyDrop<OsFile>,
     fd: RawFd,
     identity: Identity,
     /// Whether the number is known to name the file still.
     trusted: AtomicBool,
+    /// Whether nothing is written any more.
+    is_given_up: AtomicBool,
     /// How far the file is made to seem to reach while it is loaded, in bytes: zeros stand behind its end.
     reach: AtomicU64,
+    /// Keeps the number open, once a mapping may write to the file. Where nothing can, the number is not trusted.
+    hold: OnceLock<Hold>,
+    /// What other mappings of the file have written. Those are told what is written through this one.
+    news: News,
 }
 
 impl Descriptor {
@@ -71,13 +95,24 @@ impl Descriptor {
             // std keeps this number for itself.
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the number of an open file"));
         }
+        if held::is_closed(fd) {
+            return Err(rustix::io::Errno::BADF.into());
+        }
         // SAFETY: whoever gives a number to map vouches that it is open, and the file made of it is never closed.
         let file = ManuallyDrop::new(OsFile::from(unsafe { File::from_raw_fd(fd) }));
         // The caller can use the cursor at any time. After this call the file never moves it.
         let _ = file.file();
         let identity = identity(fd, &file)?;
-        let (trusted, reach) = (AtomicBool::new(true), AtomicU64::new(0));
-        Ok(Self(Arc::new(Borrowed { file, fd, identity, trusted, reach })))
+        Ok(Self(Arc::new(Borrowed {
+            file,
+            fd,
+            identity,
+            trusted: AtomicBool::new(true),
+            is_given_up: AtomicBool::new(false),
+            reach: AtomicU64::new(0),
+            hold: OnceLock::new(),
+            news: News::default(),
+        })))
     }
 
     /// Where the file ends, in bytes.
@@ -85,10 +120,28 @@ impl Descriptor {
         self.0.file.len()
     }
 
-    /// Whether both were the same file when they were looked at.
-    pub(super) fn is_same_file(&self, other: &Self) -> bool {
-        let (this, other) = (self.0.identity, other.0.identity);
-        (this.device, this.inode) == (other.device, other.inode)
+    /// Which file it was when it was looked at.
+    pub(super) fn id(&self) -> FileId {
+        self.0.identity.id
+    }
+
+    /// Keeps the file open until this is dropped, even if the program closes it, where that is possible.
+    pub(super) fn hold(&self) {
+        self.0.hold.get_or_init(|| Hold::new(self.0.fd));
+    }
+
+    pub(super) fn downgrade(&self) -> WeakDescriptor {
+        WeakDescriptor(Arc::downgrade(&self.0))
+    }
+
+    /// Whether both are the same mapping's.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// What other mappings of the file have written.
+    pub(super) fn news(&self) -> &News {
+        &self.0.news
     }
 
     /// For what it was opened.
@@ -99,6 +152,11 @@ impl Descriptor {
     /// Makes the file seem to reach up to `end`, if it does not: there are zeros.
     pub(super) fn pretend(&self, end: u64) {
         self.0.reach.store(end, Ordering::Relaxed);
+    }
+
+    /// Lets nothing more be written.
+    pub(super) fn give_up(&self) {
+        self.0.is_given_up.store(true, Ordering::Relaxed);
     }
 
     /// Forgets that the number names the file: it is looked at again before the next byte is read or written.
@@ -114,7 +172,7 @@ fn identity(fd: RawFd, file: &OsFile) -> io::Result<Identity> {
     // SAFETY: borrowed for this call. If it was closed the call says so.
     let stat = rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(fd) })?;
     let kind = FileType::from_raw_mode(stat.st_mode);
-    Ok(Identity { device: stat.st_dev, inode: stat.st_ino, kind, mode: file.metadata()?.mode })
+    Ok(Identity { id: FileId(stat.st_dev, stat.st_ino), kind, mode: file.metadata()?.mode })
 }
 
 /// Miri cannot tell for what a file was opened. There every file counts as open for reading and writing.
@@ -125,7 +183,7 @@ fn identity(_: RawFd, file: &OsFile) -> io::Result<Identity> {
     let stat = file.file().ok_or(io::ErrorKind::Other)?.metadata()?;
     let kind = FileType::from_raw_mode(stat.mode());
     let mode = OpenMode { read: true, write: true, append: false };
-    Ok(Identity { device: stat.dev(), inode: stat.ino(), kind, mode })
+    Ok(Identity { id: FileId(stat.dev(), stat.ino()), kind, mode })
 }
 
 impl Borrowed {
@@ -182,7 +240,12 @@ impl Storage for Descriptor {
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        self.0.checked()?.write_at(buf, offset)
+        if self.0.is_given_up.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        let n = self.0.checked()?.write_at(buf, offset)?;
+        live::tell(self, &(offset..offset.saturating_add(n as u64)));
+        Ok(n)
     }
 
     fn len(&self) -> io::Result<u64> {

@@ -75,9 +75,11 @@ macro_rules! any_mapping {
             /// Says how a range will be used.
             ///
             /// # Errors
-            /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a range that does not lie in the mapping.
+            /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a range that starts past the end, or that is longer than the
+            /// mapping. One that ends past it is taken, as memmap2 does.
             pub fn advise_range(&self, _: Advice, offset: usize, len: usize) -> io::Result<()> {
-                self.inner.check(offset, len)
+                self.inner.check(offset, 0)?;
+                self.inner.check(0, len)
             }
 
             /// Gives advice that changes bytes.
@@ -276,7 +278,7 @@ impl DerefMut for MmapMut {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: so many bytes are initialised there, and the mapping is borrowed mutably.
-        unsafe { slice::from_raw_parts_mut(self.inner.ptr(), self.inner.len()) }
+        unsafe { slice::from_raw_parts_mut(self.inner.ptr_mut(), self.inner.len()) }
     }
 }
 

@@ -10,6 +10,10 @@ mod options;
 mod buffer;
 #[cfg(any(target_os = "wasi", memmap2_emulated))]
 mod descriptor;
+// Only on Preview 1 can a crate define `close`. With the second flag, libc's own is left alone.
+#[cfg(any(target_os = "wasi", memmap2_emulated))]
+#[cfg_attr(not(all(target_os = "wasi", target_env = "p1", not(memmap2_libc_close))), path = "not_held.rs")]
+mod held;
 #[cfg(any(target_os = "wasi", memmap2_emulated))]
 mod live;
 

@@ -1,0 +1,20 @@
+//! Changes of mappings that are dropped and cannot be written.
+
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Mutex};
+
+use memmap2::emulation;
+
+/// What `act` makes the hook hear of.
+pub(crate) fn lost_in(act: impl FnOnce()) -> Vec<ErrorKind> {
+    // One test at a time: there is one hook.
+    static TURN: Mutex<()> = Mutex::new(());
+    let turn = TURN.lock();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hook = Arc::clone(&heard);
+    emulation::set_drop_hook(move |error: &io::Error| hook.lock().unwrap().push(error.kind()));
+    act();
+    emulation::reset_drop_hook();
+    drop(turn);
+    std::mem::take(&mut *heard.lock().unwrap())
+}
