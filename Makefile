@@ -499,17 +499,16 @@ consumers: wasi harness ## runs programs that map files through other crates, on
 	@"$(HARNESS)" consumers --without "$(TARGET)/unpatched" --with "$(TARGET)/compat" $(CONSUMERS)
 
 # rustdoc's JSON, which only nightly Rust writes, and of which each release has its own form. The memmap2 whose interface the
-# façade has is the one of compat/Cargo.lock.
+# façade has is the one of compat/Cargo.lock. std is built anew for WASI: not every nightly has it ready.
 MEMMAP2 := 0.9.12
 .PHONY: api
-api: wasi ## compares the façade's interface with memmap2's
-	$(call ensure,rustup run nightly rustc --version,toolchain install nightly --profile minimal --no-self-update)
-	$(call ensure,test -d "$$(rustup run nightly rustc --print target-libdir --target wasm32-wasip1)",target add wasm32-wasip1 --toolchain nightly)
+api: rust ## compares the façade's interface with memmap2's
+	$(call nightly,$(NIGHTLY) --version,)
 	@echo '== the interface, item by item'
 	@json='-Zunstable-options --output-format=json --cap-lints=allow'; \
-	rustup run nightly cargo rustdoc $(COMPAT)/api -p memmap2@$(MEMMAP2) --lib -- $$json && \
-	rustup run nightly cargo rustdoc $(ONLY_FACADE)/api --features stable_deref_trait --target wasm32-wasip1 \
-		--lib -- $$json && \
+	$(NIGHTLY) rustdoc $(COMPAT)/api -p memmap2@$(MEMMAP2) --lib -- $$json && \
+	$(NIGHTLY) rustdoc -Zbuild-std=std,panic_abort $(ONLY_FACADE)/api --features stable_deref_trait \
+		--target wasm32-wasip1 --lib -- $$json && \
 	$(CARGO) run $(COMPAT) -q -p api -- "$(TARGET)/compat/api/doc/memmap2.json" \
 		"$(TARGET)/compat/api/wasm32-wasip1/doc/memmap2.json"
 
