@@ -10,6 +10,7 @@ use memmap2::{MmapMut, MmapOptions, MmapRaw};
 use memmap2::{RemapOptions, UncheckedAdvice};
 
 /// A multiple of every system's page.
+#[cfg(any(target_os = "linux", target_os = "wasi"))]
 const PAGES: usize = 64 << 10;
 
 #[test]
