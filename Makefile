@@ -2,6 +2,7 @@
 # Each target does its own set-up through rustup; where what it needs is there already, rustup is not called.
 
 CARGO ?= cargo
+PYTHON ?= python3
 # Absolute, for the guests' directories are handed to tests that run in the directory of their package.
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 EXE := $(if $(filter Windows_NT,$(OS)),.exe)
@@ -64,12 +65,41 @@ test: test-native test-release test-threads test-memory guests harness test-wasi
 compare: wasi harness ## compares all targets that can run here: make compare [COLUMNS='ci'] [FILTER=...], into target/compare/
 	@CARGO='$(CARGO)' "$(HARNESS)" compare --columns '$(COLUMNS)' --filter '$(FILTER)' --target-dir "$(TARGET)"
 
+# From the report of a comparison of all columns.
+.PHONY: hosts
+hosts: ## writes docs/hosts.md, what the hosts of WASI do and do not, from the report of the last `make compare`
+	@"$(HARNESS)" hosts "$(TARGET)/compare/report.json" >"$(TARGET)/compare/hosts.md"
+	@cp "$(TARGET)/compare/hosts.md" docs/hosts.md
+
+# Each host of one version, in a directory of its own. Python's package of wasmtime has had the calls that are used since the
+# oldest of these.
+TOOLS := $(TARGET)/compare-tools
+OLDEST := 0.30.0
+NEWEST := 50.0.1
+.PHONY: compare-wasmtimes
+compare-wasmtimes: ## installs the oldest and the newest wasmtime of PyPI for `make compare`, in seconds
+	@echo '== wasmtime $(OLDEST) and $(NEWEST) for Python'
+	@mkdir -p "$(TOOLS)"
+	@for host in oldest=$(OLDEST) newest=$(NEWEST); do venv="$(TOOLS)/wasmtime-$${host%%=*}"; \
+		$(PYTHON) -m venv "$$venv" && "$$venv/bin/pip" install --quiet --disable-pip-version-check \
+			"wasmtime==$${host#*=}" || exit 1; done
+
+# Their versions are in package.json.
+.PHONY: compare-hosts
+compare-hosts: compare-wasmtimes rust ## installs those, and the hosts of WASI that npm has
+	$(call ensure,test -d "$$(rustc --print target-libdir --target $(THREADS))",target add $(THREADS))
+	@echo '== Deno, Bun and jco'
+	@cp wasm-tests/hosts/package.json "$(TOOLS)/package.json"
+	@cd "$(TOOLS)" && npm install --no-audit --no-fund --no-package-lock --loglevel=error
+
 # Other processors and another system; everything else that `make compare` needs is there with Rust and Node.
-CROSS := aarch64-unknown-linux-gnu s390x-unknown-linux-gnu i686-unknown-linux-gnu $(WINDOWS)
+CROSS := x86_64-unknown-linux-musl aarch64-unknown-linux-gnu s390x-unknown-linux-gnu i686-unknown-linux-gnu $(WINDOWS)
 CROSS_PACKAGES := qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross \
 	gcc-i686-linux-gnu libc6-dev-i386-cross gcc-mingw-w64-x86-64 wine64
 .PHONY: compare-tools
-compare-tools: rust ## installs what the emulated columns of `make compare` need, on Debian
+compare-tools: compare-hosts ## installs what the columns of `make compare` need: other hosts of WASI, and emulators, on Debian
+	@echo '== wasmi, a host of WASI'
+	@$(CARGO) build --release --quiet --locked --manifest-path wasm-tests/hosts/wasmi/Cargo.toml --target-dir "$(TOOLS)/wasmi"
 	@command -v apt-get >/dev/null || { echo 'These are Debian packages: $(CROSS_PACKAGES)' >&2; exit 1; }
 	$(call ensure,for target in $(CROSS); do test -d "$$(rustc --print target-libdir --target $$target)" || exit 1; done,target add $(CROSS))
 	@sudo=; if [ "$$(id -u)" != 0 ]; then sudo=sudo; fi; \
@@ -128,7 +158,7 @@ test-threads: rust
 	@"$(TARGET)/debug/threaded$(EXE)" "$(TARGET)/threads"
 	@$(CARGO) build -p native-tests --bin threaded --target $(THREADS)
 	@if $(NODE_20); then \
-		node --no-warnings wasm-tests/node-threads.mjs --dir "$(TARGET)/threads::/threads" \
+		node --no-warnings wasm-tests/hosts/threads.mjs --dir "$(TARGET)/threads::/threads" \
 			"$(TARGET)/$(THREADS)/debug/threaded.wasm" /threads; \
 	else echo 'NOT RUN: threads on WASI, which needs Node 20'; fi
 
@@ -162,7 +192,7 @@ format: rust
 	$(call ensure,$(CARGO) fmt --version,component add rustfmt)
 	@echo '== formatting'
 	@$(CARGO) fmt --all --check
-	@cd fuzz && $(CARGO) fmt --check
+	@for place in fuzz wasm-tests/hosts/wasmi; do $(CARGO) fmt --manifest-path $$place/Cargo.toml --check || exit 1; done
 
 # All of the workspace and the fuzz targets on this machine; what is compiled for them on Windows and WASI. The tests of
 # native-tests are drivers for native columns, which WASI has not. What is not linked needs no libFuzzer, which is C++.
@@ -377,7 +407,6 @@ BENCH := $(TARGET)/bench
 MEASURED := --release -p native-tests --bin bench --bin maps --bin reads
 # Files of Rust, for the text to work on: those of the dependencies that cargo has fetched.
 SOURCES ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
-PYTHON ?= python3
 # $(call sizes,DIR): the two programs in it.
 sizes = --size "$(1)/maps.wasm" "$(1)/reads.wasm"
 

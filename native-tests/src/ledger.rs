@@ -43,6 +43,10 @@ pub enum Platform {
     BufferedWasi,
     /// The emulation in Node's WASI.
     BufferedNode,
+    /// The emulation in Bun's WASI.
+    BufferedBun,
+    /// The emulation in Deno's WASI.
+    BufferedDeno,
     /// memmap2 itself, with its own tests and those of its façade.
     Memmap2,
     /// The façade's emulation on this machine.
@@ -134,7 +138,13 @@ const LEDGER: &[Group] = &[
         cases: Cases::Needing(Need::Truncation),
     },
     Group {
-        platforms: &[Platform::BufferedWasi, Platform::BufferedNode, Platform::Hosted],
+        platforms: &[
+            Platform::BufferedWasi,
+            Platform::BufferedNode,
+            Platform::BufferedBun,
+            Platform::BufferedDeno,
+            Platform::Hosted,
+        ],
         reason: "WASI has no call that reserves room on a disk: hosts do not support fd_allocate, or write zeros for it",
         cases: Cases::Named(&["extend/allocated_blocks_are_zeros_too", "resize/allocating_grows_the_same_way"]),
     },
@@ -142,6 +152,19 @@ const LEDGER: &[Group] = &[
         platforms: &[Platform::BufferedNode],
         reason: "Node's fd_fdstat_get does not tell that a file was opened for appending",
         cases: Cases::Named(&["modes/a_file_open_for_reading_and_append_takes_no_changes"]),
+    },
+    // A program without this library that opens a file for appending and calls fd_fdstat_get gets no flag in Bun 1.4.5.
+    Group {
+        platforms: &[Platform::BufferedBun],
+        reason: "Bun's fd_fdstat_get does not tell that a file was opened for appending",
+        cases: Cases::Named(&["modes/a_file_open_for_reading_and_append_takes_no_changes"]),
+    },
+    // A module without this library that writes five bytes from the address 2^31 gets errno 21 in Deno 2.9.6. The case prints
+    // from there, once its memory is used up.
+    Group {
+        platforms: &[Platform::BufferedDeno],
+        reason: "Deno's fd_write fails with EFAULT for a buffer that lies above 2 GiB of the guest's memory",
+        cases: Cases::Named(&["large/memory_that_runs_out_is_an_error_and_not_an_abort"]),
     },
     Group {
         platforms: &[Platform::Memmap2],

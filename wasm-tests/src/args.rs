@@ -22,6 +22,7 @@ pub(crate) enum Command {
     Help,
     Suite(SuiteArgs),
     Compare(compare::Plan),
+    Hosts(PathBuf),
     Run(runner::Options),
     Package(package::Plan),
     Mutants(mutants::Plan),
@@ -49,6 +50,7 @@ pub(crate) fn parse() -> Result<Command, Error> {
         Some(Long("help") | Short('h')) => Ok(Command::Help),
         Some(Value(command)) if command == "suite" => suite(parser).map(Command::Suite),
         Some(Value(command)) if command == "compare" => compare(parser).map(Command::Compare),
+        Some(Value(command)) if command == "hosts" => Ok(Command::Hosts(parser.value()?.into())),
         Some(Value(command)) if command == "run" => run(parser).map(Command::Run),
         Some(Value(command)) if command == "crate" => package(parser).map(Command::Package),
         Some(Value(command)) if command == "mutants" => mutants(parser).map(Command::Mutants),
@@ -61,7 +63,7 @@ pub(crate) fn parse() -> Result<Command, Error> {
         Some(Value(command)) if command == "fleet" => fleet(parser).map(Command::Fleet),
         Some(other) => Err(other.unexpected()),
         None => {
-            let commands = "suite, compare, run, crate, mutants, crash, power, demo, bench, consumers or placed";
+            let commands = "suite, compare, hosts, run, crate, mutants, crash, power, demo, bench, consumers or placed";
             Err(format!("a command is missing: {commands}").into())
         }
     }

@@ -11,6 +11,7 @@ use crate::child;
 use crate::outcome::{End, Limits, Report};
 use crate::package::cases::Tests;
 use crate::sandbox::{Run, Sandbox};
+use crate::served::{Guest, Served};
 
 /// What the suite's program is called in a sandbox, and how it names the directory that it is given there.
 const GUEST: (&str, &str) = ("suite", "/");
@@ -21,6 +22,8 @@ pub struct Column {
     name: String,
     way: Way,
     patience: u32,
+    /// The version of what runs the program.
+    version: Option<String>,
     /// The exit code of a program that trapped or aborted, where a host makes it a code.
     aborted: Option<i32>,
 }
@@ -30,17 +33,13 @@ enum Way {
     /// A child process: the words of its command, the program last unless a runner takes it as an argument, and the
     /// backend to ask for.
     Child { command: Vec<OsString>, backend: Option<String> },
-    /// A guest of another host of WASI: the words of the host's command, to which `--dir HOST::GUEST` and the program
-    /// are added.
-    Guest { host: Vec<OsString>, program: PathBuf },
+    /// A guest of another host of WASI.
+    Guest { host: Served, program: PathBuf },
     /// A guest of wasmtime, and the backend to ask for.
     Sandbox { sandbox: Sandbox, backend: Option<&'static str> },
     /// Another program than the suite's: tests of cargo's.
     Tests(Tests),
 }
-
-/// With this exit code another host of WASI says that its guest has trapped: that of a program that SIGABRT has ended.
-pub const TRAPPED: i32 = 134;
 
 impl Column {
     /// A column of child processes: `command` is the suite's program, or a runner such as an emulator with its
@@ -56,16 +55,11 @@ impl Column {
         Self::new(name, Way::Child { command, backend: backend.map(str::to_owned) })
     }
 
-    /// A column of guests in another host: `host` is a command that takes `--dir HOST::GUEST`, the name of a
-    /// WebAssembly file and the guest's arguments, and exits as the guest does, or with [`TRAPPED`].
-    ///
-    /// # Panics
-    ///
-    /// If the command has no words.
+    /// A column of guests in another host.
     #[must_use]
-    pub fn guest(name: &str, host: Vec<OsString>, program: PathBuf) -> Self {
-        assert!(!host.is_empty(), "a command has at least a program");
-        Self::new(name, Way::Guest { host, program }).aborting_with(TRAPPED)
+    pub fn guest(name: &str, host: Served, program: PathBuf) -> Self {
+        let version = host.version().to_owned();
+        Self::new(name, Way::Guest { host, program }).of_version(version)
     }
 
     /// A column of guests in wasmtime.
@@ -88,7 +82,7 @@ impl Column {
     }
 
     fn new(name: &str, way: Way) -> Self {
-        Self { name: name.to_owned(), way, patience: 1, aborted: None }
+        Self { name: name.to_owned(), way, patience: 1, version: None, aborted: None }
     }
 
     /// The same column, with `patience` times as much time for each case: an emulator is slow.
@@ -98,11 +92,24 @@ impl Column {
         self
     }
 
+    /// The same column, of a host of this version.
+    #[must_use]
+    pub fn of_version(mut self, version: String) -> Self {
+        self.version = Some(version);
+        self
+    }
+
     /// The same column, whose host ends with this exit code when the program traps or aborts.
     #[must_use]
     pub fn aborting_with(mut self, code: i32) -> Self {
         self.aborted = Some(code);
         self
+    }
+
+    /// What went wrong after a case had ended, since this was last asked.
+    pub fn take_problems(&self) -> Vec<String> {
+        let Way::Guest { host, .. } = &self.way else { return Vec::new() };
+        host.take_deaths().iter().map(|death| format!("{}: {death}", self.name)).collect()
     }
 
     /// The limits of a case here, where `limits` are those of a quick column.
@@ -117,6 +124,12 @@ impl Column {
         &self.name
     }
 
+    /// The version of its host, where that tells one.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
     /// The cases that the program has here.
     ///
     /// # Errors
@@ -126,7 +139,7 @@ impl Column {
         let limits = self.limits(limits);
         let report = match &self.way {
             Way::Child { command, .. } => start(command, &["list".into()], limits)?,
-            Way::Guest { host, program } => start(host, &[program.into(), "list".into()], limits)?,
+            Way::Guest { host, program } => host.run(&guest(program, &["list"]), limits.time)?,
             Way::Sandbox { sandbox, .. } => sandbox
                 .run(&Run::new(GUEST.0).args(["list"]).time(limits.time).memory(limits.memory))
                 .map_err(|error| format!("{error:#}"))?,
@@ -155,12 +168,9 @@ impl Column {
                 start(command, &args, limits)?
             }
             Way::Guest { host, program } => {
-                let mut grant = dir.as_os_str().to_owned();
-                grant.push("::");
-                grant.push(GUEST.1);
-                let mut args: Vec<OsString> = vec!["--dir".into(), grant, program.into()];
-                args.extend(["run", case, "--dir", GUEST.1].map(Into::into));
-                start(host, &args, limits)?
+                let mut guest = guest(program, &["run", case, "--dir", GUEST.1]);
+                guest.dirs.push((dir.to_path_buf(), GUEST.1.to_owned()));
+                host.run(&guest, limits.time)?
             }
             Way::Sandbox { sandbox, backend } => {
                 let run = Run::new(GUEST.0)
@@ -184,6 +194,13 @@ impl Column {
         }
         Ok(report)
     }
+}
+
+/// The suite's program in another host, without a directory.
+fn guest<'g>(program: &'g Path, args: &[&str]) -> Guest<'g> {
+    let args = [GUEST.0].iter().chain(args).map(ToString::to_string).collect();
+    // A backtrace differs from host to host.
+    Guest { program, args, env: vec![("RUST_BACKTRACE".to_owned(), "0".to_owned())], dirs: Vec::new() }
 }
 
 /// Makes sure that the host was asked for every mapping that the guest says it has made.

@@ -3,7 +3,8 @@
 //! - [`outcome`] is how a program ended and what it did, wherever it ran.
 //! - [`sandbox`] runs a WASI program, a Preview 1 module or a Preview 2 component, with a directory, limits and captured
 //!   output.
-//! - [`mod@column`] is one way to run the suite's program: a child process, or the sandbox.
+//! - [`hosts`] are other hosts of WASI, and [`served`] is how they run guests.
+//! - [`mod@column`] is one way to run the suite's program: a child process, the sandbox, or another host.
 //! - [`calls`] counts the host calls of a guest, by name.
 //! - [`suite`] runs every case on every column, reads what the case left behind, and compares.
 //! - [`compare`] does so on columns that it builds itself, emulated machines among them, and writes reports.
@@ -28,6 +29,7 @@ pub mod counters;
 pub mod crash;
 pub mod demo;
 pub mod files;
+pub mod hosts;
 mod memory;
 #[cfg(target_os = "linux")]
 pub mod mounted;
@@ -39,6 +41,7 @@ pub mod power;
 pub mod report;
 pub mod runner;
 pub mod sandbox;
+pub mod served;
 pub mod suite;
 mod terminal;
 pub mod verdict;

@@ -2,6 +2,8 @@
 
 mod args;
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use native_tests::ledger::Platform;
@@ -30,6 +32,9 @@ wasm-tests compare [--columns KEYS] [--filter TEXT] [--out DIR] [--target-dir DI
     `ci` or `all`; without it every column that can run here does. Writes report.html, report.json and junit.xml.
     Succeeds only if every column that was demanded has run every case with one and the same transcript.
 
+wasm-tests hosts REPORT
+    Prints the page of hosts for a report.json of `wasm-tests compare`.
+
 wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--env NAME[=VALUE]]...
                [--time SECONDS] [--memory MIB] [--host-mapping] WASM [ARGUMENT]...
     Runs one program with the current directory, and exits as it does. Meant as cargo's runner:
@@ -37,11 +42,12 @@ wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--en
     --host-mapping lets a program have the host map files into its memory: one for wasm32-wasip1, or one for wasm32-wasip2
     with portable-mmap's feature host-mapping. It is for programs that are trusted as much as this one.
 
-wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target TARGET,...] [--host wasmtime,node]
+wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target TARGET,...] [--host HOST,...]
                  [--filter TEXT] [--skip TEXT]... [--jobs N] [--time SECONDS] [--memory MIB] [--target-dir DIR]
                  [-- CARGO-ARGUMENT...]
     Builds the tests of a package with cargo, runs each alone, natively and on WASI, and compares outcomes and output.
-    TARGETs are native, wasm32-wasip1 and wasm32-wasip2, all of them by default; the first is the measure. The package
+    TARGETs are native, wasm32-wasip1 and wasm32-wasip2, all of them by default; the first is the measure. HOSTs are
+    wasmtime, which is the default, node, deno, bun, wasmtime-oldest, wasmtime-newest, wasmi and jco. The package
     is that of the current directory, or DIR's, or the published one, which is fetched into the target directory.
 
 wasm-tests mutants --native PROGRAM --scratch DIR --target-dir DIR [--workspace DIR] [--only TEXT]
@@ -94,6 +100,7 @@ fn main() -> ExitCode {
         }
         Ok(Command::Suite(args)) => run_suite(&args),
         Ok(Command::Compare(plan)) => run_compare(&plan),
+        Ok(Command::Hosts(report)) => print_hosts(&report),
         Ok(Command::Run(options)) => runner::run(&options).map(|code| {
             // An exit code has eight bits on unix; one beyond them must not become success.
             ExitCode::from(u8::try_from(code).unwrap_or(1))
@@ -162,6 +169,12 @@ fn run_compare(plan: &compare::Plan) -> wasmtime::Result<ExitCode> {
         println!("{}", path.display());
     }
     Ok(if comparison.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print_hosts(report: &Path) -> wasmtime::Result<ExitCode> {
+    let report = serde_json::from_slice(&fs::read(report)?).map_err(wasmtime::Error::msg)?;
+    print!("{}", compare::hosts_page::page(&report).map_err(wasmtime::Error::msg)?);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run_package(plan: &package::Plan) -> wasmtime::Result<ExitCode> {

@@ -133,6 +133,7 @@ pub(crate) fn run_what_is_there(columns: &[Column], plan: &Plan, ledger: &[Excep
         .collect();
     let (cases, left_out) = merge(&lists, plan.filter.as_deref());
     let cells = run_cells(columns, &lists, &cases, plan);
+    problems.extend(columns.iter().flat_map(Column::take_problems));
     let mut cells = cells.into_iter();
     let cases = cases
         .iter()

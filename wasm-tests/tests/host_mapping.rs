@@ -7,12 +7,15 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use common::{Target, guest};
 use tempfile::TempDir;
 use wasm_tests::child;
+use wasm_tests::hosts;
 use wasm_tests::outcome::{End, Report};
 use wasm_tests::sandbox::{Run, Sandbox};
+use wasm_tests::served::Guest;
 
 /// From this length on a mapping of the host is the better one.
 const THRESHOLD: usize = 512 << 10;
@@ -110,22 +113,29 @@ fn the_handshake_disturbs_nothing_in_wasmtime() {
 }
 
 #[test]
-fn the_handshake_disturbs_nothing_in_node() {
-    if Command::new("node").arg("--version").output().is_err() {
-        println!("NOT RUN: there is no `node`: see https://nodejs.org");
-        return;
+fn the_handshake_disturbs_nothing_in_other_hosts() {
+    let (dir, program) = (ground(THRESHOLD), guest(Target::Wasip1, "hosted"));
+    let tools = hosts::tools().unwrap();
+    for host in hosts::ALL.iter().filter(|host| host.targets.contains(&"wasm32-wasip1")) {
+        let path = match host.program(&tools) {
+            Ok(path) => path,
+            Err(missing) => {
+                println!("NOT RUN in {}: {missing}", host.name);
+                continue;
+            }
+        };
+        let served = host.start(path, &tools).unwrap();
+        let run = |args: &[&str]| {
+            let args = ["hosted"].iter().chain(args).map(ToString::to_string).collect();
+            let dirs = vec![(dir.path().to_path_buf(), "/".to_owned())];
+            let guest = Guest { program: &program, args, env: Vec::new(), dirs };
+            let report = served.run(&guest, Duration::from_mins(1)).unwrap();
+            String::from_utf8([report.stdout, report.stderr].concat()).unwrap()
+        };
+        assert_eq!(run(&["handshake", "/file"]), UNDISTURBED, "{}", host.name);
+        let text = run(&["choose", "/file", "write", &THRESHOLD.to_string()]);
+        assert!(text.starts_with("Auto: buffered\nRequire: Unsupported: "), "{}: {text}", host.name);
     }
-    let dir = ground(THRESHOLD);
-    let run = |args: &[&str]| {
-        let mut node = Command::new("node");
-        node.arg("--no-warnings").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("node-wasi.mjs"));
-        node.args(["--dir", &format!("{}::/", dir.path().display())]).arg(guest(Target::Wasip1, "hosted")).args(args);
-        let output = node.output().unwrap();
-        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
-    };
-    assert_eq!(run(&["handshake", "/file"]), UNDISTURBED);
-    let text = run(&["choose", "/file", "write", &THRESHOLD.to_string()]);
-    assert!(text.starts_with("Auto: buffered\nRequire: Unsupported: "), "{text}");
 }
 
 #[test]

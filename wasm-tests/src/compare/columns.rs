@@ -2,6 +2,8 @@
 
 use native_tests::ledger::Platform;
 
+pub use super::table::COLUMNS;
+
 /// What is compared: columns of one subject have the same cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -73,16 +75,21 @@ pub enum Host {
         /// A target of WASI.
         target: &'static str,
     },
-    /// In Node's WASI.
-    Node,
+    /// In another host, by its key in [`hosts`](crate::hosts).
+    Guest {
+        /// The key.
+        key: &'static str,
+        /// One of its targets.
+        target: &'static str,
+    },
     /// As a program of another Linux, linked by `linker`, in `emulator` unless this machine runs it by itself.
     Linux {
         /// A target of Linux.
         target: &'static str,
         /// The C compiler that links for it.
         linker: &'static str,
-        /// The program that plays its processor.
-        emulator: Option<&'static str>,
+        /// The program that plays its processor, with its options; nothing where this machine has it.
+        emulator: &'static [&'static str],
     },
     /// As a program of Windows, under Wine.
     Wine,
@@ -94,209 +101,6 @@ pub enum Host {
         emulated: bool,
     },
 }
-
-const MAPPED: Option<&str> = Some("mapped");
-const BUFFERED: Option<&str> = Some("buffered");
-const HOSTED: Option<&str> = Some(native_tests::HOSTED);
-
-const WASIP1: Host = Host::Wasmtime { target: "wasm32-wasip1", simd: false };
-const AARCH64: Host = Host::Linux {
-    target: "aarch64-unknown-linux-gnu",
-    linker: "aarch64-linux-gnu-gcc",
-    emulator: Some("qemu-aarch64"),
-};
-const S390X: Host =
-    Host::Linux { target: "s390x-unknown-linux-gnu", linker: "s390x-linux-gnu-gcc", emulator: Some("qemu-s390x") };
-const I686: Host = Host::Linux { target: "i686-unknown-linux-gnu", linker: "i686-linux-gnu-gcc", emulator: None };
-
-const FACADE: Host = Host::Facade { target: None, emulated: false };
-const FACADE_EMULATED: Host = Host::Facade { target: None, emulated: true };
-const FACADE_WASIP1: Host = Host::Facade { target: Some("wasm32-wasip1"), emulated: false };
-const FACADE_WASIP2: Host = Host::Facade { target: Some("wasm32-wasip2"), emulated: false };
-
-/// All columns, in the order of tables. A case is measured by the first that holds it.
-pub const COLUMNS: &[Definition] = &[
-    Definition {
-        key: "mapped",
-        name: "native Mapped",
-        what: "this machine, mappings of its operating system",
-        ci: true,
-        platform: Platform::MAPPED_HERE,
-        backend: MAPPED,
-        host: Host::Native,
-        patience: 1,
-    },
-    Definition {
-        key: "buffered",
-        name: "native Buffered",
-        what: "this machine, the emulation",
-        ci: true,
-        platform: Platform::Buffered,
-        backend: BUFFERED,
-        host: Host::Native,
-        patience: 1,
-    },
-    Definition {
-        key: "wasip1",
-        name: "wasip1",
-        what: "WASI Preview 1 in wasmtime",
-        ci: true,
-        platform: Platform::BufferedWasi,
-        backend: None,
-        host: WASIP1,
-        patience: 1,
-    },
-    Definition {
-        key: "simd128",
-        name: "wasip1 simd128",
-        what: "WASI Preview 1 in wasmtime, compiled with vectors of 128 bits",
-        ci: true,
-        platform: Platform::BufferedWasi,
-        backend: None,
-        host: Host::Wasmtime { target: "wasm32-wasip1", simd: true },
-        patience: 1,
-    },
-    Definition {
-        key: "hosted",
-        name: "wasip1 hosted",
-        what: "WASI Preview 1 in wasmtime, which maps the files into the guest's memory",
-        ci: true,
-        platform: Platform::Hosted,
-        backend: HOSTED,
-        host: Host::Hosted { target: "wasm32-wasip1" },
-        patience: 1,
-    },
-    Definition {
-        key: "wasip2",
-        name: "wasip2",
-        what: "WASI Preview 2, a component, in wasmtime",
-        ci: true,
-        platform: Platform::BufferedWasi,
-        backend: None,
-        host: Host::Wasmtime { target: "wasm32-wasip2", simd: false },
-        patience: 1,
-    },
-    Definition {
-        key: "wasip2-hosted",
-        name: "wasip2 hosted",
-        what: "WASI Preview 2, a component, in wasmtime, which maps the files into its memory",
-        ci: true,
-        platform: Platform::Hosted,
-        backend: HOSTED,
-        host: Host::Hosted { target: "wasm32-wasip2" },
-        patience: 1,
-    },
-    Definition {
-        key: "node",
-        name: "wasip1 Node",
-        what: "WASI Preview 1 in Node's own implementation",
-        ci: true,
-        platform: Platform::BufferedNode,
-        backend: None,
-        host: Host::Node,
-        patience: 2,
-    },
-    Definition {
-        key: "aarch64",
-        name: "aarch64 Linux",
-        what: "ARM with 64 bits in qemu-user, mappings of the operating system",
-        ci: false,
-        platform: Platform::MappedUnix,
-        backend: MAPPED,
-        host: AARCH64,
-        patience: 8,
-    },
-    Definition {
-        key: "s390x",
-        name: "s390x Linux",
-        what: "a machine that stores numbers big end first, in qemu-user, mappings of the operating system",
-        ci: false,
-        platform: Platform::MappedS390x,
-        backend: MAPPED,
-        host: S390X,
-        patience: 8,
-    },
-    Definition {
-        key: "s390x-buffered",
-        name: "s390x Buffered",
-        what: "a machine that stores numbers big end first, in qemu-user, the emulation",
-        ci: false,
-        platform: Platform::Buffered,
-        backend: BUFFERED,
-        host: S390X,
-        patience: 8,
-    },
-    Definition {
-        key: "i686",
-        name: "i686 Linux",
-        what: "this machine with 32 bits, mappings of the operating system",
-        ci: false,
-        platform: Platform::MappedUnix32,
-        backend: MAPPED,
-        host: I686,
-        patience: 1,
-    },
-    Definition {
-        key: "windows",
-        name: "Windows Mapped",
-        what: "Windows under Wine, mappings of the operating system",
-        ci: false,
-        platform: Platform::MappedWindows,
-        backend: MAPPED,
-        host: Host::Wine,
-        patience: 8,
-    },
-    Definition {
-        key: "windows-buffered",
-        name: "Windows Buffered",
-        what: "Windows under Wine, the emulation",
-        ci: false,
-        platform: Platform::Buffered,
-        backend: BUFFERED,
-        host: Host::Wine,
-        patience: 8,
-    },
-    Definition {
-        key: "memmap2",
-        name: "memmap2 native",
-        what: "this machine, memmap2 itself",
-        ci: true,
-        platform: Platform::Memmap2,
-        backend: None,
-        host: FACADE,
-        patience: 1,
-    },
-    Definition {
-        key: "memmap2-emulated",
-        name: "memmap2 emulated",
-        what: "this machine, the emulation in the place of its mappings",
-        ci: true,
-        platform: Platform::Memmap2Emulated,
-        backend: None,
-        host: FACADE_EMULATED,
-        patience: 1,
-    },
-    Definition {
-        key: "memmap2-wasip1",
-        name: "memmap2 wasip1",
-        what: "WASI Preview 1 in wasmtime",
-        ci: true,
-        platform: Platform::Memmap2Wasip1,
-        backend: None,
-        host: FACADE_WASIP1,
-        patience: 1,
-    },
-    Definition {
-        key: "memmap2-wasip2",
-        name: "memmap2 wasip2",
-        what: "WASI Preview 2, a component, in wasmtime",
-        ci: true,
-        platform: Platform::Memmap2Wasip2,
-        backend: None,
-        host: FACADE_WASIP2,
-        patience: 1,
-    },
-];
 
 impl Definition {
     /// What it is a column of.
@@ -372,8 +176,9 @@ mod tests {
         assert_eq!(keys("node,wasip1,node"), ["wasip1", "node"]);
         let facade = ["memmap2", "memmap2-emulated", "memmap2-wasip1", "memmap2-wasip2"];
         assert_eq!(keys("facade"), facade);
-        let suite = ["mapped", "buffered", "wasip1", "simd128", "hosted", "wasip2", "wasip2-hosted", "node"];
-        assert_eq!(keys("ci"), [&suite[..], &facade].concat());
+        let suite = ["mapped", "buffered", "wasip1", "simd128", "hosted", "wasip2", "wasip2-hosted"];
+        let hosts = ["node", "wasmtime-oldest", "wasmtime-newest"];
+        assert_eq!(keys("ci"), [&suite[..], &hosts, &facade].concat());
         assert_eq!(keys("suite memmap2").len(), COLUMNS.len() - 3);
         assert_eq!(keys("all").len(), COLUMNS.len());
         let refused = Selection::parse("mapped wasip3").unwrap_err();

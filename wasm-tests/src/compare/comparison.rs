@@ -24,6 +24,8 @@ pub struct Section {
     pub subject: Subject,
     /// The columns that have run, as in [`Results::columns`].
     pub ran: Vec<&'static Definition>,
+    /// The version of the host of each, where it tells one.
+    pub versions: Vec<Option<String>>,
     /// The columns that have not.
     pub absent: Vec<Absent>,
     /// What they did.

@@ -65,6 +65,7 @@ fn columns(section: &Section) -> Vec<Value> {
         let tallies: Vec<&Tally> = cells().filter_map(|cell| Some(&cell.calls.as_ref()?.total)).collect();
         json!({
             "key": definition.key, "name": definition.name, "what": definition.what, "state": "ran",
+            "host_version": section.versions[index],
             "cases": cells().count(), "passed": count("passed"), "failed": count("failed"),
             "excepted": count("excepted"), "seconds": seconds(time),
             "calls": if tallies.is_empty() { Value::Null } else { kinds(&tallies) },

@@ -5,13 +5,16 @@
 //!   Those of one [`Subject`] are compared with each other.
 //! - [`suite`] runs and judges. What is demanded and cannot run is a failure here.
 //! - [`Comparison`] is what came of it, with a [`Section`] for each subject.
-//! - [`json`], [`junit`] and [`html`] write it down, for programs, for CI systems and for people.
+//! - [`json`], [`junit`] and [`html`] write it down, for programs, for CI systems and for people; [`hosts_page`] is what the
+//!   documentation says of it.
 
 pub mod columns;
 mod comparison;
+pub mod hosts_page;
 pub mod html;
 pub mod json;
 pub mod junit;
+mod table;
 pub mod workshop;
 
 use std::fmt::Write as _;
@@ -80,6 +83,7 @@ pub fn run(plan: &Plan) -> Comparison {
 /// column has the exceptions of its platform, and no other's.
 fn run_section(subject: Subject, plan: &Plan) -> (Section, Duration) {
     let (mut ran, mut columns, mut absent, mut problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut versions = Vec::new();
     for definition in plan.selection.columns().filter(|column| column.subject() == subject) {
         if plan.workshop.build {
             eprintln!("== {}: {}", definition.name, definition.what);
@@ -87,6 +91,7 @@ fn run_section(subject: Subject, plan: &Plan) -> (Section, Duration) {
         match plan.workshop.column(definition, plan.suite.limits) {
             Ok(column) => {
                 ran.push(definition);
+                versions.push(column.version().map(str::to_owned));
                 columns.push(column);
             }
             Err(missing) => {
@@ -100,7 +105,7 @@ fn run_section(subject: Subject, plan: &Plan) -> (Section, Duration) {
     let begun = Instant::now();
     let mut results = suite::run_what_is_there(&columns, &plan.suite, &ledger);
     results.problems.splice(0..0, problems);
-    (Section { subject, ran, absent, results, ledger }, begun.elapsed())
+    (Section { subject, ran, versions, absent, results, ledger }, begun.elapsed())
 }
 
 /// A column that cannot run is a failure where it was demanded, and always where all that it needs is there.
@@ -192,7 +197,8 @@ mod tests {
             left_out: 0,
         };
         let absent = vec![Absent { definition: column("node"), reason: "there is no `node`".into() }];
-        let section = Section { subject: Subject::Library, ran, absent, results, ledger: Vec::new() };
+        let versions = vec![None, Some("1.2".to_owned())];
+        let section = Section { subject: Subject::Library, ran, versions, absent, results, ledger: Vec::new() };
         let (started, elapsed) = (SystemTime::now(), Duration::from_secs(2));
         Comparison { sections: vec![section], filter: None, started, elapsed }
     }
@@ -224,6 +230,8 @@ mod tests {
         assert_eq!(report["transcripts"].as_array().unwrap().len(), 1);
         assert_eq!(report["sections"][0]["columns"][2]["state"], "absent");
         assert_eq!(report["sections"][0]["columns"][0]["seconds"], 1.5);
+        assert_eq!(report["sections"][0]["columns"][0]["host_version"], Value::Null);
+        assert_eq!(report["sections"][0]["columns"][1]["host_version"], "1.2");
         let text = comparison.render();
         assert!(text.contains("wasip1 Node (node) is absent: there is no `node`\n2 passed, 0 failed\n"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");

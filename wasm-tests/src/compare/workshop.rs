@@ -1,7 +1,7 @@
 //! Makes columns: builds the suite's program or the tests of the façade for each, and finds what runs it.
 
 use std::env::consts::EXE_EXTENSION;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,16 +11,10 @@ use std::time::Duration;
 use super::columns::{Definition, Host};
 use crate::child;
 use crate::column::Column;
+use crate::hosts;
 use crate::outcome::{End, Limits};
 use crate::package::{Target, cases, set_flags};
 use crate::sandbox::{HAS_HOST_MAPPING, NO_HOST_MAPPING, Sandbox};
-
-/// The host of WASI that Node's columns run.
-const NODE_HOST: &str = include_str!("../../node-wasi.mjs");
-
-/// Guests whose memory has grown often end in SIGSEGV after right output, unless fast calls are off; and nothing that
-/// Node says of itself belongs to a guest's standard error. A case runs a small part of its program.
-const NODE_OPTIONS: [&str; 3] = ["--no-turbo-fast-api-calls", "--no-warnings", "--wasm-lazy-compilation"];
 
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
 const WINDOWS_LINKER: &str = "x86_64-w64-mingw32-gcc";
@@ -108,10 +102,10 @@ impl Workshop {
                 let apart = simd.then_some("compare-tools/simd128");
                 let program = self.build(&Build { target: Some(target), flags, apart, ..Build::default() })?;
                 let sandbox = Sandbox::load(&program).map_err(|error| Missing::Broken(format!("{error:#}")))?;
-                Column::sandbox(name, sandbox)
+                Column::sandbox(name, sandbox).of_version(wasmtime_version())
             }
             Host::Hosted { target } => self.hosted(name, target)?,
-            Host::Node => self.node(name)?,
+            Host::Guest { key, target } => self.guest(name, key, target)?,
             Host::Linux { target, linker, emulator } => self.linux(definition, target, linker, emulator)?,
             Host::Wine => self.wine(definition)?,
             Host::Facade { target, emulated } => Column::tests(name, self.facade(target, emulated, limits)?),
@@ -129,49 +123,40 @@ impl Workshop {
             if target == "wasm32-wasip1" { (None, None) } else { (Some("host-mapping"), Some("hosted")) };
         let program = self.build(&Build { target: Some(target), features, apart, ..Build::default() })?;
         let sandbox = Sandbox::load_with_host_mapping(&program);
-        Ok(Column::hosted(name, sandbox.map_err(|error| Missing::Broken(format!("{error:#}")))?))
+        let sandbox = sandbox.map_err(|error| Missing::Broken(format!("{error:#}")))?;
+        Ok(Column::hosted(name, sandbox).of_version(wasmtime_version()))
     }
 
-    fn node(&self, name: &str) -> Result<Column, Missing> {
-        const TARGET: &str = "wasm32-wasip1";
-        self.needs_target(TARGET, None)?;
-        let node =
-            tool(&["node"]).ok_or_else(|| Missing::Absent("there is no `node`: see https://nodejs.org".into()))?;
-        let mut host: Vec<OsString> = vec![node.into()];
-        host.extend(NODE_OPTIONS.map(Into::into));
-        let mut probe = host.clone();
-        probe.extend(["--input-type=module".into(), "--eval".into(), "import { WASI } from \"node:wasi\"".into()]);
-        run(&probe, Duration::from_mins(1)).map_err(|error| {
-            Missing::Absent(format!("this Node has no WASI, or not the options for it; 20 has: {error}"))
-        })?;
-        let script = self.target_dir.join("compare-tools").join("node-wasi.mjs");
-        write(&script, NODE_HOST)?;
-        host.push(script.into());
-        Ok(Column::guest(name, host, self.build(&Build { target: Some(TARGET), ..Build::default() })?))
+    /// A column of guests in another host.
+    fn guest(&self, name: &str, key: &str, target: &str) -> Result<Column, Missing> {
+        let host = hosts::Host::find(key).expect("the columns name hosts that there are");
+        self.needs_target(target, None)?;
+        let tools = self.target_dir.join("compare-tools");
+        let program = host.program(&tools).map_err(Missing::Absent)?;
+        let missing = if host.is_pinned() { Missing::Broken } else { Missing::Absent };
+        let served = host.start(program, &tools).map_err(missing)?;
+        Ok(Column::guest(name, served, self.build(&Build { target: Some(target), ..Build::default() })?))
     }
 
-    fn linux(
-        &self,
-        definition: &Definition,
-        target: &str,
-        linker: &str,
-        emulator: Option<&str>,
-    ) -> Result<Column, Missing> {
-        let runs_here = cfg!(target_os = "linux") && (emulator.is_some() || cfg!(target_arch = "x86_64"));
+    fn linux(&self, definition: &Definition, target: &str, linker: &str, emulator: &[&str]) -> Result<Column, Missing> {
+        let runs_here = cfg!(target_os = "linux") && (!emulator.is_empty() || cfg!(target_arch = "x86_64"));
         if !runs_here {
             return Err(Missing::Absent(format!("this machine does not run programs for {target}")));
         }
         self.needs_target(target, Some(TOOLS))?;
         needs(linker)?;
         let mut command: Vec<OsString> = Vec::new();
-        if let Some(emulator) = emulator {
+        if let Some((emulator, options)) = emulator.split_first() {
             command.push(needs(emulator)?.into());
+            command.extend(options.iter().map(Into::into));
         }
         // Linked with all of its libraries, so that it needs none of its system's at run time.
         let flags = Some("-C target-feature=+crt-static");
         let program = self.build(&Build { target: Some(target), flags, linker: Some(linker), ..Build::default() })?;
+        let version = command.first().map(|emulator| version_of(emulator)).transpose()?;
         command.push(program.into());
-        Ok(Column::child(definition.name, command, definition.backend))
+        let column = Column::child(definition.name, command, definition.backend);
+        Ok(if let Some(version) = version { column.of_version(version) } else { column })
     }
 
     fn wine(&self, definition: &Definition) -> Result<Column, Missing> {
@@ -195,11 +180,12 @@ impl Workshop {
         prefix.push(tools.join("wine"));
         // No messages of Wine's own, and no question about what it would like to install.
         let mut command: Vec<OsString> = vec!["env".into(), prefix, "WINEDEBUG=-all".into()];
-        command.extend(["WINEDLLOVERRIDES=mscoree,mshtml=".into(), wine.into(), program.into()]);
+        command.extend(["WINEDLLOVERRIDES=mscoree,mshtml=".into(), wine.clone().into(), program.into()]);
         let mut first = command.clone();
         first.push("list".into());
         run(&first, WINE_SETTLES).map_err(broken)?;
-        Ok(Column::child(definition.name, command, definition.backend).aborting_with(WINE_ABORTED))
+        let version = version_of(wine.as_os_str())?;
+        Ok(Column::child(definition.name, command, definition.backend).of_version(version).aborting_with(WINE_ABORTED))
     }
 
     /// Builds the tests of memmap2 and of its façade, a workspace of their own.
@@ -280,6 +266,19 @@ impl Workshop {
         let how = how.map_or_else(|| format!("`rustup target add {target}`"), str::to_owned);
         Err(Missing::Absent(format!("Rust has no library for {target} here: {how}")))
     }
+}
+
+/// The first line of what an emulator says of its version.
+fn version_of(emulator: &OsStr) -> Result<String, Missing> {
+    let said = run(&[emulator.to_owned(), "--version".into()], Duration::from_mins(1)).map_err(broken)?;
+    Ok(said.lines().next().unwrap_or_default().to_owned())
+}
+
+/// The version of the wasmtime that this program has in it.
+fn wasmtime_version() -> String {
+    let locked = include_str!("../../../Cargo.lock").split_once("name = \"wasmtime\"\nversion = \"");
+    let version = locked.and_then(|(_, rest)| rest.split_once('"')).expect("this program is built with wasmtime");
+    version.0.to_owned()
 }
 
 fn needs(name: &str) -> Result<PathBuf, Missing> {

@@ -99,14 +99,12 @@ impl Order {
     }
 
     /// Says what is missing to build for a target and run on a host.
-    pub(super) fn missing(&self, target: &Target, host: Host) -> Option<String> {
+    pub(super) fn missing(&self, target: &Target, host: Host, tools: &Path) -> Option<String> {
         let Target::Wasi(name) = target else { return None };
-        if host == Host::Node {
-            let node = Command::new("node").args(["--no-warnings", "-e", "require('node:wasi')"]).output();
-            if !node.is_ok_and(|output| output.status.success()) {
-                let what = "--host node needs Node 20 or newer as `node`, and it is not there: see https://nodejs.org";
-                return Some(format!("{what}, or `apt install nodejs`"));
-            }
+        if let Host::Other(host) = host
+            && let Err(missing) = host.program(tools)
+        {
+            return Some(format!("--host {}: {missing}", host.key));
         }
         let mut rustc = Command::new("rustc");
         rustc.current_dir(self.directory()).args(["--print", "target-libdir", "--target", name]);

@@ -20,11 +20,12 @@ pub mod wrapper;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use self::build::Order;
 use self::program::Program;
+use crate::hosts;
 use crate::outcome::Limits;
 use crate::terminal;
 
@@ -114,13 +115,12 @@ type Told = ((String, String), Ran);
 /// What is missing here, and how to install it, or what cannot be built; the text says which.
 pub fn run(plan: &Plan) -> Result<Results, String> {
     let order = plan.order()?;
-    let missing: Vec<String> = plan.columns.iter().filter_map(|(target, host)| order.missing(target, *host)).collect();
+    let tools = hosts::tools().map_err(|error| format!("this program cannot be found: {error}"))?;
+    let missing: Vec<String> =
+        plan.columns.iter().filter_map(|(target, host)| order.missing(target, *host, &tools)).collect();
     if !missing.is_empty() {
         return Err(missing.join("\n"));
     }
-    let scratch = tempfile::tempdir().map_err(|error| format!("no directory for Node's script: {error}"))?;
-    let script = program::node_script(scratch.path()).map_err(|error| format!("no script for Node: {error}"))?;
-
     let mut results =
         Results { columns: Vec::new(), times: Vec::new(), rows: Vec::new(), problems: Vec::new(), left_out: 0 };
     // Programs that did not list their tests, each with the column.
@@ -128,6 +128,11 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
     for (index, (target, host)) in plan.columns.iter().enumerate() {
         let name = target.column(*host);
         let binaries = order.build(target).map_err(|error| format!("{name}: {error}"))?;
+        let other = if let Host::Other(host) = host {
+            Some(Arc::new(host.start(host.program(&tools)?, &tools)?))
+        } else {
+            None
+        };
         let start = Instant::now();
         clear(&order.built(target).join("tmp")).map_err(|error| format!("the directory for tests' files: {error}"))?;
         let mut left_out = 0;
@@ -136,7 +141,9 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
             let program = match (target, host) {
                 (Target::Native, _) | (_, Host::This) => Ok(Program::native(binary, plan.limits)),
                 (Target::Wasi(_), Host::Wasmtime) => Program::wasmtime(binary, plan.limits),
-                (Target::Wasi(_), Host::Node) => Program::node(binary, &script, plan.limits),
+                (Target::Wasi(_), Host::Other(_)) => {
+                    Program::other(binary, other.clone().expect("it was started above"), plan.limits)
+                }
             };
             let listed = program.and_then(|program| program.list().map(|tests| (program, tests)));
             match listed {
@@ -154,6 +161,8 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
                 }
             }
         }
+        let deaths = other.iter().flat_map(|host| host.take_deaths());
+        results.problems.extend(deaths.map(|death| format!("{name}: {death}")));
         results.left_out = results.left_out.max(left_out);
         results.times.push(start.elapsed());
         results.columns.push(name);

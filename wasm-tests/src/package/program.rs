@@ -1,8 +1,8 @@
-//! One test program, and how it is run: natively, in wasmtime, or in Node.
+//! One test program, and how it is run: natively, in wasmtime, or in another host.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use super::build::Binary;
 use super::libtest::{self, Outcome, Ran, Test, Way};
@@ -10,9 +10,7 @@ use crate::child;
 use crate::outcome::{End, Limits, Report};
 use crate::runner;
 use crate::sandbox::{Run, Sandbox};
-
-/// The code with which the script for Node ends when the guest has trapped, after a line that begins like this.
-const NODE_TRAPPED: (i32, &str) = (134, "RuntimeError: ");
+use crate::served::{Guest, Served};
 
 /// A name that no test has.
 const NO_TEST: &str = "no test";
@@ -33,8 +31,7 @@ pub(super) struct Program {
 enum Kind {
     Native,
     Wasmtime(Sandbox),
-    /// With the script that is the host.
-    Node(PathBuf),
+    Other(Arc<Served>),
 }
 
 impl Program {
@@ -53,8 +50,8 @@ impl Program {
     /// # Errors
     ///
     /// As for [`wasmtime`](Self::wasmtime).
-    pub(super) fn node(binary: Binary, script: &Path, limits: Limits) -> Result<Self, String> {
-        Self { binary, kind: Kind::Node(script.to_path_buf()), limits, way: Way::Guest }.with_way()
+    pub(super) fn other(binary: Binary, host: Arc<Served>, limits: Limits) -> Result<Self, String> {
+        Self { binary, kind: Kind::Other(host), limits, way: Way::Guest }.with_way()
     }
 
     /// Finds out how the guest runs a test: the codes with which an invoked one ends mean nothing from another program.
@@ -131,19 +128,17 @@ impl Program {
                 }
                 sandbox.run(&run).map_err(|error| format!("{error:#}"))
             }
-            Kind::Node(script) => {
-                let mut command = Command::new("node");
-                // Without the second flag guests whose memory has grown often end in SIGSEGV.
-                command.args(["--no-warnings", "--no-turbo-fast-api-calls"]).arg(script);
-                for (host, guest) in runner::directories(path, directory) {
-                    command.arg("--dir").arg(format!("{}::{guest}", host.display()));
-                }
-                for (name, value) in self.guest_variables(invoked) {
-                    command.arg("--env").arg(format!("{name}={value}"));
-                }
-                command.arg(path).args(args);
-                self.child(command).map(of_node)
-            }
+            Kind::Other(host) => host.run(
+                &Guest {
+                    program: path,
+                    args: std::iter::once(path.display().to_string())
+                        .chain(args.iter().map(ToString::to_string))
+                        .collect(),
+                    env: self.guest_variables(invoked),
+                    dirs: runner::directories(path, directory),
+                },
+                self.limits.time,
+            ),
         }
     }
 
@@ -167,23 +162,4 @@ impl Program {
 
 fn steers(variable: &OsStr) -> bool {
     variable.as_encoded_bytes().starts_with(STEERING.as_bytes()) || variable == libtest::INVOKE
-}
-
-/// What a guest in Node did, from what the process did.
-fn of_node(mut report: Report) -> Report {
-    if report.end == End::Exited(NODE_TRAPPED.0) {
-        let stderr = String::from_utf8_lossy(&report.stderr).into_owned();
-        if let Some(at) = stderr.rfind(NODE_TRAPPED.1) {
-            report.end = End::Trapped(stderr[at..].trim_end().to_owned());
-            report.stderr = stderr.as_bytes()[..at].to_vec();
-        }
-    }
-    report
-}
-
-/// Writes the script that makes Node a host, and says where.
-pub(super) fn node_script(dir: &Path) -> std::io::Result<PathBuf> {
-    let path = dir.join("node-wasi.mjs");
-    std::fs::write(&path, include_str!("../../node-wasi.mjs"))?;
-    Ok(path)
 }

@@ -1,5 +1,7 @@
 //! What a package is built for, and what runs that.
 
+use crate::hosts;
+
 /// What a package is built for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -28,24 +30,24 @@ impl Target {
         match (self, host) {
             (Self::Native, _) | (_, Host::This) => "native".to_owned(),
             (Self::Wasi(name), Host::Wasmtime) => name.trim_start_matches("wasm32-").to_owned(),
-            (Self::Wasi(name), Host::Node) => format!("{} Node", name.trim_start_matches("wasm32-")),
+            (Self::Wasi(name), Host::Other(host)) => format!("{} {}", name.trim_start_matches("wasm32-"), host.name),
         }
     }
 }
 
 /// What runs a test program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Host {
     /// This machine: it runs native programs.
     This,
     /// wasmtime, which this program has in it.
     Wasmtime,
-    /// Node's own WASI, which takes modules of Preview 1.
-    Node,
+    /// Another host.
+    Other(&'static hosts::Host),
 }
 
 impl Host {
-    /// Reads `wasmtime` or `node`.
+    /// Reads `wasmtime` or the key of another host.
     ///
     /// # Errors
     ///
@@ -53,16 +55,20 @@ impl Host {
     pub fn parse(name: &str) -> Result<Self, String> {
         match name {
             "wasmtime" => Ok(Self::Wasmtime),
-            "node" => Ok(Self::Node),
-            _ => Err(format!("{name:?} is neither of the hosts wasmtime and node")),
+            _ => hosts::Host::find(name).map(Self::Other).ok_or_else(|| {
+                let keys: Vec<&str> = hosts::ALL.iter().map(|host| host.key).collect();
+                format!("{name:?} is none of the hosts wasmtime, {}", keys.join(", "))
+            }),
         }
     }
 
     /// Whether it runs what is built for a target.
     pub(super) fn runs(self, target: &Target) -> bool {
-        match target {
-            Target::Native => self == Self::This,
-            Target::Wasi(name) => self == Self::Wasmtime || self == Self::Node && name == "wasm32-wasip1",
+        match (self, target) {
+            (Self::This, target) => *target == Target::Native,
+            (Self::Wasmtime, target) => *target != Target::Native,
+            (Self::Other(host), Target::Wasi(name)) => host.targets.contains(&name.as_str()),
+            (Self::Other(_), Target::Native) => false,
         }
     }
 }

@@ -1,0 +1,111 @@
+//! The page of hosts, `docs/hosts.md`, from a report.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+/// What stands above the table.
+const HEAD: &str = "\
+# Hosts
+
+`make hosts` writes this page from the report of the last `make compare`, which runs the suite on every host that is
+there, one case in each instance and each directory, and compares what the cases observe. A case passes where it does what
+it does natively.
+
+| host | what it is | version | cases passed | what it does not do |
+|---|---|---|---|---|
+";
+
+/// The page for the report of a comparison.
+///
+/// # Errors
+///
+/// A report of another schema, or of a part of the cases.
+pub fn page(report: &Value) -> Result<String, String> {
+    if report["schema"] != "portable-mmap/compare" || report["version"] != super::json::VERSION {
+        return Err("this is no report of this version of `make compare`: run that first".to_owned());
+    }
+    if !report["filter"].is_null() {
+        return Err("this report has some of the cases alone: run `make compare` without a FILTER".to_owned());
+    }
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let sections = list(&report["sections"]);
+    let section = sections.iter().find(|section| section["subject"] == "suite").ok_or("this report has no suite")?;
+    let (ledger, cases) = (list(&section["ledger"]), list(&section["cases"]));
+    let mut page = HEAD.to_owned();
+    for column in list(&section["columns"]) {
+        let text = |field: &str| column[field].as_str().unwrap_or_default().to_owned();
+        let (name, what) = (text("name"), text("what"));
+        if column["state"] == "absent" {
+            _ = writeln!(page, "| {name} | {what} | | not tried | |");
+            continue;
+        }
+        // Rows of the ledger are grouped by their reasons, in its order.
+        let mut not: Vec<(String, usize)> = Vec::new();
+        for exception in ledger.iter().filter(|exception| exception["column"] == column["key"]) {
+            let reason = exception["reason"].as_str().unwrap_or_default();
+            match not.iter_mut().find(|(other, _)| other == reason) {
+                Some((_, count)) => *count += 1,
+                None => not.push((reason.to_owned(), 1)),
+            }
+        }
+        let failed =
+            cases.iter().filter(|case| case["cells"][column["key"].as_str().unwrap_or_default()]["state"] == "failed");
+        not.extend(failed.map(|case| (format!("`{}` fails", case["name"].as_str().unwrap_or_default()), 1)));
+        let not: Vec<String> = not
+            .into_iter()
+            .map(|(reason, count)| if count == 1 { reason } else { format!("{reason} ({count} rows)") })
+            .collect();
+        let version = column["host_version"].as_str().unwrap_or_default();
+        let (passed, all) = (&column["passed"], &column["cases"]);
+        _ = writeln!(page, "| {name} | {what} | {version} | {passed} of {all} | {} |", not.join("; "));
+    }
+    Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::page;
+
+    fn report() -> Value {
+        json!({
+            "schema": "portable-mmap/compare", "version": super::super::json::VERSION, "filter": null,
+            "sections": [{
+                "subject": "suite",
+                "columns": [
+                    { "key": "a", "name": "A", "what": "a host", "state": "ran", "host_version": "1.2", "cases": 4, "passed": 1 },
+                    { "key": "b", "name": "B", "what": "another", "state": "absent", "reason": "there is no b" },
+                ],
+                "ledger": [
+                    { "case": "x/", "column": "a", "reason": "it has no x" },
+                    { "case": "y/z", "column": "a", "reason": "it has no x" },
+                    { "case": "x/", "column": "c", "reason": "another" },
+                ],
+                "cases": [{ "name": "w/fails", "cells": { "a": { "state": "failed" } } }],
+            }],
+        })
+    }
+
+    #[test]
+    fn a_page_has_what_each_host_does_not_do() {
+        let page = page(&report()).unwrap();
+        let rows: Vec<&str> = page.lines().skip_while(|line| !line.starts_with("| A")).collect();
+        assert_eq!(
+            rows,
+            [
+                "| A | a host | 1.2 | 1 of 4 | it has no x (2 rows); `w/fails` fails |",
+                "| B | another | | not tried | |"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_report_of_some_cases_makes_no_page() {
+        let mut some = report();
+        some["filter"] = json!("slice");
+        assert!(page(&some).unwrap_err().contains("FILTER"));
+        assert!(page(&json!({})).is_err());
+    }
+}

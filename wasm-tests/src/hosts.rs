@@ -1,0 +1,200 @@
+//! The other hosts of WASI: what each is called, what it needs, and how its process is started.
+
+use std::env::consts::EXE_SUFFIX;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::served::Served;
+
+/// A host.
+#[derive(Debug)]
+pub struct Host {
+    /// What `--host` and `--columns` call it.
+    pub key: &'static str,
+    /// What tables call it.
+    pub name: &'static str,
+    /// The targets of Rust whose programs it runs.
+    pub targets: &'static [&'static str],
+    /// The program that it is started with.
+    program: Program,
+    /// The options of the program.
+    options: &'static [&'static str],
+    /// The script of the harness that makes the program a host, if it is none by itself.
+    script: Option<&'static str>,
+    /// Whether the script loads packages of npm.
+    packages: bool,
+}
+
+/// Where a program is.
+#[derive(Debug)]
+enum Program {
+    /// On the path, with where to get it.
+    OnPath(&'static str, &'static str),
+    /// In the directory of what `make compare-tools` installs.
+    Tool(&'static str),
+}
+
+/// How to get a program that is not on the path.
+const INSTALLED: &str = "`make compare-tools` installs what this host needs";
+
+/// The scripts, which lie in one directory when they run.
+const SCRIPTS: [(&str, &str); 5] = [
+    ("serve.mjs", include_str!("../hosts/serve.mjs")),
+    ("preview1.mjs", include_str!("../hosts/preview1.mjs")),
+    ("threads.mjs", include_str!("../hosts/threads.mjs")),
+    ("jco.mjs", include_str!("../hosts/jco.mjs")),
+    ("python_wasmtime.py", include_str!("../hosts/python_wasmtime.py")),
+];
+
+const WASIP1: &str = "wasm32-wasip1";
+const WASIP2: &str = "wasm32-wasip2";
+
+const NODE: Program = Program::OnPath("node", "it has to be Node 20 or newer, see https://nodejs.org");
+// Guests whose memory has grown often end in SIGSEGV after right output, unless fast calls are off. A case runs a small part
+// of its program.
+const NODE_OPTIONS: &[&str] = &["--no-turbo-fast-api-calls", "--no-warnings", "--wasm-lazy-compilation", "--expose-gc"];
+
+/// All of them.
+pub const ALL: &[Host] = &[
+    Host {
+        key: "node",
+        name: "Node",
+        targets: &[WASIP1],
+        program: NODE,
+        options: NODE_OPTIONS,
+        script: Some("preview1.mjs"),
+        packages: false,
+    },
+    Host {
+        key: "threads",
+        name: "threads",
+        targets: &["wasm32-wasip1-threads"],
+        program: NODE,
+        options: NODE_OPTIONS,
+        script: Some("threads.mjs"),
+        packages: false,
+    },
+    Host {
+        key: "jco",
+        name: "jco",
+        targets: &[WASIP2],
+        program: NODE,
+        options: NODE_OPTIONS,
+        script: Some("jco.mjs"),
+        packages: true,
+    },
+    Host {
+        key: "deno",
+        name: "Deno",
+        targets: &[WASIP1],
+        program: Program::Tool("node_modules/.bin/deno"),
+        options: &["run", "--quiet", "--allow-all", "--no-config", "--v8-flags=--expose-gc,--wasm-lazy-compilation"],
+        script: Some("preview1.mjs"),
+        packages: false,
+    },
+    Host {
+        key: "bun",
+        name: "Bun",
+        targets: &[WASIP1],
+        program: Program::Tool("node_modules/.bin/bun"),
+        options: &["run"],
+        script: Some("preview1.mjs"),
+        packages: false,
+    },
+    Host {
+        key: "wasmtime-oldest",
+        name: "wasmtime-oldest",
+        targets: &[WASIP1],
+        program: Program::Tool("wasmtime-oldest/bin/python"),
+        options: &[],
+        script: Some("python_wasmtime.py"),
+        packages: false,
+    },
+    Host {
+        key: "wasmtime-newest",
+        name: "wasmtime-newest",
+        targets: &[WASIP1, WASIP2],
+        program: Program::Tool("wasmtime-newest/bin/python"),
+        options: &[],
+        script: Some("python_wasmtime.py"),
+        packages: false,
+    },
+    Host {
+        key: "wasmi",
+        name: "wasmi",
+        targets: &[WASIP1],
+        program: Program::Tool("wasmi/release/wasmi-host"),
+        options: &[],
+        script: None,
+        packages: false,
+    },
+];
+
+impl Host {
+    /// The host with this key.
+    #[must_use]
+    pub fn find(key: &str) -> Option<&'static Self> {
+        ALL.iter().find(|host| host.key == key)
+    }
+
+    /// The program that it is started with, where `tools` is the directory of what `make compare-tools` installs.
+    ///
+    /// # Errors
+    ///
+    /// A host that is not installed; the text says how to get it.
+    pub fn program(&self, tools: &Path) -> Result<PathBuf, String> {
+        let (name, how) = match self.program {
+            Program::OnPath(name, how) => (which::which(name).ok().ok_or_else(|| name.to_owned()), how),
+            Program::Tool(name) => {
+                let path = tools.join(format!("{name}{EXE_SUFFIX}"));
+                let found = if path.is_file() { Ok(path) } else { Err(path.display().to_string()) };
+                (found, INSTALLED)
+            }
+        };
+        let packages = tools.join("node_modules");
+        if self.packages && !packages.is_dir() {
+            return Err(format!("there is no {}: {INSTALLED}", packages.display()));
+        }
+        name.map_err(|name| format!("there is no {name}: {how}"))
+    }
+
+    /// Whether its version is one that the harness has chosen. Of another, one that does not start is no news.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        matches!(self.program, Program::Tool(_))
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    ///
+    /// A host that does not start; the text says why.
+    pub fn start(&self, program: PathBuf, tools: &Path) -> Result<Served, String> {
+        let mut command: Vec<OsString> = vec![program.into()];
+        command.extend(self.options.iter().map(Into::into));
+        let scripts = tempfile::tempdir().map_err(|error| format!("no directory for its scripts: {error}"))?;
+        if let Some(script) = self.script {
+            for (name, text) in SCRIPTS {
+                let written = fs::write(scripts.path().join(name), text);
+                written.map_err(|error| format!("its scripts cannot be written: {error}"))?;
+            }
+            command.push(scripts.path().join(script).into());
+            if self.packages {
+                command.push(tools.into());
+            }
+        }
+        Served::start(command, scripts)
+    }
+}
+
+/// The directory of what `make compare-tools` installs, beside the directory in which cargo has built this program.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn tools() -> std::io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    let target = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file());
+    Ok(target.unwrap_or(&program).join("compare-tools"))
+}

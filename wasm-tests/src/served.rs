@@ -1,0 +1,251 @@
+//! Other hosts of WASI: processes, each of which runs one guest after the other.
+//!
+//! A host is a program that reads requests from its standard input, a line of JSON for each guest, and writes a line of
+//! JSON to its standard output for each. It starts with `{"version": "1.2"}`. A request is
+//!
+//! ```json
+//! {"program": "suite.wasm", "args": ["suite", "list"], "env": [["NAME", "value"]], "dirs": [["/tmp/case", "/"]],
+//!  "stdout": "/tmp/stdout", "stderr": "/tmp/stderr"}
+//! ```
+//!
+//! where `dirs` are directories of this machine with their names in the guest, and the last two are files for what the
+//! guest writes. The reply is `{"exit": 0}`, or `{"trap": "unreachable"}`. Each guest is a fresh instance. A process that
+//! ends, or whose guest runs for too long, costs that guest alone: the next gets another process.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::outcome::{End, OUTPUT_LIMIT, Report};
+
+/// How long a host may take to start.
+const START: Duration = Duration::from_mins(1);
+
+/// How often the length of what a guest has written is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How much of a host's own standard error a failure quotes.
+const QUOTED: usize = 2000;
+
+/// A guest to run.
+#[derive(Clone, Debug)]
+pub struct Guest<'g> {
+    /// The WebAssembly file.
+    pub program: &'g Path,
+    /// Its arguments, after the name of the program.
+    pub args: Vec<String>,
+    /// Its environment.
+    pub env: Vec<(String, String)>,
+    /// Directories, each with its name in the guest.
+    pub dirs: Vec<(PathBuf, String)>,
+}
+
+/// A host.
+#[derive(Debug)]
+pub struct Served {
+    command: Vec<OsString>,
+    version: String,
+    /// Processes that have nothing to do.
+    idle: Mutex<Vec<Process>>,
+    /// What became of processes that ended while they had nothing to do.
+    deaths: Mutex<Vec<String>>,
+    /// What the command names has to be there for as long as processes are started.
+    _scripts: TempDir,
+}
+
+/// A process of a host, which ends with this.
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    requests: ChildStdin,
+    replies: Receiver<String>,
+    /// What the guest writes, and what the host does.
+    streams: TempDir,
+    /// The last guest that it has run, by its arguments.
+    last: Option<String>,
+}
+
+/// What a process did with a request.
+enum Reply {
+    /// It ran the guest.
+    Ran(End),
+    /// It runs the guest still, which has used up its time or has written too much.
+    Over(End),
+    /// It had ended before it got the request.
+    Gone,
+}
+
+impl Served {
+    /// Starts a host, whose command may name files in `scripts`.
+    ///
+    /// # Errors
+    ///
+    /// A process that cannot be started, or does not tell its version; the text says which.
+    pub fn start(command: Vec<OsString>, scripts: TempDir) -> Result<Self, String> {
+        let (process, version) = Process::start(&command)?;
+        Ok(Self { command, version, idle: Mutex::new(vec![process]), deaths: Mutex::default(), _scripts: scripts })
+    }
+
+    /// The version of the host, as it says.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The processes that have ended by themselves after a guest had ended, since this was last asked.
+    pub fn take_deaths(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.deaths))
+    }
+
+    /// Runs a guest.
+    ///
+    /// # Errors
+    ///
+    /// A host that cannot be started, whose process ends while it runs the guest, or that does not keep to the protocol;
+    /// the text says which.
+    pub fn run(&self, guest: &Guest, time: Duration) -> Result<Report, String> {
+        loop {
+            let idle = locked(&self.idle).pop();
+            let mut process = idle.map_or_else(|| Process::start(&self.command).map(|(process, _)| process), Ok)?;
+            let begun = Instant::now();
+            let reply = process.ask(guest, time)?;
+            let elapsed = begun.elapsed();
+            let (end, goes_on) = match reply {
+                Reply::Ran(end) => (end, true),
+                Reply::Over(end) => (end, false),
+                Reply::Gone => {
+                    locked(&self.deaths).push(process.death());
+                    continue;
+                }
+            };
+            let [stdout, stderr] = ["stdout", "stderr"].map(|name| read(&process.streams.path().join(name)));
+            let unread = |error| format!("what the guest has written cannot be read: {error}");
+            let report = Report::native(end, stdout.map_err(unread)?, stderr.map_err(unread)?, elapsed);
+            if goes_on {
+                process.last = Some(guest.args.join(" "));
+                locked(&self.idle).push(process);
+            }
+            return Ok(report);
+        }
+    }
+}
+
+impl Process {
+    fn start(command: &[OsString]) -> Result<(Self, String), String> {
+        let (program, args) = command.split_first().expect("a command has at least a program");
+        let cannot = |error: io::Error| format!("cannot start {}: {error}", program.display());
+        let streams = tempfile::tempdir().map_err(cannot)?;
+        let complaints = File::create(streams.path().join("host")).map_err(cannot)?;
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(complaints);
+        // What a host leaves behind when it is ended is removed with the rest.
+        command.env("TMPDIR", streams.path());
+        let mut child = command.spawn().map_err(cannot)?;
+        let requests = child.stdin.take().expect("it is piped");
+        let stdout = child.stdout.take().expect("it is piped");
+        let (sender, replies) = channel();
+        // It ends with the process, whose end of the pipe is closed then.
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut process = Self { child, requests, replies, streams, last: None };
+        let greeting = process.replies.recv_timeout(START).ok();
+        let greeting: Option<Value> = greeting.and_then(|line| serde_json::from_str(&line).ok());
+        match greeting.as_ref().and_then(|greeting| greeting["version"].as_str()) {
+            Some(version) => Ok((process, version.to_owned())),
+            None => Err(format!("{} does not tell its version: {}", program.display(), process.death())),
+        }
+    }
+
+    fn ask(&mut self, guest: &Guest, time: Duration) -> Result<Reply, String> {
+        let stream = |name| self.streams.path().join(name);
+        let (stdout, stderr) = (stream("stdout"), stream("stderr"));
+        for path in [&stdout, &stderr] {
+            // Nothing of the guest before.
+            File::create(path).map_err(|error| format!("no file for what the guest writes: {error}"))?;
+        }
+        let request = json!({
+            "program": guest.program, "args": guest.args, "env": guest.env, "dirs": guest.dirs,
+            "stdout": stdout, "stderr": stderr,
+        });
+        if writeln!(self.requests, "{request}").is_err() {
+            return Ok(Reply::Gone);
+        }
+        let over = Instant::now() + time;
+        loop {
+            let left = over.saturating_duration_since(Instant::now());
+            match self.replies.recv_timeout(left.min(LOOK)) {
+                Ok(line) => return end_of(&line).map(Reply::Ran),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.death()),
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Ok(Reply::Over(End::TimedOut)),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if [&stdout, &stderr].into_iter().any(|path| len(path) >= OUTPUT_LIMIT as u64) {
+                return Ok(Reply::Over(End::Trapped("it was ended, for it had written too much".into())));
+            }
+        }
+    }
+
+    /// How the process ended, and after which guest.
+    fn death(&mut self) -> String {
+        // A process whose streams are closed ends in a moment; one that does not is ended.
+        let mut status = None;
+        for _ in 0..50 {
+            status = self.child.try_wait().ok().flatten();
+            if status.is_some() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        let how = status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
+        let after = self.last.as_ref().map_or_else(String::new, |last| format!(", after it had run {last:?}"));
+        let complaints = read(&self.streams.path().join("host")).unwrap_or_default();
+        let quoted = String::from_utf8_lossy(&complaints[complaints.len().saturating_sub(QUOTED)..]);
+        format!("the host's process ended with {how}{after}: {}", quoted.trim_end())
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// Reads a reply.
+fn end_of(line: &str) -> Result<End, String> {
+    let wrong = || format!("the host replies {line:?}, and not with an exit code or a trap");
+    let value: Value = serde_json::from_str(line).map_err(|_| wrong())?;
+    if let Some(what) = value["trap"].as_str() {
+        return Ok(End::Trapped(what.to_owned()));
+    }
+    value["exit"].as_i64().and_then(|code| i32::try_from(code).ok()).map(End::Exited).ok_or_else(wrong)
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(OUTPUT_LIMIT as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn len(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
