@@ -162,6 +162,7 @@ fn package(mut parser: Parser) -> Result<package::Plan, Error> {
     let (mut place, mut published, mut target_dir) = (PathBuf::from("."), None, None);
     let (mut targets, mut hosts) = ("native,wasm32-wasip1,wasm32-wasip2".to_owned(), "wasmtime".to_owned());
     let (mut filter, mut skip, mut jobs, mut cargo_args) = (None, Vec::new(), jobs(), Vec::new());
+    let mut out = None;
     let mut limits = Limits { time: CASE_TIME, memory: MEMORY_LIMIT };
     loop {
         // What follows `--` is cargo's. The parser would take the two dashes away.
@@ -180,6 +181,7 @@ fn package(mut parser: Parser) -> Result<package::Plan, Error> {
             Long("time") => limits.time = seconds(&mut parser)?,
             Long("memory") => limits.memory = mebibytes(&mut parser)?,
             Long("target-dir") => target_dir = Some(absolute(parser.value()?)?),
+            Long("out") => out = Some(parser.value()?.into()),
             other => return Err(other.unexpected()),
         }
     }
@@ -188,7 +190,7 @@ fn package(mut parser: Parser) -> Result<package::Plan, Error> {
         None => package::Source::Local(place),
     };
     let columns = package::columns(&targets, &hosts)?;
-    Ok(package::Plan { source, target_dir, cargo_args, columns, filter, skip, limits, jobs })
+    Ok(package::Plan { source, target_dir, cargo_args, columns, filter, skip, limits, jobs, out })
 }
 
 fn mutants(mut parser: Parser) -> Result<mutants::Plan, Error> {

@@ -5,6 +5,7 @@ mod args;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use native_tests::ledger::Platform;
 use wasm_tests::{
@@ -44,11 +45,12 @@ wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--en
 
 wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target TARGET,...] [--host HOST,...]
                  [--filter TEXT] [--skip TEXT]... [--jobs N] [--time SECONDS] [--memory MIB] [--target-dir DIR]
-                 [-- CARGO-ARGUMENT...]
+                 [--out DIR] [-- CARGO-ARGUMENT...]
     Builds the tests of a package with cargo, runs each alone, natively and on WASI, and compares outcomes and output.
     TARGETs are native, wasm32-wasip1 and wasm32-wasip2, all of them by default; the first is the measure. HOSTs are
     wasmtime, which is the default, node, deno, bun, wasmtime-oldest, wasmtime-newest, wasmi and jco. The package
     is that of the current directory, or DIR's, or the published one, which is fetched into the target directory.
+    --out writes report.html, report.json and junit.xml.
 
 wasm-tests mutants --native PROGRAM --scratch DIR --target-dir DIR [--workspace DIR] [--only TEXT]
                    [--skip TEXT] [--jobs N]
@@ -178,8 +180,17 @@ fn print_hosts(report: &Path) -> wasmtime::Result<ExitCode> {
 }
 
 fn run_package(plan: &package::Plan) -> wasmtime::Result<ExitCode> {
+    if let Some(out) = &plan.out {
+        compare::clear(out)?;
+    }
+    let started = SystemTime::now();
     let results = package::run(plan).map_err(wasmtime::Error::msg)?;
     print!("{}", package::render(&results));
+    if let Some(out) = &plan.out {
+        for path in package::write_reports(&results, started, out)? {
+            println!("{}", path.display());
+        }
+    }
     Ok(if results.are_equal() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

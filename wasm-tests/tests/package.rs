@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use serde_json::Value;
+
 const HARNESS: &str = env!("CARGO_BIN_EXE_wasm-tests");
 
 /// A copy of the fixture, in which cargo may write its lock file.
@@ -109,6 +111,43 @@ fn success_is_for_tests_that_are_equal_and_ran() {
     assert_eq!(code, Some(1), "{text}");
     let (code, text) = run(&["--filter", "there is no such test"]);
     assert!(code == Some(1) && text.contains("FAILED there is no test to run"), "{text}");
+}
+
+#[test]
+fn reports_hold_what_each_test_did_in_each_column() {
+    let (dir, package) = fixture("outcomes");
+    let out = dir.path().join("reports");
+    let output = harness(&package).args(["--target", "native,wasm32-wasip1", "--out"]).arg(&out).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+
+    let read = |name: &str| fs::read_to_string(out.join(name)).unwrap();
+    let report: Value = serde_json::from_str(&read("report.json")).unwrap();
+    assert_eq!(report["passed"], false);
+    let section = &report["sections"][0];
+    let counts = |column: &Value| ["cases", "passed", "failed", "excepted"].map(|name| column[name].as_u64().unwrap());
+    // What fails alike everywhere, or is ignored, is neither a success nor a difference.
+    assert_eq!(counts(&section["columns"][0]), [19, 12, 0, 7]);
+    assert_eq!(counts(&section["columns"][1]), [19, 6, 6, 7]);
+    let cell = |test: &str, column: &str| {
+        let name = format!("lib/tests::{test}");
+        section["cases"].as_array().unwrap().iter().find(|case| case["name"] == name).unwrap()["cells"][column].clone()
+    };
+    assert_eq!(cell("fails_alike", "wasip1")["reason"], "FAILED in every column");
+    assert_eq!(cell("is_ignored", "native")["reason"], "ignored");
+    let failure = |test: &str| cell(test, "wasip1")["failure"].clone();
+    assert_eq!(failure("needs_wide_pointers")["kind"], "FAILED here, passed in native");
+    assert_eq!(failure("is_there_with_wide_pointers")["kind"], "absent here, passed in native");
+    let printed = failure("prints_the_width_of_a_pointer");
+    assert_eq!((&printed["kind"], &printed["difference"]["line"]), (&"other output than native".into(), &4.into()));
+
+    let junit = read("junit.xml");
+    assert!(junit.contains(r#"<testsuite name="wasip1" tests="19" skipped="7" errors="0" failures="6""#), "{junit}");
+    assert!(junit.contains("+ 32 bits"), "{junit}");
+    assert!(read("report.html").contains("Tests compared across targets"));
+
+    // An old report is not left where there is no new one.
+    let output = harness(&package).args(["--out"]).arg(&out).args(["--", "--no-such-option"]).output().unwrap();
+    assert!(output.status.code() == Some(2) && fs::read_dir(&out).unwrap().next().is_none());
 }
 
 #[test]

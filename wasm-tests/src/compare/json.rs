@@ -130,7 +130,7 @@ fn kinds(tallies: &[&Tally]) -> Value {
 }
 
 /// In milliseconds: no clock here is better.
-fn seconds(time: Duration) -> f64 {
+pub(crate) fn seconds(time: Duration) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 milliseconds")]
     let milliseconds = time.as_millis() as f64;
     milliseconds / 1000.0

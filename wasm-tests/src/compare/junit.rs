@@ -35,16 +35,20 @@ pub fn report(comparison: &Comparison) -> Result<String, SerializeError> {
         status.set_message(reason.as_str());
         TestCase::new(definition.name, status)
     }));
-    let problems = comparison.sections.iter().flat_map(|section| &section.results.problems);
-    beside.add_test_cases(problems.enumerate().map(|(index, problem)| {
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        status.set_message(problem.as_str());
-        TestCase::new(format!("problem {}", index + 1), status)
-    }));
+    beside.add_test_cases(problem_cases(comparison.sections.iter().flat_map(|section| &section.results.problems)));
     if !beside.test_cases.is_empty() {
         report.add_test_suite(beside);
     }
     report.to_string()
+}
+
+/// What is wrong beside the cases, each as an error.
+pub(crate) fn problem_cases<'p>(problems: impl IntoIterator<Item = &'p String>) -> impl Iterator<Item = TestCase> {
+    problems.into_iter().enumerate().map(|(index, problem)| {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_message(problem.as_str());
+        TestCase::new(format!("problem {}", index + 1), status)
+    })
 }
 
 fn status(cell: &Cell, again: impl Fn() -> String) -> TestCaseStatus {

@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use native_tests::ledger::Exception;
+use serde_json::Value;
 
 use crate::report;
 use crate::suite::{self, NO_CASE};
@@ -156,13 +157,17 @@ impl Comparison {
     ///
     /// What the file system says.
     pub fn write(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
-        fs::create_dir_all(dir)?;
-        let json = json::report(self).to_string();
         let junit = junit::report(self).map_err(io::Error::other)?;
-        let html = html::page(&json);
-        let texts = REPORTS.iter().zip([html, json, junit]);
-        texts.map(|(name, text)| fs::write(dir.join(name), text).map(|()| dir.join(name))).collect()
+        write_reports(dir, &json::report(self), junit)
     }
+}
+
+/// Writes the page of a report, the report and the one for CI systems into a directory, which is made if it is not there.
+pub(crate) fn write_reports(dir: &Path, report: &Value, junit: String) -> io::Result<Vec<PathBuf>> {
+    fs::create_dir_all(dir)?;
+    let json = report.to_string();
+    let texts = REPORTS.iter().zip([html::page(&json), json, junit]);
+    texts.map(|(name, text)| fs::write(dir.join(name), text).map(|()| dir.join(name))).collect()
 }
 
 #[cfg(test)]

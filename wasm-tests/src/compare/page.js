@@ -39,11 +39,12 @@ function bytes(count) {
 }
 
 function showVerdict() {
+  document.querySelector("h1").textContent = document.title = report.title ?? document.title;
   const verdict = document.getElementById("verdict");
   verdict.className = report.passed ? "passed" : "failed";
   verdict.dataset.passed = report.passed;
   const excepted = all("ran").reduce((sum, column) => sum + column.excepted, 0);
-  const but = excepted === 0 ? "" : `, but for ${some(excepted, "exception")} of the ledger`;
+  const but = excepted === 0 ? "" : `, but for ${some(excepted, "exception")}`;
   verdict.textContent = report.passed
     ? `Passed: ${some(all("cases").length, "case")} on ${some(all("ran").length, "column")}, `
       + `with equal transcripts${but}`
@@ -107,6 +108,8 @@ function showLedger() {
     cases.get(name).push(byKey.get(column)?.name ?? column);
   }
   const ledger = document.getElementById("ledger");
+  // Only targets of this project's own suite have one.
+  ledger.parentElement.hidden = report.title !== undefined;
   for (const [reason, cases] of reasons) {
     const items = [...cases].map(([name, columns]) =>
       make("li", {}, make("span", { class: "name" }, name), `: ${columns.join(", ")}`));
@@ -214,7 +217,7 @@ function outcomeOf(item, column) {
   const box = make("div", { class: `outcome is-${cell.state}` },
     make("strong", {}, column.name), " ", make("span", { class: `tag ${cell.state}` }, cell.state),
     make("span", { class: "cost" }, ` ${duration(cell.seconds)}; ${calls}`));
-  if (cell.reason !== undefined) box.append(make("p", {}, `Ledger: ${cell.reason}.`));
+  if (cell.reason !== undefined) box.append(make("p", {}, `Exception: ${cell.reason}.`));
   const failure = cell.failure;
   if (failure === undefined) return box;
   if (failure.difference === undefined) box.append(make("pre", {}, failure.text));

@@ -124,7 +124,7 @@ mod tests {
 
     /// How a case is judged whose test came out so.
     fn judged(outcome: Outcome, printed: &str, end: End) -> Result<(), Failure> {
-        let ran = Ran { outcome, stdout: printed.to_owned(), stderr: "why\n".to_owned(), should_panic: false };
+        let ran = Ran { stdout: printed.to_owned(), stderr: "why\n".to_owned(), ..Ran::silent(outcome) };
         let report = Report::native(end, "", "", Duration::ZERO);
         let case = Case { name: "program/test".to_owned(), expects: Expects::Finishes };
         let report = as_case(&case.name, ran, report).map_err(Failure::NotRun)?;

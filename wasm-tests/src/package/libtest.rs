@@ -1,6 +1,7 @@
 //! What a test program of libtest prints: its list of tests, and what became of one.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::normal;
 use crate::outcome::{End, OUTPUT_LIMIT, Report};
@@ -123,12 +124,14 @@ pub struct Ran {
     pub stderr: String,
     /// Whether it is marked with `#[should_panic]`, as far as the program has said so.
     pub should_panic: bool,
+    /// From the program's start to its end.
+    pub time: Duration,
 }
 
 impl Ran {
     /// A test that printed nothing, for it was not run.
     pub(super) fn silent(outcome: Outcome) -> Self {
-        Self { outcome, stdout: String::new(), stderr: String::new(), should_panic: false }
+        Self { outcome, stdout: String::new(), stderr: String::new(), should_panic: false, time: Duration::ZERO }
     }
 }
 
@@ -141,7 +144,7 @@ pub(super) fn is_invocable(report: &Report) -> bool {
 /// Judges the run of one test.
 pub(super) fn judge(name: &str, report: &Report, way: Way) -> Ran {
     if report.stdout.len().max(report.stderr.len()) >= OUTPUT_LIMIT {
-        return Ran::silent(Outcome::TooMuchOutput);
+        return Ran { time: report.time, ..Ran::silent(Outcome::TooMuchOutput) };
     }
     let stdout = String::from_utf8_lossy(&report.stdout);
     let stderr = String::from_utf8_lossy(&report.stderr);
@@ -168,7 +171,7 @@ pub(super) fn judge(name: &str, report: &Report, way: Way) -> Ran {
         // An abort does not write out the line that is not finished.
         printed.truncate(printed.rfind('\n').map_or(0, |end| end + 1));
     }
-    Ran { outcome, stdout: printed, stderr: normal::stderr(name, &stderr), should_panic }
+    Ran { outcome, stdout: printed, stderr: normal::stderr(name, &stderr), should_panic, time: report.time }
 }
 
 /// Reads the result from the lines of libtest around what the test printed.
@@ -198,8 +201,6 @@ fn by_frame(code: i32, body: &str, should_panic: bool) -> (Outcome, &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn report(end: End, stdout: &str, stderr: &str) -> Report {

@@ -12,6 +12,7 @@ mod libtest;
 mod normal;
 mod program;
 mod published;
+mod reports;
 mod results;
 mod table;
 mod target;
@@ -32,6 +33,7 @@ use crate::terminal;
 pub(crate) use build::set_flags;
 pub use libtest::{Outcome, Ran, Test};
 pub use published::Published;
+pub use reports::write as write_reports;
 pub use results::{Results, Row};
 pub use table::render;
 pub use target::{Host, Target};
@@ -55,6 +57,8 @@ pub struct Plan {
     pub limits: Limits,
     /// How many tests run at once.
     pub jobs: usize,
+    /// The directory of the reports, if they are wanted.
+    pub out: Option<PathBuf>,
 }
 
 /// Where a package is.

@@ -70,7 +70,7 @@ fn outputs(results: &Results, row: &Row) -> String {
 }
 
 /// Lines, and whether the last of them has an end.
-fn lines(text: &str) -> Vec<String> {
+pub(super) fn lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     if !text.is_empty() && !text.ends_with('\n') {
         lines.push("(without the end of the line)".to_owned());
