@@ -182,6 +182,42 @@ test-harness: guests harness
 		GUESTS_WASIP2_HOSTED='$(WASIP2_HOSTED)/debug' \
 		$(CARGO) test -p wasm-tests -p portable-mmap-wasmtime
 
+# Packages from npm, each in one release: none is in the repository.
+NODE_PACKAGES := $(TARGET)/node
+# $(call npm,PACKAGE,VERSION): has npm put it there, unless it is there.
+define npm
+@test "$$(node -p 'require("$(NODE_PACKAGES)/node_modules/$(1)/package.json").version' 2>/dev/null)" = '$(2)' || { \
+	$(NODE_20) || { echo 'This needs Node 20 or newer: see https://nodejs.org' >&2; exit 1; }; \
+	npm install --silent --no-audit --no-fund --prefix "$(NODE_PACKAGES)" '$(1)@$(2)'; }
+endef
+
+# The page of demo/ with what it needs: files that any server can serve, from loopback or from elsewhere.
+SITE := $(TARGET)/demo
+SHIM := node_modules/@bjorn3/browser_wasi_shim
+PORT ?= 8080
+.PHONY: demo-site
+demo-site: wasi
+	$(call npm,@bjorn3/browser_wasi_shim,0.4.2)
+	@$(CARGO) build --release -p portable-mmap --example grep --example replace --target wasm32-wasip1
+	@rm -rf "$(SITE)" && mkdir -p "$(SITE)/shim" "$(SITE)/programs"
+	@cp demo/*.html demo/*.css demo/*.js "$(SITE)"
+	@cp "$(NODE_PACKAGES)/$(SHIM)"/dist/*.js "$(NODE_PACKAGES)/$(SHIM)"/LICENSE-* "$(SITE)/shim"
+	@for program in grep replace; do cp "$(TARGET)/wasm32-wasip1/release/examples/$$program.wasm" "$(SITE)/programs"; done
+
+.PHONY: demo-browser
+demo-browser: demo-site ## serves a page in which grep and replace run on a file in the browser: make demo-browser [PORT=8080]
+	@node demo/serve.mjs "$(SITE)" '$(PORT)'
+
+CHROMIUM ?= chromium
+.PHONY: test-browser
+test-browser: demo-site ## tests that page, against the same programs natively, in headless Chromium
+	@command -v '$(CHROMIUM)' >/dev/null || \
+		{ echo 'This needs Chromium: `apt-get install chromium` on Debian, or CHROMIUM=PROGRAM' >&2; exit 1; }
+	@$(CARGO) build --release -p portable-mmap --example grep --example replace
+	@mkdir -p "$(TARGET)/screenshots"
+	@CHROMIUM='$(CHROMIUM)' SITE='$(SITE)' NATIVE='$(TARGET)/release/examples' SCREENSHOTS='$(TARGET)/screenshots' \
+		node --test --test-concurrency=1 demo/test.mjs
+
 # --- Checks ---
 
 .PHONY: check
