@@ -210,13 +210,13 @@ demo-browser: demo-site ## serves a page in which grep and replace run on a file
 
 CHROMIUM ?= chromium
 .PHONY: test-browser
-test-browser: demo-site ## tests that page, against the same programs natively, in headless Chromium
+test-browser: demo-site ## tests that page, against the same programs natively, and the page of `make compare`, in headless Chromium
 	@command -v '$(CHROMIUM)' >/dev/null || \
 		{ echo 'This needs Chromium: `apt-get install chromium` on Debian, or CHROMIUM=PROGRAM' >&2; exit 1; }
 	@$(CARGO) build --release -p portable-mmap --example grep --example replace
 	@mkdir -p "$(TARGET)/screenshots"
 	@CHROMIUM='$(CHROMIUM)' SITE='$(SITE)' NATIVE='$(TARGET)/release/examples' SCREENSHOTS='$(TARGET)/screenshots' \
-		node --test --test-concurrency=1 demo/test.mjs
+		node --test --test-concurrency=1 demo/test.mjs wasm-tests/page.test.mjs
 
 # --- Checks ---
 

@@ -14,6 +14,11 @@ const byKey = new Map(all("columns").map((column) => [column.key, column]));
 /** Equal lines before the first difference, and lines after it, that are shown at first. */
 const BEFORE = 3, AFTER = 12;
 
+/** With more columns than this the table of cases has signs in place of words, and names that stand upright. */
+const WIDE_COLUMNS = 8;
+
+const SIGNS = { passed: "✓", failed: "✗", excepted: "–" };
+
 /** How many lines, on both sides together, two transcripts may lie apart and still be shown beside each other. */
 const LOOK_AHEAD = 40;
 
@@ -83,7 +88,7 @@ function showColumns({ columns, element }) {
     }
     row.append(make("td", { "data-column": column.key, "data-count": "seconds" }, duration(column.seconds)));
     if (column.calls === null) {
-      row.append(make("td", { colspan: calls.length, class: "zero" }, "not counted"));
+      row.append(make("td", { colspan: calls.length, class: "zero" }, "calls not counted"));
     } else {
       for (const [name, show] of calls) {
         row.append(make("td", { "data-column": column.key, "data-count": name, title: number(column.calls[name]) },
@@ -133,13 +138,20 @@ function showCases(section) {
   const { element, ran, groups } = section;
   const table = element.querySelector(".cases");
   table.append(make("thead", {}, make("tr", {}, make("th", { scope: "col", class: "first" }, "Case"),
-    ...ran.map((column) => make("th", { scope: "col" }, column.name)))));
+    ...ran.map((column) => make("th", { scope: "col", title: column.what }, make("span", {}, column.name))))));
+  table.classList.toggle("many", ran.length > WIDE_COLUMNS);
   for (const item of section.cases) {
     const name = item.name.includes("/") ? item.name.slice(0, item.name.indexOf("/")) : "cases";
     if (!groups.has(name)) groups.set(name, { name, cases: [], open: false });
     groups.get(name).cases.push(item);
   }
   for (const group of groups.values()) table.append(bodyOf(group, ran));
+}
+
+/** A count and a word, and the sign that stands for the word where there is no room for it. */
+function signed(state, word, count = "") {
+  return [make("span", { class: "sign", "aria-hidden": "true" }, SIGNS[state]), String(count),
+    make("span", { class: "word" }, word)];
 }
 
 function bodyOf(group, ran) {
@@ -154,7 +166,7 @@ function bodyOf(group, ran) {
     const parts = [[of("failed"), "failed"], [of("excepted"), "excepted"], [of("passed"), "passed"]];
     const shown = parts.filter(([count]) => count > 0);
     return make("td", { class: of("failed") > 0 ? "failed" : undefined },
-      ...shown.map(([count, word]) => make("span", { class: `part ${word}` }, `${count} ${word}`)));
+      ...shown.map(([count, word]) => make("span", { class: `part ${word}` }, ...signed(word, ` ${word}`, count))));
   });
   const title = make("th", { scope: "rowgroup", class: "first" }, group.button);
   const head = make("tr", { class: "subject" }, title, ...sums);
@@ -176,7 +188,8 @@ function rowOf(item, ran) {
     const cell = item.cells[column.key];
     entry.states.add(cell.state);
     const word = cell.state === "failed" ? `failed: ${cell.failure.kind}` : cell.state;
-    return make("td", { class: cell.state, "data-state": cell.state }, word);
+    return make("td", { class: cell.state, "data-state": cell.state, title: `${column.name}: ${word}` },
+      ...signed(cell.state, word));
   });
   const title = make("th", { scope: "row", class: "first" }, button);
   entry.row = make("tr", { class: "case", "data-case": item.name }, title, ...cells);
@@ -189,7 +202,8 @@ function detailsOf(item, ran) {
   const box = make("div", {}, make("p", {}, make("code", {}, item.name)));
   const odd = ran.filter((column) => item.cells[column.key].failure !== undefined);
   for (const column of odd) box.append(outcomeOf(item, column));
-  for (const column of ran.filter((column) => !odd.includes(column))) box.append(outcomeOf(item, column));
+  box.append(make("div", { class: "alike" },
+    ...ran.filter((column) => !odd.includes(column)).map((column) => outcomeOf(item, column))));
   const seen = new Map();
   for (const column of ran) {
     const index = item.cells[column.key].transcript;
