@@ -191,6 +191,12 @@ define npm
 	npm install --silent --no-audit --no-fund --prefix "$(NODE_PACKAGES)" '$(1)@$(2)'; }
 endef
 
+.PHONY: test-action
+test-action: wasi harness ## runs the steps of the GitHub Action (action.yml) on this machine, on a crate outside of the repository
+	$(call npm,yaml,2.9.1)
+	@echo '== the action'
+	@NODE_PACKAGES='$(NODE_PACKAGES)' node --test action/test.mjs
+
 # The page of demo/ with what it needs: files that any server can serve, from loopback or from elsewhere.
 SITE := $(TARGET)/demo
 SHIM := node_modules/@bjorn3/browser_wasi_shim
