@@ -191,9 +191,11 @@ define npm
 	npm install --silent --no-audit --no-fund --prefix "$(NODE_PACKAGES)" '$(1)@$(2)'; }
 endef
 
-.PHONY: test-action
-test-action: wasi harness ## runs the steps of the GitHub Action (action.yml) on this machine, on a crate outside of the repository
+.PHONY: action-tools test-action
+action-tools:
 	$(call npm,yaml,2.9.1)
+
+test-action: action-tools wasi harness ## runs the steps of the GitHub Action (action.yml) on this machine, on a crate outside of the repository
 	@echo '== the action'
 	@NODE_PACKAGES='$(NODE_PACKAGES)' node --test action/test.mjs
 
