@@ -142,12 +142,10 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
         let mut left_out = 0;
         for binary in binaries {
             let label = binary.label.clone();
-            let program = match (target, host) {
-                (Target::Native, _) | (_, Host::This) => Ok(Program::native(binary, plan.limits)),
-                (Target::Wasi(_), Host::Wasmtime) => Program::wasmtime(binary, plan.limits),
-                (Target::Wasi(_), Host::Other(_)) => {
-                    Program::other(binary, other.clone().expect("it was started above"), plan.limits)
-                }
+            let program = match (target, host, &other) {
+                (Target::Wasi(_), _, Some(served)) => Program::other(binary, served.clone(), plan.limits),
+                (Target::Wasi(_), Host::Wasmtime, None) => Program::wasmtime(binary, plan.limits),
+                _ => Ok(Program::native(binary, plan.limits)),
             };
             let listed = program.and_then(|program| program.list().map(|tests| (program, tests)));
             match listed {
