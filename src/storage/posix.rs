@@ -37,11 +37,11 @@ pub(super) fn other_kind(_: &File, data: &Metadata) -> io::Result<FileKind> {
 /// What it is, if it is neither a regular file nor a directory: std's answer is not stable. A host that does not know serves
 /// files all the same.
 #[cfg(not(unix))]
-pub(super) fn other_kind(file: &File, _: &Metadata) -> io::Result<FileKind> {
+pub(super) fn other_kind(file: &File, data: &Metadata) -> io::Result<FileKind> {
     use rustix::fs::FileType;
     Ok(match FileType::from_raw_mode(rustix::fs::fstat(file)?.st_mode) {
         FileType::BlockDevice => FileKind::BlockDevice,
-        FileType::Unknown => FileKind::Regular,
+        FileType::Unknown if data.len() > 0 => FileKind::Regular,
         _ => FileKind::Special,
     })
 }

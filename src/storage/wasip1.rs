@@ -84,14 +84,14 @@ pub(super) fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// What it is, if it is neither a regular file nor a directory: std's answer is not stable. A host that does not know serves
-/// files all the same.
-pub(super) fn other_kind(file: &File, _: &Metadata) -> io::Result<FileKind> {
+/// What it is, if it is neither a regular file nor a directory: std's answer is not stable. What a host does not know is a
+/// regular file if it has a length: wasmtime does not know pipes, which have none.
+pub(super) fn other_kind(file: &File, data: &Metadata) -> io::Result<FileKind> {
     // SAFETY: a call without memory of ours.
     let stat = unsafe { wasi::fd_fdstat_get(fd(file)) }.map_err(error)?;
     Ok(match stat.fs_filetype {
         wasi::FILETYPE_BLOCK_DEVICE => FileKind::BlockDevice,
-        wasi::FILETYPE_UNKNOWN => FileKind::Regular,
+        wasi::FILETYPE_UNKNOWN if data.len() > 0 => FileKind::Regular,
         _ => FileKind::Special,
     })
 }

@@ -156,7 +156,7 @@ impl Host {
         if self.packages && !packages.is_dir() {
             return Err(format!("there is no {}: {INSTALLED}", packages.display()));
         }
-        name.map_err(|name| format!("there is no {name}: {how}"))
+        name.map_err(|name| format!("there is no `{name}`: {how}"))
     }
 
     /// Whether its version is one that the harness has chosen. Of another, one that does not start is no news.

@@ -194,7 +194,7 @@ fn node_is_a_host_or_is_asked_for() {
     let output = harness(&package).args(args).env("PATH", cargo).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("--host node: there is no node: ") && stderr.contains("https://nodejs.org"), "{stderr}");
+    assert!(stderr.contains("--host node: there is no `node`: ") && stderr.contains("https://nodejs.org"), "{stderr}");
 }
 
 #[test]

@@ -21,7 +21,8 @@ while read -r line; do
         *'["die"]'*) echo 'it has no more memory' >&2; exit 3;;
         *'["die later"]'*) echo '{"exit": 0}'; exit 4;;
         *'["sleep"]'*) exec sleep 60;;
-        *'["flood"]'*) exec yes >"$written";;
+        # The replies' end of the pipe stays open, as it does in a host that goes on.
+        *'["flood"]'*) exec yes 3>&1 >"$written";;
         *) echo 'hello';;
     esac
 done"#;
