@@ -89,7 +89,11 @@ fn the_exit_status_is_0_where_all_is_equal_and_only_there() {
 fn a_column_that_cannot_run_is_absent_and_says_what_is_missing() {
     let run = compare("", &["--filter", "good"]);
     assert_eq!(run.code(), Some(0), "{}", run.stdout());
-    assert!(run.stdout().contains("wasip1 Node (node) is absent: there is no `node`: it has to be "), "{}", run.stdout());
+    assert!(
+        run.stdout().contains("wasip1 Node (node) is absent: there is no `node`: it has to be "),
+        "{}",
+        run.stdout()
+    );
     let report = run.json();
     let node = all(&report, "columns").into_iter().find(|column| column["key"] == "node").unwrap();
     assert_eq!((&node["state"], &node["passed"]), (&"absent".into(), &Value::Null));
