@@ -7,12 +7,20 @@
 //!
 //! That costs a copy of all bytes as long as the buffer lives, and a pass over them for each flush. Who can use
 //! [`Mapping`](crate::Mapping) should.
+//!
+//! On WASI there is also `RawHosted`: a mapping that the host has placed in the guest's memory, which needs neither.
+
+#[cfg(target_os = "wasi")]
+mod hosted;
 
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{Asked, BufferedMmap, OsFile, Result, Storage, span};
+
+#[cfg(target_os = "wasi")]
+pub use hosted::RawHosted;
 
 /// The bytes of a buffer at one address, from making until it is dropped.
 ///

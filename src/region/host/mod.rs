@@ -23,7 +23,7 @@ cfg_if::cfg_if! {
     if #[cfg(all(target_os = "wasi", target_env = "p1"))] {
         mod preview1;
         use preview1::Placed;
-    } else if #[cfg(all(target_os = "wasi", target_env = "p2", feature = "host-mapping"))] {
+    } else if #[cfg(all(target_os = "wasi", target_env = "p2", any(feature = "host-mapping", memmap2_host_mapping)))] {
         mod component;
         use component::Placed;
     } else {
@@ -66,11 +66,18 @@ fn lies_in_image(error: &io::Error) -> bool {
 }
 
 impl HostRegion {
-    fn of_file(file: &OsFile, plan: &Plan) -> Result<Self> {
+    /// Whether the host may place mappings. Where it does not, nothing else need be asked.
+    #[cfg(target_os = "wasi")]
+    pub(crate) fn is_possible() -> bool {
+        Placed::is_possible()
+    }
+
+    /// Has the host map the plan's span of a file. None where the host does not do that.
+    pub(crate) fn of_file(file: &OsFile, plan: &Plan) -> Result<Option<Self>> {
         let (offset, len) = (plan.span.offset(), plan.span.len());
         let flags = if plan.reaches_file() { host::SHARED } else { 0 };
         if !Placed::is_possible() {
-            return Err(UNSUPPORTED);
+            return Ok(None);
         }
         // Blocks that cannot be used are kept until there is one, or the allocator would give them again.
         let mut unusable = Vec::new();
@@ -83,7 +90,7 @@ impl HostRegion {
             // SAFETY: the block is this function's own, and holds nothing.
             match unsafe { Placed::map(file.get(), offset, start, len, flags) } {
                 Ok(Some(placed)) => break (block, placed),
-                Ok(None) => return Err(UNSUPPORTED),
+                Ok(None) => return Ok(None),
                 Err(e) if lies_in_image(&e) => unusable.push(block),
                 Err(e) => return Err(Error::io(Operation::Map, offset, len as u64, e)),
             }
@@ -93,7 +100,12 @@ impl HostRegion {
         if plan.hints.contains(Flags::POPULATE) {
             region.advise(0..len, Advice::WillNeed);
         }
-        Ok(region)
+        Ok(Some(region))
+    }
+
+    /// As [`of_file`](Self::of_file), where there has to be a mapping.
+    fn required(file: &OsFile, plan: &Plan) -> Result<Self> {
+        Self::of_file(file, plan)?.ok_or(UNSUPPORTED)
     }
 
     /// Gives anonymous memory another length.
@@ -153,7 +165,7 @@ impl Region for HostRegion {
     }
 
     unsafe fn map(file: &OsFile, plan: &Plan) -> Result<Self> {
-        Self::of_file(file, plan)
+        Self::required(file, plan)
     }
 
     fn anonymous(plan: &Plan) -> Result<Self> {
@@ -173,7 +185,7 @@ impl Region for HostRegion {
         let Some(file) = file else { return Err(Error::Untracked { operation: Operation::Resize }) };
         let (offset, end, len) = (new.span.offset(), new.span.end(), new.span.len());
         let size = file.len().map_err(|e| Error::io(Operation::Metadata, offset, len as u64, e))?;
-        let region = with_length(file, (end > size).then_some(size), end, new.allocate, || Self::of_file(file, new))?;
+        let region = with_length(file, (end > size).then_some(size), end, new.allocate, || Self::required(file, new))?;
         if end < size {
             file.set_len(end).map_err(|e| Error::io(Operation::Truncate, end, size - end, e))?;
         }
