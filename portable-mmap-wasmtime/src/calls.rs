@@ -99,6 +99,7 @@ pub(crate) fn map(view: HostMapCtxView<'_>, memory: GuestMemory, request: Reques
     if ctx.overlaps(address.addr(), mapped) {
         return Err(errno::ADDRINUSE);
     }
+    Placed::try_elsewhere(&held.file, offset, mapped, access)?;
     let addresses = address.addr()..address.addr() + mapped;
     ctx.add(memory.addresses(), addresses, || {
         // SAFETY: whole pages of the guest's memory, which is the store's and does not move (`attach` has checked the engine);
@@ -124,6 +125,7 @@ pub(crate) fn read(view: HostMapCtxView<'_>, memory: &GuestMemory, request: Requ
     if !is_possible || !ctx.reads_without_copy(&held.file) {
         return None;
     }
+    Placed::try_elsewhere(&held.file, offset, mapped, Access::Private).ok()?;
     let added = ctx.add_read(memory.addresses(), address.addr()..address.addr() + mapped, || {
         // The guest has not asked for a mapping, and so for no trap.
         // SAFETY: as in `map`; the guest has asked for other bytes in these pages.

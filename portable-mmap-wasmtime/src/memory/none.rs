@@ -20,6 +20,11 @@ pub(crate) fn page_size() -> usize {
 pub(crate) struct Placed(Infallible);
 
 impl Placed {
+    pub(crate) fn try_elsewhere(_: &File, _: u64, _: usize, _: Access) -> Result<(), i32> {
+        // The result of `map` that says so.
+        Err(0)
+    }
+
     pub(crate) unsafe fn map(
         _: Arc<File>,
         _: u64,
@@ -28,7 +33,6 @@ impl Placed {
         _: Access,
         _: Option<Traps>,
     ) -> Result<Self, i32> {
-        // The result of `map` that says so.
         Err(0)
     }
 

@@ -37,6 +37,15 @@ const NORESERVE: MapFlags = MapFlags::NORESERVE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const NORESERVE: MapFlags = MapFlags::empty();
 
+const PROT: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
+
+fn flags_of(access: Access) -> MapFlags {
+    match access {
+        Access::Shared => MapFlags::SHARED,
+        Access::Private => MapFlags::PRIVATE | NORESERVE,
+    }
+}
+
 /// A file, mapped over whole pages of a guest's memory, for reading and writing: what a host function or `memory.fill` stores
 /// there never meets a protected page, which would end the host.
 ///
@@ -53,14 +62,32 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
-    /// Maps a file over the `len` bytes at `start`.
+    /// Maps a file somewhere else for a moment, so that a mapping which the system does not allow replaces nothing: before
+    /// Linux 6.12, [`map`](Self::map) then takes away what it was to replace.
+    ///
+    /// # Errors
+    /// An errno.
+    pub(crate) fn try_elsewhere(file: &File, offset: u64, len: usize, access: Access) -> Result<(), i32> {
+        if has_huge_pages(file) {
+            return Err(errno::NOTSUP);
+        }
+        if !areas_left() {
+            return Err(errno::NOMEM);
+        }
+        // SAFETY: a mapping of its own, which nobody uses.
+        let trial = unsafe { mmap(ptr::null_mut(), len, PROT, flags_of(access), file, offset) }.map_err(number)?;
+        // SAFETY: as above.
+        unsafe { munmap(trial, len) }.map_err(number)
+    }
+
+    /// Maps a file over the `len` bytes at `start`, which [`try_elsewhere`](Self::try_elsewhere) has found possible.
     ///
     /// # Safety
     /// They are whole pages of memory that the caller may replace, until [`take_back`](Self::take_back) has put plain memory
     /// there; and what the contract of [`attach`](crate::attach) says of the file holds.
     ///
     /// # Errors
-    /// An errno. The memory is as it was, but for its bytes.
+    /// An errno. There are zeros at `start` then.
     pub(crate) unsafe fn map(
         file: Arc<File>,
         offset: u64,
@@ -69,24 +96,9 @@ impl Placed {
         access: Access,
         traps: Option<Traps>,
     ) -> Result<Self, i32> {
-        if has_huge_pages(&file) {
-            return Err(errno::NOTSUP);
-        }
-        let flags = match access {
-            Access::Shared => MapFlags::SHARED,
-            Access::Private => MapFlags::PRIVATE | NORESERVE,
-        };
-        let prot = ProtFlags::READ | ProtFlags::WRITE;
-        if !areas_left() {
-            return Err(errno::NOMEM);
-        }
-        // Somewhere else first: before Linux 6.12, a mapping that a file does not allow takes away what it was to replace.
-        // SAFETY: a mapping of its own, which nobody uses.
-        let trial = unsafe { mmap(ptr::null_mut(), len, prot, flags, &*file, offset) }.map_err(number)?;
-        // SAFETY: as above.
-        unsafe { munmap(trial, len) }.map_err(number)?;
+        let flags = flags_of(access) | MapFlags::FIXED;
         // SAFETY: the caller says that these pages may be replaced.
-        let mapped = unsafe { mmap(start.cast(), len, prot, flags | MapFlags::FIXED, &*file, offset) };
+        let mapped = unsafe { mmap(start.cast(), len, PROT, flags, &*file, offset) };
         if let Err(error) = mapped {
             put_plain_memory(start.expose_provenance(), len);
             return Err(number(error));

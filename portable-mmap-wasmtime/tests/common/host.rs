@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use portable_mmap_wasmtime::{HostMapCtx, HostMapCtxBuilder, HostMapCtxView, HostMapView, attach, p1, policy};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use wasmtime::{Config, Engine, Linker, Module, PoolingAllocationConfig, Result, Store};
 use wasmtime_wasi::filesystem::{self, Descriptor};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -117,6 +118,14 @@ pub(crate) fn read(file: &File, offset: usize, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     file.read_exact_at(&mut bytes, offset as u64).unwrap();
     bytes
+}
+
+/// Memory of these bytes that nobody can write to.
+pub(crate) fn sealed(bytes: &[u8]) -> File {
+    let file = File::from(memfd_create("sealed", MemfdFlags::ALLOW_SEALING).unwrap());
+    file.write_all_at(bytes, 0).unwrap();
+    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW).unwrap();
+    file
 }
 
 /// The inode that wasmtime-wasi tells guests for a file: the hash of its device and its own number.

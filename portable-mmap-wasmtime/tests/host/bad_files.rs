@@ -1,14 +1,14 @@
 //! Files that a guest cannot map: an errno, and nothing changes.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use portable_mmap_wasmtime::HostMapCtx;
-use rustix::fs::{CWD, FileType, MemfdFlags, Mode, SealFlags, fcntl_add_seals, memfd_create, mknodat};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
-use crate::common::host::{inode, lend};
+use crate::common::host::{inode, lend, sealed};
 use crate::common::{
     AT, BLOCK, Ground, Guest, PAGE, READ, SHARED, Scene, Test, WRITE, errno, pattern, tests, trusting,
 };
@@ -177,7 +177,7 @@ fn a_file_that_ends_before_the_mapping_is_not_mapped(scene: &Scene) {
 
 /// The policy lets the guest share it, but the system does not: nobody may write to a sealed file.
 fn what_the_system_does_not_map_changes_nothing(scene: &Scene) {
-    let file = sealed();
+    let file = sealed(&pattern(BLOCK));
     let mut guest = scene.guest();
     let inode = lend(&mut guest.store, &file, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
     for _ in 0..10 {
@@ -189,14 +189,6 @@ fn what_the_system_does_not_map_changes_nothing(scene: &Scene) {
     let reading = OpenOptions::new().read(true).open(reading).unwrap();
     let inode = lend(&mut guest.store, &reading, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
     assert_fails(&mut guest, inode, BLOCK_OF_FILE, SHARED, errno::ACCES);
-}
-
-/// A block in memory that nobody can write to.
-fn sealed() -> File {
-    let file = File::from(memfd_create("sealed", MemfdFlags::ALLOW_SEALING).unwrap());
-    std::os::unix::fs::FileExt::write_all_at(&file, &pattern(BLOCK), 0).unwrap();
-    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK).unwrap();
-    file
 }
 
 fn a_mapping_stays_when_its_file_is_closed_and_removed(scene: &Scene) {

@@ -4,8 +4,12 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use portable_mmap_wasmtime::{HostMapCtx, HostMapCtxBuilder};
+use wasmtime_wasi::{FsPerms, OpenMode};
 
-use crate::common::{AT, BLOCK, Ground, Guest, PAGE, READ, SHARED, Scene, Test, WRITE, pattern, tests, trusting};
+use crate::common::host::{lend, sealed};
+use crate::common::{
+    AT, BLOCK, Ground, Guest, PAGE, READ, SHARED, Scene, Test, WRITE, errno, pattern, tests, trusting,
+};
 
 pub(crate) const TESTS: &[Test] = tests![
     a_read_of_whole_pages_is_a_mapping,
@@ -19,6 +23,7 @@ pub(crate) const TESTS: &[Test] = tests![
     over_a_limit_reads_are_copied,
     a_read_over_a_mapping_of_the_guest_is_copied,
     a_mapping_of_the_guest_replaces_reads,
+    a_mapping_that_the_system_does_not_allow_replaces_no_read,
     what_is_gone_of_a_file_that_was_read_is_zeros,
     reads_leave_nothing_behind,
     a_read_that_is_mapped_does_not_survive_detach,
@@ -237,6 +242,20 @@ fn a_mapping_of_the_guest_replaces_reads(scene: &Scene) {
     this.guest.assert_zeros(AT + 4 * BLOCK..AT + 6 * BLOCK);
     assert_eq!((this.guest.mappings(), HostMapCtx::process_mappings()), (2, 2));
     assert_eq!(this.guest.store.data().host_map.mapped_bytes(), 14 * BLOCK as u64);
+}
+
+fn a_mapping_that_the_system_does_not_allow_replaces_no_read(scene: &Scene) {
+    let mut this = ready(scene, &admitting());
+    this.guest.pread(this.fd, AT, LEN, 0);
+    this.guest.store(AT + BLOCK, 77);
+    let sealed = sealed(&pattern(2 * BLOCK));
+    let inode = lend(&mut this.guest.store, &sealed, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
+    let result = this.guest.map(inode, 0, AT, 2 * BLOCK, SHARED);
+    assert_eq!(result, -i64::from(errno::PERM), "nobody can write to a sealed file");
+    assert_eq!((this.guest.load(AT + BLOCK), this.guest.mappings()), (77, 1));
+    this.guest.assert_shows(AT, &this.file, 0, BLOCK);
+    this.guest.assert_shows(AT + 2 * BLOCK, &this.file, 2 * BLOCK, LEN - 2 * BLOCK);
+    assert_eq!(this.guest.store.data().host_map.mapped_bytes(), LEN as u64);
 }
 
 fn what_is_gone_of_a_file_that_was_read_is_zeros(scene: &Scene) {

@@ -35,7 +35,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "host maps pages that cannot be written to",
         "what is stored into a mapping, by whomever, ends no host",
         UNIX,
-        ["let prot = ProtFlags::READ | ProtFlags::WRITE;\n        if", "let prot = ProtFlags::READ;\n        if"],
+        ["ProtFlags::READ.union(ProtFlags::WRITE)", "ProtFlags::READ"],
         "stores_into_a_private_mapping_stay_in_the_guest",
     ),
     host(
@@ -112,12 +112,19 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "what_the_system_does_not_map_changes_nothing",
     ),
     host(
+        "host finds out too late that a mapping is not allowed",
+        "a mapping that the system does not allow changes nothing",
+        CALLS,
+        ["    Placed::try_elsewhere(&held.file, offset, mapped, access)?;\n", ""],
+        "a_mapping_that_the_system_does_not_allow_replaces_no_read",
+    ),
+    host(
         "host does not count areas for mappings",
         "a guest leaves the host areas of memory, whatever it unmaps",
         UNIX,
         [
-            "        if !areas_left() {\n            return Err(errno::NOMEM);\n        }\n        // Somewhere",
-            "        // Somewhere",
+            "        if !areas_left() {\n            return Err(errno::NOMEM);\n        }\n        // SAFETY: a mapping of its own",
+            "        // SAFETY: a mapping of its own",
         ],
         "a_guest_that_unmaps_in_a_bad_order_leaves_the_host_its_areas",
     ),
