@@ -3,7 +3,7 @@
 use std::os::unix::process::ExitStatusExt as _;
 
 use crate::child::Order;
-use crate::play::Counts;
+use crate::play::{COUNTS, Counts};
 
 /// What programs have done, and how they ended.
 #[derive(Debug, Default)]
@@ -25,12 +25,8 @@ pub(crate) struct Finding {
 impl Batch {
     pub(crate) fn add(&mut self, other: &Self) {
         self.programs += other.programs;
-        let (sum, counts) = (&mut self.counts, other.counts);
-        sum.calls += counts.calls;
-        sum.mappings += counts.mappings;
-        sum.faults += counts.faults;
-        sum.ended += counts.ended;
-        sum.left_out += counts.left_out;
+        let (sum, counts) = (self.counts.numbers(), other.counts.numbers());
+        self.counts = Counts::from_numbers(std::array::from_fn(|i| sum[i] + counts[i]));
     }
 }
 
@@ -48,11 +44,8 @@ pub(crate) fn run(order: &Order) -> (Batch, String) {
             "program" => seed = numbers().next().unwrap_or(seed),
             "step" => last_step = numbers().next().map(|number| number as usize),
             "done" => {
-                let mut all = numbers();
-                let mut next = || all.next().expect("five numbers");
-                let counts =
-                    Counts { calls: next(), mappings: next(), faults: next(), ended: next(), left_out: next() };
-                batch.add(&Batch { programs: 1, counts, finding: None });
+                let all: [u64; COUNTS] = numbers().collect::<Vec<_>>().try_into().expect("all counts");
+                batch.add(&Batch { programs: 1, counts: Counts::from_numbers(all), finding: None });
             }
             _ => {}
         }

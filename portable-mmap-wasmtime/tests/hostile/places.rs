@@ -36,6 +36,11 @@ pub(crate) fn map_place(rng: &mut Rng) -> usize {
     }
 }
 
+/// Where many bytes are read to: mostly a page's start.
+pub(crate) fn read_place(rng: &mut Rng) -> usize {
+    if rng.u32(..8) == 0 { address(rng) } else { address(rng) / PAGE * PAGE }
+}
+
 pub(crate) fn map_len(rng: &mut Rng) -> usize {
     match rng.u32(..12) {
         0 => one_of(rng, &[0, 16 * BLOCK, u32::MAX as usize, u32::MAX as usize - BLOCK]),

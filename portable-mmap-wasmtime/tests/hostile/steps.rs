@@ -5,13 +5,16 @@ use std::ops::Range;
 use fastrand::Rng;
 
 use crate::common::{BLOCK, PAGE, SHARED};
-use crate::places::{address, file_len, file_offset, handle, len, map_len, map_offset, map_place, part};
+use crate::places::{address, file_len, file_offset, handle, len, map_len, map_offset, map_place, part, read_place};
 
 /// So many stores there are at most.
 pub(crate) const STORES: usize = 4;
-/// So many files: the last one is sealed, and nobody can change it.
-pub(crate) const FILES: usize = 4;
-pub(crate) const SEALED: usize = FILES - 1;
+/// So many files. The first ones are changed by guests and by others.
+pub(crate) const FILES: usize = 5;
+/// This one is sealed: nobody can change it.
+pub(crate) const SEALED: usize = 3;
+/// This one nobody changes, and guests open it for reading alone. So a read without a copy shows what a copy shows.
+pub(crate) const FIXED: usize = 4;
 /// So many blocks a memory begins with, which belong to its module.
 pub(crate) const INITIAL: usize = 2;
 /// So many it has when its program begins, and so many at most.
@@ -39,6 +42,10 @@ pub(crate) struct Kind {
     pub(crate) max_mappings: usize,
     pub(crate) max_bytes: usize,
     pub(crate) max_process_mappings: usize,
+    /// Whether a load or a store of what is gone ends the guest's call with a trap.
+    pub(crate) traps: bool,
+    /// Whether whole pages of [`FIXED`] are mapped where the guest reads them.
+    pub(crate) is_zero_copy: bool,
 }
 
 /// How a store ends.
@@ -151,6 +158,12 @@ pub(crate) enum Step {
         at: usize,
         len: usize,
     },
+    /// By WASI: many bytes of [`FIXED`] into memory, from a page on, if the guest has it open.
+    ReadFixed {
+        offset: usize,
+        at: usize,
+        len: usize,
+    },
     /// By WASI: memory's bytes into the file.
     Write {
         nth: usize,
@@ -256,6 +269,9 @@ impl Chooser {
                 self.steps.push((slot, Step::Open { file, reads, writes }));
             }
         }
+        if kind.is_zero_copy {
+            self.steps.push((slot, Step::Open { file: FIXED, reads: true, writes: false }));
+        }
         let step = map(&mut self.rng);
         self.steps.push((slot, step));
     }
@@ -293,6 +309,9 @@ fn kind(rng: &mut Rng) -> Kind {
         max_mappings,
         max_bytes,
         max_process_mappings,
+        // Elsewhere a trap is not possible, and zeros are read.
+        traps: cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && rng.u32(..4) == 0,
+        is_zero_copy: rng.u32(..4) == 0,
     }
 }
 
@@ -343,8 +362,12 @@ fn step(rng: &mut Rng, number: u32) -> Step {
         600..640 => Step::Fill { at: address(rng), len: len(rng), byte },
         640..700 => Step::Copy { to: address(rng), from: address(rng), len: len(rng) },
         700..715 => Step::Grow { blocks: if rng.u32(..8) == 0 { 70_000 } else { rng.usize(..3) } },
-        715..760 => Step::Read { nth, offset: file_offset(rng), at: address(rng), len: len(rng) },
-        760..800 => Step::Write { nth, offset: file_offset(rng), at: address(rng), len: len(rng) },
+        715..730 => {
+            let len = rng.usize(1..=5) * BLOCK + if rng.bool() { rng.usize(..BLOCK) } else { 0 };
+            Step::ReadFixed { offset: rng.usize(..3 * BLOCK / PAGE) * PAGE, at: read_place(rng), len }
+        }
+        730..765 => Step::Read { nth, offset: file_offset(rng), at: address(rng), len: len(rng) },
+        765..800 => Step::Write { nth, offset: file_offset(rng), at: address(rng), len: len(rng) },
         800..850 => Step::SetLen { nth, len: file_len(rng) },
         850..880 => {
             let (reads, writes) = rights(rng);

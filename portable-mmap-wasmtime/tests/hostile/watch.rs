@@ -79,10 +79,17 @@ pub(crate) fn for_time(seconds: &str) {
         eprint!("\r{:60}\r", "");
     }
     let counts = sum.counts;
-    println!("programs     calls  mappings    faults  stores ended  left out  findings");
+    println!("programs     calls  mappings   faults    traps  reads mapped  stores ended  left out  findings");
     println!(
-        "{:8}  {:8}  {:8}  {:8}  {:12}  {:8}  {findings:8}",
-        sum.programs, counts.calls, counts.mappings, counts.faults, counts.ended, counts.left_out
+        "{:8}  {:8}  {:8}  {:7}  {:7}  {:12}  {:12}  {:8}  {findings:8}",
+        sum.programs,
+        counts.calls,
+        counts.mappings,
+        counts.faults,
+        counts.traps,
+        counts.reads_mapped,
+        counts.ended,
+        counts.left_out
     );
     if findings > 0 {
         exit(1);

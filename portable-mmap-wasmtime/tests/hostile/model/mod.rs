@@ -8,7 +8,7 @@ mod store;
 pub(crate) use bytes::Bytes;
 pub(crate) use file::FileModel;
 pub(crate) use mapping::{Mapping, pages_of};
-pub(crate) use store::{Gone, Open, Place, StoreModel, Wish, meets_itself};
+pub(crate) use store::{Gone, Open, Place, StoreModel, Taken, Wish, meets_itself};
 
 use crate::steps::STORES;
 

@@ -27,6 +27,22 @@ pub(crate) struct StoreModel {
     /// Handles that name no mapping any more.
     pub(crate) given_back: Vec<i64>,
     pub(crate) opened: Vec<Open>,
+    /// Where the guest has read so much at once that it may be a mapping.
+    reads: Vec<Range<usize>>,
+}
+
+/// How much of its limits a store has used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    pub(crate) mappings: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Taken {
+    /// By the mappings that the guest has asked for.
+    pub(crate) fn by(store: &StoreModel) -> Self {
+        Self { mappings: store.mappings.len(), bytes: store.mapped_bytes() }
+    }
 }
 
 /// What a guest asks for.
@@ -52,7 +68,7 @@ impl StoreModel {
         let mut memory = Bytes::zeros(blocks * BLOCK);
         memory.put(BLOCK, &Bytes::from(segment.to_vec()));
         let (mappings, given_back) = (BTreeMap::new(), Vec::new());
-        Self { kind, is_attached: true, memory, mappings, given_back, opened: Vec::new() }
+        Self { kind, is_attached: true, memory, mappings, given_back, opened: Vec::new(), reads: Vec::new() }
     }
 
     /// In bytes.
@@ -68,8 +84,21 @@ impl StoreModel {
         self.mappings.values().map(Mapping::len).sum()
     }
 
-    /// Every reason not to map. Which of them a guest is told, nobody promises.
-    pub(crate) fn against(&self, wish: &Wish, files: &[FileModel], in_process: usize) -> Vec<i32> {
+    /// The guest has read whole pages of a file that nobody changes.
+    pub(crate) fn read(&mut self, range: Range<usize>) {
+        if self.kind.is_zero_copy && self.is_attached {
+            self.reads.push(range);
+        }
+    }
+
+    /// So many bytes may be mapped in place of reads.
+    pub(crate) fn read_bytes(&self) -> usize {
+        self.reads.iter().map(Range::len).sum()
+    }
+
+    /// Every reason not to map, where so much of the store's limits is used and there are so many mappings in the process.
+    /// Which of them a guest is told, nobody promises.
+    pub(crate) fn against(&self, wish: &Wish, files: &[FileModel], (taken, in_process): (Taken, usize)) -> Vec<i32> {
         let mut against = Vec::new();
         let mut check = |holds: bool, errno| {
             if !holds {
@@ -102,9 +131,9 @@ impl StoreModel {
         let block = wish.at..wish.at + len;
         let is_apart = |mapping: &Mapping| mapping.range().end <= block.start || block.end <= mapping.range().start;
         check(self.mappings.values().all(is_apart), errno::ADDRINUSE);
-        check(self.mappings.len() < self.kind.max_mappings, errno::MFILE);
+        check(taken.mappings < self.kind.max_mappings, errno::MFILE);
         check(in_process < self.kind.max_process_mappings, errno::MFILE);
-        check(self.mapped_bytes() + len <= self.kind.max_bytes, errno::NOMEM);
+        check(taken.bytes + len <= self.kind.max_bytes, errno::NOMEM);
         against
     }
 
@@ -125,6 +154,10 @@ impl StoreModel {
     pub(crate) fn detach(&mut self) {
         for handle in self.mappings.keys().copied().collect::<Vec<_>>() {
             self.unmap(handle);
+        }
+        // There are zeros in place of a read that was mapped.
+        for range in std::mem::take(&mut self.reads) {
+            self.memory.doubt(range);
         }
         self.is_attached = false;
     }

@@ -15,6 +15,23 @@ impl Play<'_> {
         range.end <= self.model.store(slot).size()
     }
 
+    /// Whether the guest's own load or store of a range traps because a page of it is gone.
+    fn traps(&self, slot: usize, range: &Range<usize>) -> bool {
+        self.model.store(slot).kind.traps && !self.model.gone(slot, std::slice::from_ref(range)).is_empty()
+    }
+
+    /// Calls a function of the guest's own that traps, and changes nothing.
+    fn expect_trap(&mut self, slot: usize, name: &str, arguments: &[i64], why: &str) {
+        let trap = self.guest(slot).try_call(name, arguments).map_err(|error| error.downcast_ref().copied());
+        assert_eq!(trap.err(), Some(Some(Trap::MemoryOutOfBounds)), "`{name}` {why}");
+    }
+
+    /// The guest's own load or store of what is gone.
+    fn trap_at(&mut self, slot: usize, name: &str, arguments: &[i64]) {
+        self.expect_trap(slot, name, arguments, "of what is gone, where it is to trap");
+        self.counts.traps += 1;
+    }
+
     /// Calls a function of the guest's own, which returns nothing, or is outside of its memory and traps.
     fn call_or_trap(&mut self, slot: usize, name: &str, arguments: &[i64], ranges: &[Range<usize>]) -> bool {
         let is_inside = ranges.iter().all(|range| self.is_inside(slot, range));
@@ -23,8 +40,7 @@ impl Play<'_> {
             self.guest(slot).call(name, arguments);
             self.after_touch(slot, gone);
         } else {
-            let trap = self.guest(slot).try_call(name, arguments).map_err(|error| error.downcast_ref().copied());
-            assert_eq!(trap.err(), Some(Some(Trap::MemoryOutOfBounds)), "`{name}` outside of the memory");
+            self.expect_trap(slot, name, arguments, "outside of the memory");
         }
         is_inside
     }
@@ -42,6 +58,9 @@ impl Play<'_> {
             self.call_or_trap(slot, "load", &[at as i64], &[range]);
             return;
         }
+        if self.traps(slot, &range) {
+            return self.trap_at(slot, "load", &[at as i64]);
+        }
         let gone = self.before_touch(slot, std::slice::from_ref(&range));
         let loaded = self.guest(slot).load(at);
         self.after_touch(slot, gone);
@@ -50,6 +69,9 @@ impl Play<'_> {
 
     pub(super) fn store(&mut self, slot: usize, at: usize, byte: u8) {
         let range = at..at + 1;
+        if self.is_inside(slot, &range) && self.traps(slot, &range) {
+            return self.trap_at(slot, "store", &[at as i64, byte.into()]);
+        }
         if self.call_or_trap(slot, "store", &[at as i64, byte.into()], &[range]) {
             self.model.put(slot, at, &Bytes::from(vec![byte]));
         }

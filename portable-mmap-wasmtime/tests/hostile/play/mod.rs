@@ -9,11 +9,10 @@ use std::fs::File;
 use std::path::Path;
 
 use portable_mmap_wasmtime::HostMapCtx;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
-use crate::common::host::read;
+use crate::common::host::{read, sealed};
 use crate::common::{BLOCK, Data, Guest, Host, PAGE, pattern};
-use crate::model::{FileModel, Gone, Model};
+use crate::model::{FileModel, Gone, Model, Taken};
 use crate::steps::{FILES, Handle, Placed, SEALED, STORES, Step};
 
 /// What was done.
@@ -22,16 +21,35 @@ pub(crate) struct Counts {
     pub(crate) calls: u64,
     pub(crate) mappings: u64,
     pub(crate) faults: u64,
+    /// Loads and stores that have trapped because a page was gone.
+    pub(crate) traps: u64,
+    /// Reads that are a mapping.
+    pub(crate) reads_mapped: u64,
     pub(crate) ended: u64,
     /// Steps with more than one right result, which were not taken.
     pub(crate) left_out: u64,
 }
 
+/// So many numbers there are.
+pub(crate) const COUNTS: usize = 7;
+
+impl Counts {
+    pub(crate) fn numbers(self) -> [u64; COUNTS] {
+        let Self { calls, mappings, faults, traps, reads_mapped, ended, left_out } = self;
+        [calls, mappings, faults, traps, reads_mapped, ended, left_out]
+    }
+
+    pub(crate) fn from_numbers(numbers: [u64; COUNTS]) -> Self {
+        let [calls, mappings, faults, traps, reads_mapped, ended, left_out] = numbers;
+        Self { calls, mappings, faults, traps, reads_mapped, ended, left_out }
+    }
+}
+
 /// After so many steps the files are looked at.
 const STEPS_BETWEEN_LOOKS: usize = 8;
 
-/// The files' names, but for the sealed one, which has none.
-const NAMES: [&str; SEALED] = ["a", "b", "c"];
+/// The files' names. The sealed one has none.
+const NAMES: [&str; FILES] = ["a", "b", "c", "", "fixed"];
 
 /// A program that is played.
 pub(crate) struct Play<'h> {
@@ -59,14 +77,6 @@ pub(crate) fn play(host: &Host, dir: &Path, steps: &[Placed], mut told: impl FnM
     play.end()
 }
 
-/// Memory of these bytes that nobody can write to.
-fn sealed(bytes: &[u8]) -> File {
-    let file = File::from(memfd_create("sealed", MemfdFlags::ALLOW_SEALING).unwrap());
-    std::os::unix::fs::FileExt::write_all_at(&file, bytes, 0).unwrap();
-    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW).unwrap();
-    file
-}
-
 /// An ordinary file of these bytes, open for reading and writing.
 fn ordinary(path: &Path, bytes: &[u8]) -> File {
     // One of the program before has mappings no more, and is another file.
@@ -77,11 +87,13 @@ fn ordinary(path: &Path, bytes: &[u8]) -> File {
 
 impl<'h> Play<'h> {
     fn new(host: &'h Host, dir: &'h Path) -> Self {
-        let lens: [usize; FILES] = [4 * BLOCK, BLOCK + PAGE + 1, PAGE - 1, 3 * BLOCK + 5];
+        let lens: [usize; FILES] = [4 * BLOCK, BLOCK + PAGE + 1, PAGE - 1, 3 * BLOCK + 5, 5 * BLOCK + PAGE + 7];
         let bytes = |file: usize| pattern(lens[file]).iter().map(|byte| byte ^ (file as u8 * 2)).collect::<Vec<u8>>();
-        let mut files: Vec<File> =
-            NAMES.iter().enumerate().map(|(i, name)| ordinary(&dir.join(name), &bytes(i))).collect();
-        files.push(sealed(&bytes(SEALED)));
+        let file = |file: usize| match file {
+            SEALED => sealed(&bytes(file)),
+            _ => ordinary(&dir.join(NAMES[file]), &bytes(file)),
+        };
+        let files = (0..FILES).map(file).collect();
         let model = Model::new((0..FILES).map(|file| FileModel::new(bytes(file), file == SEALED)).collect());
         Self { host, dir, files, guests: [const { None }; STORES], kept: Vec::new(), model, counts: Counts::default() }
     }
@@ -118,6 +130,7 @@ impl<'h> Play<'h> {
             Step::Open { file, reads, writes } => self.open(slot, file, reads, writes),
             Step::Close { nth } => self.close(slot, nth),
             Step::Read { nth, offset, at, len } => self.read(slot, nth, offset, at, len),
+            Step::ReadFixed { offset, at, len } => self.read_fixed(slot, offset, at, len),
             Step::Write { nth, offset, at, len } => self.write(slot, nth, offset, at, len),
             Step::SetLen { nth, len } => self.set_len(slot, nth, len),
             Step::HostSetLen { file, len } => self.host_set_len(file, len),
@@ -159,7 +172,11 @@ impl<'h> Play<'h> {
             }
             let page = gone.pages[0];
             let at = mapping.start + page * PAGE;
-            assert_eq!(self.guest(slot).load(at), 0, "a load of a page that is gone, at {at}");
+            // The guest's own load may trap, and lose nothing.
+            let traps = self.model.store(slot).kind.traps;
+            let guest = self.guest(slot);
+            let byte = if traps { guest.bytes(at..at + 1)[0] } else { guest.load(at) };
+            assert_eq!(byte, 0, "a load of a page that is gone, at {at}");
             self.lose(slot, gone.handle, page);
         }
         left
@@ -186,15 +203,29 @@ impl<'h> Play<'h> {
         self.counts.faults += 1;
     }
 
-    /// The host counts what the model counts.
+    /// The host counts what the model counts. How many reads of a store are mappings is the host's own choice.
     fn compare_counts(&self) {
+        let mut in_process = 0;
         for (guest, model) in self.guests.iter().zip(&self.model.stores) {
             let (Some(guest), Some(model)) = (guest, model) else { continue };
             let ctx = &guest.store.data().host_map;
-            assert_eq!(ctx.mappings(), model.mappings.len(), "mappings of a store");
-            assert_eq!(ctx.mapped_bytes(), model.mapped_bytes() as u64, "bytes that a store has mapped");
+            let (own, all) = (Taken::by(model), Taken { mappings: ctx.mappings(), bytes: ctx.mapped_bytes() as usize });
+            let of_reads = Taken { mappings: all.mappings - own.mappings, bytes: all.bytes - own.bytes };
+            assert_eq!(of_reads.mappings == 0, of_reads.bytes == 0, "mappings of a store have bytes: {all:?}");
+            assert!(
+                of_reads.bytes <= model.read_bytes(),
+                "bytes that a store has mapped: {all:?}, and {own:?} by itself"
+            );
+            in_process += all.mappings;
         }
-        assert_eq!(HostMapCtx::process_mappings(), self.model.mappings(), "mappings of the process");
+        assert_eq!(HostMapCtx::process_mappings(), in_process, "mappings of the process");
+    }
+
+    /// How many mappings the host counts for a store, and for all.
+    fn taken(&self, slot: usize) -> (Taken, usize) {
+        let ctx = &self.guests[slot].as_ref().expect("a store").store.data().host_map;
+        let taken = Taken { mappings: ctx.mappings(), bytes: ctx.mapped_bytes() as usize };
+        (taken, HostMapCtx::process_mappings())
     }
 
     fn compare_files(&self) {

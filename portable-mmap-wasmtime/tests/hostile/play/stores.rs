@@ -1,14 +1,14 @@
 //! How stores begin and end.
 
-use portable_mmap_wasmtime::{Access, HostMapCtx, attach, detach, policy};
+use portable_mmap_wasmtime::{Access, HostMapCtx, OnFault, attach, detach, policy};
 use wasmtime::Trap;
 use wasmtime_wasi::{FsPerms, OpenMode};
 
 use super::Play;
 use crate::common::BLOCK;
-use crate::common::host::lend;
+use crate::common::host::{inode, lend};
 use crate::model::{Open, StoreModel};
-use crate::steps::{BLOCKS, End, INITIAL, Kind, Policy, SEALED};
+use crate::steps::{BLOCKS, End, FIXED, INITIAL, Kind, Policy, SEALED};
 
 /// The data segment of the guests' module, at the start of the second block.
 const SEGMENT: &[u8] = b"segment";
@@ -28,6 +28,9 @@ impl Play<'_> {
             Policy::Private => ctx.policy(|_, access| access == Access::Private),
             Policy::Trusted => ctx.policy(policy::trusted),
         };
+        let ctx = ctx.on_fault(if kind.traps { OnFault::Trap } else { OnFault::Zeros });
+        let fixed = inode(&self.files[FIXED]);
+        let ctx = if kind.is_zero_copy { ctx.zero_copy_reads(move |file| inode(file) == fixed) } else { ctx };
         let perms = if kind.is_read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
         let mut store = self.host.store(&ctx, self.dir, perms);
         // SAFETY: the context stays in the data, and no file changes while memory is borrowed: there is one thread.
