@@ -40,6 +40,7 @@ mod handshake;
 #[cfg(target_os = "linux")]
 mod limits;
 #[cfg(target_os = "linux")]
+mod never;
 mod policies;
 #[cfg(target_os = "linux")]
 mod stores;
@@ -69,6 +70,7 @@ fn main() {
         file_systems::TESTS,
         handshake::TESTS,
         limits::TESTS,
+        never::TESTS,
         policies::TESTS,
         stores::TESTS,
         swaps::TESTS,
