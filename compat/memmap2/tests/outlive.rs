@@ -1,7 +1,11 @@
-//! Mappings that outlive their file: the same tests over the operating system's mappings and the emulation, where that can
-//! keep a file open.
+//! Mappings that outlive their file: the same tests over the operating system's mappings, over those of a guest's host, and over
+//! the emulation, where that can keep a file open.
 
-#![cfg(any(not(any(target_os = "wasi", memmap2_emulated)), all(target_env = "p1", not(memmap2_libc_close))))]
+#![cfg(any(
+    not(any(target_os = "wasi", memmap2_emulated)),
+    all(target_env = "p1", not(memmap2_libc_close)),
+    all(target_os = "wasi", memmap2_host_mapping)
+))]
 
 // Where files can be mapped, memmap2 itself is what the façade is compared with.
 #[cfg(not(any(target_os = "wasi", memmap2_emulated)))]

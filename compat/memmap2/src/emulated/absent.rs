@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd as AsRaw, RawFd as Raw};
 #[cfg(windows)]
 use std::os::windows::io::{AsRawHandle as AsRaw, RawHandle as Raw};
 
-use super::advice::UncheckedAdvice;
+use super::advice::{Advice, UncheckedAdvice};
 
 /// The one error.
 pub(super) fn unsupported(_: &'static str) -> io::Error {
@@ -99,13 +99,13 @@ impl Buffer {
         match *self {}
     }
 
-    pub(super) fn check(&self, _: usize, _: usize) -> io::Result<()> {
-        match *self {}
-    }
-
     /// # Safety
     /// None: there is no mapping.
     pub(super) unsafe fn flush(&self, _: usize, _: usize, _: bool) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(super) fn advise(&self, _: Advice, _: usize, _: usize) -> io::Result<()> {
         match *self {}
     }
 

@@ -8,8 +8,9 @@ pub(super) use portable_mmap::Access;
 use portable_mmap::raw::RawBuffer;
 use portable_mmap::{Buffered, FileKind, Flags, MmapOptions, Storage as _};
 
-use super::advice::UncheckedAdvice;
+use super::advice::{Advice, UncheckedAdvice};
 use super::descriptor::Descriptor;
+use super::hosted::Hosted;
 use super::live;
 use crate::emulation;
 
@@ -17,10 +18,19 @@ use crate::emulation;
 /// what is aligned in the file is aligned in memory.
 pub(super) const PAGE: usize = 4096;
 
-/// Bytes that were loaded when they were mapped.
+/// Where the bytes of a mapping lie.
+enum Bytes {
+    /// No byte is mapped.
+    None,
+    /// They were loaded when they were mapped. Once changes are noticed, [`live`] knows of it.
+    Loaded(Arc<RawBuffer<Descriptor>>),
+    /// They are the file's own: changes are in the file, and nothing is written back.
+    Hosted(Hosted),
+}
+
+/// Bytes that were loaded when they were mapped, or that the host has mapped.
 pub(super) struct Buffer {
-    /// None where no byte is mapped. Once changes are noticed, [`live`] knows of it.
-    bytes: Option<Arc<RawBuffer<Descriptor>>>,
+    bytes: Bytes,
     /// None: anonymous.
     file: Option<Descriptor>,
     /// Where the mapping starts in the file, in bytes.
@@ -33,8 +43,8 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Loads `len` bytes of a file from `offset` on. With [`Access::Default`], changes may be made later if the file is
-    /// open for writing.
+    /// Has the host map `len` bytes of a file from `offset` on, or loads them. With [`Access::Default`], changes may be made
+    /// later if the file is open for writing.
     pub(super) fn of_file(file: &Descriptor, offset: u64, len: usize, access: Access) -> io::Result<Self> {
         let mode = file.opened_for();
         let access = match access {
@@ -43,35 +53,41 @@ impl Buffer {
             access => access,
         };
         admit(file, access)?;
-        if access == Access::Write {
-            file.hold();
-        }
-        let mut buffer = Self { bytes: None, file: Some(file.clone()), offset, len, access, watched: false };
+        let mut buffer = Self { bytes: Bytes::None, file: Some(file.clone()), offset, len, access, watched: false };
         let before = buffer.before();
         if len > 0 {
             let whole = len.checked_add(before).ok_or_else(length_overflow)?;
+            // A number that names another file now is an error of loading.
+            let named = file.checked().ok();
+            if let Some(hosted) = named.and_then(|file| Hosted::map(file, offset - before as u64, whole, access)) {
+                buffer.bytes = Bytes::Hosted(hosted);
+                return Ok(buffer);
+            }
+            if access == Access::Write {
+                file.hold();
+            }
             file.pretend(offset.saturating_add(len as u64));
             let map =
                 MmapOptions::new().access(access).offset(offset - before as u64).len(whole).map_storage(file.clone());
             let loaded = map.and_then(RawBuffer::new);
             // From here on the file reaches as far as it does: a change behind its end is an error.
             file.pretend(0);
-            buffer.bytes = Some(Arc::new(loaded?));
+            buffer.bytes = Bytes::Loaded(Arc::new(loaded?));
         }
         Ok(buffer)
     }
 
     /// Zeros.
     pub(super) fn anonymous(len: usize) -> io::Result<Self> {
-        let mut buffer = Self { bytes: None, file: None, offset: 0, len, access: Access::Copy, watched: true };
+        let mut buffer = Self { bytes: Bytes::None, file: None, offset: 0, len, access: Access::Copy, watched: true };
         if len > 0 {
             let map = MmapOptions::new().flags(Flags::PRIVATE).len(len).anonymous_with::<Buffered<Descriptor>>()?;
-            buffer.bytes = Some(Arc::new(RawBuffer::new(map)?));
+            buffer.bytes = Bytes::Loaded(Arc::new(RawBuffer::new(map)?));
         }
         Ok(buffer)
     }
 
-    /// How many bytes are loaded before the first that is mapped.
+    /// How many bytes lie before the first that was asked for, in its page.
     fn before(&self) -> usize {
         #[expect(clippy::cast_possible_truncation, reason = "below a page")]
         let before = (self.offset % PAGE as u64) as usize;
@@ -85,12 +101,14 @@ impl Buffer {
 
     #[inline]
     pub(super) fn ptr(&self) -> *mut u8 {
-        match &self.bytes {
-            // SAFETY: that many bytes are loaded before the mapping's own.
-            Some(bytes) => unsafe { bytes.as_ptr().add(self.before()) },
+        let start = match &self.bytes {
+            Bytes::Loaded(bytes) => bytes.as_ptr(),
+            Bytes::Hosted(hosted) => hosted.ptr(),
             // No byte is there, and the address is that of a page, as an operating system's is.
-            None => NonNull::<Page>::dangling().as_ptr().cast(),
-        }
+            Bytes::None => return NonNull::<Page>::dangling().as_ptr().cast(),
+        };
+        // SAFETY: that many bytes lie before the mapping's own.
+        unsafe { start.add(self.before()) }
     }
 
     /// The address of the first byte, for a `&mut`: with what other mappings of the file have written meanwhile.
@@ -106,7 +124,7 @@ impl Buffer {
     /// the next call tries again.
     #[cold]
     fn catch_up(&mut self) {
-        let (Some(bytes), Some(file)) = (&self.bytes, &self.file) else { return };
+        let (Bytes::Loaded(bytes), Some(file)) = (&self.bytes, &self.file) else { return };
         let news = file.news().take();
         let start = self.offset - self.before() as u64;
         let within = |at: u64| usize::try_from(at.saturating_sub(start)).map_or(bytes.len(), |at| at.min(bytes.len()));
@@ -118,19 +136,19 @@ impl Buffer {
         }
     }
 
-    /// Lets changes be made, which are noticed from now on.
+    /// Lets changes be made, which are noticed from now on where they are not the file's at once.
     pub(super) fn make_mut(&mut self) -> io::Result<()> {
         if !self.access.is_writable() {
             return Err(denied("the file was not open for writing when it was mapped"));
         }
-        if let (Some(bytes), false) = (&mut self.bytes, self.watched) {
+        if let (Bytes::Loaded(bytes), false) = (&mut self.bytes, self.watched) {
             // Nobody shares it before it is watched.
             Arc::get_mut(bytes).ok_or(io::ErrorKind::Other)?.watch()?;
-            self.watched = true;
             if let (Some(file), Access::Write) = (&self.file, self.access) {
                 live::add(file, bytes);
             }
         }
+        self.watched = true;
         Ok(())
     }
 
@@ -145,12 +163,19 @@ impl Buffer {
     /// Nobody writes to the bytes of these pages while the call runs, and no `&mut` to them is live.
     pub(super) unsafe fn flush(&self, offset: usize, len: usize, to_disk: bool) -> io::Result<()> {
         self.check(offset, len)?;
-        let (Some(bytes), Some(file)) = (&self.bytes, &self.file) else { return Ok(()) };
-        file.distrust();
         let start = self.before() + offset;
         let (page, len) = (start - start % PAGE, len + start % PAGE);
+        let (bytes, file) = match (&self.bytes, &self.file) {
+            (Bytes::Loaded(bytes), Some(file)) => (bytes, file),
+            (Bytes::Hosted(hosted), _) => {
+                self.tell(page, len);
+                return hosted.flush(page, len, to_disk);
+            }
+            _ => return Ok(()),
+        };
+        file.distrust();
         // SAFETY: the caller vouches for it.
-        unsafe { self.refuse_conflict(page, len) }?;
+        unsafe { self.refuse_conflict(bytes, page, len) }?;
         if to_disk {
             // SAFETY: as above.
             unsafe { bytes.flush_range(page, len) }?;
@@ -165,8 +190,10 @@ impl Buffer {
     ///
     /// # Safety
     /// As for [`flush`](Self::flush).
-    unsafe fn refuse_conflict(&self, start: usize, len: usize) -> io::Result<()> {
-        let Some(bytes) = self.bytes.as_ref().filter(|_| emulation::is_strict()) else { return Ok(()) };
+    unsafe fn refuse_conflict(&self, bytes: &RawBuffer<Descriptor>, start: usize, len: usize) -> io::Result<()> {
+        if !emulation::is_strict() {
+            return Ok(());
+        }
         // SAFETY: the caller vouches for it.
         let Some(at) = unsafe { bytes.first_conflict(start, len) }? else { return Ok(()) };
         let at = self.offset - self.before() as u64 + at as u64;
@@ -186,12 +213,23 @@ impl Buffer {
         Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     }
 
+    /// Hands a hint on, where somebody may have a use for it.
+    pub(super) fn advise(&self, advice: Advice, offset: usize, len: usize) -> io::Result<()> {
+        self.check(offset, 0)?;
+        self.check(0, len)?;
+        match &self.bytes {
+            // A range that ends past the end is taken, and what is there of it is meant.
+            Bytes::Hosted(hosted) => hosted.advise(advice, self.before() + offset, len.min(self.len - offset)),
+            Bytes::Loaded(_) | Bytes::None => Ok(()),
+        }
+    }
+
     /// # Safety
     /// Nobody borrows the bytes of the range.
     pub(super) unsafe fn advise_unchecked(&self, advice: UncheckedAdvice, offset: usize, len: usize) -> io::Result<()> {
         self.check(offset, len)?;
         match (advice, &self.bytes) {
-            (UncheckedAdvice::DontNeed, Some(bytes)) if self.file.is_none() => {
+            (UncheckedAdvice::DontNeed, Bytes::Loaded(bytes)) if self.file.is_none() => {
                 let page = offset - offset % PAGE;
                 let end = (offset + len).next_multiple_of(PAGE).min(self.len);
                 // SAFETY: the range lies in the mapping, and the caller vouches that nobody borrows it.
@@ -241,12 +279,27 @@ impl Buffer {
         Ok(())
     }
 
+    /// Tells the file's buffers that bytes of what the host has mapped may have been changed.
+    fn tell(&self, start: usize, len: usize) {
+        if let (Some(file), Access::Write, true) = (&self.file, self.access, self.watched) {
+            let start = self.offset - self.before() as u64 + start as u64;
+            live::tell(file, &(start..start + len as u64));
+        }
+    }
+
     fn write_back(&mut self) -> io::Result<()> {
-        let (Some(bytes), Some(file)) = (&self.bytes, &self.file) else { return Ok(()) };
+        let (bytes, file) = match (&self.bytes, &self.file) {
+            (Bytes::Loaded(bytes), Some(file)) => (bytes, file),
+            (Bytes::Hosted(hosted), _) => {
+                self.tell(0, hosted.len());
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
         file.distrust();
         // SAFETY: the mapping is borrowed mutably, so no slice of it is live. Code that makes a `&mut` from the pointer of
         // a `MmapRaw`, or writes through the pointer, keeps the rules that stand there.
-        unsafe { self.refuse_conflict(0, bytes.len()) }?;
+        unsafe { self.refuse_conflict(bytes, 0, bytes.len()) }?;
         // SAFETY: as above.
         Ok(unsafe { bytes.flush_async_range(0, bytes.len()) }?)
     }

@@ -115,6 +115,11 @@ impl Descriptor {
         })))
     }
 
+    /// The file, if the number still names it.
+    pub(super) fn checked(&self) -> io::Result<&OsFile> {
+        self.0.checked()
+    }
+
     /// Where the file ends, in bytes.
     pub(super) fn end(&self) -> io::Result<u64> {
         self.0.file.len()

@@ -6,7 +6,8 @@ use std::{fmt, io, slice};
 use super::advice::{Advice, UncheckedAdvice};
 use super::buffer::{Buffer, unsupported};
 
-/// A file for reading: a slice of its bytes as they were when it was mapped.
+/// A file for reading: a slice of its bytes as they were when it was mapped. Where the host maps files they are the file's own,
+/// which others may change.
 pub struct Mmap {
     inner: Buffer,
 }
@@ -15,8 +16,8 @@ pub struct Mmap {
 ///
 /// A flush reads the bytes. A pointer that was made from a slice before a flush may not be used to write after it.
 ///
-/// Changes reach the file when it is flushed, made read-only or dropped. A drop that cannot write them tells
-/// [`emulation`](crate::emulation).
+/// Changes reach the file when it is flushed, made read-only or dropped, and where the host maps files at once. A drop that
+/// cannot write them tells [`emulation`](crate::emulation).
 pub struct MmapMut {
     inner: Buffer,
 }
@@ -77,9 +78,8 @@ macro_rules! any_mapping {
             /// # Errors
             /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a range that starts past the end, or that is longer than the
             /// mapping. One that ends past it is taken, as memmap2 does.
-            pub fn advise_range(&self, _: Advice, offset: usize, len: usize) -> io::Result<()> {
-                self.inner.check(offset, 0)?;
-                self.inner.check(0, len)
+            pub fn advise_range(&self, advice: Advice, offset: usize, len: usize) -> io::Result<()> {
+                self.inner.advise(advice, offset, len)
             }
 
             /// Gives advice that changes bytes.

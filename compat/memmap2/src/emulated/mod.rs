@@ -1,4 +1,4 @@
-//! memmap2's interface over the emulation of `portable-mmap`.
+//! memmap2's interface over the emulation of `portable-mmap`, or over mappings of a guest's host.
 
 mod advice;
 mod if_safe;
@@ -14,6 +14,10 @@ mod descriptor;
 #[cfg(any(target_os = "wasi", memmap2_emulated))]
 #[cfg_attr(not(all(target_os = "wasi", target_env = "p1", not(memmap2_libc_close))), path = "not_held.rs")]
 mod held;
+// A component has the host's functions only if it is told that they are there.
+#[cfg(any(target_os = "wasi", memmap2_emulated))]
+#[cfg_attr(not(all(target_os = "wasi", any(target_env = "p1", memmap2_host_mapping))), path = "not_hosted.rs")]
+mod hosted;
 #[cfg(any(target_os = "wasi", memmap2_emulated))]
 mod live;
 

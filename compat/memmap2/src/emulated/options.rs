@@ -12,17 +12,21 @@ use super::mappings::{Mmap, MmapMut, MmapRaw};
 ///
 /// # Safety
 ///
-/// The functions that map a file are `unsafe` because they are where files can be mapped. Here the bytes are a copy in
-/// memory, which nobody else changes. These functions write the changes of the file's other mappings to the file first,
-/// and read their bytes for that. While one of these functions runs, nobody may write to the bytes of another mapping of
-/// the same file, in any thread, and no `&mut` to them may be live.
+/// The functions that map a file are `unsafe` for two reasons:
+///
+/// - Where the host maps files, the bytes are the file's own. While there is a reference to bytes of a mapping, nobody may change
+///   them in another way: not in another mapping, nor in the file, nor from another process. In a buffer the bytes are a
+///   copy in memory, which nobody else changes.
+/// - These functions write the changes of the file's buffers to the file first, and read their bytes for that. While one of
+///   these functions runs, nobody may write to the bytes of another mapping of the same file, in any thread, and no `&mut`
+///   to them may be live.
 ///
 /// [`map_raw`](Self::map_raw) and [`map_raw_read_only`](Self::map_raw_read_only) are safe and show the file as it is: flush
 /// other mappings first.
 ///
 /// # Errors
 ///
-/// All of them load everything, and fail as reading the file does: with the system's error, with
+/// All of them load everything, unless the host maps the file, and fail as reading the file does: with the system's error, with
 /// [`OutOfMemory`](io::ErrorKind::OutOfMemory), [`IsADirectory`](io::ErrorKind::IsADirectory), with
 /// [`Unsupported`](io::ErrorKind::Unsupported) for what is neither file nor directory, and with
 /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) for a file that is not open for what is asked. A length over
@@ -67,7 +71,7 @@ impl MmapOptions {
         self
     }
 
-    /// Load everything when mapping: it is so in any case.
+    /// Load everything when mapping: a buffer does so in any case, and to a host it is no order.
     pub fn populate(&mut self) -> &mut Self {
         self
     }
@@ -106,7 +110,8 @@ impl MmapOptions {
         unsafe { self.after_others(&file, Access::Default) }.map(Mmap::over)
     }
 
-    /// Maps a file for reading and writing: changes reach it when the mapping is flushed or dropped.
+    /// Maps a file for reading and writing: changes reach it when the mapping is flushed or dropped, and where the host maps it
+    /// at once.
     ///
     /// # Safety
     /// As for [`MmapOptions`].
@@ -163,7 +168,7 @@ impl MmapOptions {
         Buffer::anonymous(len).map(MmapMut::over)
     }
 
-    /// As [`map_mut`](Self::map_mut), behind a pointer. Changes of other mappings that were not flushed do not show.
+    /// As [`map_mut`](Self::map_mut), behind a pointer. Changes of other buffers that were not flushed do not show.
     ///
     /// # Errors
     /// As for [`MmapOptions`].
@@ -171,7 +176,7 @@ impl MmapOptions {
         self.of_file(&file, Access::Write).and_then(changeable).map(MmapRaw::over)
     }
 
-    /// As [`map`](Self::map), behind a pointer. Changes of other mappings that were not flushed do not show.
+    /// As [`map`](Self::map), behind a pointer. Changes of other buffers that were not flushed do not show.
     ///
     /// # Errors
     /// As for [`MmapOptions`].
