@@ -23,7 +23,11 @@ cfg_if::cfg_if! {
     if #[cfg(all(target_os = "wasi", target_env = "p1"))] {
         mod preview1;
         use preview1::Placed;
-    } else if #[cfg(all(target_os = "wasi", target_env = "p2", any(feature = "host-mapping", memmap2_host_mapping)))] {
+    } else if #[cfg(all(
+        target_os = "wasi",
+        target_env = "p2",
+        any(feature = "host-mapping", all(feature = "facade", memmap2_host_mapping))
+    ))] {
         mod component;
         use component::Placed;
     } else {
