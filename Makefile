@@ -266,6 +266,8 @@ lint-facade: lint
 		$(CARGO) clippy $(COMPAT)/emulated $(FACADE) --all-targets --no-deps -- -D warnings
 	@for target in $(WINDOWS) $(WASI); do \
 		$(CARGO) clippy $(COMPAT) $(FACADE) --all-targets --target $$target --no-deps -- -D warnings || exit 1; done
+	@for target in $(WASI); do RUSTFLAGS='--cfg memmap2_host_mapping' \
+		$(CARGO) clippy $(COMPAT)/hosted $(FACADE) --all-targets --target $$target --no-deps -- -D warnings || exit 1; done
 
 # Targets that `lint` does not check. A target without a std from rustup is not checked here either.
 SUPPORTED := x86_64-unknown-linux-musl armv7-unknown-linux-gnueabihf aarch64-linux-android aarch64-apple-darwin \
@@ -558,9 +560,11 @@ FAT_LTO := --config 'profile.release.lto="fat"' --config 'profile.release.codege
 PROGRAMS := --locked --release --bins --target-dir "$(TARGET)/compat"
 PUBLISHED := --manifest-path compat/consumers/Cargo.toml $(PROGRAMS)
 CONSUMERS := grep hash geoip font set records array
+# A component has its host map files only if it is told that such a host runs it.
+HOSTED_PROGRAMS := --locked --release --bins --target-dir "$(TARGET)/compat/hosted" --target wasm32-wasip2
 
 .PHONY: consumers
-consumers: wasi harness ## runs programs that map files through other crates, on WASI without the façade and with it
+consumers: wasi harness ## runs programs that map files through other crates, on WASI without the façade, with it, and where the host maps
 	@echo '== the programs with the memmap2 of crates.io'
 	@$(CARGO) build $(PUBLISHED)
 	@for target in $(WASI); do $(CARGO) build $(PUBLISHED) --target $$target || exit 1; done
@@ -568,8 +572,10 @@ consumers: wasi harness ## runs programs that map files through other crates, on
 		case $$dir in release) file=$$program$(EXE);; *) file=$$program.wasm;; esac; \
 		cp "$(TARGET)/compat/$$dir/$$file" "$(TARGET)/unpatched/$$dir/$$file" || exit 1; done; done
 	@echo '== the same for WASI with the façade, as its page says'
-	@cd compat/consumers/wasi && for target in $(WASI); do $(CARGO) build $(PROGRAMS) --target $$target || exit 1; done
-	@"$(HARNESS)" consumers --without "$(TARGET)/unpatched" --with "$(TARGET)/compat" $(CONSUMERS)
+	@cd compat/consumers/wasi && for target in $(WASI); do $(CARGO) build $(PROGRAMS) --target $$target || exit 1; done && \
+		CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS='--cfg memmap2_host_mapping' $(CARGO) build $(HOSTED_PROGRAMS)
+	@"$(HARNESS)" consumers --without "$(TARGET)/unpatched" --with "$(TARGET)/compat" \
+		--hosted "$(TARGET)/compat/hosted" $(CONSUMERS)
 
 # rustdoc's JSON, which only nightly Rust writes, and of which each release has its own form. The memmap2 whose interface the
 # façade has is the one of compat/Cargo.lock. std is built anew for WASI: not every nightly has it ready.

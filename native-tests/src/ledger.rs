@@ -55,6 +55,10 @@ pub enum Platform {
     Memmap2Wasip1,
     /// The façade's emulation on WASI Preview 2.
     Memmap2Wasip2,
+    /// The façade on WASI Preview 1 in a host that maps files.
+    Memmap2Wasip1Hosted,
+    /// The façade on WASI Preview 2 in a host that maps files.
+    Memmap2Wasip2Hosted,
 }
 
 impl Platform {
@@ -111,8 +115,11 @@ const fn only(here: bool, platforms: &'static [Platform]) -> &'static [Platform]
 }
 
 const LINUX: bool = cfg!(target_os = "linux");
-/// The façade's emulation on WASI.
-const MEMMAP2_WASI: &[Platform] = &[Platform::Memmap2Wasip1, Platform::Memmap2Wasip2];
+/// The façade on WASI in a host that maps files.
+const MEMMAP2_HOSTED: &[Platform] = &[Platform::Memmap2Wasip1Hosted, Platform::Memmap2Wasip2Hosted];
+/// The façade on WASI.
+const MEMMAP2_WASI: &[Platform] =
+    &[Platform::Memmap2Wasip1, Platform::Memmap2Wasip2, Platform::Memmap2Wasip1Hosted, Platform::Memmap2Wasip2Hosted];
 const X86: bool = cfg!(any(target_arch = "x86", target_arch = "x86_64"));
 
 /// All of them.
@@ -177,12 +184,63 @@ const LEDGER: &[Group] = &[
         cases: Cases::Named(&["closed/"]),
     },
     Group {
+        platforms: MEMMAP2_HOSTED,
+        reason: "a mapping of the host needs no open file, and these tests are about one that does",
+        cases: Cases::Named(&["closed/"]),
+    },
+    Group {
+        platforms: &[Platform::Memmap2Emulated, Platform::Memmap2Wasip1, Platform::Memmap2Wasip2],
+        reason: "these tests are about mappings whose bytes are the file's own, and those of the emulation are a copy",
+        cases: Cases::Named(&["hosted/"]),
+    },
+    Group {
+        platforms: &[Platform::Memmap2],
+        reason: "an operating system ends a process that touches what its file has lost, and has no buffers beside mappings",
+        cases: Cases::Named(&[
+            "hosted/guest::a_mapping_keeps_no_descriptor_open",
+            "hosted/guest::a_mapping_past_the_end_of_the_file_is_a_buffer_beside_the_others",
+            "hosted/guest::strict_mode_refuses_no_flush_for_nothing_is_overwritten",
+            "hosted/guest::what_the_file_no_longer_has_reads_zeros_and_a_flush_of_it_fails",
+        ]),
+    },
+    Group {
+        platforms: MEMMAP2_HOSTED,
+        reason: "all who use a file that the host maps see one copy of its bytes: no store waits for a flush, and no flush \
+                 overwrites what somebody else has written",
+        cases: Cases::Named(&[
+            "emulation/a_raw_mapping_shows_what_others_have_flushed",
+            "emulation/in_strict_mode_a_conflict_stops_no_flush_of_other_pages",
+            "emulation/in_strict_mode_a_flush_overwrites_no_byte_that_somebody_else_has_changed",
+            "emulation/in_strict_mode_what_others_write_beside_a_change_is_no_conflict",
+            "emulation/without_strict_mode_the_last_flush_wins",
+        ]),
+    },
+    Group {
+        platforms: MEMMAP2_HOSTED,
+        reason: "the host has no call that gives a mapping another length: the file is mapped anew, which has to be open",
+        cases: Cases::Named(&["outlive/a_mapping_is_given_another_length_after_the_file_is_closed"]),
+    },
+    Group {
+        platforms: &[Platform::Memmap2Wasip1Hosted],
+        reason: "a mapping of the host needs no descriptor, so that none is held",
+        cases: Cases::Named(&[
+            "close/a_held_descriptor_is_closed_with_the_last_mapping_that_needs_it",
+            "close/a_held_descriptor_is_not_renumbered",
+            "close/a_stream_that_is_mapped_is_not_opened_anew_and_loses_no_changes",
+        ]),
+    },
+    Group {
         platforms: &[Platform::Memmap2Emulated, Platform::Memmap2Wasip2],
         reason: "nothing keeps a file open here that the program closes: the tests of `closed` tell what becomes of changes",
         cases: Cases::Named(&["outlive/"]),
     },
     Group {
-        platforms: &[Platform::Memmap2, Platform::Memmap2Emulated, Platform::Memmap2Wasip2],
+        platforms: &[
+            Platform::Memmap2,
+            Platform::Memmap2Emulated,
+            Platform::Memmap2Wasip2,
+            Platform::Memmap2Wasip2Hosted,
+        ],
         reason: "these tests are about the façade's own `close`, which Preview 1 alone has",
         cases: Cases::Named(&["close/"]),
     },
@@ -241,7 +299,13 @@ const LEDGER: &[Group] = &[
         ]),
     },
     Group {
-        platforms: &[Platform::Memmap2Emulated, Platform::Memmap2Wasip1, Platform::Memmap2Wasip2],
+        platforms: &[
+            Platform::Memmap2Emulated,
+            Platform::Memmap2Wasip1,
+            Platform::Memmap2Wasip2,
+            Platform::Memmap2Wasip1Hosted,
+            Platform::Memmap2Wasip2Hosted,
+        ],
         reason: "these tests are about build scripts, in which the façade maps nothing",
         cases: Cases::Named(&["absent/"]),
     },

@@ -323,16 +323,18 @@ fn bench(mut parser: Parser) -> Result<bench::Plan, Error> {
 }
 
 fn consumers(mut parser: Parser) -> Result<consumers::Plan, Error> {
-    let (mut without, mut with, mut programs) = (None, None, Vec::new());
+    let (mut without, mut with, mut hosted, mut programs) = (None, None, None, Vec::new());
     while let Some(arg) = parser.next()? {
         match arg {
             Long("without") => without = Some(parser.value()?.into()),
             Long("with") => with = Some(parser.value()?.into()),
+            Long("hosted") => hosted = Some(parser.value()?.into()),
             Value(program) => programs.push(program.string()?),
             other => return Err(other.unexpected()),
         }
     }
-    Ok(consumers::Plan { without: required(without, "--without")?, with: required(with, "--with")?, programs })
+    let (without, with) = (required(without, "--without")?, required(with, "--with")?);
+    Ok(consumers::Plan { without, with, hosted: required(hosted, "--hosted")?, programs })
 }
 
 /// How many blocks each instance of a fleet touches, unless an option says otherwise.

@@ -1,6 +1,7 @@
 //! Programs that map files through other crates, with the memmap2 that those ask for and with the façade in its place.
 //!
-//! What a program must do is what it does natively with the real memmap2: the same output, and the same files afterwards.
+//! What a program must do is what it does natively with the real memmap2: the same output, and the same files afterwards. With the
+//! façade that is demanded twice: where it emulates mappings, and where the host maps files.
 //! Without the façade a WASI program cannot map; how it fails, or that it reads the file instead, is told and not judged.
 
 use std::fmt::Write as _;
@@ -9,8 +10,9 @@ use std::time::Duration;
 
 use wasmtime::error::Context as _;
 
+use crate::calls::HostCalls;
 use crate::outcome::{End, Report};
-use crate::sandbox::{Run, Sandbox};
+use crate::sandbox::{HAS_HOST_MAPPING, Run, Sandbox};
 use crate::terminal::{self, new_table};
 use crate::{child, files};
 
@@ -27,6 +29,8 @@ pub struct Plan {
     pub without: PathBuf,
     /// Cargo's directory of the programs with the façade.
     pub with: PathBuf,
+    /// Cargo's directory of the components with the façade that have their host map files.
+    pub hosted: PathBuf,
     /// The programs' names.
     pub programs: Vec<String>,
 }
@@ -64,17 +68,41 @@ struct Column {
     name: &'static str,
     /// None: natively.
     target: Option<&'static str>,
-    patched: bool,
+    memmap2: Memmap2,
 }
 
+/// What stands behind memmap2's interface.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memmap2 {
+    /// memmap2 itself.
+    Published,
+    /// The façade.
+    Patched,
+    /// The façade in a host that maps files.
+    Hosted,
+}
+
+const P1: Option<&str> = Some("wasm32-wasip1");
+const P2: Option<&str> = Some("wasm32-wasip2");
+
 /// The first is the model of the others. Native programs are never patched.
-const COLUMNS: [Column; 5] = [
-    Column { name: "native", target: None, patched: false },
-    Column { name: "wasip1", target: Some("wasm32-wasip1"), patched: false },
-    Column { name: "wasip2", target: Some("wasm32-wasip2"), patched: false },
-    Column { name: "wasip1, patched", target: Some("wasm32-wasip1"), patched: true },
-    Column { name: "wasip2, patched", target: Some("wasm32-wasip2"), patched: true },
+static ALL_COLUMNS: [Column; 7] = [
+    Column { name: "native", target: None, memmap2: Memmap2::Published },
+    Column { name: "wasip1", target: P1, memmap2: Memmap2::Published },
+    Column { name: "wasip2", target: P2, memmap2: Memmap2::Published },
+    Column { name: "wasip1, patched", target: P1, memmap2: Memmap2::Patched },
+    Column { name: "wasip2, patched", target: P2, memmap2: Memmap2::Patched },
+    Column { name: "wasip1, hosted", target: P1, memmap2: Memmap2::Hosted },
+    Column { name: "wasip2, hosted", target: P2, memmap2: Memmap2::Hosted },
 ];
+
+/// Those that this system can run.
+fn columns() -> impl ExactSizeIterator<Item = &'static Column> {
+    ALL_COLUMNS[..if HAS_HOST_MAPPING { ALL_COLUMNS.len() } else { HOSTED_FROM }].iter()
+}
+
+/// How many columns come before those in which the host maps files.
+const HOSTED_FROM: usize = 5;
 
 /// What a run gave: its output, and the files after it.
 struct Ran {
@@ -89,11 +117,11 @@ struct Ran {
 /// A program that is not there, or files that cannot be written.
 pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     wasmtime::ensure!(!plan.programs.is_empty(), "there are no programs to run");
-    let progress = terminal::progress(plan.programs.len() * COLUMNS.len());
+    let progress = terminal::progress(plan.programs.len() * columns().len());
     let files = prepare(plan, tempfile::tempdir()?.path())?;
     let rows = plan.programs.iter().map(|program| {
         let mut model = None;
-        let cells = COLUMNS.iter().map(|column| {
+        let cells = columns().map(|column| {
             progress.set_message(format!("{program}, {}", column.name));
             let ran = run_in(column, program, plan).with_context(|| format!("{program}, {}", column.name))?;
             let cell = match &model {
@@ -128,12 +156,18 @@ fn run_native(programs: &Path, name: &str, work: &Path) -> std::io::Result<Repor
 fn run_in(column: &Column, program: &str, plan: &Plan) -> wasmtime::Result<Ran> {
     let dir = tempfile::tempdir()?;
     prepare(plan, dir.path())?;
-    let programs = if column.patched { &plan.with } else { &plan.without };
+    let programs = match column.memmap2 {
+        Memmap2::Published => &plan.without,
+        // A module is the same: it asks its host by a call that every host has.
+        Memmap2::Hosted if column.target == P2 => &plan.hosted,
+        Memmap2::Patched | Memmap2::Hosted => &plan.with,
+    };
     let report = match column.target {
         None => run_native(programs, program, dir.path())?,
         Some(target) => {
             let path = programs.join(target).join("release").join(program).with_extension("wasm");
-            Sandbox::load(&path)?.run(&Run::new(program).args(["/"]).dir(dir.path(), "/").time(TIME))?
+            let load = if column.memmap2 == Memmap2::Hosted { Sandbox::load_with_host_mapping } else { Sandbox::load };
+            load(&path)?.run(&Run::new(program).args(["/"]).dir(dir.path(), "/").time(TIME))?
         }
     };
     Ok(Ran { report, left: files::describe(dir.path())? })
@@ -150,7 +184,11 @@ fn judge_model(ran: &Ran) -> Cell {
 fn judge(column: &Column, ran: &Ran, model: &Ran) -> Cell {
     let failed = ran.report.end != End::Exited(0);
     let differs = ran.report.stdout != model.report.stdout || ran.left != model.left;
-    match (failed, differs, column.patched) {
+    let mapped = ran.report.calls.as_ref().map_or(0, HostCalls::maps);
+    if column.memmap2 == Memmap2::Hosted && !failed && mapped == 0 {
+        return Cell::Wrong("the host was asked to map nothing".to_owned());
+    }
+    match (failed, differs, column.memmap2 != Memmap2::Published) {
         (true, _, true) => Cell::Wrong(ended(&ran.report)),
         (false, true, true) => Cell::Wrong(difference(ran, model)),
         (false, false, true) => Cell::Equal,
@@ -190,7 +228,7 @@ impl Results {
     #[must_use]
     pub fn render(&self) -> String {
         let mut header = vec!["Program"];
-        header.extend(COLUMNS.iter().map(|column| column.name));
+        header.extend(columns().map(|column| column.name));
         let mut table = new_table(&header);
         let mut notes: Vec<&str> = Vec::new();
         let mut text = String::new();
@@ -218,7 +256,7 @@ impl Results {
             _ = writeln!(text, "({}) {note}", number + 1);
         }
         for row in &self.rows {
-            for (cell, column) in row.cells.iter().zip(&COLUMNS) {
+            for (cell, column) in row.cells.iter().zip(columns()) {
                 if let Cell::Wrong(why) = cell {
                     _ = writeln!(text, "FAILED {}, {}: {why}", row.program, column.name);
                 }
@@ -231,7 +269,10 @@ impl Results {
 
 #[cfg(test)]
 mod tests {
+    use native_tests::counts::Group;
+
     use super::*;
+    use crate::calls::MAP;
 
     fn ran(end: End, stdout: &str, left: &str) -> Ran {
         let report = Report::native(end, stdout, *b"first\nwhy\n", Duration::ZERO);
@@ -241,7 +282,7 @@ mod tests {
     #[test]
     fn only_what_is_patched_has_to_be_equal() {
         let model = ran(End::Exited(0), "out", "file");
-        let [_, without, .., with] = &COLUMNS;
+        let [_, without, .., with, _, _] = &ALL_COLUMNS;
         for (end, out, left, with_it) in [
             (0, "out", "file", Cell::Equal),
             (0, "other", "file", Cell::Wrong("it prints something else".to_owned())),
@@ -252,6 +293,21 @@ mod tests {
             assert_eq!(judge(with, &ran, &model), with_it);
             assert!(matches!(judge(without, &ran, &model), Cell::Without(_)));
         }
+    }
+
+    #[test]
+    fn a_program_that_has_its_host_map_nothing_is_wrong_where_it_should() {
+        let model = ran(End::Exited(0), "out", "file");
+        let [.., hosted] = &ALL_COLUMNS;
+        let mut calls = HostCalls::default();
+        let judged = |calls: &HostCalls| {
+            let mut ran = ran(End::Exited(0), "out", "file");
+            ran.report.calls = Some(calls.clone());
+            judge(hosted, &ran, &model)
+        };
+        assert_eq!(judged(&calls), Cell::Wrong("the host was asked to map nothing".to_owned()));
+        calls.total.add(Group::Other, MAP, 0);
+        assert_eq!(judged(&calls), Cell::Equal);
     }
 
     #[test]

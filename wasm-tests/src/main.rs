@@ -83,9 +83,10 @@ wasm-tests placed --native PROGRAM --guest WASM --dir DIR [--blocks N]
     instances that map one file and touch N blocks of it; draws that as DIR/fleets.svg. Each fleet has a process of its
     own: `wasm-tests fleet --module WASM --dir DIR --file PATH [--instances N] [--blocks N] [--pooling] [--host-mapping]`.
 
-wasm-tests consumers --without DIR --with DIR PROGRAM...
-    Runs each program from cargo's directories of two builds, one with the memmap2 of crates.io and one with the façade,
-    natively and in wasmtime, and compares what it prints and what it leaves behind with the native run without.
+wasm-tests consumers --without DIR --with DIR --hosted DIR PROGRAM...
+    Runs each program from cargo's directories of three builds, one with the memmap2 of crates.io, one with the façade, and
+    one of components with the façade that have their host map files: natively, in wasmtime, and in wasmtime that maps files.
+    Compares what it prints and what it leaves behind with the native run without.
 ";
 
 /// The columns of guests whose files the host maps.

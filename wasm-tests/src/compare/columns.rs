@@ -97,9 +97,20 @@ pub enum Host {
     Facade {
         /// A target of WASI.
         target: Option<&'static str>,
-        /// Whether the emulation stands in for mappings where there are some.
-        emulated: bool,
+        /// Whose mappings they have.
+        mappings: Mappings,
     },
+}
+
+/// Whose mappings the tests of the façade have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mappings {
+    /// Those of memmap2 where files can be mapped, and else those of the emulation.
+    Own,
+    /// Those of the emulation, in place of memmap2's.
+    Emulated,
+    /// Those that wasmtime places in the guest's memory.
+    Hosted,
 }
 
 impl Definition {
@@ -174,12 +185,19 @@ mod tests {
     fn columns_are_asked_for_by_key_and_keep_their_order() {
         assert_eq!(keys("wasip2 mapped"), ["mapped", "wasip2"]);
         assert_eq!(keys("node,wasip1,node"), ["wasip1", "node"]);
-        let facade = ["memmap2", "memmap2-emulated", "memmap2-wasip1", "memmap2-wasip2"];
+        let facade = [
+            "memmap2",
+            "memmap2-emulated",
+            "memmap2-wasip1",
+            "memmap2-wasip1-hosted",
+            "memmap2-wasip2",
+            "memmap2-wasip2-hosted",
+        ];
         assert_eq!(keys("facade"), facade);
         let suite = ["mapped", "buffered", "wasip1", "simd128", "hosted", "wasip2", "wasip2-hosted"];
         let hosts = ["node", "wasmtime-oldest", "wasmtime-newest"];
         assert_eq!(keys("ci"), [&suite[..], &hosts, &facade].concat());
-        assert_eq!(keys("suite memmap2").len(), COLUMNS.len() - 3);
+        assert_eq!(keys("suite memmap2").len(), COLUMNS.len() - 5);
         assert_eq!(keys("all").len(), COLUMNS.len());
         let refused = Selection::parse("mapped wasip3").unwrap_err();
         assert!(refused.contains("\"wasip3\": there are ci, all, suite, facade, mapped, "), "{refused}");

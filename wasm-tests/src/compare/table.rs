@@ -2,7 +2,7 @@
 
 use native_tests::ledger::Platform;
 
-use super::columns::{Definition, Host};
+use super::columns::{Definition, Host, Mappings};
 
 const MAPPED: Option<&str> = Some("mapped");
 const BUFFERED: Option<&str> = Some("buffered");
@@ -18,10 +18,12 @@ const S390X: Host =
     Host::Linux { target: "s390x-unknown-linux-gnu", linker: "s390x-linux-gnu-gcc", emulator: &["qemu-s390x"] };
 const I686: Host = Host::Linux { target: "i686-unknown-linux-gnu", linker: "i686-linux-gnu-gcc", emulator: &[] };
 
-const FACADE: Host = Host::Facade { target: None, emulated: false };
-const FACADE_EMULATED: Host = Host::Facade { target: None, emulated: true };
-const FACADE_WASIP1: Host = Host::Facade { target: Some("wasm32-wasip1"), emulated: false };
-const FACADE_WASIP2: Host = Host::Facade { target: Some("wasm32-wasip2"), emulated: false };
+const FACADE: Host = Host::Facade { target: None, mappings: Mappings::Own };
+const FACADE_EMULATED: Host = Host::Facade { target: None, mappings: Mappings::Emulated };
+const FACADE_WASIP1: Host = Host::Facade { target: Some("wasm32-wasip1"), mappings: Mappings::Own };
+const FACADE_WASIP2: Host = Host::Facade { target: Some("wasm32-wasip2"), mappings: Mappings::Own };
+const FACADE_WASIP1_HOSTED: Host = Host::Facade { target: Some("wasm32-wasip1"), mappings: Mappings::Hosted };
+const FACADE_WASIP2_HOSTED: Host = Host::Facade { target: Some("wasm32-wasip2"), mappings: Mappings::Hosted };
 
 const fn aarch64(emulator: &'static [&'static str]) -> Host {
     Host::Linux { target: "aarch64-unknown-linux-gnu", linker: "aarch64-linux-gnu-gcc", emulator }
@@ -320,6 +322,16 @@ pub const COLUMNS: &[Definition] = &[
         patience: 1,
     },
     Definition {
+        key: "memmap2-wasip1-hosted",
+        name: "memmap2 wasip1 hosted",
+        what: "WASI Preview 1 in wasmtime, which maps the files into the guest's memory",
+        ci: true,
+        platform: Platform::Memmap2Wasip1Hosted,
+        backend: None,
+        host: FACADE_WASIP1_HOSTED,
+        patience: 1,
+    },
+    Definition {
         key: "memmap2-wasip2",
         name: "memmap2 wasip2",
         what: "WASI Preview 2, a component, in wasmtime",
@@ -327,6 +339,16 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::Memmap2Wasip2,
         backend: None,
         host: FACADE_WASIP2,
+        patience: 1,
+    },
+    Definition {
+        key: "memmap2-wasip2-hosted",
+        name: "memmap2 wasip2 hosted",
+        what: "WASI Preview 2, a component, in wasmtime, which maps the files into its memory",
+        ci: true,
+        platform: Platform::Memmap2Wasip2Hosted,
+        backend: None,
+        host: FACADE_WASIP2_HOSTED,
         patience: 1,
     },
 ];

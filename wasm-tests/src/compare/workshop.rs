@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::columns::{Definition, Host};
+use super::columns::{Definition, Host, Mappings};
 use crate::child;
 use crate::column::Column;
 use crate::hosts;
@@ -108,7 +108,7 @@ impl Workshop {
             Host::Guest { key, target } => self.guest(name, key, target)?,
             Host::Linux { target, linker, emulator } => self.linux(definition, target, linker, emulator)?,
             Host::Wine => self.wine(definition)?,
-            Host::Facade { target, emulated } => Column::tests(name, self.facade(target, emulated, limits)?),
+            Host::Facade { target, mappings } => Column::tests(name, self.facade(target, mappings, limits)?),
         };
         Ok(column.patient(patience))
     }
@@ -189,24 +189,34 @@ impl Workshop {
     }
 
     /// Builds the tests of memmap2 and of its façade, a workspace of their own.
-    fn facade(&self, target: Option<&str>, emulated: bool, limits: Limits) -> Result<cases::Tests, Missing> {
+    fn facade(&self, target: Option<&str>, mappings: Mappings, limits: Limits) -> Result<cases::Tests, Missing> {
         if !self.build {
             return Err(Missing::Absent("its programs are found by building them".into()));
         }
-        if cfg!(windows) && emulated {
+        if cfg!(windows) && mappings == Mappings::Emulated {
             return Err(Missing::Absent("the emulation wants descriptors, which Windows has not".into()));
+        }
+        if !HAS_HOST_MAPPING && mappings == Mappings::Hosted {
+            return Err(Missing::Absent(NO_HOST_MAPPING.into()));
         }
         if let Some(target) = target {
             self.needs_target(target, None)?;
         }
         let dir = self.target_dir.join("compat");
+        // One of its own, as for vectors: the flag changes all that is built. The tests' files lie in it too.
+        let (target_dir, flags) = match mappings {
+            Mappings::Own => (dir, None),
+            Mappings::Emulated => (dir.join("emulated"), Some("--cfg memmap2_emulated")),
+            // A module does as without the flag; the tests are told what to expect.
+            Mappings::Hosted => (dir.join("hosted"), Some("--cfg memmap2_host_mapping")),
+        };
         let build = cases::Build {
             source: FACADE.into(),
-            // One of its own, as for vectors: the flag changes all that is built.
-            target_dir: if emulated { dir.join("emulated") } else { dir },
+            target_dir,
             cargo_args: FACADE_TESTS.map(Into::into).to_vec(),
             target: target.map_or(Ok(Target::Native), Target::parse).map_err(Missing::Broken)?,
-            flags: emulated.then_some("--cfg memmap2_emulated"),
+            flags,
+            maps_files: mappings == Mappings::Hosted,
         };
         cases::Tests::build(&build, limits).map_err(Missing::Broken)
     }

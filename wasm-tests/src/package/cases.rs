@@ -24,6 +24,8 @@ pub struct Build {
     pub target: Target,
     /// Flags for rustc.
     pub flags: Option<&'static str>,
+    /// Whether wasmtime maps files into the guest's memory.
+    pub maps_files: bool,
 }
 
 /// Test programs that are built, each with the name that its cases begin with.
@@ -40,7 +42,7 @@ impl Tests {
     ///
     /// Cargo fails or builds no test, or a program cannot be loaded; the text says which.
     pub fn build(build: &Build, limits: Limits) -> Result<Self, String> {
-        let Build { source, target_dir, cargo_args, target, flags } = build;
+        let Build { source, target_dir, cargo_args, target, flags, maps_files } = build;
         let order = Order::new(source, Some(target_dir), cargo_args)?.flags(*flags);
         let binaries = order.build(target)?;
         let temporary = order.built(target).join("tmp");
@@ -49,6 +51,7 @@ impl Tests {
             let name = binary.name.clone();
             let program = match target {
                 Target::Native => Program::native(binary, limits),
+                Target::Wasi(_) if *maps_files => Program::hosted(binary, limits)?,
                 Target::Wasi(_) => Program::wasmtime(binary, limits)?,
             };
             Ok((name, program))

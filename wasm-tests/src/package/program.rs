@@ -47,6 +47,16 @@ impl Program {
         Self { binary, kind: Kind::Wasmtime(sandbox), limits, way: Way::Guest }.with_way()
     }
 
+    /// In wasmtime, which maps files into the guest's memory.
+    ///
+    /// # Errors
+    ///
+    /// As for [`wasmtime`](Self::wasmtime).
+    pub(super) fn hosted(binary: Binary, limits: Limits) -> Result<Self, String> {
+        let sandbox = Sandbox::load_with_host_mapping(&binary.path).map_err(|error| format!("{error:#}"))?;
+        Self { binary, kind: Kind::Wasmtime(sandbox), limits, way: Way::Guest }.with_way()
+    }
+
     /// # Errors
     ///
     /// As for [`wasmtime`](Self::wasmtime).
