@@ -394,7 +394,7 @@ fn a_raw_buffer_writes_again<B: FileBackend>(scene: &mut Scene<B>) {
 /// A few pages, of which calls change, flush and forget parts in any order while syncs fail, and what has to hold of them:
 /// after a flush to the disk has succeeded its pages are there, and after any flush or close those of which a sync failed.
 fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBackend>(scene: &mut Scene<B>) {
-    let (rounds, steps) = if cfg!(miri) { (2, 12) } else { (30, 40) };
+    let (rounds, steps) = if cfg!(miri) { (2, 20) } else { (30, 40) };
     let mut failures = 0;
     for seed in 0..rounds {
         let mut random = Random::new(seed);
