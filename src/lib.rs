@@ -153,7 +153,7 @@ cfg_if::cfg_if! {
         /// A mapping over whichever backend can map the file: see [`MmapOptions::map_any`].
         pub type AnyMmap = Mapping<AnyBackend>;
 
-        /// The README's code is compiled and run.
+        /// The README's code is compiled.
         #[cfg(doctest)]
         #[doc = include_str!("../README.md")]
         pub struct Readme;

@@ -12,6 +12,10 @@ const HEAD: &str = "\
 there, one case in each instance and each directory, and compares what the cases observe. A case passes where it does what
 it does natively.
 
+Start Node 20 with `--no-turbo-fast-api-calls`. Without this option Node can crash with SIGSEGV once the memory of a guest
+has grown, whatever the guest is, and edits that it has not flushed are lost. `make compare` and
+[`node-wasi.mjs`](../wasm-tests/hosts/node-wasi.mjs) pass the option.
+
 | host | what it is | version | cases passed | what it does not do |
 |---|---|---|---|---|
 ";
