@@ -484,13 +484,19 @@ bench-hosted: wasi harness ## measures mappings that a host places, beside nativ
 criterion: rust ## measures the workloads natively with Criterion, on the data of `make bench`
 	@BENCH_DATA="$(BENCH)/data" $(CARGO) bench -p native-tests --features criterion --bench workloads -- $(FILTER)
 
+# $(call quote,TABLE,FILE): the table of measured costs in a file is this one.
+define quote
+@awk 'FNR == NR { table = table $$0 "\n"; next } /^\| work \| against/ { printf "%s", table; quoted = 1 } \
+	!/^\|/ { quoted = 0 } !quoted' "$(BENCH)/$(1)" $(2) >"$(BENCH)/quoted.md"
+@cp "$(BENCH)/quoted.md" $(2)
+endef
+
 .PHONY: keep
 keep: ## puts tables and plots of the last `make bench` and `make bench-hosted` into README.md and docs/
 	@cp "$(BENCH)/growth.svg" docs/growth.svg
 	@test ! -f "$(TARGET)/placed/fleets.svg" || cp "$(TARGET)/placed/fleets.svg" docs/fleets.svg
-	@awk 'FNR == NR { table = table $$0 "\n"; next } /^\| work \| against/ { printf "%s", table; quoted = 1 } \
-		!/^\|/ { quoted = 0 } !quoted' "$(BENCH)/table.md" README.md > "$(BENCH)/README.md"
-	@cp "$(BENCH)/README.md" README.md
+	$(call quote,table.md,docs/performance.md)
+	$(call quote,table-readme.md,README.md)
 
 # The copy and what is built from it lie in target/mutants, but for the tests of the host, which want what the harness is
 # built of. With ONLY=TEXT, those whose names contain it; with SKIP=TEXT, the others.

@@ -20,12 +20,13 @@ use wasmtime::error::Context as _;
 pub use judge::{Judged, Verdict};
 pub use measured::{Instructions, Measured, Size};
 pub use plan::{COLUMNS, NATIVE, Plan, SIMD};
-pub use render::{markdown, render};
+pub use render::{markdown, markdown_for_readme, render};
 pub use results::Results;
 
 use program::Program;
 
-/// Measures everything, one column after the other, and writes the report: `report.json`, `table.md`, and `growth.svg`.
+/// Measures everything, one column after the other, and writes the report: `report.json`, `table.md` and
+/// its part for the README, `table-readme.md`, and `growth.svg`.
 ///
 /// # Errors
 ///
@@ -66,6 +67,7 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     };
     write("report.json", format!("{:#}\n", results.to_json()))?;
     write("table.md", markdown(&results))?;
+    write("table-readme.md", markdown_for_readme(&results))?;
     if plan.filter.is_none() {
         write("growth.svg", plot::draw(&results.measured)?)?;
     }

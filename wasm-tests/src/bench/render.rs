@@ -1,4 +1,4 @@
-//! The results as text: goals and details for a terminal, and the short table for the README.
+//! The results as text: goals and details for a terminal, and the tables of docs/performance.md and of the README.
 
 use std::fmt::Write as _;
 
@@ -135,9 +135,33 @@ fn sizes(results: &Results) -> String {
     })
 }
 
-/// The table of the README: one line for each group of workloads, with the value that is worst.
+/// The lines of the tables that the README shows, each by its group and by what it is against. A pair of which there are
+/// several lines, with different goals, shows all of them.
+const IN_README: [(&str, &str); 9] = [
+    ("map and close 256 MiB, 1,000 times", "memmap2"),
+    ("find, five needles", "CPython"),
+    ("find, five needles", "the same natively"),
+    ("readline, all lines of 256 MiB", "CPython"),
+    ("readline, all lines of 256 MiB", "read_until, BufReader of 1 MiB"),
+    ("m[i], shuffled, Buffered", "Mapped"),
+    ("load all of 256 MiB", "a read loop, the fastest"),
+    ("small edits in 256 MiB", "read whole, edit, write whole"),
+    ("borrow 256 MiB mutably, 1 change", "a sum of u64 words"),
+];
+
+/// The table of docs/performance.md: one line for each group of workloads, with the value that is worst.
 #[must_use]
 pub fn markdown(results: &Results) -> String {
+    table(results, |_, _| true)
+}
+
+/// The table of the README: some of the lines of [`markdown`].
+#[must_use]
+pub fn markdown_for_readme(results: &Results) -> String {
+    table(results, |group, against| IN_README.contains(&(group, against)))
+}
+
+fn table(results: &Results, is_shown: impl Fn(&str, &str) -> bool) -> String {
     let mut text = format!("| {} |\n|---|---|---|---:|---:|---:|---:|\n", header().join(" | "));
     let mut lines: Vec<(&Judged, [Verdict; 4])> = Vec::new();
     for judged in &results.judged {
@@ -155,8 +179,10 @@ pub fn markdown(results: &Results) -> String {
     }
     for (judged, worst) in lines {
         let Judged { group, against, limit, .. } = judged;
-        let cells = worst.iter().map(|verdict| cell(verdict, *limit, "missed")).collect::<Vec<_>>().join(" | ");
-        _ = writeln!(text, "| {group} | {against} | {} | {cells} |", goal_text(*limit));
+        if is_shown(group, against) {
+            let cells = worst.iter().map(|verdict| cell(verdict, *limit, "missed")).collect::<Vec<_>>().join(" | ");
+            _ = writeln!(text, "| {group} | {against} | {} | {cells} |", goal_text(*limit));
+        }
     }
     text
 }
@@ -184,7 +210,7 @@ fn worse(a: &Verdict, b: &Verdict, limit: Limit) -> Verdict {
 mod tests {
     use native_tests::workloads::{Limit, all, most};
 
-    use super::{COLUMNS, Judged, Results, Verdict, header, markdown, render, worse};
+    use super::{COLUMNS, IN_README, Judged, Results, Verdict, header, markdown, markdown_for_readme, render, worse};
 
     fn judged(group: &'static str, value: f64) -> Judged {
         let verdict = if value <= 2.0 { Verdict::Met(value) } else { Verdict::Missed(value) };
@@ -214,26 +240,55 @@ mod tests {
         assert_eq!(worse(&met, &more, Limit::Times(9.0)), more);
     }
 
-    /// The README quotes a table that this list makes: no line more or less, and under its columns.
     #[test]
-    fn the_table_of_the_readme_is_of_these_workloads() {
-        let readme = include_str!("../../../README.md");
+    fn the_table_of_the_readme_has_some_of_the_lines() {
+        let (group, against) = IN_README[0];
+        let shown = Judged { against: against.into(), ..judged(group, 1.5) };
+        let elsewhere = Judged { against: against.into(), ..judged("g", 1.5) };
+        let results = Results { judged: vec![judged(group, 1.5), shown, elsewhere], ..Results::default() };
+        let all: Vec<String> = markdown(&results).lines().map(str::to_owned).collect();
+        let readme: Vec<String> = markdown_for_readme(&results).lines().map(str::to_owned).collect();
+        assert_eq!(all.len(), 5);
+        assert_eq!(readme, [&all[0], &all[1], &all[3]].map(String::clone));
+    }
+
+    /// The lines of the table in a text, below its head.
+    fn quoted(text: &str) -> Vec<&str> {
         let head = format!("| {} |", header().join(" | "));
-        let mut lines = readme.lines().skip_while(|line| *line != head);
-        assert!(lines.next().is_some(), "the README has no table {head}");
-        let quoted: Vec<Vec<&str>> = lines
-            .skip(1)
-            .take_while(|line| line.starts_with('|'))
-            .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
-            .collect();
+        let mut lines = text.lines().skip_while(|line| *line != head);
+        assert!(lines.next().is_some(), "there is no table {head}");
+        lines.skip(1).take_while(|line| line.starts_with('|')).collect()
+    }
+
+    fn cells(line: &str) -> Vec<&str> {
+        line.trim_matches('|').split('|').map(str::trim).collect()
+    }
+
+    /// docs/performance.md quotes a table that this list makes: no group more or less, and under its columns.
+    #[test]
+    fn the_table_of_the_page_on_performance_is_of_these_workloads() {
+        let quoted = quoted(include_str!("../../../docs/performance.md"));
         let mut groups: Vec<&str> = all().iter().filter(|w| !w.goals.is_empty()).map(|w| w.group).collect();
         groups.extend(most().iter().map(|(group, _)| *group));
-        assert!(quoted.iter().all(|cells| cells.len() == 3 + COLUMNS.len()), "{quoted:?}");
         for line in &quoted {
-            assert!(groups.contains(&line[0]), "the README quotes {:?}", line[0]);
+            assert_eq!(cells(line).len(), 3 + COLUMNS.len(), "{line}");
+            assert!(groups.contains(&cells(line)[0]), "the page quotes {line:?}");
         }
         for group in groups {
-            assert!(quoted.iter().any(|line| line[0] == group), "the README does not quote {group:?}");
+            assert!(quoted.iter().any(|line| cells(line)[0] == group), "the page does not quote {group:?}");
+        }
+    }
+
+    /// The README quotes the same measurement as the page, and every line that it is to show.
+    #[test]
+    fn the_table_of_the_readme_is_a_part_of_the_one_on_the_page() {
+        let page = quoted(include_str!("../../../docs/performance.md"));
+        let readme = quoted(include_str!("../../../README.md"));
+        let is_shown = |line: &&str| IN_README.contains(&(cells(line)[0], cells(line)[1]));
+        let shown: Vec<&str> = page.into_iter().filter(is_shown).collect();
+        assert_eq!(readme, shown);
+        for (group, against) in IN_README {
+            assert!(shown.iter().any(|line| cells(line)[..2] == [group, against]), "{group}, against {against}");
         }
     }
 }
