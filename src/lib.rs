@@ -1,9 +1,9 @@
 //! Python's `mmap` object for Rust: a file in memory, as a slice and as a file, on every target.
 //!
-//! Natively the bytes are the file's own: an OS mapping. On WASI, which has no mappings, they are an emulation: pages
-//! are read into memory when they are touched, and the bytes that were changed are written back. A host of WASI may place a
-//! mapping of its operating system in the guest's memory instead. The API is one, and so is the suite that shows all of them
-//! to be the same, line by line.
+//! Natively a mapping is an *OS mapping*: it shares the pages of the operating system's cache. WASI has no mappings.
+//! There a mapping is a *buffer*, the emulation: it reads pages into memory when they are touched, and writes back the
+//! bytes that were changed. The host that runs a WASI program can also place a mapping of its operating system in the
+//! program's memory: a *hosted mapping*. All of them have the same API, and the same tests show that they behave alike.
 //!
 //! # In two minutes
 //!
@@ -12,9 +12,8 @@
 //! use std::io::SeekFrom;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let dir = std::env::temp_dir().join(format!("portable-mmap-tour-{}", std::process::id()));
-//! # std::fs::create_dir_all(&dir)?;
-//! # let path = dir.join("hello.txt");
+//! # let dir = tempfile::tempdir_in(".")?;
+//! # let path = dir.path().join("hello.txt");
 //! std::fs::write(&path, b"Hello Python!\n")?;
 //!
 //! // SAFETY: nobody else changes the file while it is mapped.
@@ -24,20 +23,21 @@
 //! map.set_slice(6.., b" world!\n")?; // in Python's notation
 //! map.seek(SeekFrom::Start(0))?;
 //! assert_eq!(map.readline()?, b"Hello  world!\n");
-//! assert_eq!(map.rfind("o")?, None); // from the position on
+//! assert_eq!(map.rfind("o")?, None); // a search starts at the position, which is at the end
 //! map.flush()?; // on the disk
-//! map.close()?; // what a drop cannot do: report errors
+//! map.close()?; // reports errors, which a drop cannot do
 //! assert_eq!(std::fs::read(&path)?, b"Hello  world!\n");
-//! # std::fs::remove_dir_all(dir)?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Every call is documented with its errors; [`MmapOptions::map`] has the one safety text. Calls return an [`Error`] and
-//! leave everything as it was; only the slice face (`m[i]`, `m[a..b]`, [`Deref`](std::ops::Deref), iteration) panics,
-//! where a slice would and where a buffer's bytes cannot be loaded.
+//! Each call documents its errors. [`MmapOptions::map`] states what the caller of an `unsafe` function has to
+//! guarantee. A call that returns an [`Error`] has changed nothing. Using a mapping as a slice (`m[i]`, `m[a..b]`,
+//! [`Deref`](std::ops::Deref), iteration) panics if the same use of a slice panics, and if the bytes of a buffer cannot
+//! be loaded.
 //!
-//! The [`guide`] shows common tasks, and how to port a program from memmap2.
+//! The [`guide`] has a page for each subject, tables for those who come from memmap2 or from Python, and a list of
+//! error messages.
 //!
 //! # Backends
 //!
@@ -51,40 +51,45 @@
 //! [`MmapOptions::map_any`], which falls back to a buffer where the operating system cannot map a file.
 //! [`MmapOptions::map_storage`] maps anything that reads and writes at offsets.
 //!
-//! On `wasm32-wasip1` the host places mappings of 512 KiB and more if it is wasmtime with `portable-mmap-wasmtime`. They are an OS mapping in all that follows, with pages of 4096 bytes, and have no
-//! [`lock`](Mapping::lock), no executable memory and no advice that Linux alone has. See [`MmapOptions::host_mapping`].
+//! On `wasm32-wasip1` a mapping of 512 KiB or more is a hosted mapping if the host is wasmtime with
+//! `portable-mmap-wasmtime`. What follows says of an OS mapping holds for a hosted mapping too. Its pages have 4096
+//! bytes, and it has no [`lock`](Mapping::lock), no executable memory, and no advice that only Linux has. See
+//! [`MmapOptions::host_mapping`].
 //!
-//! # Where a buffer cannot be a mapping
+//! # Where a buffer differs from an OS mapping
 //!
 //! | what | OS mapping | buffer |
 //! |---|---|---|
 //! | a page that was touched | shows the file as it is | holds what the file held when it was first loaded |
 //! | another mapping or a writer of the same file | sees every change at once | sees it after [`flush`](Mapping::flush) here; what it writes is seen here after [`refresh`](Mapping::refresh) |
 //! | changes not flushed when the process traps or is killed | are in the file | are lost |
-//! | storing an equal value | is a write, and a mutable borrow counts as one | is no write |
+//! | storing a value that is equal to the old one | is a write, and a mutable borrow counts as one | is no write |
 //! | memory | shared with the system's cache | that of the pages touched, and a copy of each page borrowed mutably since it was last written |
-//! | a file that is truncated while mapped, without a [`guard`](MmapOptions::guard) | `SIGBUS` | [`Error::Truncated`], a panic of the slice face |
+//! | a page past the end of a file that was truncated while mapped, without a [`guard`](MmapOptions::guard) | `SIGBUS` | [`Error::Truncated`]; indexing panics |
+//! | the rest of the page in which such a file ends | zeros | zeros if the page is loaded later, else what it held |
 //! | changed bytes past the new end of the file | are gone with the end, and [`flush`](Mapping::flush) returns [`Error::Truncated`] | are kept, and [`flush`](Mapping::flush) returns [`Error::Truncated`] until the file is long enough again |
 //! | a flush after one whose sync failed | writes the pages again as they are, also what another has written to them meanwhile | writes its own bytes again, over what another has written to them meanwhile |
 //! | fork | anonymous memory and the file's bytes are shared with the child | the child has a copy: its [`flush`](Mapping::flush) and [`close`](Mapping::close) write its changes, and its drop writes none |
 //! | executable memory, huge pages, tag names, [`lock`](Mapping::lock) | where the operating system has them | [`Error::Unsupported`] |
 //!
-//! # Left out on purpose
+//! # Differences from Python
 //!
-//! This is all that differs from Python's `mmap` on purpose:
+//! This is the complete list of deliberate differences from Python's `mmap`:
 //!
-//! - `set_name`, `MS_INVALIDATE`, and what acts on the whole process are left out. `in`, `==`, `+`, `*` and iteration are
-//!   slices' own.
+//! - `set_name`, `MS_INVALIDATE`, and functions that act on the whole process do not exist. `in`, `==`, `+`, `*` and
+//!   iteration are those of slices.
 //! - [`Flags::PRIVATE`] with default access is [`Access::Copy`] throughout. Python resizes the real file.
 //! - [`Flags::SHARED`] together with [`Flags::PRIVATE`] is [`Error::Conflict`].
-//! - [`Prot`] without `READ` gains it. Python makes a mapping that ends the process when it is touched.
+//! - [`Prot`] without `READ` acts as with `READ`. Python makes a mapping that ends the process when it is touched.
 //! - Executable mappings are read-only, and a buffer cannot be one.
 //! - A file that is open for append cannot be mapped for writing.
 //! - An anonymous mapping with an offset is [`Error::Conflict`].
-//! - [`advise_range`](Mapping::advise_range) clamps every length to the mapping. Python raises `OverflowError` for some.
+//! - [`advise_range`](Mapping::advise_range) clamps every length to the mapping. Python raises `OverflowError` for
+//!   some.
 //! - [`flush_range`](Mapping::flush_range) checks no alignment on [`Access::Copy`].
 //! - [`resize`](Mapping::resize) to 0 is an error that leaves the file untouched.
-//! - After [`close`](Mapping::close), [`tell`](Mapping::tell) still returns the position, and [`len`](Mapping::len) is 0.
+//! - After [`close`](Mapping::close), [`tell`](Mapping::tell) still returns the position, and [`len`](Mapping::len) is
+//!   0.
 
 // THE list of targets. Cargo.toml has the same one, in the same words: `make check-targets` compares them. Behind it `unix`
 // stands for the systems in the first `any`.
@@ -142,8 +147,8 @@ cfg_if::cfg_if! {
         pub use region::Region;
         pub use storage::{FileKind, Metadata, OpenMode, OsFile, Storage};
 
-        /// A mapping over this platform's own backend: an OS mapping on unix and Windows; on WASI one that the host has placed,
-        /// or a buffer.
+        /// A mapping over this platform's own backend: an OS mapping on unix and Windows; on WASI one that the host has
+        /// placed, or a buffer.
         pub type Mmap = Mapping<DefaultBackend>;
 
         /// A mapping over the emulation, of a file or of any [`Storage`], on every target. Made by safe functions:

@@ -24,22 +24,23 @@ impl Access {
     }
 }
 
-/// Whether a guest on WASI has its host place a mapping of the operating system in its memory. Elsewhere it means nothing.
+/// Whether a program on WASI asks its host to place a mapping of the operating system in its memory. On other targets
+/// it has no effect.
 ///
-/// A host that does that is wasmtime with `portable-mmap-wasmtime`. A program for `wasm32-wasip1` runs in every other host too: it
-/// asks once, before the first mapping that wants a host, by a call of `fd_pread` that is an error or reads nothing elsewhere.
-/// With this crate's feature `host-mapping` it imports the host's functions instead, and runs only where they are. A program
-/// for `wasm32-wasip2` asks only with that feature, by functions that it imports.
+/// A host that does that is wasmtime with `portable-mmap-wasmtime`. A program for `wasm32-wasip1` runs in every other
+/// host too: it asks once, before the first mapping that wants a host, by a call of `fd_pread` that is an error or
+/// reads nothing elsewhere. With this crate's feature `host-mapping` it imports the host's functions instead, and runs
+/// only where they are. A program for `wasm32-wasip2` asks only with that feature, by functions that it imports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HostMapping {
-    /// Where the host does it, for this file, and the mapping has at least 512 KiB: below that a buffer is faster. Anything
-    /// else becomes a buffer.
+    /// If the host does it for this file, and the mapping has at least 512 KiB: below that a buffer is faster. Any
+    /// other mapping is a buffer.
     #[default]
     Auto,
-    /// Always, for who needs what a buffer cannot give: bytes that are the file's own. Where the host does not do it, mapping
-    /// a file fails: [`Error::Unsupported`](crate::Error::Unsupported), or [`Error::Io`](crate::Error::Io) with the host's
-    /// reason.
+    /// Always, for programs that need the file's own bytes, which a buffer does not have. If the host does not do it,
+    /// mapping a file fails: [`Error::Unsupported`](crate::Error::Unsupported), or [`Error::Io`](crate::Error::Io) with
+    /// the host's reason.
     Require,
     /// Never: always a buffer.
     Never,
@@ -56,13 +57,13 @@ bitflags! {
         /// A hint: load everything at once (Linux).
         const POPULATE = 1 << 2;
         /// A hint: reserve no swap space (Linux, Android, …). A buffer reserves none there, with or without it. Where
-        /// `vm.overcommit_memory` is 2, Linux does not take the hint from either: a mapping of more than the system has room
-        /// for is [`Error::NoMemory`](crate::Error::NoMemory).
+        /// `vm.overcommit_memory` is 2, Linux does not take the hint from either: a mapping of more than the system has
+        /// room for is [`Error::NoMemory`](crate::Error::NoMemory).
         const NORESERVE = 1 << 3;
         /// A hint: the memory is used as a stack (Linux, anonymous only).
         const STACK = 1 << 4;
-        /// Huge pages (Linux, anonymous only). Fails where none are free (`vm.nr_hugepages` sets how many there are), and
-        /// always on a buffer.
+        /// Huge pages (Linux, anonymous only). Fails where none are free (`vm.nr_hugepages` sets how many there are),
+        /// and always on a buffer.
         const HUGETLB = 1 << 5;
     }
 }
@@ -181,16 +182,16 @@ impl MmapOptions {
 
     /// Makes a file that is shorter than offset and length longer when it is mapped, with zeros; the file has to be
     /// open for writing, and [`open`](Self::open) opens it for writing, also for [`Access::Read`] and [`Access::Copy`].
-    /// Without it such a length is [`Error::LengthPastEnd`](crate::Error::LengthPastEnd). A limit on the length of files
-    /// (`ulimit -f`) holds as for [`resize`](crate::Mapping::resize). (Python on Windows always extends.)
+    /// Without it such a length is [`Error::LengthPastEnd`](crate::Error::LengthPastEnd). A limit on the length of
+    /// files (`ulimit -f`) holds as for [`resize`](crate::Mapping::resize). (Python on Windows always extends.)
     pub fn extend(&mut self, extend: bool) -> &mut Self {
         self.extend = extend;
         self
     }
 
     /// Whether [`size`](crate::Mapping::size) and [`resize`](crate::Mapping::resize) may use the file later; true by
-    /// default. With `false` they return [`Error::Untracked`](crate::Error::Untracked), also on anonymous memory, and an OS
-    /// mapping gives up its share in the [`File`](std::fs::File) once it is made. (Python's `trackfd`)
+    /// default. With `false` they return [`Error::Untracked`](crate::Error::Untracked), also on anonymous memory, and
+    /// an OS mapping gives up its share in the [`File`](std::fs::File) once it is made. (Python's `trackfd`)
     pub fn track_file(&mut self, track_file: bool) -> &mut Self {
         self.track_file = track_file;
         self
@@ -203,7 +204,7 @@ impl MmapOptions {
         self
     }
 
-    /// Makes a file that is truncated under the mapping an error and not the end of the process.
+    /// Makes calls return an error if the file is truncated while it is mapped. Without a guard the process can end.
     ///
     /// A touch past the new end of the file reads zeros, in place of the `SIGBUS` that ends the process on unix and of
     /// the panic of a buffer's slice face. With the first such touch every page past the end is lost: it reads as
@@ -214,15 +215,16 @@ impl MmapOptions {
     /// or a hole for which a full disk has no room, is lost alone: then the calls return
     /// [`Error::Io`](crate::Error::Io) with the cause.
     ///
-    /// A call that can fail touches every page that it gives, so it returns the error itself. `m[a..b]` and the rest of
-    /// the slice face touch nothing in advance: look at [`fault`](crate::Mapping::fault) afterwards.
+    /// A call that returns a `Result` touches every page that it returns, so it returns the error itself. `m[a..b]`,
+    /// `m[i]` and iteration touch nothing in advance: look at [`fault`](crate::Mapping::fault) afterwards.
     ///
     /// What a guard cannot do:
     ///
-    /// - Bytes that are gone stay gone, and those of a slice may change from data to zeros while it is borrowed. The guard
-    ///   survives that; Rust does not define what a program that reads such a slice at that moment sees.
-    /// - It works by a handler for `SIGBUS`, which is installed with the first guard and passes on to the handler that was
-    ///   there before what is not a guard's. A handler that is installed later has to pass on in the same way.
+    /// - Bytes that are gone stay gone, and the bytes of a slice may change from data to zeros while it is borrowed.
+    ///   The guard survives that; Rust does not define what a program that reads such a slice at that moment sees.
+    /// - It works by a handler for `SIGBUS`, which is installed with the first guard. The handler passes signals that
+    ///   do not concern a guard on to the handler that was there before. A handler that is installed later has to do
+    ///   the same.
     /// - A thread that blocks `SIGBUS` ends the process when it touches what is gone: the kernel does not ask a handler
     ///   then.
     /// - A system call that is given the address of what is gone, such as `write` of a slice of the mapping, returns

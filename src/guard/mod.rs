@@ -1,7 +1,8 @@
-//! The guard: a file that is truncated under its mapping is an error and not the end of the process.
+//! The guard: if a file is truncated while it is mapped, calls return an error and the process goes on.
 //!
-//! [`lost`] is the rule of every backend for which pages are lost, and until when. A buffer learns it when it loads a page.
-//! An OS mapping learns it from a SIGBUS, whose handler looks the address up in the [`registry`] and puts zeros there.
+//! [`lost`] is the rule of every backend for which pages are lost, and until when. A buffer learns it when it loads a
+//! page. An OS mapping learns it from a SIGBUS, whose handler looks the address up in the [`registry`] and puts zeros
+//! there.
 
 pub(crate) mod lost;
 
@@ -24,11 +25,11 @@ pub(crate) use handler::{Guard, NORESERVE, Watched};
 pub struct Fault {
     /// The page that was touched, in bytes from the start of the file.
     pub offset: u64,
-    /// Why.
+    /// Why the bytes could not be read.
     pub kind: FaultKind,
 }
 
-/// Why a guarded mapping could not give its bytes.
+/// Why the bytes of a guarded mapping could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultKind {

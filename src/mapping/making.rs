@@ -75,31 +75,33 @@ impl MmapOptions {
     ///
     /// # Safety
     ///
-    /// This is the one safety text; all other `unsafe` ways to make a mapping point here.
+    /// All other `unsafe` functions that make a mapping refer to this text.
     ///
-    /// The bytes of an OS mapping are the file's own. While the mapping is alive and a slice of it is borrowed, nobody
-    /// else may change the bytes of that slice: not another process, not another mapping of the same bytes, not a write
-    /// through the file. That is Rust's rule for `&[u8]`, and neither this crate nor the operating system can enforce
-    /// it. Nor may the file become shorter than the mapping: a touch of what is gone raises `SIGBUS` on unix (a
+    /// The bytes of an OS mapping are those of the file. While the mapping is alive and a slice of it is borrowed,
+    /// nobody else may change the bytes of that slice: not another process, not another mapping of the same bytes, not
+    /// a write through the file. That is Rust's rule for `&[u8]`, and neither this crate nor the operating system can
+    /// enforce it. Nor may the file become shorter than the mapping: a touch of what is gone raises `SIGBUS` on unix (a
     /// [`guard`](Self::guard) turns that into zeros and an error, within the limits that its text names). File locks,
-    /// permissions, private directories or unlinked files are the usual ways to make sure.
+    /// permissions, private directories or unlinked files are the usual ways to ensure this.
     ///
-    /// A mapping that a host of WASI has placed is an OS mapping in this, too. A buffer
-    /// ([`map_buffered`](Self::map_buffered)) owns its bytes and owes nothing.
+    /// The same holds for a mapping that a host of WASI has placed. A buffer ([`map_buffered`](Self::map_buffered))
+    /// owns its bytes, and has no such condition.
     ///
     /// # Errors
     ///
     /// [`Error::EmptyFile`], [`Error::OffsetPastEnd`], [`Error::LengthPastEnd`], [`Error::OutOfRange`] (a length over
     /// `isize::MAX`), [`Error::Misaligned`], [`Error::Conflict`] and [`Error::Unsupported`] for options that do not fit
     /// the file, each other or the backend; [`Error::Io`] of kind `IsADirectory` for a directory, of kind
-    /// `PermissionDenied` for a write-only file, and where changes would reach a file that is read-only, open for append or
-    /// sealed against writing; [`Error::NoMemory`]; [`Error::Io`] with what the operating system says. The file is as it was.
+    /// `PermissionDenied` for a write-only file, and where changes would reach a file that is read-only, open for
+    /// append or sealed against writing; [`Error::NoMemory`]; [`Error::Io`] with what the operating system says. The
+    /// file is as it was.
     pub unsafe fn map(&self, file: impl IntoSharedFile) -> Result<Mmap> {
         // SAFETY: the caller owes what this function's text says, which is what `map_with` asks for.
         unsafe { self.map_with(file) }
     }
 
-    /// Opens a file with the mode that the access needs, and maps it as [`map`](Self::map) does.
+    /// Opens a file with the mode that the access needs, and maps it as [`map`](Self::map) does. It does not create a
+    /// file.
     ///
     /// # Safety
     /// As for [`map`](Self::map).
@@ -162,7 +164,7 @@ impl MmapOptions {
         self.map_storage(OsFile::from(file.into_shared()))
     }
 
-    /// Opens a file with the mode that the access needs, and maps it with the emulation.
+    /// Opens a file with the mode that the access needs, and maps it with the emulation. It does not create a file.
     ///
     /// # Errors
     /// As for [`map`](Self::map), and [`Error::Io`] of opening.
@@ -185,17 +187,18 @@ impl MmapOptions {
 
     /// Maps a file with `Mapped` where the operating system can, else with the emulation, as one type;
     /// [`backend_name`](Mapping::backend_name) says which it became. Some network file systems and special files cannot
-    /// be mapped. Where a file system has no shared mappings, such as FUSE with direct I/O, an [`Access::Read`](crate::Access::Read)
-    /// becomes a private one, which may show what the file held when a page was first touched.
+    /// be mapped. Where a file system has no shared mappings, such as FUSE with direct I/O, an
+    /// [`Access::Read`](crate::Access::Read) becomes a private one, which may show what the file held when a page was
+    /// first touched.
     ///
-    /// Only what the operating system says of this file counts: an error that speaks of the process, such as too little
-    /// memory, and that of a sealed file are returned.
+    /// It falls back only if the operating system cannot map this file. An error that concerns the process, such as too
+    /// little memory, is returned, and so is that of a sealed file.
     ///
-    /// What does not say how long it is, or says a wrong length (files of `/proc` and `/sys`, pipes, sockets), is read from
-    /// the offset to its end, or to the length that is asked for, when it is mapped: a buffer, for [`Access::Read`](crate::Access::Read) and
-    /// [`Access::Copy`](crate::Access::Copy) only, that keeps no share in the file. A pipe that nobody closes is read
-    /// for ever. A character device that the operating system cannot map, such as `/dev/urandom`, needs a
-    /// [`len`](Self::len) and is read in the same way.
+    /// A file that reports no length, or a wrong one (files of `/proc` and `/sys`, pipes, sockets), is read from the
+    /// offset to its end, or to the length that is asked for, when it is mapped: a buffer, for
+    /// [`Access::Read`](crate::Access::Read) and [`Access::Copy`](crate::Access::Copy) only, that keeps no share in the
+    /// file. Reading a pipe that nobody closes does not end. A character device that the operating system cannot map,
+    /// such as `/dev/urandom`, needs a [`len`](Self::len) and is read in the same way.
     ///
     /// # Safety
     /// As for [`map`](Self::map).

@@ -30,15 +30,16 @@ pub use making::IntoSharedFile;
 /// A file in memory: a slice of bytes, and a file with a position.
 ///
 /// Made by [`MmapOptions`] or [`Mapping::anonymous`]; [`Mmap`](crate::Mmap) is the one over this platform's own
-/// backend. A drop writes the changes back and ignores errors: [`close`](Self::close) returns them. In a forked child a drop
-/// writes nothing, since the changes are those of its parent, which writes them too; [`flush`](Self::flush) and
+/// backend. A drop writes the changes back and ignores errors: [`close`](Self::close) returns them. In a forked child a
+/// drop writes nothing, since the changes are those of its parent, which writes them too; [`flush`](Self::flush) and
 /// [`close`](Self::close) write in a child as they do anywhere.
 ///
 /// As a slice it is indexed, sliced and iterated; indexing panics where a slice's would, and where bytes cannot be
 /// loaded. Every other call returns an [`Error`], after which everything is as it was before.
 ///
-/// A buffer loads what is touched. [`Deref`](std::ops::Deref) touches everything: take a slice of the part that you
-/// need once, then index that.
+/// A buffer loads what is touched. [`Deref`](std::ops::Deref) touches everything. In a loop, take a slice of the part
+/// that you need once, by [`range`](Self::range), and index that: it is faster than to index the mapping, above all on
+/// WASI.
 pub struct Mapping<B: Backend = DefaultBackend> {
     door: Door<B>,
     /// The position of the file face, in bytes from the start of the mapping; past the end after a shrink.
@@ -135,8 +136,8 @@ impl<B: Backend> Mapping<B> {
         B::allocation_granularity()
     }
 
-    /// The file that is mapped; none if there is none, if the mapping was made with
-    /// [`track_file(false)`](MmapOptions::track_file), or is closed.
+    /// The file that is mapped. `None` for anonymous memory and for storages that are no files, if the mapping was made
+    /// with [`track_file(false)`](MmapOptions::track_file), and if it is closed.
     ///
     /// On `wasm32-wasip1` a buffer loads long ranges more slowly after this call, because it no longer moves the file's
     /// own position.
@@ -145,7 +146,8 @@ impl<B: Backend> Mapping<B> {
         self.door.source().filter(|_| self.door.plan().track_file)?.file()
     }
 
-    /// The length of the file now, in bytes, which may be more than is mapped; of anonymous memory its own.
+    /// The length of the file now, in bytes, which may be more than is mapped. For anonymous memory, the length of the
+    /// mapping.
     ///
     /// # Errors
     /// [`Error::Untracked`], [`Error::Closed`], [`Error::Io`].
@@ -168,17 +170,18 @@ impl<B: Backend> Mapping<B> {
     /// Does nothing on [`Access::Read`] and [`Access::Copy`].
     ///
     /// # A sync that fails
-    /// A system can drop what it cannot bring to the disk: after a sync that fails the next one succeeds, although nothing
-    /// is on the disk. After such an error every page that was written since the last successful sync is written and synced
-    /// again by the next flush of it, also by [`flush_async`](Self::flush_async), and by [`close`](Self::close). They
-    /// return an error until that succeeds.
+    /// An operating system can drop what it cannot write to the disk: after a sync that fails the next one succeeds,
+    /// although nothing is on the disk. So after such an error every page that was written since the last successful
+    /// sync is written and synced again by the next flush of it, also by [`flush_async`](Self::flush_async), and by
+    /// [`close`](Self::close). They return an error until that succeeds.
     ///
     /// The system reports the error once to an open file. All mappings of the file in this process know of it then; on
-    /// Windows and WASI, all mappings of one [`Arc`](std::sync::Arc) of it. A [`File::sync_all`] on [`file`](Self::file)
-    /// that returns the error consumes it, and so does a flush in a forked child: the next flush here does not see it.
+    /// Windows and WASI, all mappings of one [`Arc`](std::sync::Arc) of it. A [`File::sync_all`] on
+    /// [`file`](Self::file) that returns the error consumes it, and so does a flush in a forked child: the next flush
+    /// here does not see it.
     ///
-    /// An OS mapping with [`track_file(false)`](MmapOptions::track_file) cannot tell how far the file reaches, and so returns
-    /// [`Error::Untracked`] after such an error.
+    /// An OS mapping with [`track_file(false)`](MmapOptions::track_file) cannot tell how far the file reaches, and so
+    /// returns [`Error::Untracked`] after such an error.
     ///
     /// # Errors
     /// [`Error::Truncated`] if a changed page lies past the end of the file now: a flush never makes a file longer.
@@ -226,7 +229,7 @@ impl<B: Backend> Mapping<B> {
         self.door.act(|backend| backend.flush(range, durability))
     }
 
-    /// Says how all bytes will be used.
+    /// Tells the system how all bytes will be used.
     ///
     /// # Errors
     /// As for [`advise_range`](Self::advise_range).
@@ -234,8 +237,9 @@ impl<B: Backend> Mapping<B> {
         self.advise_range(advice, 0, usize::MAX)
     }
 
-    /// Says how `len` bytes from `start` will be used; what lies behind the mapping's end does not count. A hint: it
-    /// never fails where its range is right. On a buffer `Normal`, `Random` and `Sequential` hold for all bytes.
+    /// Tells the system how `len` bytes from `start` will be used; bytes behind the mapping's end do not count. This is
+    /// a hint: it never fails if its range is right. On a buffer `Normal`, `Random` and `Sequential` hold for all
+    /// bytes.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if the start does not lie in the mapping, [`Error::Misaligned`] if it is not a multiple of
@@ -254,7 +258,7 @@ impl<B: Backend> Mapping<B> {
     /// they are written to.
     ///
     /// # Errors
-    /// As for [`advise_range`](Self::advise_range); [`Error::Unsupported`] where the advice is not to be had;
+    /// As for [`advise_range`](Self::advise_range); [`Error::Unsupported`] where the advice is not available;
     /// [`Error::Io`].
     pub unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, start: usize, len: usize) -> Result<()> {
         let range = self.advised(start, len)?;
@@ -293,17 +297,17 @@ impl<B: Backend> Mapping<B> {
         self.door.act(B::unlock)
     }
 
-    /// The address of the first byte, for code that keeps a pointer instead of a slice: a binding to another language, a
-    /// library in C.
+    /// The address of the first byte, for code that keeps a pointer instead of a slice: a binding to another language,
+    /// a library in C.
     ///
     /// The pointer stays valid while the mapping is moved, flushed, refreshed and used in any other way, until
-    /// [`resize`](Self::resize) succeeds or the mapping is closed or dropped. A mapping that allows changes may be written
-    /// to through it, and from this call on every page counts as borrowed mutably: [`flush`](Self::flush) and
+    /// [`resize`](Self::resize) succeeds or the mapping is closed or dropped. A mapping that allows changes may be
+    /// written to through it, and from this call on every page counts as borrowed mutably: [`flush`](Self::flush) and
     /// [`close`](Self::close) write every byte that was changed. A buffer loads all bytes for that, keeps a copy of
     /// them, and compares all bytes of a flush with the copy.
     ///
-    /// The code that uses the pointer keeps Rust's rules: nobody writes through it while a slice of the same bytes is borrowed or
-    /// a call of this mapping runs in another thread.
+    /// The code that uses the pointer keeps Rust's rules: nobody writes through it while a slice of the same bytes is
+    /// borrowed or a call of this mapping runs in another thread.
     ///
     /// ```
     /// use portable_mmap::Mmap;
@@ -326,18 +330,19 @@ impl<B: Backend> Mapping<B> {
 
     /// Makes the mapping `len` bytes long and sets the length of its file: the file ends where the mapping ends.
     ///
-    /// A file that goes on behind the mapping is truncated there, even if the mapping grows: of a file of 40,000 bytes, a
-    /// mapping from offset 8,192 that is resized to 20,000 bytes leaves 28,192. Bytes that the mapping gains are those of
-    /// the file, and zeros where it had none. The position stays, past the end if need be. Anonymous memory shrinks; it
-    /// grows only if it is private.
+    /// A file that goes on behind the mapping is truncated there, even if the mapping grows: of a file of 40,000 bytes,
+    /// a mapping from offset 8,192 that is resized to 20,000 bytes leaves 28,192. Bytes that the mapping gains are
+    /// those of the file, and zeros where it had none. The position stays, past the end if need be. Anonymous memory
+    /// shrinks; it grows only if it is private.
     ///
-    /// On unix an OS mapping shrinks where it is, and on Linux it grows by `mremap`, so neither takes addresses for a second
-    /// mapping. Linux maps the file anew to grow a mapping that has a [`guard`](MmapOptions::guard), that was advised or
-    /// locked in part, or that lies in huge pages. Other systems always do so to grow a mapping.
+    /// On unix an OS mapping shrinks where it is, and on Linux it grows by `mremap`, so neither takes addresses for a
+    /// second mapping. Linux maps the file anew to grow a mapping that has a [`guard`](MmapOptions::guard), that was
+    /// advised or locked in part, or that lies in huge pages. Other systems always do so to grow a mapping.
     ///
     /// ```
     /// # fn main() -> portable_mmap::Result<()> {
-    /// # let path = std::env::temp_dir().join(format!("portable-mmap-resize-{}", std::process::id()));
+    /// # let dir = tempfile::tempdir_in(".").unwrap();
+    /// # let path = dir.path().join("file");
     /// # std::fs::write(&path, b"0123456789").unwrap();
     /// use portable_mmap::MmapOptions;
     ///
@@ -347,19 +352,18 @@ impl<B: Backend> Mapping<B> {
     /// assert_eq!(map.as_slice()?, b"0123\0\0");
     /// assert_eq!(map.size()?, 6);
     /// # map.close()?;
-    /// # std::fs::remove_file(&path).unwrap();
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// [`Error::ReadOnly`] on [`Access::Read`] and [`Access::Copy`]; [`Error::Untracked`]; [`Error::OutOfRange`] for a
-    /// length of 0 or a file too long; [`Error::Unsupported`] where shared anonymous memory would grow, on a device, and
-    /// where [`allocate`](MmapOptions::allocate) is not supported; [`Error::NoMemory`]; [`Error::Io`]. The mapping and the
-    /// file are as before. On Windows shortening is an error while another mapping of the file is alive.
+    /// length of 0 or a file too long; [`Error::Unsupported`] where shared anonymous memory would grow, on a device,
+    /// and where [`allocate`](MmapOptions::allocate) is not supported; [`Error::NoMemory`]; [`Error::Io`]. The mapping
+    /// and the file are as before. On Windows shortening is an error while another mapping of the file is alive.
     ///
-    /// On unix a process that makes a file longer than its limit (`ulimit -f`) is ended by `SIGXFSZ`, as by any write. One
-    /// that ignores this signal gets [`Error::Io`] of the kind `FileTooLarge`.
+    /// On unix a process that makes a file longer than its limit (`ulimit -f`) is ended by `SIGXFSZ`, as by any write.
+    /// One that ignores this signal gets [`Error::Io`] of the kind `FileTooLarge`.
     pub fn resize(&mut self, len: usize) -> Result<()> {
         let plan = self.door.open()?.plan();
         if matches!(plan.access, Access::Read | Access::Copy) {
@@ -383,14 +387,14 @@ impl<B: Backend> Mapping<B> {
         self.door.act(|backend| backend.resize(len))
     }
 
-    /// Makes later reads see what others wrote to the file. Own changes stay: a page that has some is read again and
-    /// they are laid over it. OS mappings see the file as it is anyway, with one exception.
+    /// Makes later reads see what others wrote to the file. The changes of this mapping stay: a page that has some is
+    /// read again, and the changes are applied to it. OS mappings see the file as it is anyway, with one exception.
     ///
-    /// On an overlay (overlayfs of Linux, as in a container) the first write to a file of a lower layer makes a copy of it,
-    /// and an OS mapping of a file that was opened before goes on to show the old one. With [`Access::Read`] this call maps
-    /// the copy, where `/proc` is mounted: the file is opened again for that, which returns [`Error::Io`] where it fails. With
-    /// [`Access::Copy`] the mapping shows the old file until it is made again from
-    /// a file that was opened again.
+    /// On an overlay (overlayfs of Linux, as in a container) the first write to a file of a lower layer makes a copy of
+    /// it, and an OS mapping of a file that was opened before goes on to show the old one. With [`Access::Read`] this
+    /// call maps the copy, where `/proc` is mounted: the file is opened again for that, which returns [`Error::Io`]
+    /// where it fails. With [`Access::Copy`] the mapping shows the old file until it is made again from a file that was
+    /// opened again.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Io`]; own changes stay.
@@ -409,9 +413,9 @@ impl<B: Backend> Mapping<B> {
         })
     }
 
-    /// Writes changes back, without a sync unless an earlier one failed, and gives the memory and the share in the file up.
-    /// Later calls return
-    /// [`Error::Closed`]; closing twice is fine. The caller's own `Arc` of the file stays open.
+    /// Writes changes back, without a sync unless an earlier one failed, and releases the memory and the share in the
+    /// file. Later calls return [`Error::Closed`]. Closing twice is fine. The caller's own `Arc` of the file stays
+    /// open.
     ///
     /// # Errors
     /// As for [`flush`](Self::flush): the mapping stays open, and `close` can be called again.
@@ -422,8 +426,8 @@ impl<B: Backend> Mapping<B> {
     /// Closes the mapping and returns its share in the file, if it has one.
     ///
     /// # Errors
-    /// As for [`close`](Self::close); [`Error::Closed`]. After an error the mapping is dropped, which tries once more to
-    /// write its changes.
+    /// As for [`close`](Self::close); [`Error::Closed`]. After an error the mapping is dropped, which tries once more
+    /// to write its changes.
     pub fn into_file(self) -> Result<Option<Arc<File>>> {
         let track_file = self.door.plan().track_file;
         let source = self.door.into_source()?;

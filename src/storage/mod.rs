@@ -37,12 +37,12 @@ cfg_if::cfg_if! {
 /// Something that [`Buffered`](crate::Buffered) can map: it reads and writes at offsets.
 ///
 /// Offsets and lengths are in bytes from the start. Every function may be called from several threads at once, and none
-/// of them moves a cursor that anybody else sees. Reads of different pages of one mapping run at the same time. A panic in
-/// one of them is passed on.
+/// of them moves a cursor that anybody else sees. Reads of different pages of one mapping run at the same time. A panic
+/// in one of them is passed on.
 ///
-/// A storage must not use a mapping of its own: it would wait for itself. A read that asks for bytes which the same thread
-/// is loading returns an error of kind [`Deadlock`](io::ErrorKind::Deadlock); two threads that wait for each other do not
-/// notice it.
+/// A storage must not use a mapping that is made over it, because it would wait for itself. A read that asks for bytes
+/// which the same thread is loading returns an error of kind [`Deadlock`](io::ErrorKind::Deadlock); two threads that
+/// wait for each other do not notice it.
 ///
 /// ```
 /// use std::io;
@@ -88,11 +88,11 @@ pub trait Storage: Send + Sync {
     /// `buf` is empty.
     ///
     /// # Errors
-    /// Its own; one of kind [`Interrupted`](io::ErrorKind::Interrupted) is tried again.
+    /// Any error of the storage. After one of kind [`Interrupted`](io::ErrorKind::Interrupted) the call is repeated.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
 
     /// [`read_at`](Self::read_at) into memory that is not initialised. Returns the bytes read: the start of `buf`.
-    /// As provided it fills `buf` with zeros first.
+    /// The provided implementation fills `buf` with zeros first.
     ///
     /// # Errors
     /// As for [`read_at`](Self::read_at).
@@ -105,10 +105,11 @@ pub trait Storage: Send + Sync {
     /// Writes bytes of `buf` from `offset` on. May write fewer. Never asked to write past the end.
     ///
     /// # Errors
-    /// Its own; one of kind [`Interrupted`](io::ErrorKind::Interrupted) is tried again.
+    /// Any error of the storage. After one of kind [`Interrupted`](io::ErrorKind::Interrupted) the call is repeated.
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize>;
 
-    /// What it is, how many bytes there are now, and what may be done with it. Called once when it is mapped.
+    /// What the storage is, how many bytes it has now, and what may be done with it. Called once, when the storage is
+    /// mapped.
     ///
     /// # Errors
     /// Its own.
@@ -139,14 +140,14 @@ pub trait Storage: Send + Sync {
     fn set_len(&self, len: u64) -> io::Result<()>;
 
     /// Makes it `to` bytes long, longer than the `from` bytes that it has, and reserves room for all of them, so that a
-    /// later write of these bytes cannot fail for want of room. Overwrites nothing, not even what another writer appends
-    /// meanwhile.
+    /// later write of these bytes cannot fail for want of room. Overwrites nothing, not even what another writer
+    /// appends meanwhile.
     ///
     /// The provided implementation returns an error of kind [`Unsupported`](io::ErrorKind::Unsupported).
     ///
     /// # Errors
-    /// Its own, and one of kind [`Unsupported`](io::ErrorKind::Unsupported) if it cannot reserve room; the length is as
-    /// before.
+    /// Any error of the storage, and one of kind [`Unsupported`](io::ErrorKind::Unsupported) if it cannot reserve room;
+    /// the length is as before.
     fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
         let _ = (from, to);
         Err(io::ErrorKind::Unsupported.into())
@@ -158,12 +159,12 @@ pub trait Storage: Send + Sync {
     /// Its own.
     fn sync(&self) -> io::Result<()>;
 
-    /// How many syncs of what this storage writes to have failed, also of other storages over the same. What such a sync was
-    /// to bring to the disk may be lost for all of them, so a mapping that finds a number other than before writes again what
-    /// it wrote since the last sync that succeeded. The number may be one that wraps.
+    /// How many syncs of what this storage writes to have failed, also of other storages over the same. What such a
+    /// sync was to bring to the disk may be lost for all of them, so a mapping that finds a number other than before
+    /// writes again what it wrote since the last sync that succeeded. The number may be one that wraps.
     ///
-    /// The provided implementation returns 0. It is right where no two mappings write to the same, since a mapping knows of
-    /// its own syncs, and where each of them gets an error of its own.
+    /// The provided implementation returns 0. It is right where no two mappings write to the same, since a mapping
+    /// knows of its own syncs, and where each of them gets an error of its own.
     fn failed_syncs(&self) -> usize {
         0
     }
@@ -229,8 +230,8 @@ pass_on!(&S, Box<S>, Arc<S>);
 pub struct Metadata {
     /// What it is.
     pub kind: FileKind,
-    /// How many bytes there are; 0 where it has no length. Of a block device it is the device's length, and not what the
-    /// system's `stat` says.
+    /// How many bytes there are; 0 where it has no length. Of a block device it is the device's length, and not what
+    /// the system's `stat` says.
     pub len: u64,
     /// What may be done with it.
     pub mode: OpenMode,
