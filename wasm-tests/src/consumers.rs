@@ -96,13 +96,14 @@ static ALL_COLUMNS: [Column; 7] = [
     Column { name: "wasip2, hosted", target: P2, memmap2: Memmap2::Hosted },
 ];
 
+/// How many come before those in which the host maps files.
+const WITHOUT_HOST: usize = 5;
+
 /// Those that this system can run.
 fn columns() -> impl ExactSizeIterator<Item = &'static Column> {
-    ALL_COLUMNS[..if HAS_HOST_MAPPING { ALL_COLUMNS.len() } else { HOSTED_FROM }].iter()
+    let count = if HAS_HOST_MAPPING { ALL_COLUMNS.len() } else { WITHOUT_HOST };
+    ALL_COLUMNS[..count].iter()
 }
-
-/// How many columns come before those in which the host maps files.
-const HOSTED_FROM: usize = 5;
 
 /// What a run gave: its output, and the files after it.
 struct Ran {
