@@ -27,7 +27,7 @@ pub(crate) struct StoreModel {
     /// Handles that name no mapping any more.
     pub(crate) given_back: Vec<i64>,
     pub(crate) opened: Vec<Open>,
-    /// Where the guest has read so much at once that it may be a mapping.
+    /// Where the guest has read bytes that may be a mapping.
     reads: Vec<Range<usize>>,
 }
 
@@ -84,7 +84,7 @@ impl StoreModel {
         self.mappings.values().map(Mapping::len).sum()
     }
 
-    /// The guest has read whole pages of a file that nobody changes.
+    /// The guest has read bytes of a file that nobody changes.
     pub(crate) fn read(&mut self, range: Range<usize>) {
         if self.kind.is_zero_copy && self.is_attached {
             self.reads.push(range);

@@ -96,13 +96,11 @@ impl Play<'_> {
         let mut opened = self.model.store(slot).opened.iter();
         let Some(open) = opened.find(|open| open.file == FIXED).copied() else { return };
         let before = self.taken(slot).0.mappings;
-        let moved = self.read_opened(slot, open.fd.map(|fd| (fd, open)), offset, at..at + len);
-        self.model.store_mut(slot).read(at..at + moved);
+        self.read_opened(slot, open.fd.map(|fd| (fd, open)), offset, at..at + len);
         self.counts.reads_mapped += u64::from(self.taken(slot).0.mappings > before);
     }
 
-    /// Returns how many bytes are read.
-    fn read_opened(&mut self, slot: usize, opened: Option<(i64, Open)>, offset: usize, range: Range<usize>) -> usize {
+    fn read_opened(&mut self, slot: usize, opened: Option<(i64, Open)>, offset: usize, range: Range<usize>) {
         let (at, len) = (range.start, range.len());
         let from = opened.map_or(0..0, |(_, open)| {
             let end = self.model.files[open.file].len();
@@ -110,7 +108,7 @@ impl Play<'_> {
         });
         let read = opened.map(|(_, open)| place(open.file, &from)).filter(|_| !from.is_empty());
         if !self.is_clear(slot, &range, read.as_slice()) {
-            return 0;
+            return;
         }
         // No more is touched than there are bytes in the file. Where a buffer reaches outside of the memory, a call may fail, or
         // move what fits.
@@ -122,14 +120,16 @@ impl Play<'_> {
         let moved = self.moved(slot, "fd_pread", opened.map_or(NO_FD, |(fd, _)| fd), &range, offset);
         let Some((_, open)) = opened.filter(|_| may) else {
             assert_eq!(moved, 0, "a read outside of the memory, or of what is not open for reading");
-            return 0;
+            return;
         };
         let is_whole = self.after_wasi(slot, gone) && self.is_inside(slot, &range);
         assert!(moved <= most, "{moved} bytes are read, where there are {most}");
         assert!(moved > 0 || most == 0 || !is_whole, "nothing is read of {most} bytes");
         let bytes = self.model.files[open.file].show(from.start..from.start + moved);
         self.model.put(slot, at, &bytes);
-        moved
+        if open.file == FIXED {
+            self.model.store_mut(slot).read(at..at + moved);
+        }
     }
 
     pub(super) fn write(&mut self, slot: usize, nth: usize, offset: usize, at: usize, len: usize) {
