@@ -262,6 +262,7 @@ impl Buffer {
             // SAFETY: the caller vouches for it.
             unsafe { live::write_back(&file) };
             file.distrust();
+            file.checked()?;
             Self::of_file(&file, self.offset, len, self.access)?
         } else {
             Self::anonymous(len)?
