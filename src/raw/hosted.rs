@@ -11,12 +11,12 @@ use crate::region::{Durability, HostRegion};
 use crate::span::{self, Span};
 use crate::{Access, Advice, Asked, Error, MmapOptions, OsFile, Result};
 
-/// The bytes of a file that the host of a guest on WASI has mapped into the guest's memory, at one address until this is
-/// dropped. There is this type on WASI alone.
+/// The bytes of a file that the host of a guest on WASI has mapped into the guest's memory, at one address until this
+/// is dropped. There is this type on WASI alone.
 ///
-/// The bytes are the file's own: nothing is loaded or copied, and with [`Access::Write`] a store reaches the file at once. A
-/// flush has the host do its work and reads nothing here, so references to the bytes may be live. No descriptor is kept: the
-/// file may be closed once it is mapped. The drop ends the mapping, and loses no change.
+/// The bytes are the file's own: nothing is loaded or copied, and with [`Access::Write`] a store reaches the file at
+/// once. A flush has the host do its work and reads nothing here, so references to the bytes may be live. No descriptor
+/// is kept: the file may be closed once it is mapped. The drop ends the mapping, and loses no change.
 ///
 /// What the file no longer has, because somebody made it shorter, reads zeros, unless the host ends the guest for it.
 pub struct RawHosted {
@@ -27,11 +27,12 @@ pub struct RawHosted {
 }
 
 impl RawHosted {
-    /// Has the host map `len` bytes of a file from `offset` on, which is a multiple of 4096; with a length of 0 the rest of the
-    /// file. None where the host places no mappings: then a [`RawBuffer`](super::RawBuffer) may do.
+    /// Has the host map `len` bytes of a file from `offset` on, which is a multiple of 4096; with a length of 0 the
+    /// rest of the file. None where the host places no mappings: then a [`RawBuffer`](super::RawBuffer) may do.
     ///
-    /// How the host is asked is the same as for [`HostMapping::Require`](crate::HostMapping::Require): on `wasm32-wasip1` by a
-    /// call that every host has, and on `wasm32-wasip2` by an import, if the crate is built with the feature `host-mapping`.
+    /// How the host is asked is the same as for [`HostMapping::Require`](crate::HostMapping::Require): on
+    /// `wasm32-wasip1` by a call that every host has, and on `wasm32-wasip2` by an import, if the crate is built with
+    /// the feature `host-mapping`.
     ///
     /// # Errors
     /// Those of [`MmapOptions::map`], and [`Error::Io`] with the host's reason not to map this file so.
@@ -50,9 +51,9 @@ impl RawHosted {
 
     /// The address of the first byte: that of a page, the same until the mapping is dropped, also when it is moved.
     ///
-    /// All [`len`](Self::len) bytes are initialised. Others who use the file see what is written here and change what is read
-    /// here. The caller keeps Rust's rules for reading and writing, as with a mapping of an operating system, and writes
-    /// nothing if the access is [`Access::Read`].
+    /// All [`len`](Self::len) bytes are initialised. Others who use the file see what is written here and change what
+    /// is read here. The caller keeps Rust's rules for reading and writing, as with a mapping of an operating system,
+    /// and writes nothing if the access is [`Access::Read`].
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
         self.region.start().as_ptr()
@@ -65,7 +66,8 @@ impl RawHosted {
         self.region.len()
     }
 
-    /// Returns once the changes in the pages that hold a range are on the disk. Without [`Access::Write`] there are none.
+    /// Returns once the changes in the pages that hold a range are on the disk. Without [`Access::Write`] there are
+    /// none.
     ///
     /// # Errors
     /// [`Error::OutOfRange`]; what the host says; and [`Error::Truncated`] or [`Error::Io`] if pages of the range have turned

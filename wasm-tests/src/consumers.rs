@@ -1,8 +1,9 @@
 //! Programs that map files through other crates, with the memmap2 that those ask for and with the façade in its place.
 //!
-//! What a program must do is what it does natively with the real memmap2: the same output, and the same files afterwards. With the
-//! façade that is demanded twice: where it emulates mappings, and where the host maps files.
-//! Without the façade a WASI program cannot map; how it fails, or that it reads the file instead, is told and not judged.
+//! What a program must do is what it does natively with the real memmap2: the same output, and the same files
+//! afterwards. With the façade that is demanded twice: where it emulates mappings, and where the host maps files.
+//! Without the façade a WASI program cannot map; how it fails, or that it reads the file instead, is told and not
+//! judged.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

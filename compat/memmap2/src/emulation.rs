@@ -39,8 +39,8 @@ static STRICT: AtomicBool = AtomicBool::new(false);
 /// memory. Only bytes that were changed on both sides count, and not those that both sides have given the same value. A drop
 /// and `make_read_only` do the same; changes of a drop are lost then, and the [hook](set_drop_hook) hears of it.
 ///
-/// The file is read first and written then. What somebody else writes between these two is overwritten. Where the host maps the
-/// file, all see one copy of its bytes, and nothing is overwritten by a flush: there it changes nothing.
+/// The file is read first and written then. What somebody else writes between these two is overwritten. Where the host
+/// maps the file, all see one copy of its bytes, and nothing is overwritten by a flush: there it changes nothing.
 ///
 /// ```
 /// memmap2::emulation::set_strict(true);

@@ -1,5 +1,5 @@
-//! Mappings whose bytes are the file's own: the same tests over the operating system's mappings and over those that a host
-//! places in the memory of a guest.
+//! Mappings whose bytes are the file's own: the same tests over the operating system's mappings and over those that a
+//! host places in the memory of a guest.
 
 #![cfg(any(not(any(target_os = "wasi", memmap2_emulated)), all(target_os = "wasi", memmap2_host_mapping)))]
 

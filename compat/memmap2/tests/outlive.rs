@@ -1,5 +1,5 @@
-//! Mappings that outlive their file: the same tests over the operating system's mappings, over those of a guest's host, and over
-//! the emulation, where that can keep a file open.
+//! Mappings that outlive their file: the same tests over the operating system's mappings, over those of a guest's host,
+//! and over the emulation, where that can keep a file open.
 
 #![cfg(any(
     not(any(target_os = "wasi", memmap2_emulated)),

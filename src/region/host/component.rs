@@ -12,9 +12,9 @@ use crate::host::{self, BLOCK, COMPONENT_ERRORS, errno};
 
 /// The types of these functions, as wit-component reads them when it makes a component of the module. The host's package has a
 /// test that they are those of its `host.wit`.
-// The linker takes a section with the object that it lies in: that of this module's functions.
-// The linker joins sections of one name, and two of these joined are none: the façade of memmap2, which has these sources too, has
-// a name of its own.
+// The linker takes a section with the object that it lies in: that of this module's functions. The linker joins
+// sections of one name, and two of these joined are none: the façade of memmap2, which has these sources too, has a
+// name of its own.
 #[used]
 #[cfg_attr(not(feature = "facade"), unsafe(link_section = "component-type:portable-mmap:host@0.1.0"))]
 #[cfg_attr(feature = "facade", unsafe(link_section = "component-type:portable-mmap:host@0.1.0 of memmap2"))]

@@ -43,8 +43,8 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Has the host map `len` bytes of a file from `offset` on, or loads them. With [`Access::Default`], changes may be made
-    /// later if the file is open for writing.
+    /// Has the host map `len` bytes of a file from `offset` on, or loads them. With [`Access::Default`], changes may be
+    /// made later if the file is open for writing.
     pub(super) fn of_file(file: &Descriptor, offset: u64, len: usize, access: Access) -> io::Result<Self> {
         let mode = file.opened_for();
         let access = match access {

@@ -1,7 +1,7 @@
 //! Mappings that the host of the guest places in its memory: the bytes are the file's own.
 //!
-//! Preview 1 has a call by which a guest asks any host for them, and hears nothing from one that does not know it. A component
-//! imports what it asks, and does not start where that is missing: so there it is a flag.
+//! Preview 1 has a call by which a guest asks any host for them, and hears nothing from one that does not know it. A
+//! component imports what it asks, and does not start where that is missing: so there it is a flag.
 
 use std::io;
 
@@ -14,8 +14,8 @@ use super::advice::Advice;
 pub(super) struct Hosted(RawHosted);
 
 impl Hosted {
-    /// Has the host map `len` bytes of a file from `offset` on, which is one of a page. None where it does not: whatever its
-    /// reason, a buffer needs no host.
+    /// Has the host map `len` bytes of a file from `offset` on, which is one of a page. None where it does not:
+    /// whatever its reason, a buffer needs no host.
     ///
     /// Small ones too: only then do all mappings of a file show the same bytes.
     pub(super) fn map(file: &OsFile, offset: u64, len: usize, access: Access) -> Option<Self> {

@@ -6,8 +6,8 @@ use std::{fmt, io, slice};
 use super::advice::{Advice, UncheckedAdvice};
 use super::buffer::{Buffer, unsupported};
 
-/// A file for reading: a slice of its bytes as they were when it was mapped. Where the host maps files they are the file's own,
-/// which others may change.
+/// A file for reading: a slice of its bytes as they were when it was mapped. Where the host maps files they are the
+/// file's own, which others may change.
 pub struct Mmap {
     inner: Buffer,
 }
@@ -16,8 +16,8 @@ pub struct Mmap {
 ///
 /// A flush reads the bytes. A pointer that was made from a slice before a flush may not be used to write after it.
 ///
-/// Changes reach the file when it is flushed, made read-only or dropped, and where the host maps files at once. A drop that
-/// cannot write them tells [`emulation`](crate::emulation).
+/// Changes reach the file when it is flushed, made read-only or dropped, and where the host maps files at once. A drop
+/// that cannot write them tells [`emulation`](crate::emulation).
 pub struct MmapMut {
     inner: Buffer,
 }

@@ -14,20 +14,20 @@ use super::mappings::{Mmap, MmapMut, MmapRaw};
 ///
 /// The functions that map a file are `unsafe` for two reasons:
 ///
-/// - Where the host maps files, the bytes are the file's own. While there is a reference to bytes of a mapping, nobody may change
-///   them in another way: not in another mapping, nor in the file, nor from another process. In a buffer the bytes are a
-///   copy in memory, which nobody else changes.
-/// - These functions write the changes of the file's buffers to the file first, and read their bytes for that. While one of
-///   these functions runs, nobody may write to the bytes of another mapping of the same file, in any thread, and no `&mut`
-///   to them may be live.
+/// - Where the host maps files, the bytes are the file's own. While there is a reference to bytes of a mapping, nobody
+///   may change them in another way: not in another mapping, nor in the file, nor from another process. In a buffer the
+///   bytes are a copy in memory, which nobody else changes.
+/// - These functions write the changes of the file's buffers to the file first, and read their bytes for that. While
+///   one of these functions runs, nobody may write to the bytes of another mapping of the same file, in any thread, and
+///   no `&mut` to them may be live.
 ///
 /// [`map_raw`](Self::map_raw) and [`map_raw_read_only`](Self::map_raw_read_only) are safe and show the file as it is: flush
 /// other mappings first.
 ///
 /// # Errors
 ///
-/// All of them load everything, unless the host maps the file, and fail as reading the file does: with the system's error, with
-/// [`OutOfMemory`](io::ErrorKind::OutOfMemory), [`IsADirectory`](io::ErrorKind::IsADirectory), with
+/// All of them load everything, unless the host maps the file, and fail as reading the file does: with the system's
+/// error, with [`OutOfMemory`](io::ErrorKind::OutOfMemory), [`IsADirectory`](io::ErrorKind::IsADirectory), with
 /// [`Unsupported`](io::ErrorKind::Unsupported) for what is neither file nor directory, and with
 /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) for a file that is not open for what is asked. A length over
 /// `isize::MAX`, or none and an offset behind the end of the file, is [`InvalidData`](io::ErrorKind::InvalidData).
@@ -110,8 +110,8 @@ impl MmapOptions {
         unsafe { self.after_others(&file, Access::Default) }.map(Mmap::over)
     }
 
-    /// Maps a file for reading and writing: changes reach it when the mapping is flushed or dropped, and where the host maps it
-    /// at once.
+    /// Maps a file for reading and writing: changes reach it when the mapping is flushed or dropped, and where the host
+    /// maps it at once.
     ///
     /// # Safety
     /// As for [`MmapOptions`].
