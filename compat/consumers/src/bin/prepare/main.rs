@@ -12,7 +12,11 @@ fn main() -> std::process::ExitCode {
 }
 
 #[cfg(not(target_os = "wasi"))]
+mod pack;
+
+#[cfg(not(target_os = "wasi"))]
 mod files {
+    use std::error::Error;
     use std::fmt::Write as _;
     use std::fs;
     use std::path::{Path, PathBuf};
@@ -20,6 +24,8 @@ mod files {
     use consumers::Outcome;
     use epaint_default_fonts::HACK_REGULAR;
     use fontdb::{Database, Source};
+    use safetensors::Dtype;
+    use safetensors::tensor::TensorView;
 
     pub(crate) fn prepare(dir: &Path) -> Outcome {
         fs::create_dir_all(dir)?;
@@ -35,7 +41,20 @@ mod files {
         fs::write(dir.join("font.ttf"), font)?;
         fs::write(dir.join("networks.mmdb"), mmdb(&[([10, 0], "ten"), ([172, 16], "middle"), ([192, 168], "home")]))?;
         fs::write(dir.join("array.npy"), npy(1000, 64))?;
-        Ok(())
+        fs::write(dir.join("model.safetensors"), tensors()?)?;
+        crate::pack::write(dir, &words)
+    }
+
+    /// Weights of two layers.
+    fn tensors() -> Result<Vec<u8>, Box<dyn Error>> {
+        let numbers: Vec<u8> = (0..200_000_u32).flat_map(|i| ((i % 1000) as f32 / 8.0).to_le_bytes()).collect();
+        let view = |name, shape: [usize; 2], from: usize| {
+            let len = shape[0] * shape[1] * size_of::<f32>();
+            Ok((name, TensorView::new(Dtype::F32, shape.to_vec(), &numbers[from..from + len])?))
+        };
+        let views = [view("layer.0.weight", [300, 400], 0), view("layer.1.weight", [400, 100], 1000)];
+        let views: Vec<_> = views.into_iter().collect::<Result<_, safetensors::SafeTensorError>>()?;
+        Ok(safetensors::serialize(views, None)?)
     }
 
     /// The first font of this system by its path, or that of a crate where the system has none; and whose it is.
