@@ -565,7 +565,7 @@ FAT_LTO := --config 'profile.release.lto="fat"' --config 'profile.release.codege
 # name, in one directory, where it builds what does not depend on memmap2 once for both.
 PROGRAMS := --locked --release --bins --target-dir "$(TARGET)/compat"
 PUBLISHED := --manifest-path compat/consumers/Cargo.toml $(PROGRAMS)
-CONSUMERS := grep hash geoip font set records array tensors objects
+CONSUMERS := grep hash geoip font set records array tensors objects columns
 # A component has its host map files only if it is told that such a host runs it.
 HOSTED_PROGRAMS := --locked --release --bins --target-dir "$(TARGET)/compat/hosted" --target wasm32-wasip2
 

@@ -20,7 +20,10 @@ mod files {
     use std::fmt::Write as _;
     use std::fs;
     use std::path::{Path, PathBuf};
+    use std::sync::Arc;
 
+    use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use arrow_ipc::writer::FileWriter;
     use consumers::Outcome;
     use epaint_default_fonts::HACK_REGULAR;
     use fontdb::{Database, Source};
@@ -42,6 +45,7 @@ mod files {
         fs::write(dir.join("networks.mmdb"), mmdb(&[([10, 0], "ten"), ([172, 16], "middle"), ([192, 168], "home")]))?;
         fs::write(dir.join("array.npy"), npy(1000, 64))?;
         fs::write(dir.join("model.safetensors"), tensors()?)?;
+        columns(&dir.join("columns.arrow"), &words)?;
         crate::pack::write(dir, &words)
     }
 
@@ -55,6 +59,21 @@ mod files {
         let views = [view("layer.0.weight", [300, 400], 0), view("layer.1.weight", [400, 100], 1000)];
         let views: Vec<_> = views.into_iter().collect::<Result<_, safetensors::SafeTensorError>>()?;
         Ok(safetensors::serialize(views, None)?)
+    }
+
+    /// A table of numbers and lines, in two batches.
+    fn columns(path: &Path, words: &str) -> Outcome {
+        let lines: Vec<&str> = words.lines().collect();
+        let batches = lines[..50_000].chunks(30_000).map(|lines| {
+            let numbers = Int64Array::from_iter_values((0..lines.len() as i64).map(|number| number * number));
+            let words = StringArray::from_iter_values(lines);
+            let columns: [(&str, ArrayRef); 2] = [("square", Arc::new(numbers)), ("line", Arc::new(words))];
+            RecordBatch::try_from_iter(columns)
+        });
+        let batches: Vec<_> = batches.collect::<Result<_, _>>()?;
+        let mut writer = FileWriter::try_new(fs::File::create(path)?, &batches[0].schema())?;
+        batches.iter().try_for_each(|batch| writer.write(batch))?;
+        Ok(writer.finish()?)
     }
 
     /// The first font of this system by its path, or that of a crate where the system has none; and whose it is.
