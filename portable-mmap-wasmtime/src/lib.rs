@@ -53,9 +53,12 @@
 //! |---|---|---|
 //! | as it is | by `fd_pread`, at an offset where no file has bytes | the feature `handshake`, and [`add_to_linker_with_handshake_sync`](p1) or `..._async` |
 //! | as it is | in the same way | an `fd_pread` of the embedder's own, which calls [`p1::answer`] first |
-//! | with portable-mmap's feature `host-mapping` | by an import, without which it is not instantiated | [`p1::add_to_linker_sync`] or [`p1::add_to_linker_async`], which each of the above may have too |
+//! | with portable-mmap's feature `host-mapping` | by an import, without which it is not instantiated | [`p1::add_to_linker_sync`] or [`p1::add_to_linker_async`]; the functions with a handshake add these imports as well |
 //!
-//! The feature `handshake` calls functions that wasmtime-wasi says are not for others; the rest does not.
+//! The feature `handshake` calls functions that wasmtime-wasi says are not for others; the rest does not. A module that exports
+//! no memory of the name `memory` maps nothing: its calls return an error, or end it.
+//!
+//! A host needs the features `cranelift` of wasmtime, to compile modules, and `p1` of wasmtime-wasi, or `p2` for components.
 //!
 //! # Guests that do not ask
 //!
@@ -70,6 +73,10 @@
 //! | anybody's | that nobody can change: sealed memory files, fs-verity, squashfs, erofs | [`policy::immutable`], the default |
 //! | anybody's | that the operator knows nobody changes while guests run | one of yours, for [`Access::Private`] alone |
 //! | trusted as much as the host's own code | any | [`policy::trusted`] |
+//!
+//! So with the default policy, files of an ordinary directory are not mapped, and the guest reads them: its `backend_name` is
+//! `"buffered"`. A sealed memory file has no path under which a guest could open it. A host puts it into the guest's table,
+//! as a [`Descriptor::File`](wasmtime_wasi::filesystem::Descriptor).
 //!
 //! The reason is not what the guest can reach: it maps only files that it has open, with the permissions that it has. The
 //! reason is the host's own code. It borrows the guest's memory whenever it is given a path or a buffer, and a byte that

@@ -111,7 +111,7 @@ impl<B: Backend> Mapping<B> {
         self.door.plan().span.offset()
     }
 
-    /// `"mapped"` or `"buffered"`; `"closed"` once closed.
+    /// `"mapped"`, `"buffered"`, or `"hosted"` in a guest whose host has placed the mapping; `"closed"` once closed.
     #[must_use]
     pub fn backend_name(&self) -> &'static str {
         self.door.name()

@@ -7,7 +7,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use portable_mmap::host::Guard;
 
@@ -20,20 +21,53 @@ const MOST_UNCOUNTED: usize = 256;
 /// How many areas Linux gives a process unless it is told otherwise.
 const MOST_AREAS: usize = 65_530;
 
-/// So many more mappings and refreshes may come before the areas are counted.
-static LEFT: Mutex<usize> = Mutex::new(0);
+/// After a count that finds too few areas left, nobody counts for so many times as long as the count took. Others wait for a
+/// count, and a guest could ask for mappings without end.
+const REST: u32 = 10;
+
+static LEFT: Mutex<Left> = Mutex::new(Left { uncounted: 0, rests_until: None });
+
+/// What is known of the areas that are left.
+#[derive(Debug)]
+struct Left {
+    /// So many more mappings and refreshes may come before the areas are counted.
+    uncounted: usize,
+    /// Until then there are too few.
+    rests_until: Option<Instant>,
+}
+
+impl Left {
+    /// Takes the areas of one mapping or refresh, if there are any. `are_enough` counts.
+    fn take(&mut self, are_enough: impl FnOnce() -> bool) -> bool {
+        if self.uncounted == 0 {
+            let start = Instant::now();
+            if self.rests_until.is_some_and(|until| start < until) {
+                return false;
+            }
+            if !are_enough() {
+                self.rests_until = Some(start + start.elapsed() * (REST + 1));
+                return false;
+            }
+            *self = Self { uncounted: MOST_UNCOUNTED, rests_until: None };
+        }
+        self.uncounted -= 1;
+        true
+    }
+}
+
+fn left() -> MutexGuard<'static, Left> {
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Whether there are areas for one more mapping or refresh, which then counts as done. A quarter of them is the host's.
 pub(super) fn take() -> bool {
-    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
-    if *left == 0 {
-        // Without a count nothing is known to be left.
-        let may_use = count().is_ok_and(|areas| areas + MOST_UNCOUNTED * MOST_ADDED <= most() / 4 * 3);
-        *left = if may_use { MOST_UNCOUNTED } else { 0 };
-    }
-    let is_left = *left > 0;
-    *left = left.saturating_sub(1);
-    is_left
+    // Without a count nothing is known to be left.
+    left().take(|| count().is_ok_and(|areas| areas + MOST_UNCOUNTED * MOST_ADDED <= most() / 4 * 3))
+}
+
+/// A store has given areas back: there may be enough again.
+pub(super) fn given_back() {
+    left().rests_until = None;
 }
 
 fn most() -> usize {
@@ -52,6 +86,8 @@ fn count() -> io::Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -59,5 +95,32 @@ mod tests {
         let areas = count().unwrap();
         assert!((3..most()).contains(&areas), "{areas} areas");
         assert!((0..10 * MOST_UNCOUNTED).all(|_| take()), "a process that maps nothing has areas left");
+    }
+
+    #[test]
+    fn areas_are_counted_once_for_many_mappings() {
+        let (mut left, mut counts) = (Left { uncounted: 0, rests_until: None }, 0);
+        for _ in 0..3 * MOST_UNCOUNTED {
+            assert!(left.take(|| {
+                counts += 1;
+                true
+            }));
+        }
+        assert_eq!(counts, 3);
+    }
+
+    #[test]
+    fn where_too_few_are_left_they_are_not_counted_again_at_once() {
+        let (mut left, mut counts) = (Left { uncounted: 0, rests_until: None }, 0);
+        for _ in 0..1000 {
+            assert!(!left.take(|| {
+                counts += 1;
+                std::thread::sleep(Duration::from_secs(1));
+                false
+            }));
+        }
+        assert_eq!(counts, 1);
+        left.rests_until = Some(Instant::now());
+        assert!(left.take(|| true), "after the rest there may be enough");
     }
 }

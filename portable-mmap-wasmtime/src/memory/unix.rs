@@ -19,11 +19,13 @@ cfg_if::cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "android"))] {
         #[path = "areas.rs"]
         mod areas;
-        use areas::take as areas_left;
+        use areas::{given_back as areas_given_back, take as areas_left};
     } else {
         fn areas_left() -> bool {
             true
         }
+
+        fn areas_given_back() {}
     }
 }
 
@@ -284,6 +286,7 @@ pub(crate) fn reset(range: Range<usize>) {
 /// last one, in one memory, which has grown to beyond them and is not used any more.
 pub(crate) fn join(used: Range<usize>) {
     put_plain_memory(used.start, used.len());
+    areas_given_back();
 }
 
 /// The number that WASI has for an error of the library.
