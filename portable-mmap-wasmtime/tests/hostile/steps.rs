@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use fastrand::Rng;
+use portable_mmap_wasmtime::OnFault;
 
 use crate::common::{BLOCK, PAGE, SHARED};
 use crate::places::{address, file_len, file_offset, handle, len, map_len, map_offset, map_place, part, read_place};
@@ -42,8 +43,8 @@ pub(crate) struct Kind {
     pub(crate) max_mappings: usize,
     pub(crate) max_bytes: usize,
     pub(crate) max_process_mappings: usize,
-    /// Whether a load or a store of what is gone ends the guest's call with a trap.
-    pub(crate) traps: bool,
+    /// What a load or a store of what is gone does.
+    pub(crate) on_fault: OnFault,
     /// Whether whole pages of [`FIXED`] are mapped where the guest reads them.
     pub(crate) is_zero_copy: bool,
 }
@@ -310,7 +311,11 @@ fn kind(rng: &mut Rng) -> Kind {
         max_bytes,
         max_process_mappings,
         // Elsewhere a trap is not possible, and zeros are read.
-        traps: cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && rng.u32(..4) == 0,
+        on_fault: if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && rng.u32(..4) == 0 {
+            OnFault::Trap
+        } else {
+            OnFault::Zeros
+        },
         is_zero_copy: rng.u32(..4) == 0,
     }
 }

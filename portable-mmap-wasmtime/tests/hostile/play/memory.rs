@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use portable_mmap_wasmtime::OnFault;
 use wasmtime::Trap;
 
 use super::Play;
@@ -17,7 +18,8 @@ impl Play<'_> {
 
     /// Whether the guest's own load or store of a range traps because a page of it is gone.
     fn traps(&self, slot: usize, range: &Range<usize>) -> bool {
-        self.model.store(slot).kind.traps && !self.model.gone(slot, std::slice::from_ref(range)).is_empty()
+        self.model.store(slot).kind.on_fault == OnFault::Trap
+            && !self.model.gone(slot, std::slice::from_ref(range)).is_empty()
     }
 
     /// Calls a function of the guest's own that traps, and changes nothing.

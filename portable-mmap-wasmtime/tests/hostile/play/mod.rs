@@ -8,7 +8,7 @@ mod wasi;
 use std::fs::File;
 use std::path::Path;
 
-use portable_mmap_wasmtime::HostMapCtx;
+use portable_mmap_wasmtime::{HostMapCtx, OnFault};
 
 use crate::common::host::{read, sealed};
 use crate::common::{BLOCK, Data, Guest, Host, PAGE, pattern};
@@ -173,7 +173,7 @@ impl<'h> Play<'h> {
             let page = gone.pages[0];
             let at = mapping.start + page * PAGE;
             // The guest's own load may trap, and lose nothing.
-            let traps = self.model.store(slot).kind.traps;
+            let traps = self.model.store(slot).kind.on_fault == OnFault::Trap;
             let guest = self.guest(slot);
             let byte = if traps { guest.bytes(at..at + 1)[0] } else { guest.load(at) };
             assert_eq!(byte, 0, "a load of a page that is gone, at {at}");

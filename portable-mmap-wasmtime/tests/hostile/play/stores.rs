@@ -1,6 +1,6 @@
 //! How stores begin and end.
 
-use portable_mmap_wasmtime::{Access, HostMapCtx, OnFault, attach, detach, policy};
+use portable_mmap_wasmtime::{Access, HostMapCtx, attach, detach, policy};
 use wasmtime::Trap;
 use wasmtime_wasi::{FsPerms, OpenMode};
 
@@ -28,7 +28,7 @@ impl Play<'_> {
             Policy::Private => ctx.policy(|_, access| access == Access::Private),
             Policy::Trusted => ctx.policy(policy::trusted),
         };
-        let ctx = ctx.on_fault(if kind.traps { OnFault::Trap } else { OnFault::Zeros });
+        let ctx = ctx.on_fault(kind.on_fault);
         let fixed = inode(&self.files[FIXED]);
         let ctx = if kind.is_zero_copy { ctx.zero_copy_reads(move |file| inode(file) == fixed) } else { ctx };
         let perms = if kind.is_read_only { FsPerms::ReadOnly } else { FsPerms::ReadWrite };
