@@ -128,7 +128,7 @@ cfg_if::cfg_if! {
         mod region;
         mod runs;
         mod search;
-        mod sizeless;
+        mod unknown_length;
         mod span;
         mod storage;
         mod sync;

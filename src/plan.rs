@@ -11,7 +11,7 @@ pub struct Limits {
     /// What an offset in a file must be a multiple of, in bytes.
     pub(crate) granularity: usize,
     /// Returns an error for anything else that it cannot map.
-    pub(crate) admit: fn(&Plan) -> Result<()>,
+    pub(crate) check_supported: fn(&Plan) -> Result<()>,
 }
 
 /// A mapping that may be made: what a backend is told.
@@ -163,7 +163,7 @@ impl Plan {
         if options.prot.contains(Prot::EXEC | Prot::WRITE) {
             return Err(Error::Unsupported { what: "a mapping cannot be both writable and executable" });
         }
-        (limits.admit)(self)
+        (limits.check_supported)(self)
     }
 
     /// Fits the span to the source's length, and finds out whether the source must become longer first.

@@ -227,7 +227,7 @@ impl Rig {
     }
 
     /// Whether a call fails now.
-    fn admit(&self, op: Op) -> io::Result<()> {
+    fn fail_if_due(&self, op: Op) -> io::Result<()> {
         let State { failing, disk, failed_syncs, .. } = &mut *self.state();
         match failing {
             Some((only, after, times, kind)) if *times > 0 && only.is_none_or(|only| only == op) => {
@@ -264,7 +264,7 @@ pub struct Rigged<S> {
 
 impl<S: Storage> Storage for Rigged<S> {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.rig.admit(Op::Read)?;
+        self.rig.fail_if_due(Op::Read)?;
         let most = self.rig.most(buf.len());
         let n = self.storage.read_at(&mut buf[..most], offset)?;
         self.rig.note(Op::Read, offset, n as u64);
@@ -272,35 +272,35 @@ impl<S: Storage> Storage for Rigged<S> {
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        self.rig.admit(Op::Write)?;
+        self.rig.fail_if_due(Op::Write)?;
         let n = self.storage.write_at(&buf[..self.rig.most(buf.len())], offset)?;
         self.rig.note(Op::Write, offset, n as u64);
         Ok(n)
     }
 
     fn len(&self) -> io::Result<u64> {
-        self.rig.admit(Op::Len)?;
+        self.rig.fail_if_due(Op::Len)?;
         let len = self.storage.len()?;
         self.rig.note(Op::Len, 0, 0);
         Ok(len)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.rig.admit(Op::SetLen)?;
+        self.rig.fail_if_due(Op::SetLen)?;
         self.storage.set_len(len)?;
         self.rig.note(Op::SetLen, 0, len);
         Ok(())
     }
 
     fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
-        self.rig.admit(Op::Allocate)?;
+        self.rig.fail_if_due(Op::Allocate)?;
         self.storage.allocate(from, to)?;
         self.rig.note(Op::Allocate, from, to);
         Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.rig.admit(Op::Sync)?;
+        self.rig.fail_if_due(Op::Sync)?;
         self.storage.sync()?;
         self.rig.note(Op::Sync, 0, 0);
         Ok(())
@@ -311,7 +311,7 @@ impl<S: Storage> Storage for Rigged<S> {
     }
 
     fn metadata(&self) -> io::Result<Metadata> {
-        self.rig.admit(Op::Metadata)?;
+        self.rig.fail_if_due(Op::Metadata)?;
         let metadata = self.storage.metadata()?;
         self.rig.note(Op::Metadata, 0, 0);
         Ok(metadata)

@@ -154,9 +154,9 @@ fn send_to_a_thread() {
 
 /// The ways to send a signal: what they are called, the program's own handler with its flags, and how often that handler
 /// is called for two signals, if the process survives them.
-type Way = (&'static str, Option<(extern "C" fn(libc::c_int), libc::c_int)>, Option<usize>);
+type Sending = (&'static str, Option<(extern "C" fn(libc::c_int), libc::c_int)>, Option<usize>);
 
-const WAYS: [Way; 6] = [
+const WAYS: [Sending; 6] = [
     ("raised", None, None),
     ("sent to a thread", None, None),
     ("raised, the handler sets the default", Some((sets_the_default, 0)), None),

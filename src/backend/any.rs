@@ -14,7 +14,7 @@ use crate::guard::Fault;
 use crate::plan::Plan;
 use crate::region::Durability;
 use crate::storage::{FileKind, OsFile};
-use crate::{Access, Advice, AnyMmap, BufferedMmap, Error, Result, UncheckedAdvice, sizeless};
+use crate::{Access, Advice, AnyMmap, BufferedMmap, Error, Result, UncheckedAdvice, unknown_length};
 
 /// The backend of [`AnyMmap`](crate::AnyMmap): chosen when a file is mapped.
 #[derive(Debug)]
@@ -72,8 +72,8 @@ macro_rules! either {
 
 impl AnyBackend {
     /// Refuses what a buffer cannot do.
-    pub(crate) fn admit_buffer(plan: &Plan) -> Result<()> {
-        Buffered::<OsFile>::admit(plan)
+    pub(crate) fn check_buffer_supported(plan: &Plan) -> Result<()> {
+        Buffered::<OsFile>::check_supported(plan)
     }
 
     /// A buffer of these bytes, as many as the plan's span has, over nothing.
@@ -87,7 +87,7 @@ impl AnyBackend {
 fn read_plan(plan: &Plan) -> Option<Plan> {
     let is_read = plan.reads_devices && plan.kind == FileKind::Special && !plan.reaches_file();
     let plan = is_read.then(|| Plan { kind: FileKind::Regular, ..plan.clone() })?;
-    AnyBackend::admit_buffer(&plan).is_ok().then_some(plan)
+    AnyBackend::check_buffer_supported(&plan).is_ok().then_some(plan)
 }
 
 /// From this length on, in bytes, a mapping of the host is the faster way to read all of it. Below it a buffer is, which reads
@@ -110,7 +110,7 @@ unsafe fn hosted(source: &OsFile, plan: &Plan) -> Result<Option<Mapped>> {
         HostMapping::Auto => false,
         HostMapping::Require => true,
     };
-    let mapped = <Mapped>::admit(plan).and_then(|()| {
+    let mapped = <Mapped>::check_supported(plan).and_then(|()| {
         // SAFETY: the caller owes what `Bytes::map` asks for.
         unsafe { <Mapped>::map(source.clone(), plan.clone()) }
     });
@@ -159,8 +159,8 @@ impl Bytes for AnyBackend {
         Base::supports_unchecked(advice)
     }
 
-    fn admit(plan: &Plan) -> Result<()> {
-        Base::admit(plan).or_else(|e| read_plan(plan).map(drop).ok_or(e))
+    fn check_supported(plan: &Plan) -> Result<()> {
+        Base::check_supported(plan).or_else(|e| read_plan(plan).map(drop).ok_or(e))
     }
 
     unsafe fn map(source: OsFile, plan: Plan) -> Result<Self> {
@@ -171,7 +171,7 @@ impl Bytes for AnyBackend {
         }
         let map = |plan: &Plan| {
             // On WASI this backend cannot do what it can read once.
-            Base::admit(plan)?;
+            Base::check_supported(plan)?;
             // SAFETY: the caller owes what `Bytes::map` asks for.
             unsafe { Base::map(source.clone(), plan.clone()) }
         };
@@ -191,10 +191,10 @@ impl Bytes for AnyBackend {
             Err(error) => return Err(error),
         };
         if let Some(plan) = read_plan(&plan) {
-            return Self::of_bytes(&sizeless::read_span(&source, plan.span)?, plan);
+            return Self::of_bytes(&unknown_length::read_span(&source, plan.span)?, plan);
         }
         // What a plan asks of OS mappings alone, a buffer cannot do either.
-        if Buffered::<OsFile>::admit(&plan).is_err() {
+        if Buffered::<OsFile>::check_supported(&plan).is_err() {
             return Err(error);
         }
         // SAFETY: as above; a buffer owes nothing.

@@ -33,7 +33,7 @@ pub struct Mapped<R: Region = OsRegion> {
     /// So many bytes may be read as they are: all, or none where there is a guard.
     ready: usize,
     /// Bytes that may be changed as they are, but for the hull: their pages are known as changed, or need not be.
-    hot: Range<usize>,
+    known_changed: Range<usize>,
     /// Whether changes reach a file.
     tracks_changes: bool,
     /// The page size is this power of two.
@@ -62,7 +62,7 @@ impl<R: Region> Mapped<R> {
             source,
             plan,
             ready: 0,
-            hot: 0..0,
+            known_changed: 0..0,
             tracks_changes,
             page_shift,
             changed,
@@ -78,13 +78,13 @@ impl<R: Region> Mapped<R> {
     /// Says how many bytes are ready: all, or none where there is a guard.
     fn make_ready(&mut self) {
         self.ready = if self.region.is_guarded() { 0 } else { self.region.len() };
-        self.cool();
+        self.reset_known_changed();
     }
 
-    /// Forgets which bytes are known as changed, where that has to be known.
-    fn cool(&mut self) {
+    /// Forgets which bytes are known as changed. If changes are not tracked, all bytes count as known.
+    fn reset_known_changed(&mut self) {
         let is_free = self.plan.access.is_writable() && !self.tracks_changes;
-        self.hot = 0..if is_free { self.ready } else { 0 };
+        self.known_changed = 0..if is_free { self.ready } else { 0 };
     }
 
     /// The error of a region that is lost, which only Windows knows: callers have checked every range.
@@ -97,7 +97,7 @@ impl<R: Region> Mapped<R> {
 
     /// Makes sure that a range lies in the region, which may be lost.
     #[inline]
-    fn reach(&self, range: &Range<usize>) -> Result<()> {
+    fn check_range(&self, range: &Range<usize>) -> Result<()> {
         if range.end <= self.region.len() { Ok(()) } else { Err(self.lost()) }
     }
 
@@ -125,7 +125,7 @@ impl<R: Region> Mapped<R> {
     /// Notes a range, which is not empty, as borrowed mutably.
     #[inline]
     fn note_changed(&mut self, range: &Range<usize>) -> Result<()> {
-        if self.hot.start <= range.start && range.end <= self.hot.end {
+        if self.known_changed.start <= range.start && range.end <= self.known_changed.end {
             self.widen_hull(range);
             return Ok(());
         }
@@ -157,7 +157,7 @@ impl<R: Region> Mapped<R> {
             self.widen_hull(range);
             if self.ready > 0 {
                 let run = self.changed.run_around(&pages);
-                self.hot = run.start << shift..(run.end << shift).min(self.ready);
+                self.known_changed = run.start << shift..(run.end << shift).min(self.ready);
             }
             return Ok(());
         }
@@ -210,7 +210,7 @@ impl<R: Region> Mapped<R> {
     /// Forgets the changes in these pages.
     fn forget_changed(&mut self, pages: &Range<usize>) {
         self.changed.remove(pages);
-        self.cool();
+        self.reset_known_changed();
         let all = 0..self.page_count();
         self.hull = match self.changed.last(&all) {
             None => EMPTY,
@@ -247,8 +247,8 @@ impl<R: Region> Bytes for Mapped<R> {
         R::supports_unchecked(advice)
     }
 
-    fn admit(plan: &Plan) -> Result<()> {
-        R::admit(plan)
+    fn check_supported(plan: &Plan) -> Result<()> {
+        R::check_supported(plan)
     }
 
     unsafe fn map(source: OsFile, plan: Plan) -> Result<Self> {
@@ -282,7 +282,7 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     fn bytes(&self, range: Range<usize>) -> Result<&[u8]> {
-        self.reach(&range)?;
+        self.check_range(&range)?;
         if self.region.is_guarded() {
             self.touch(&range)?;
         }
@@ -291,7 +291,7 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
-        self.reach(&range)?;
+        self.check_range(&range)?;
         if self.region.is_guarded() {
             self.touch(&range)?;
         }
@@ -330,7 +330,7 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()> {
-        self.reach(&range)?;
+        self.check_range(&range)?;
         if !self.plan.reaches_file() || self.plan.anonymous {
             return Ok(());
         }
@@ -368,7 +368,7 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, range: Range<usize>) -> Result<()> {
-        self.reach(&range)?;
+        self.check_range(&range)?;
         let (offset, len) = (self.plan.span.file_offset(range.start), range.len() as u64);
         // SAFETY: the caller answers for what becomes of the bytes.
         match unsafe { self.region.advise_unchecked(range, advice) } {
@@ -450,7 +450,7 @@ impl<R: Region> Ready for Mapped<R> {
 
     #[inline]
     fn ready_mut(&mut self, index: usize) -> Option<NonNull<u8>> {
-        if index < self.hot.start || index >= self.hot.end {
+        if index < self.known_changed.start || index >= self.known_changed.end {
             return None;
         }
         // Compared and rarely stored: a minimum and a maximum would be stored each time.

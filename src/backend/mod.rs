@@ -103,11 +103,11 @@ pub(crate) mod sealed {
         ///
         /// # Errors
         /// [`Error::Unsupported`].
-        fn admit(plan: &Plan) -> Result<()>;
+        fn check_supported(plan: &Plan) -> Result<()>;
 
         /// What a plan has to keep to.
         fn limits() -> Limits {
-            Limits { granularity: Self::allocation_granularity(), admit: Self::admit }
+            Limits { granularity: Self::allocation_granularity(), check_supported: Self::check_supported }
         }
 
         /// Maps a span of a source that reaches at least as far.

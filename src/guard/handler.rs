@@ -141,7 +141,7 @@ impl Guard {
             offset,
             most_pieces,
             traps,
-            lost: Lost::nothing(pages)?,
+            lost: Lost::new(pages)?,
         });
         GUARDED.insert(guarded.start..guarded.start + pages * page, guarded.clone())?;
         Ok(Self { guarded })

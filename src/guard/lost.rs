@@ -27,7 +27,7 @@ pub(crate) struct Lost {
 
 impl Lost {
     /// Nothing of `pages` pages.
-    pub(crate) fn nothing(pages: usize) -> Result<Self> {
+    pub(crate) fn new(pages: usize) -> Result<Self> {
         let [gone, noted, unreadable] =
             [PageSet::with_room(pages)?, PageSet::with_room(pages)?, PageSet::with_room(pages)?];
         Ok(Self { pages: AtomicUsize::new(pages), gone, noted, unreadable, first: AtomicUsize::new(0) })
@@ -159,7 +159,7 @@ mod tests {
 
     /// Sixteen pages of a file that ends `len` bytes from the start, of which these are touched.
     fn touched(len: usize, pages: &[usize]) -> Lost {
-        let lost = Lost::nothing(16).unwrap();
+        let lost = Lost::new(16).unwrap();
         touch(&lost, len, pages);
         lost
     }

@@ -124,7 +124,7 @@ impl<B: Backend> Door<B> {
     #[inline]
     pub(crate) fn open(&self) -> Result<&B> {
         let backend = self.backend().ok_or(Error::Closed)?;
-        settled(backend).map_err(|e| self.with_path(e))?;
+        check_fault(backend).map_err(|e| self.with_path(e))?;
         Ok(backend)
     }
 
@@ -138,7 +138,7 @@ impl<B: Backend> Door<B> {
     #[inline]
     fn parts(&mut self) -> Result<(&mut B, Option<&Path>)> {
         let (State::Open(backend), path) = (&mut self.state, self.path.as_deref()) else { return Err(Error::Closed) };
-        settled(backend).map_err(|e| e.with_path(path))?;
+        check_fault(backend).map_err(|e| e.with_path(path))?;
         Ok((backend, path))
     }
 
@@ -173,7 +173,7 @@ impl<B: Backend> Door<B> {
     #[inline]
     pub(crate) fn read<'m, T>(&'m self, act: impl FnOnce(Reader<'m, B>) -> Result<T>) -> Result<T> {
         let backend = self.open()?;
-        let done = act(Reader(backend)).and_then(|value| settled(backend).map(|()| value));
+        let done = act(Reader(backend)).and_then(|value| check_fault(backend).map(|()| value));
         done.map_err(|e| self.with_path(e))
     }
 
@@ -189,7 +189,7 @@ impl<B: Backend> Door<B> {
         self.check_writable()?;
         self.act(|backend| {
             let value = act(Writer(backend))?;
-            settled(backend)?;
+            check_fault(backend)?;
             Ok(value)
         })
     }
@@ -294,7 +294,7 @@ impl<B: Backend> Door<B> {
 
 /// Looks for a fault.
 #[inline]
-fn settled<B: Backend>(backend: &B) -> Result<()> {
+fn check_fault<B: Backend>(backend: &B) -> Result<()> {
     match backend.fault() {
         None => Ok(()),
         Some(fault) => Err(backend.fault_error(fault)),

@@ -9,7 +9,7 @@ use crate::backend::{AnyBackend, Backend, DefaultBackend};
 use crate::error::{Operation, Reason};
 use crate::plan::Plan;
 use crate::storage::{OsFile, Storage};
-use crate::{AnyMmap, BufferedMmap, Error, Mapping, Mmap, MmapOptions, Result, error, sizeless};
+use crate::{AnyMmap, BufferedMmap, Error, Mapping, Mmap, MmapOptions, Result, error, unknown_length};
 
 /// What can be mapped as a file: a [`File`], or an [`Arc`] of one. It is sealed.
 ///
@@ -151,7 +151,7 @@ impl MmapOptions {
         let untagged = Self { tag_name: None, ..self.clone() };
         let mut plan = Plan::anonymous(&untagged, &DefaultBackend::limits())?;
         plan.tag_name = Some(tag_name.clone());
-        DefaultBackend::admit(&plan)?;
+        DefaultBackend::check_supported(&plan)?;
         Ok(Mapping::over(DefaultBackend::anonymous(plan)?, None))
     }
 
@@ -228,7 +228,7 @@ impl MmapOptions {
     /// # Safety
     /// As for [`map`](Self::map).
     unsafe fn any_of(&self, file: OsFile, path: Option<&Path>) -> Result<AnyMmap> {
-        let read = sizeless::read(self, &file)
+        let read = unknown_length::read(self, &file)
             .and_then(|read| read.map(|(bytes, plan)| AnyBackend::of_bytes(&bytes, plan)).transpose());
         if let Some(backend) = read.map_err(|e| e.with_path(path))? {
             return Ok(Mapping::over(backend, path.and_then(error::owned)));

@@ -43,7 +43,8 @@ impl RawHosted {
         let mut options = MmapOptions::new();
         // Guarded, for a flush asks what was lost.
         options.access(access).offset(offset).len(len).guard(true);
-        let limits = Limits { granularity: HostRegion::allocation_granularity(), admit: HostRegion::admit };
+        let limits =
+            Limits { granularity: HostRegion::allocation_granularity(), check_supported: HostRegion::check_supported };
         let plan = Plan::of_source(&options, file, &limits)?;
         let (span, is_shared) = (plan.span, plan.reaches_file());
         Ok(HostRegion::of_file(file, &plan)?.map(|region| Self { region, span, is_shared }))

@@ -83,7 +83,7 @@ impl<S: Storage> RawBuffer<S> {
     /// # Errors
     /// [`Error::ReadOnly`](crate::Error::ReadOnly), and [`Error::NoMemory`](crate::Error::NoMemory) for the copy.
     pub fn watch(&mut self) -> Result<()> {
-        self.map.get_mut().unwrap_or_else(PoisonError::into_inner).writable_backend()?.watch()
+        self.map.get_mut().unwrap_or_else(PoisonError::into_inner).writable_backend()?.track_all()
     }
 
     /// The address of the first byte: that of a page, the same until the buffer is dropped, also when it is moved,
@@ -139,7 +139,7 @@ impl<S: Storage> RawBuffer<S> {
     /// were.
     pub unsafe fn refresh_range(&self, offset: usize, len: usize) -> Result<()> {
         let range = span::checked_range(Asked::Refresh, offset, len, self.len)?;
-        self.lock().backend_mut()?.refresh_watched(&range)
+        self.lock().backend_mut()?.refresh_tracked(&range)
     }
 
     /// Where the first byte lies, in the pages that hold a range, that a flush of the range would overwrite although somebody

@@ -35,7 +35,7 @@ pub trait Region: Memory + Sized {
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported).
-    fn admit(plan: &Plan) -> Result<()>;
+    fn check_supported(plan: &Plan) -> Result<()>;
 
     /// Maps the plan's span of a file that reaches at least as far.
     ///

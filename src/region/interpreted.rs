@@ -88,7 +88,7 @@ impl Region for OsRegion {
         true
     }
 
-    fn admit(plan: &Plan) -> Result<()> {
+    fn check_supported(plan: &Plan) -> Result<()> {
         if plan.tag_name.is_some() {
             return Err(Error::Unsupported { what: "only Windows has tag names" });
         }

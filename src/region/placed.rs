@@ -88,7 +88,7 @@ impl Region for Placed {
         false
     }
 
-    fn admit(plan: &Plan) -> Result<()> {
+    fn check_supported(plan: &Plan) -> Result<()> {
         if plan.private { Err(Error::Unsupported { what: "this host has no private memory" }) } else { Ok(()) }
     }
 

@@ -20,7 +20,7 @@ const GUEST: (&str, &str) = ("suite", "/");
 #[derive(Debug)]
 pub struct Column {
     name: String,
-    way: Way,
+    runner: Runner,
     patience: u32,
     /// The version of what runs the program.
     version: Option<String>,
@@ -29,7 +29,7 @@ pub struct Column {
 }
 
 #[derive(Debug)]
-enum Way {
+enum Runner {
     /// A child process: the words of its command, the program last unless a runner takes it as an argument, and the
     /// backend to ask for.
     Child { command: Vec<OsString>, backend: Option<String> },
@@ -52,37 +52,37 @@ impl Column {
     #[must_use]
     pub fn child(name: &str, command: Vec<OsString>, backend: Option<&str>) -> Self {
         assert!(!command.is_empty(), "a command has at least a program");
-        Self::new(name, Way::Child { command, backend: backend.map(str::to_owned) })
+        Self::new(name, Runner::Child { command, backend: backend.map(str::to_owned) })
     }
 
     /// A column of guests in another host.
     #[must_use]
     pub fn guest(name: &str, host: Served, program: PathBuf) -> Self {
         let version = host.version().to_owned();
-        Self::new(name, Way::Guest { host, program }).of_version(version)
+        Self::new(name, Runner::Guest { host, program }).of_version(version)
     }
 
     /// A column of guests in wasmtime.
     #[must_use]
     pub fn sandbox(name: &str, sandbox: Sandbox) -> Self {
-        Self::new(name, Way::Sandbox { sandbox, backend: None })
+        Self::new(name, Runner::Sandbox { sandbox, backend: None })
     }
 
     /// A column of guests in wasmtime whose files the host maps: of a sandbox that was loaded so. Each mapping that a case
     /// has made of a file has to be one that the host was asked for.
     #[must_use]
     pub fn hosted(name: &str, sandbox: Sandbox) -> Self {
-        Self::new(name, Way::Sandbox { sandbox, backend: Some(HOSTED) })
+        Self::new(name, Runner::Sandbox { sandbox, backend: Some(HOSTED) })
     }
 
     /// A column of tests, which have limits of their own.
     #[must_use]
     pub fn tests(name: &str, tests: Tests) -> Self {
-        Self::new(name, Way::Tests(tests))
+        Self::new(name, Runner::Tests(tests))
     }
 
-    fn new(name: &str, way: Way) -> Self {
-        Self { name: name.to_owned(), way, patience: 1, version: None, aborted: None }
+    fn new(name: &str, runner: Runner) -> Self {
+        Self { name: name.to_owned(), runner, patience: 1, version: None, aborted: None }
     }
 
     /// The same column, with `patience` times as much time for each case: an emulator is slow.
@@ -108,7 +108,7 @@ impl Column {
 
     /// What went wrong after a case had ended, since this was last asked.
     pub fn take_problems(&self) -> Vec<String> {
-        let Way::Guest { host, .. } = &self.way else { return Vec::new() };
+        let Runner::Guest { host, .. } = &self.runner else { return Vec::new() };
         host.take_deaths().iter().map(|death| format!("{}: {death}", self.name)).collect()
     }
 
@@ -137,13 +137,13 @@ impl Column {
     /// A program that cannot be run, or does not print a list; the text says which.
     pub fn list(&self, limits: Limits) -> Result<Vec<Case>, String> {
         let limits = self.limits(limits);
-        let report = match &self.way {
-            Way::Child { command, .. } => start(command, &["list".into()], limits)?,
-            Way::Guest { host, program } => host.run(&guest(program, &["list"]), limits.time)?,
-            Way::Sandbox { sandbox, .. } => sandbox
+        let report = match &self.runner {
+            Runner::Child { command, .. } => start(command, &["list".into()], limits)?,
+            Runner::Guest { host, program } => host.run(&guest(program, &["list"]), limits.time)?,
+            Runner::Sandbox { sandbox, .. } => sandbox
                 .run(&Run::new(GUEST.0).args(["list"]).time(limits.time).memory(limits.memory))
                 .map_err(|error| format!("{error:#}"))?,
-            Way::Tests(tests) => return tests.list(),
+            Runner::Tests(tests) => return tests.list(),
         };
         if report.end != End::Exited(0) {
             let stderr = String::from_utf8_lossy(&report.stderr);
@@ -159,20 +159,20 @@ impl Column {
     /// A program that cannot be started; the text says why.
     pub fn run(&self, case: &str, dir: &Path, limits: Limits) -> Result<Report, String> {
         let limits = self.limits(limits);
-        let mut report = match &self.way {
-            Way::Child { command, backend } => {
+        let mut report = match &self.runner {
+            Runner::Child { command, backend } => {
                 let mut args: Vec<OsString> = vec!["run".into(), case.into(), "--dir".into(), dir.into()];
                 if let Some(backend) = backend {
                     args.extend(["--backend".into(), backend.into()]);
                 }
                 start(command, &args, limits)?
             }
-            Way::Guest { host, program } => {
+            Runner::Guest { host, program } => {
                 let mut guest = guest(program, &["run", case, "--dir", GUEST.1]);
                 guest.dirs.push((dir.to_path_buf(), GUEST.1.to_owned()));
                 host.run(&guest, limits.time)?
             }
-            Way::Sandbox { sandbox, backend } => {
+            Runner::Sandbox { sandbox, backend } => {
                 let run = Run::new(GUEST.0)
                     .args(["run", case, "--dir", GUEST.1])
                     .args(backend.iter().flat_map(|backend| ["--backend", backend]))
@@ -185,7 +185,7 @@ impl Column {
                 }
                 report
             }
-            Way::Tests(tests) => tests.run(case)?,
+            Runner::Tests(tests) => tests.run(case)?,
         };
         if let (End::Exited(code), Some(aborted)) = (&report.end, self.aborted)
             && *code == aborted

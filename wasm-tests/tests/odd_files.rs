@@ -9,12 +9,12 @@ use std::process::ExitCode;
 mod odd_files {
     pub(super) mod block;
     pub(super) mod run;
-    pub(super) mod sizeless;
+    pub(super) mod unknown_length;
 }
 
 #[cfg(target_os = "linux")]
 fn main() -> ExitCode {
-    let tests = [odd_files::sizeless::TESTS, odd_files::block::TESTS].concat();
+    let tests = [odd_files::unknown_length::TESTS, odd_files::block::TESTS].concat();
     common::run_on_both("odd", &tests)
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Guard {
 impl Guard {
     /// Nothing of `pages` pages.
     pub(super) fn new(pages: usize) -> Result<Self> {
-        Ok(Self { lost: Lost::nothing(pages)?, causes: Mutex::default() })
+        Ok(Self { lost: Lost::new(pages)?, causes: Mutex::default() })
     }
 
     /// Notes that the pages of `failed`, which were asked for, could not be had. The storage has `reach` bytes from the start
@@ -96,22 +96,22 @@ impl Cause {
             Some(number) => io::Error::from_raw_os_error(number),
             None if self.error.get_ref().is_none() => self.error.kind().into(),
             None => Reason::of(&self.error)
-                .map_or_else(|| io::Error::new(self.error.kind(), Again(self.error.clone())), io::Error::from),
+                .map_or_else(|| io::Error::new(self.error.kind(), SharedError(self.error.clone())), io::Error::from),
         }
     }
 }
 
 /// An error that several errors share.
 #[derive(Debug)]
-struct Again(Arc<io::Error>);
+struct SharedError(Arc<io::Error>);
 
-impl fmt::Display for Again {
+impl fmt::Display for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl StdError for Again {
+impl StdError for SharedError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source()
     }

@@ -16,14 +16,14 @@ const MAX_WINDOW: usize = (64 << 10) / PAGE;
 /// How far after the advice [`Advice::Sequential`].
 const MAX_SEQUENTIAL_WINDOW: usize = (1 << 20) / PAGE;
 
-/// Who asks for bytes: it decides what becomes of those that cannot be had.
+/// Who asks for bytes. This decides what happens if a read fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Face {
-    /// A call that can fail returns the error.
-    Calls,
-    /// The slice face, which cannot fail, gets zeros under a guard.
+pub(super) enum Caller {
+    /// A call that can fail. It returns the error.
+    Fallible,
+    /// An access as a slice, which cannot return an error. With a guard it gets zeros.
     Slice,
-    /// A hint forgets what fails.
+    /// A hint. It ignores the error.
     Hint,
 }
 
@@ -58,17 +58,17 @@ impl Pattern {
 impl<S: Storage> Buffered<S> {
     /// Makes sure that the bytes of a range are initialised.
     #[inline]
-    pub(super) fn load(&self, range: &Range<usize>, face: Face) -> Result<()> {
+    pub(super) fn load(&self, range: &Range<usize>, caller: Caller) -> Result<()> {
         if self.loaded.are_all() {
             return Ok(());
         }
         let pages = span::pages(range, PAGE);
-        if self.loaded.set().contains_all(&pages) { Ok(()) } else { self.load_absent(&pages, face) }
+        if self.loaded.set().contains_all(&pages) { Ok(()) } else { self.load_absent(&pages, caller) }
     }
 
     #[cold]
     #[inline(never)]
-    fn load_absent(&self, pages: &Range<usize>, face: Face) -> Result<()> {
+    fn load_absent(&self, pages: &Range<usize>, caller: Caller) -> Result<()> {
         let lost = self.guard.as_ref().map(|guard| guard.lost.set());
         let count = self.page_count();
         loop {
@@ -76,7 +76,7 @@ impl<S: Storage> Buffered<S> {
                 |pattern: &mut Pattern, run: &Range<usize>| (run.start + pattern.window_at(run.start)).min(count);
             match self.flights.start(self.loaded.set(), lost, pages, farther)? {
                 Start::Loaded => return Ok(()),
-                Start::Flight(flight) => self.load_run(flight, pages.end, face)?,
+                Start::Flight(flight) => self.load_run(flight, pages.end, caller)?,
                 Start::Reentered => {
                     let (offset, len) = (self.plan.span.file_offset(pages.start * PAGE), pages.len() * PAGE);
                     return Err(Error::io(Operation::Read, offset, len as u64, Reason::Deadlock));
@@ -86,7 +86,7 @@ impl<S: Storage> Buffered<S> {
     }
 
     /// Loads the pages of a flight, of which those before `needed` are asked for.
-    fn load_run(&self, flight: Flight<'_, Pattern>, needed: usize, face: Face) -> Result<()> {
+    fn load_run(&self, flight: Flight<'_, Pattern>, needed: usize, caller: Caller) -> Result<()> {
         let run = flight.pages.clone();
         let needed = needed.min(run.end);
         // SAFETY: absent pages are handed out to nobody, and only this flight has these.
@@ -101,13 +101,13 @@ impl<S: Storage> Buffered<S> {
         let failed = read.end..needed;
         // What was read ahead and failed is nobody's error. What is gone reads as zeros, where it was asked for.
         let failure = failure.filter(|_| !failed.is_empty());
-        let has_zeros = failure.is_some() && face == Face::Slice && self.guard.is_some();
+        let has_zeros = failure.is_some() && caller == Caller::Slice && self.guard.is_some();
         if has_zeros {
             zeroed(&mut memory[(failed.start - run.start) * PAGE..(failed.end - run.start) * PAGE]);
         }
-        let noted_by = self.guard.as_ref().filter(|_| known.is_none() && face != Face::Hint);
+        let noted_by = self.guard.as_ref().filter(|_| known.is_none() && caller != Caller::Hint);
         // Before the lock is taken: the storage is asked, which may take long.
-        let reach = if failure.is_some() && noted_by.is_some() { self.reach() } else { 0 };
+        let reach = if failure.is_some() && noted_by.is_some() { self.bytes_in_storage() } else { 0 };
         let landed = flight.land(|landing| {
             self.loaded.insert(&read);
             let Some(failure) = failure else {
@@ -136,7 +136,7 @@ impl<S: Storage> Buffered<S> {
     }
 
     /// How many bytes the storage has from the start of the mapping on, as far as it says.
-    fn reach(&self) -> u64 {
+    fn bytes_in_storage(&self) -> u64 {
         let len = self.storage.as_ref().and_then(|storage| storage.len().ok()).unwrap_or(0);
         len.saturating_sub(self.plan.span.offset())
     }

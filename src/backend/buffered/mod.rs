@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use self::copies::Copies;
 use self::faults::Guard;
 use self::flights::Flights;
-use self::load::{Face, Pattern};
+use self::load::{Caller, Pattern};
 use self::unsynced::Unsynced;
 use super::sealed::{Bytes, Faults, Ready};
 use super::unreachable_bytes;
@@ -26,10 +26,10 @@ mod copies;
 mod faults;
 mod flights;
 mod load;
+mod pointer;
 mod refresh;
 mod resize;
 mod unsynced;
-mod watch;
 mod write_back;
 
 /// A mapping without an operating system's help, over a file or any [`Storage`].
@@ -59,8 +59,8 @@ pub struct Buffered<S: Storage = OsFile> {
     flights: Flights<Pattern>,
     changes: Changes,
     unsynced: Unsynced,
-    /// Bytes are written through a pointer, without a borrow that tells: every page keeps its copy.
-    watched: bool,
+    /// Bytes may be written through a pointer, so no borrow tells which pages change. Every page keeps its copy.
+    tracks_all: bool,
     guard: Option<Guard>,
     maker: Maker,
 }
@@ -116,7 +116,7 @@ impl<S: Storage> Buffered<S> {
             flights,
             changes,
             unsynced: Unsynced::default(),
-            watched: false,
+            tracks_all: false,
             guard,
             maker: Maker::current(),
         })
@@ -126,7 +126,7 @@ impl<S: Storage> Buffered<S> {
     pub(super) fn of_bytes(bytes: &[u8], plan: Plan) -> Result<Self> {
         let mut buffer = Self::new(Plan { anonymous: true, ..plan })?;
         let all = 0..buffer.plan.span.len();
-        buffer.load(&all, Face::Calls)?;
+        buffer.load(&all, Caller::Fallible)?;
         // SAFETY: just loaded: zeros, for there is no storage.
         unsafe { buffer.region.slice_mut(all) }.copy_from_slice(bytes);
         Ok(buffer)
@@ -139,18 +139,18 @@ impl<S: Storage> Buffered<S> {
 
     /// The bytes of a range.
     #[inline]
-    fn loaded_bytes(&self, range: Range<usize>, face: Face) -> Result<&[u8]> {
+    fn loaded_bytes(&self, range: Range<usize>, caller: Caller) -> Result<&[u8]> {
         assert!(range.end <= self.plan.span.len());
-        self.load(&range, face)?;
+        self.load(&range, caller)?;
         // SAFETY: loaded, so initialised; and loaded pages are written to through `&mut self` only.
         Ok(unsafe { self.region.slice(range) })
     }
 
     /// The bytes of a range, to be changed.
     #[inline]
-    fn loaded_bytes_mut(&mut self, range: Range<usize>, face: Face) -> Result<&mut [u8]> {
+    fn loaded_bytes_mut(&mut self, range: Range<usize>, caller: Caller) -> Result<&mut [u8]> {
         assert!(range.end <= self.plan.span.len());
-        self.load(&range, face)?;
+        self.load(&range, caller)?;
         if !matches!(self.changes, Changes::Anonymous) {
             self.expect_changes(&range)?;
         }
@@ -216,7 +216,7 @@ impl<S: Storage> Bytes for Buffered<S> {
         false
     }
 
-    fn admit(plan: &Plan) -> Result<()> {
+    fn check_supported(plan: &Plan) -> Result<()> {
         let what = if plan.executable {
             "a buffer cannot be executable; an OS mapping can"
         } else if plan.hints.contains(Flags::HUGETLB) {
@@ -243,7 +243,7 @@ impl<S: Storage> Bytes for Buffered<S> {
         buffer.storage = Some(storage);
         if plan.hints.contains(Flags::POPULATE) {
             // A hint: what fails here fails again when it is touched.
-            let _ = buffer.load(&(0..plan.span.len()), Face::Hint);
+            let _ = buffer.load(&(0..plan.span.len()), Caller::Hint);
         }
         Ok(buffer)
     }
@@ -266,17 +266,17 @@ impl<S: Storage> Bytes for Buffered<S> {
     }
 
     fn bytes(&self, range: Range<usize>) -> Result<&[u8]> {
-        self.loaded_bytes(range, Face::Calls)
+        self.loaded_bytes(range, Caller::Fallible)
     }
 
     fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
-        self.loaded_bytes_mut(range, Face::Calls)
+        self.loaded_bytes_mut(range, Caller::Fallible)
     }
 
     #[inline]
     #[track_caller]
     fn look(&self, range: Range<usize>) -> &[u8] {
-        match self.loaded_bytes(range, Face::Slice) {
+        match self.loaded_bytes(range, Caller::Slice) {
             Ok(bytes) => bytes,
             Err(e) => unreachable_bytes(e),
         }
@@ -285,14 +285,14 @@ impl<S: Storage> Bytes for Buffered<S> {
     #[inline]
     #[track_caller]
     fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
-        match self.loaded_bytes_mut(range, Face::Slice) {
+        match self.loaded_bytes_mut(range, Caller::Slice) {
             Ok(bytes) => bytes,
             Err(e) => unreachable_bytes(e),
         }
     }
 
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
-        self.load(&from, Face::Calls)?;
+        self.load(&from, Caller::Fallible)?;
         self.bytes_mut(to..to + from.len())?;
         // SAFETY: both ranges are loaded.
         unsafe { self.region.copy_within(from, to) };
@@ -312,7 +312,7 @@ impl<S: Storage> Bytes for Buffered<S> {
     }
 
     fn export(&mut self) -> Result<NonNull<u8>> {
-        self.watch()?;
+        self.track_all()?;
         Ok(self.region.start())
     }
 
@@ -331,9 +331,9 @@ impl<S: Storage> Bytes for Buffered<S> {
             }
             Advice::WillNeed => {
                 // A hint: what fails here fails again when it is touched, and is no fault before.
-                let _ = self.load(&range, Face::Hint);
+                let _ = self.load(&range, Caller::Hint);
             }
-            Advice::DontNeed if !self.plan.private && !self.watched => {
+            Advice::DontNeed if !self.plan.private && !self.tracks_all => {
                 self.forget_clean(span::pages(&range, PAGE));
             }
             _ => {}
@@ -350,9 +350,9 @@ impl<S: Storage> Bytes for Buffered<S> {
 
     fn refresh(&mut self, range: Range<usize>) -> Result<()> {
         let refreshed = self.refresh_pages(span::pages(&range, PAGE));
-        if self.watched {
+        if self.tracks_all {
             // Whoever has the pointer may write to any page at any time.
-            self.watch()?;
+            self.track_all()?;
         }
         refreshed
     }

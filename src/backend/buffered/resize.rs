@@ -40,7 +40,7 @@ impl<S: Storage> Buffered<S> {
         // A fault would have kept the mapping as it was: nothing is lost.
         self.guard = guard;
         // A pointer to the old memory is void.
-        self.watched = false;
+        self.tracks_all = false;
         if let (Changes::Kept(copies), Some(tables)) = (&mut self.changes, tables) {
             copies.resize(pages, tables);
         }

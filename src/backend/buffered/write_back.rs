@@ -36,9 +36,9 @@ impl<S: Storage> Buffered<S> {
             .and_then(|()| writer.write_pending());
         let reached = writer.pending.start;
         if result.is_ok() {
-            settle(copies, pages, &self.region, self.watched);
+            mark_clean(copies, pages, &self.region, self.tracks_all);
         } else {
-            settle(copies, pages.start..reached / PAGE, &self.region, self.watched);
+            mark_clean(copies, pages.start..reached / PAGE, &self.region, self.tracks_all);
             // What was written of the page is no change any more: another writer may have it from now on.
             if let Some(copy) = copies.get_mut(reached / PAGE) {
                 let start = reached - reached % PAGE;
@@ -103,9 +103,10 @@ fn in_bytes(pages: &Range<usize>) -> Range<usize> {
     pages.start * PAGE..pages.end * PAGE
 }
 
-/// Makes pages clean whose changes are all written: their copies are freed, or are what the pages hold now.
-fn settle(copies: &mut Copies, pages: Range<usize>, region: &HeapRegion, watched: bool) {
-    if !watched {
+/// Marks pages as clean after all of their changes were written. Frees their copies, or updates them if the buffer tracks
+/// all pages.
+fn mark_clean(copies: &mut Copies, pages: Range<usize>, region: &HeapRegion, tracks_all: bool) {
+    if !tracks_all {
         return copies.drop_pages(pages);
     }
     for page in pages {

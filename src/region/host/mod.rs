@@ -153,7 +153,7 @@ impl Region for HostRegion {
         false
     }
 
-    fn admit(plan: &Plan) -> Result<()> {
+    fn check_supported(plan: &Plan) -> Result<()> {
         let what = if plan.executable {
             "no host places executable mappings in the memory of a guest"
         } else if plan.hints.contains(Flags::HUGETLB) {

@@ -33,7 +33,7 @@ fn check(result: i32) -> io::Result<i32> {
 impl Placed {
     /// Whether this host may place mappings. Where it does not, `map` is not to be called.
     pub(super) fn is_possible() -> bool {
-        calls::is_there()
+        calls::is_available()
     }
 
     /// Has a file mapped over a block. None where the host does not do that.

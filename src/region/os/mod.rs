@@ -166,13 +166,13 @@ impl Region for OsRegion {
         os::supports_unchecked(advice)
     }
 
-    fn admit(plan: &Plan) -> Result<()> {
+    fn check_supported(plan: &Plan) -> Result<()> {
         if plan.hints.contains(Flags::HUGETLB) && !plan.anonymous {
             return Err(Error::Unsupported {
                 what: "a mapping of a file cannot ask for huge pages; anonymous memory can",
             });
         }
-        os::admit(plan)
+        os::check_supported(plan)
     }
 
     unsafe fn map(file: &OsFile, plan: &Plan) -> Result<Self> {

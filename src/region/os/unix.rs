@@ -25,7 +25,7 @@ pub(super) fn allocation_granularity() -> usize {
     page_size()
 }
 
-pub(super) fn admit(plan: &Plan) -> Result<()> {
+pub(super) fn check_supported(plan: &Plan) -> Result<()> {
     if plan.tag_name.is_some() {
         return Err(Error::Unsupported { what: "only Windows has tag names" });
     }

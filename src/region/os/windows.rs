@@ -38,7 +38,7 @@ pub(super) fn allocation_granularity() -> usize {
     system_info().dwAllocationGranularity as usize
 }
 
-pub(super) fn admit(plan: &Plan) -> Result<()> {
+pub(super) fn check_supported(plan: &Plan) -> Result<()> {
     if plan.executable && (plan.anonymous || plan.tag_name.is_some()) {
         return Err(Error::Unsupported {
             what: "anonymous memory and memory with a tag name cannot be executable on Windows",

@@ -33,10 +33,10 @@ pub(super) struct Victim {
     pub(super) name: &'static str,
     /// Whether its changes are in the file as soon as they are made.
     pub(super) is_mapped: bool,
-    way: Way,
+    runner: Runner,
 }
 
-enum Way {
+enum Runner {
     /// A child process that is killed: the program, and the backend that it is to use.
     Child { program: OsString, backend: &'static str },
     /// The harness as a child process, with the guest in it.
@@ -56,14 +56,14 @@ pub(super) struct Kill<'a> {
 impl Victim {
     /// Every way to die.
     pub(super) fn all(plan: &Plan) -> wasmtime::Result<Vec<Self>> {
-        let child = |backend| Way::Child { program: plan.native.clone().into(), backend };
-        let host = |program: &Path| Way::Host { harness: plan.harness.clone().into(), program: program.into() };
-        let victim = |name, is_mapped, way| Self { name, is_mapped, way };
+        let child = |backend| Runner::Child { program: plan.native.clone().into(), backend };
+        let host = |program: &Path| Runner::Host { harness: plan.harness.clone().into(), program: program.into() };
+        let victim = |name, is_mapped, runner| Self { name, is_mapped, runner };
         Ok(vec![
             victim("native Mapped", true, child("platform")),
             victim("native Buffered", false, child("buffered")),
-            victim("wasip1, its store", false, Way::Store(Sandbox::load(&plan.wasip1)?)),
-            victim("wasip2, its store", false, Way::Store(Sandbox::load(&plan.wasip2)?)),
+            victim("wasip1, its store", false, Runner::Store(Sandbox::load(&plan.wasip1)?)),
+            victim("wasip2, its store", false, Runner::Store(Sandbox::load(&plan.wasip2)?)),
             victim("wasip1, its host", false, host(&plan.wasip1)),
             victim("wasip2, its host", false, host(&plan.wasip2)),
         ])
@@ -75,19 +75,19 @@ impl Victim {
             let words = [file, kill.seed.to_string().into(), backend.into()];
             words.into_iter().chain(kill.flaw.map(OsString::from)).collect::<Vec<_>>()
         };
-        match &self.way {
-            Way::Child { program, backend } => {
+        match &self.runner {
+            Runner::Child { program, backend } => {
                 let args = words(kill.dir.join(FILE).into(), backend);
                 kill_child(Command::new(program).args(args), kill.random)
             }
-            Way::Host { harness, program } => {
+            Runner::Host { harness, program } => {
                 let mut grant = kill.dir.as_os_str().to_owned();
                 grant.push("::/");
                 let mut host = Command::new(harness);
                 host.args(["run".as_ref(), "--dir".as_ref(), grant.as_os_str(), program]);
                 kill_child(host.args(words(format!("/{FILE}").into(), "platform")), kill.random)
             }
-            Way::Store(sandbox) => {
+            Runner::Store(sandbox) => {
                 let args = words(format!("/{FILE}").into(), "platform");
                 let args = args.into_iter().map(|arg| arg.into_string().expect("these words are text"));
                 let run = Run::new("crash").args(args).dir(kill.dir, "/");

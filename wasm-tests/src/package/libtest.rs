@@ -26,7 +26,7 @@ pub(super) const ALONE: [&str; 4] = ["--exact", "--nocapture", "--test-threads=1
 
 /// How a program is made to run one test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum RunAs {
     /// Natively, by name.
     Native,
     /// In a guest, by name.
@@ -142,7 +142,7 @@ pub(super) fn is_invocable(report: &Report) -> bool {
 }
 
 /// Judges the run of one test.
-pub(super) fn judge(name: &str, report: &Report, way: Way) -> Ran {
+pub(super) fn judge(name: &str, report: &Report, run_as: RunAs) -> Ran {
     if report.stdout.len().max(report.stderr.len()) >= OUTPUT_LIMIT {
         return Ran { time: report.time, ..Ran::silent(Outcome::TooMuchOutput) };
     }
@@ -157,11 +157,11 @@ pub(super) fn judge(name: &str, report: &Report, way: Way) -> Ran {
         (End::TimedOut, body) => (Outcome::TimedOut, body.unwrap_or(&stdout)),
         // A guest's panic is a trap. Natively an abort is one, whatever was said before it.
         (End::Trapped(_), body) => {
-            let failed = way != Way::Native && (panicked || normal::has_verdict(&stderr));
+            let failed = run_as != RunAs::Native && (panicked || normal::has_verdict(&stderr));
             (if failed { Outcome::Failed } else { Outcome::Aborted }, body.unwrap_or(&stdout))
         }
         (End::Exited(code), Some(body)) => by_frame(*code, body, should_panic),
-        (End::Exited(code), None) if way == Way::InvokedGuest && INVOKED_PASSED.contains(code) => {
+        (End::Exited(code), None) if run_as == RunAs::InvokedGuest && INVOKED_PASSED.contains(code) => {
             (Outcome::Passed, &*stdout)
         }
         (End::Exited(code), None) => (Outcome::Exited(*code), &*stdout),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn native(code: i32, stdout: &str) -> Ran {
-        judge("a::b", &report(End::Exited(code), stdout, ""), Way::Native)
+        judge("a::b", &report(End::Exited(code), stdout, ""), RunAs::Native)
     }
 
     const OK: &str = "ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out\n\n";
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn output_without_end_is_told() {
         let flood = "a".repeat(OUTPUT_LIMIT);
-        let ran = judge("a", &report(End::Exited(101), "", &flood), Way::Native);
+        let ran = judge("a", &report(End::Exited(101), "", &flood), RunAs::Native);
         assert!(ran.outcome == Outcome::TooMuchOutput && !ran.outcome.is_told());
     }
 
@@ -266,13 +266,13 @@ mod tests {
             (End::Exited(101), panic, Outcome::Exited(101)),
             (End::TimedOut, "", Outcome::TimedOut),
         ] {
-            let ran = judge("a", &report(end.clone(), "", stderr), Way::InvokedGuest);
+            let ran = judge("a", &report(end.clone(), "", stderr), RunAs::InvokedGuest);
             assert_eq!(ran.outcome, outcome, "{end:?} {stderr}");
         }
         // Natively an abort is an abort, after a panic too.
-        assert_eq!(judge("a", &report(trap(), "", panic), Way::Native).outcome, Outcome::Aborted);
+        assert_eq!(judge("a", &report(trap(), "", panic), RunAs::Native).outcome, Outcome::Aborted);
         // Without the variable these codes say nothing.
-        assert_eq!(judge("a", &report(End::Exited(50), "", ""), Way::Guest).outcome, Outcome::Exited(50));
+        assert_eq!(judge("a", &report(End::Exited(50), "", ""), RunAs::Guest).outcome, Outcome::Exited(50));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::build::Binary;
-use super::libtest::{self, Outcome, Ran, Test, Way};
+use super::libtest::{self, Outcome, Ran, RunAs, Test};
 use crate::child;
 use crate::outcome::{End, Limits, Report};
 use crate::runner;
@@ -24,7 +24,7 @@ pub(super) struct Program {
     binary: Binary,
     kind: Kind,
     limits: Limits,
-    way: Way,
+    run_as: RunAs,
 }
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ enum Kind {
 
 impl Program {
     pub(super) fn native(binary: Binary, limits: Limits) -> Self {
-        Self { binary, kind: Kind::Native, limits, way: Way::Native }
+        Self { binary, kind: Kind::Native, limits, run_as: RunAs::Native }
     }
 
     /// # Errors
@@ -44,7 +44,7 @@ impl Program {
     /// A program that cannot be loaded; the text says why.
     pub(super) fn wasmtime(binary: Binary, limits: Limits) -> Result<Self, String> {
         let sandbox = Sandbox::load(&binary.path).map_err(|error| format!("{error:#}"))?;
-        Self { binary, kind: Kind::Wasmtime(sandbox), limits, way: Way::Guest }.with_way()
+        Self { binary, kind: Kind::Wasmtime(sandbox), limits, run_as: RunAs::Guest }.with_run_as()
     }
 
     /// In wasmtime, which maps files into the guest's memory.
@@ -54,23 +54,23 @@ impl Program {
     /// As for [`wasmtime`](Self::wasmtime).
     pub(super) fn hosted(binary: Binary, limits: Limits) -> Result<Self, String> {
         let sandbox = Sandbox::load_with_host_mapping(&binary.path).map_err(|error| format!("{error:#}"))?;
-        Self { binary, kind: Kind::Wasmtime(sandbox), limits, way: Way::Guest }.with_way()
+        Self { binary, kind: Kind::Wasmtime(sandbox), limits, run_as: RunAs::Guest }.with_run_as()
     }
 
     /// # Errors
     ///
     /// As for [`wasmtime`](Self::wasmtime).
     pub(super) fn other(binary: Binary, host: Arc<Served>, limits: Limits) -> Result<Self, String> {
-        Self { binary, kind: Kind::Other(host), limits, way: Way::Guest }.with_way()
+        Self { binary, kind: Kind::Other(host), limits, run_as: RunAs::Guest }.with_run_as()
     }
 
     /// Finds out how the guest runs a test: the codes with which an invoked one ends mean nothing from another program.
-    fn with_way(mut self) -> Result<Self, String> {
+    fn with_run_as(mut self) -> Result<Self, String> {
         // By name too: a program that does not know the variable would run all of its tests.
         let args: Vec<&str> = libtest::ALONE.into_iter().chain(["--", NO_TEST]).collect();
         let report = self.start(&args, Some(NO_TEST))?;
         if libtest::is_invocable(&report) {
-            self.way = Way::InvokedGuest;
+            self.run_as = RunAs::InvokedGuest;
         }
         Ok(self)
     }
@@ -107,11 +107,11 @@ impl Program {
     /// A program that cannot be run; the text says why.
     pub(super) fn report(&self, test: &str) -> Result<(Ran, Report), String> {
         let args: Vec<&str> = libtest::ALONE.into_iter().chain(["--", test]).collect();
-        let mut report = self.start(&args, (self.way == Way::InvokedGuest).then_some(test))?;
+        let mut report = self.start(&args, (self.run_as == RunAs::InvokedGuest).then_some(test))?;
         for stream in [&mut report.stdout, &mut report.stderr] {
             *stream = self.binary.without_target(stream);
         }
-        Ok((libtest::judge(test, &report, self.way), report))
+        Ok((libtest::judge(test, &report, self.run_as), report))
     }
 
     fn start(&self, args: &[&str], invoked: Option<&str>) -> Result<Report, String> {

@@ -52,7 +52,7 @@ impl Buffer {
             Access::Default => Access::Read,
             access => access,
         };
-        admit(file, access)?;
+        check_mappable(file, access)?;
         let mut buffer = Self { bytes: Bytes::None, file: Some(file.clone()), offset, len, access, watched: false };
         let before = buffer.before();
         if len > 0 {
@@ -323,7 +323,7 @@ impl Drop for Buffer {
 struct Page(#[expect(dead_code, reason = "only its alignment counts")] [u8; PAGE]);
 
 /// Refuses what an operating system refuses to map, also where no byte is asked for.
-fn admit(file: &Descriptor, access: Access) -> io::Result<()> {
+fn check_mappable(file: &Descriptor, access: Access) -> io::Result<()> {
     match file.metadata()?.kind {
         FileKind::Regular => {}
         FileKind::Directory => return Err(io::ErrorKind::IsADirectory.into()),

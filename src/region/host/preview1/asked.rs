@@ -15,7 +15,7 @@ const REPLIES: u8 = 1;
 const SILENT: u8 = 2;
 
 /// Whether the host places mappings. Asked once; a host that has not replied is asked nothing any more.
-pub(super) fn is_there() -> bool {
+pub(super) fn is_available() -> bool {
     let mut host = HOST.load(Ordering::Relaxed);
     if host == UNKNOWN {
         host = if ask(Request::Probe) == Some(1) { REPLIES } else { SILENT };

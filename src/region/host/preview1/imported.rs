@@ -17,6 +17,6 @@ unsafe extern "C" {
 }
 
 /// Whether there are such functions: else the program would not run.
-pub(super) fn is_there() -> bool {
+pub(super) fn is_available() -> bool {
     true
 }

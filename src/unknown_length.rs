@@ -19,7 +19,7 @@ const STEP: usize = 64 << 10;
 
 /// How such a file is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Method {
     /// At offsets: it is like a regular file, of length 0.
     Positional,
     /// From where it is: a pipe, which has no positions.
@@ -34,11 +34,11 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
         return Ok(None);
     }
     let facts = file.metadata().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
-    let Some(way) = way(file, facts) else { return Ok(None) };
+    let Some(method) = method(file, facts) else { return Ok(None) };
     if plan.reaches_file() {
         // To `map` it may be empty. If it is not, what there is to say is why changes cannot reach it.
-        let says_wrong_length = way == Way::Positional && (facts.len > 0 || has_bytes_without_length(file));
-        if says_wrong_length || way == Way::Stream {
+        let says_wrong_length = method == Method::Positional && (facts.len > 0 || has_bytes_without_length(file));
+        if says_wrong_length || method == Method::Stream {
             plan.check_mode(facts)?;
         }
         if says_wrong_length {
@@ -49,27 +49,27 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
         return Ok(None);
     }
     let offset = plan.span.offset();
-    if way == Way::Positional && !facts.mode.read {
+    if method == Method::Positional && !facts.mode.read {
         // To `map` it is an empty file, which is the first thing to say of it.
         return Ok(None);
     }
     let check = |plan: &mut Plan| {
         span::check_aligned(offset, AnyBackend::allocation_granularity(), Unit::AllocationGranularity)?;
         plan.check_mode(facts)?;
-        AnyBackend::admit_buffer(plan)
+        AnyBackend::check_buffer_supported(plan)
     };
-    if way == Way::Stream {
+    if method == Method::Stream {
         // What is read of a stream is gone, so nothing is read for a mapping that cannot be made.
         check(&mut plan)?;
     }
     let limit = if options.len > 0 { options.len } else { usize::MAX };
-    let (bytes, size) = match way {
-        Way::Positional => {
+    let (bytes, size) = match method {
+        Method::Positional => {
             let bytes = read_to_end(limit, offset, |buf, at| file.read_at(buf, offset + at))?;
             let size = offset + bytes.len() as u64;
             (bytes, size)
         }
-        Way::Stream => {
+        Method::Stream => {
             let Some(mut stream) = file.file().map(|file| &**file) else { return Ok(None) };
             let skipped = skip(&mut stream, offset).map_err(|e| Error::io(Operation::Read, 0, offset, e))?;
             let bytes = read_to_end(limit, offset, |buf, _| stream.read(buf))?;
@@ -87,7 +87,7 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
             Error::OffsetPastEnd { path: None, offset, size }
         });
     }
-    if way == Way::Positional {
+    if method == Method::Positional {
         check(&mut plan)?;
     }
     plan.span = Span::new(offset, bytes.len())?;
@@ -107,10 +107,10 @@ pub(crate) fn read_span(device: &OsFile, span: Span) -> Result<Vec<u8>> {
 
 /// How to read a file that says no length or a wrong one. `None` if its length is true, and for a device, which may have no
 /// end.
-fn way(file: &OsFile, facts: Metadata) -> Option<Way> {
+fn method(file: &OsFile, facts: Metadata) -> Option<Method> {
     match facts.kind {
-        FileKind::Regular if !has_last_byte(file, facts.len) => Some(Way::Positional),
-        FileKind::Special if !can_seek(file) => Some(Way::Stream),
+        FileKind::Regular if !has_last_byte(file, facts.len) => Some(Method::Positional),
+        FileKind::Special if !can_seek(file) => Some(Method::Stream),
         _ => None,
     }
 }

@@ -1,9 +1,9 @@
-//! Bytes that are reached through a pointer: see [`raw`](crate::raw).
+//! Buffers whose bytes are accessed through a pointer: see [`raw`](crate::raw).
 
 use std::ops::Range;
 use std::ptr::NonNull;
 
-use super::load::Face;
+use super::load::Caller;
 use super::refresh::renew_page;
 use super::{Buffered, Changes, PAGE};
 use crate::Result;
@@ -15,23 +15,23 @@ use crate::storage::{Storage, read_full};
 impl<S: Storage> Buffered<S> {
     /// The address of the first byte, once all are loaded.
     pub(crate) fn start(&self) -> Result<NonNull<u8>> {
-        self.load(&(0..self.plan.span.len()), Face::Calls)?;
+        self.load(&(0..self.plan.span.len()), Caller::Fallible)?;
         Ok(self.region.start())
     }
 
-    /// Counts every byte that differs from its copy as changed from now on, whoever wrote it. No slice is made of the
-    /// bytes: others may be alive.
-    pub(crate) fn watch(&mut self) -> Result<()> {
+    /// Keeps a copy of every page from now on, so that every byte that differs from its copy counts as changed, whoever
+    /// wrote it. Makes no slice of the bytes, because other slices of them may be alive.
+    pub(crate) fn track_all(&mut self) -> Result<()> {
         let all = 0..self.plan.span.len();
-        self.load(&all, Face::Calls)?;
+        self.load(&all, Caller::Fallible)?;
         self.expect_changes(&all)?;
-        self.watched = true;
+        self.tracks_all = true;
         Ok(())
     }
 
-    /// Lays what the storage holds now over the pages of a range of a watched buffer, and leaves own changes as they are. Pages
-    /// behind the end of the storage stay as they are too. No page is absent meanwhile, whatever fails.
-    pub(crate) fn refresh_watched(&mut self, range: &Range<usize>) -> Result<()> {
+    /// Copies what the storage holds now into the pages of a range, and keeps the buffer's own changes. For a buffer that
+    /// tracks all pages. Pages past the end of the storage stay as they are. Every page stays loaded, even if a read fails.
+    pub(crate) fn refresh_tracked(&mut self, range: &Range<usize>) -> Result<()> {
         let (Changes::Kept(copies), Some(storage)) = (&mut self.changes, &self.storage) else { return Ok(()) };
         self.unsynced.sort();
         for page in span::pages(range, PAGE) {
@@ -49,8 +49,8 @@ impl<S: Storage> Buffered<S> {
         Ok(())
     }
 
-    /// The first byte in the pages of a range that was changed here and that somebody else has changed in the storage since
-    /// it was read. A change to the same value is none.
+    /// The first byte in the pages of a range that was changed here, and that somebody else has changed in the storage since
+    /// it was read. A byte that both changed to the same value does not count.
     pub(crate) fn first_conflict(&mut self, range: &Range<usize>) -> Result<Option<usize>> {
         if !self.plan.reaches_file() {
             return Ok(None);
