@@ -1,26 +1,26 @@
-//! What was out of range, and what an offset has to be a multiple of.
+//! The details of two errors: which value was out of range, and which unit an offset must be a multiple of.
 
-/// What was asked for that lies out of range: see [`Error::OutOfRange`](crate::Error::OutOfRange).
+/// Which value was out of range: see [`Error::OutOfRange`](crate::Error::OutOfRange).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Asked {
-    /// The length of a mapping, which is at most `isize::MAX`.
+    /// The length of a mapping. It is at most `isize::MAX`.
     Length,
-    /// The end of a mapping in its file, which is at most `i64::MAX`.
+    /// The end of a mapping in its file. It is at most `i64::MAX`.
     End,
-    /// The length of an anonymous mapping, which is not 0.
+    /// The length of an anonymous mapping. It must not be 0.
     AnonymousLength,
-    /// The new length of a mapping, which is not 0.
+    /// The new length of a mapping. It must not be 0.
     NewLength,
     /// A range of bytes.
     Range,
-    /// The step of a slice, which is not 0.
+    /// The step of a slice. It must not be 0.
     Step,
     /// The range to flush.
     Flush,
     /// The range to refresh.
     Refresh,
-    /// The start of the range that advice is given on.
+    /// The start of the range that the advice is for.
     Advice,
     /// The position to seek to.
     Seek,
@@ -34,7 +34,7 @@ pub enum Asked {
     MoveTo,
 }
 
-/// What an offset has to be a multiple of: see [`Error::Misaligned`](crate::Error::Misaligned).
+/// The unit that an offset must be a multiple of: see [`Error::Misaligned`](crate::Error::Misaligned).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unit {

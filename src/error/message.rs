@@ -1,4 +1,4 @@
-//! What an error says to people: one sentence for each meaning.
+//! The message of each error: one sentence each.
 
 use std::error::Error as _;
 use std::fmt::{self, Display, Formatter};
@@ -8,8 +8,8 @@ use std::path::Path;
 use super::{Asked, Error, Operation, Reason, Unit};
 use crate::Access;
 
-/// One sentence that says what happened, and what to do about it where something can be done. The alternate form,
-/// `{:#}`, adds the [`source`](std::error::Error::source) where there is one.
+/// One sentence that says what happened and, where possible, what to do about it. The alternate form, `{:#}`, adds the
+/// [`source`](std::error::Error::source) if there is one.
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -19,10 +19,10 @@ impl Display for Error {
                 write!(f, "{operation} needs the file, and the mapping was made with track_file(false)")
             }
             Self::EmptyFile { path } => {
-                write!(f, "{} has no bytes to map; extend(true) and a length make a file longer, and map_any reads the files of /proc", File(path.as_deref()))
+                write!(f, "{} is empty and cannot be mapped; extend(true) with a length makes a file longer, and map_any reads files of /proc", File(path.as_deref()))
             }
             Self::OffsetPastEnd { path, offset, size } => {
-                write!(f, "offset {offset} is not before the end of {}, which has {size} bytes", File(path.as_deref()))
+                write!(f, "offset {offset} is at or past the end of {}, which has {size} bytes", File(path.as_deref()))
             }
             Self::LengthPastEnd { path, offset, len, size, extendable } => {
                 let advice = if *extendable { "; extend(true) makes it longer" } else { "" };
@@ -85,7 +85,7 @@ impl Display for Error {
     }
 }
 
-/// The file, by its path if it has one.
+/// The file: its path, or "the file" if the path is not known.
 struct File<'e>(Option<&'e Path>);
 
 impl Display for File<'_> {
@@ -97,7 +97,7 @@ impl Display for File<'_> {
     }
 }
 
-/// What could not be done, with the numbers that say something.
+/// Writes what failed, with the numbers that matter.
 fn attempt(f: &mut Formatter<'_>, operation: Operation, path: Option<&Path>, offset: u64, len: u64) -> fmt::Result {
     let file = File(path);
     match operation {
@@ -114,7 +114,7 @@ fn attempt(f: &mut Formatter<'_>, operation: Operation, path: Option<&Path>, off
         Operation::Truncate => write!(f, "cannot shorten {file} from {} to {offset} bytes", offset.saturating_add(len)),
         _ => {
             let verb = match operation {
-                Operation::Size => "find out the size of",
+                Operation::Size => "get the size of",
                 Operation::Advise => "give advice on",
                 Operation::Map => "map",
                 Operation::Unmap => "unmap",
@@ -128,7 +128,7 @@ fn attempt(f: &mut Formatter<'_>, operation: Operation, path: Option<&Path>, off
             write!(f, "cannot {verb} ")?;
             match (path, len) {
                 (_, 0) => write!(f, "{file}")?,
-                // Perhaps there is no file: memory is mapped too.
+                // There may be no file: anonymous memory is mapped too.
                 (None, _) => write!(f, "{len} bytes")?,
                 (Some(_), _) => write!(f, "{len} bytes of {file}")?,
             }
@@ -140,10 +140,10 @@ fn attempt(f: &mut Formatter<'_>, operation: Operation, path: Option<&Path>, off
     }
 }
 
-/// What the system's own words do not say.
+/// Adds what the system's message does not say.
 fn hint(f: &mut Formatter<'_>, operation: Operation, source: &io::Error) -> fmt::Result {
     if operation == Operation::Open && cfg!(target_os = "wasi") && source.kind() == io::ErrorKind::NotFound {
-        return f.write_str("; WASI finds only what lies in a directory that the host gives to the program");
+        return f.write_str("; on WASI a program finds only files in the directories that its host gives it");
     }
     Ok(())
 }
@@ -151,7 +151,9 @@ fn hint(f: &mut Formatter<'_>, operation: Operation, source: &io::Error) -> fmt:
 fn out_of_range(f: &mut Formatter<'_>, what: Asked, start: i128, len: u64, limit: u64) -> fmt::Result {
     match what {
         Asked::Length => write!(f, "a mapping cannot have {len} bytes: it has at most {limit} on this target"),
-        Asked::End => write!(f, "{len} bytes from offset {start} end past the greatest offset in a file, {limit}"),
+        Asked::End => {
+            write!(f, "{len} bytes from offset {start} end past the largest offset that a file can have, {limit}")
+        }
         Asked::AnonymousLength => f.write_str("an anonymous mapping needs a length that is not 0"),
         Asked::NewLength => f.write_str("a mapping cannot be resized to 0 bytes"),
         Asked::Range if start + i128::from(len) <= i128::from(limit) => {

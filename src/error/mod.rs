@@ -1,4 +1,4 @@
-//! The one error type: what was asked, and what was there.
+//! The error type of this crate.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,21 +18,22 @@ pub(crate) use number::says_unmappable;
 pub use operation::Operation;
 pub(crate) use reason::Reason;
 
-/// What every fallible call of this crate returns.
+/// The result type of every fallible call of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call failed.
 ///
-/// On any error the mapping, its position and the file are as they were before the call. Offsets and lengths are
-/// in bytes. The variants follow the exceptions of Python's `mmap`, and [`kind`](Self::kind) gives the matching
+/// After any error the mapping, its position and the file are as they were before the call. Offsets and lengths are in
+/// bytes. The variants follow the exceptions of Python's `mmap`, and [`kind`](Self::kind) gives the matching
 /// [`io::ErrorKind`].
 ///
-/// Where a mapping was made by path, the errors that concern the file give the path.
+/// If a mapping was made from a path, errors that concern the file contain the path.
 ///
-/// Displayed, an error is one sentence, without its [`source`](std::error::Error::source): `{error:#}` adds that.
+/// The `Display` form of an error is one sentence, without its [`source`](std::error::Error::source). `{error:#}` adds
+/// the source.
 ///
-/// As an [`io::Error`] it keeps its kind: [`Error::Io`] becomes its own source, with the system's number where there is
-/// one, and every other error is inside the [`io::Error`].
+/// An error converts into an [`io::Error`] of the same [`kind`](Self::kind). [`Error::Io`] converts into its source,
+/// which has the system's number if there is one. Every other error becomes the inner error of the [`io::Error`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -42,7 +43,7 @@ pub enum Error {
     /// Options that exclude each other. (Python: `ValueError`)
     #[non_exhaustive]
     Conflict {
-        /// Which ones, as a sentence for people.
+        /// Which options, as a sentence.
         what: &'static str,
     },
     /// The mapping was made with `track_file(false)`, and the call needs the file. (Python: `ValueError`)
@@ -82,19 +83,19 @@ pub enum Error {
         /// device or a pipe, or says a wrong length.
         extendable: bool,
     },
-    /// A length, position or range that lies outside of what it counts in. (Python: `ValueError`, `OverflowError`)
+    /// A length, a position or a range is too large or too small. (Python: `ValueError`, `OverflowError`)
     #[non_exhaustive]
     OutOfRange {
-        /// What was asked for.
+        /// Which value it is.
         what: Asked,
         /// Where the range starts.
         start: i128,
         /// How long it is.
         len: u64,
-        /// What it has to lie within: `0..=limit`.
+        /// The upper limit: the range must lie within `0..=limit`.
         limit: u64,
     },
-    /// An index that no byte has. (Python: `IndexError`)
+    /// There is no byte at the index. (Python: `IndexError`)
     #[non_exhaustive]
     IndexOutOfRange {
         /// The index; a negative one counts from the end.
@@ -102,7 +103,7 @@ pub enum Error {
         /// The mapping's length.
         len: usize,
     },
-    /// The bytes assigned to a slice are more or fewer than its own. (Python: `IndexError`)
+    /// The number of bytes assigned to a slice differs from its length. (Python: `IndexError`)
     #[non_exhaustive]
     SizeMismatch {
         /// How many bytes the slice has.
@@ -110,13 +111,13 @@ pub enum Error {
         /// How many were given.
         given: usize,
     },
-    /// The mapping allows no change. (Python: `TypeError`)
+    /// The mapping does not allow the change. (Python: `TypeError`)
     #[non_exhaustive]
     ReadOnly {
-        /// What the mapping allows: [`Access::Read`], or [`Access::Copy`] where it cannot be resized.
+        /// The access of the mapping: [`Access::Read`], or [`Access::Copy`] for a resize.
         access: Access,
     },
-    /// An offset that is not a multiple of what it has to be a multiple of. (Python: `OSError` `EINVAL`)
+    /// An offset is not a multiple of the unit that it must be a multiple of. (Python: `OSError` `EINVAL`)
     #[non_exhaustive]
     Misaligned {
         /// The offset asked for.
@@ -126,30 +127,31 @@ pub enum Error {
         /// Which of the two.
         unit: Unit,
     },
-    /// This backend or this operating system cannot do it. (Python: `SystemError`, `AttributeError`)
+    /// This backend or this operating system does not support the call. (Python: `SystemError`, `AttributeError`)
     #[non_exhaustive]
     Unsupported {
-        /// What, and where it is supported, as a sentence for people.
+        /// What is not supported, and where it is, as a sentence.
         what: &'static str,
     },
-    /// The file has become shorter than what is mapped. (Python: the process dies of `SIGBUS`)
+    /// The file was truncated, and mapped bytes are gone. (Python: the process dies of `SIGBUS`)
     #[non_exhaustive]
     Truncated {
         /// The file, if it was opened by this crate.
         path: Option<PathBuf>,
         /// The first byte that is gone, in bytes from the start of the file.
         offset: u64,
-        /// How many mapped bytes from there on were asked for.
+        /// How many mapped bytes from there on the call needed.
         len: u64,
         /// The file's length now.
         size: u64,
     },
-    /// There is no memory for it. (Python: `OSError` `ENOMEM`)
+    /// There is not enough memory. (Python: `OSError` `ENOMEM`)
     #[non_exhaustive]
     NoMemory {
-        /// Who has none: the system for a mapping ([`Operation::Map`]), or the allocator ([`Operation::Reserve`]).
+        /// [`Operation::Map`] if the system has no memory for a mapping, [`Operation::Reserve`] if the allocator has
+        /// none.
         operation: Operation,
-        /// Whether it would have been memory in huge pages, of which the system may have none while it has other memory.
+        /// Whether the call asked for huge pages. The system may have no huge pages while it has other memory.
         huge_pages: bool,
         /// How many bytes were asked for.
         len: u64,
@@ -158,13 +160,13 @@ pub enum Error {
     /// `OSError`)
     #[non_exhaustive]
     Io {
-        /// What was attempted.
+        /// The operation that failed.
         operation: Operation,
         /// The file, if it was opened by this crate.
         path: Option<PathBuf>,
-        /// Where, in bytes from the start of the file.
+        /// The offset, in bytes from the start of the file.
         offset: u64,
-        /// How many bytes were still to be moved, or the length concerned.
+        /// How many bytes were left to read or write, or the length that the operation concerns.
         len: u64,
         /// The cause.
         source: io::Error,
@@ -217,10 +219,12 @@ impl Error {
         }
     }
 
-    /// The system's number: of [`Error::Io`] that of its source, if it has one; of the errors that this crate makes
-    /// itself the number that the system has for their kind, such as `EINVAL` for [`Error::Misaligned`]. None for
-    /// [`Error::Truncated`], which is a signal to the system, and for an error of a [`Storage`](crate::Storage) that
-    /// has none.
+    /// The operating system's error number.
+    ///
+    /// For [`Error::Io`] it is the number of the source, if the source has
+    /// one. For an error that this crate makes itself it is the system's number for the kind of error, such as `EINVAL`
+    /// for [`Error::Misaligned`]. Returns `None` for [`Error::Truncated`], which the system reports as a signal, and
+    /// for an error of a [`Storage`](crate::Storage) without a number.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match self {
@@ -234,7 +238,7 @@ impl Error {
         Self::Io { operation, path: None, offset, len, source: source.into() }
     }
 
-    /// The allocator has no memory.
+    /// The error of an allocator that has no memory.
     pub(crate) fn no_memory(len: u64) -> Self {
         Self::NoMemory { operation: Operation::Reserve, huge_pages: false, len }
     }
@@ -266,10 +270,10 @@ pub(crate) fn owned(path: &Path) -> Option<PathBuf> {
 }
 
 impl std::error::Error for Error {
-    /// What the system or the storage returned.
+    /// The error of the system or of the storage.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            // A reason of this crate's own is a part of the message.
+            // The message already contains a reason of this crate.
             Self::Io { source, .. } if Reason::of(source).is_none() => Some(source),
             _ => None,
         }

@@ -1,8 +1,8 @@
-//! The system's numbers, for errors that this crate makes itself.
+//! The operating system's error numbers, for errors that this crate makes itself.
 
 use std::io::{self, ErrorKind};
 
-/// The number that the system has for errors of a kind.
+/// The system's error number for a kind of error.
 pub(super) fn of(kind: ErrorKind) -> Option<i32> {
     cfg_if::cfg_if! {
         if #[cfg(any(unix, all(target_os = "wasi", target_env = "p2")))] {
@@ -50,12 +50,13 @@ pub(super) fn of(kind: ErrorKind) -> Option<i32> {
     }
 }
 
-/// Whether a system that was asked to map a file says that this file cannot be mapped, by nobody and at no time.
+/// Whether an error of the system means that this file can never be mapped, by any process.
 ///
-/// On unix: the file system or the device has no mappings (`ENODEV`; some say `EINVAL`, `ENOTSUP` or `ENOSYS`, and nothing else
-/// is left that `EINVAL` could mean: offset and length were checked), or they are forbidden for files that may be read
-/// (`EACCES`, of a security module; the mode was checked). Not so `EPERM`, of seals and of file systems without programs;
-/// `ENOMEM`, `EAGAIN` and `EOVERFLOW`, which speak of the process; and `EIO`, of a file that cannot be read either.
+/// On unix, two groups of numbers mean this. The file system or the device does not support mappings: `ENODEV`, and on
+/// some systems `EINVAL`, `ENOTSUP` or `ENOSYS`. (`EINVAL` has no other meaning here, because offset and length were
+/// checked.) Or a security module forbids mappings of a file that may be read: `EACCES`. (The mode was checked.) Other
+/// numbers have other meanings: `EPERM` comes from seals and from file systems mounted without execution, `ENOMEM`,
+/// `EAGAIN` and `EOVERFLOW` concern the process, and `EIO` means that the file cannot be read either.
 pub(crate) fn says_unmappable(error: &io::Error) -> bool {
     cfg_if::cfg_if! {
         if #[cfg(unix)] {
@@ -70,7 +71,7 @@ pub(crate) fn says_unmappable(error: &io::Error) -> bool {
                 [ERROR_INVALID_FUNCTION, ERROR_INVALID_PARAMETER, ERROR_NOT_SUPPORTED].contains(&number)
             })
         } else {
-            // There are no mappings.
+            // There are no mappings on these targets.
             let _ = error;
             false
         }

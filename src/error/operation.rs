@@ -1,16 +1,16 @@
-//! What was attempted.
+//! The operations that can fail.
 
 use std::fmt;
 
-/// What a call attempted when it failed: see [`Error::Io`](crate::Error::Io).
+/// The operation that failed: see [`Error::Io`](crate::Error::Io).
 ///
-/// Displays as a verb, to be used in a sentence: `"read"`.
+/// Its `Display` form is a verb, for use in a sentence: `"read"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {
     /// Opening the file.
     Open,
-    /// Asking what the file is, how long it is, and what it was opened for.
+    /// Reading the file's type, its length, and its open mode.
     Metadata,
     /// Mapping the file, or memory.
     Map,
@@ -30,7 +30,7 @@ pub enum Operation {
     Sync,
     /// Making the file longer.
     Extend,
-    /// Making the file longer, and reserving room for it on the disk.
+    /// Making the file longer, and reserving disk space for it.
     Allocate,
     /// Making the file shorter.
     Truncate,

@@ -1,8 +1,9 @@
-//! Why this crate itself makes an [`Error::Io`](crate::Error::Io), where neither the system nor a storage returned one.
+//! The causes of an [`Error::Io`](crate::Error::Io) that this crate makes itself, without an error of the system or of
+//! a storage.
 
 use std::{fmt, io};
 
-/// The reason, which is the error's `source` field and a part of its message.
+/// The cause. It is the error's `source` field and a part of its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// Mapped for reading.
@@ -15,27 +16,27 @@ pub(crate) enum Reason {
     Sealed,
     /// Mapped for writing.
     ReadOnlyDevice,
-    /// To be extended.
+    /// Mapped with `extend(true)`.
     NotOpenForExtending,
     Directory,
-    /// A storage that waits for itself.
+    /// A storage would wait for itself.
     Deadlock,
-    /// A page that could not be read when it was touched, and again the read succeeds.
+    /// A page could not be read when it was touched, but a read now succeeds.
     Touch,
-    /// Windows could not map again what a resize had unmapped.
+    /// On Windows a resize unmapped the file and could not map it again.
     #[cfg_attr(not(any(unix, windows)), allow(dead_code, reason = "there are no OS mappings"))]
     Lost,
     /// A storage that breaks its contract.
     MovedTooMuch,
     /// A storage that breaks its contract.
     ReadElsewhere,
-    /// A tag that Windows cannot have.
+    /// A tag name that Windows does not accept.
     #[cfg_attr(not(windows), allow(dead_code, reason = "Windows has tags"))]
     TagName,
 }
 
 impl Reason {
-    /// The reason of an error that was made of one.
+    /// The reason that the error was made from, if it was made from one.
     pub(crate) fn of(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().copied()
     }
@@ -73,11 +74,11 @@ impl fmt::Display for Reason {
                 "the file is not open for writing, which extend(true) needs where the file is too short"
             }
             Self::Directory => "it is a directory",
-            Self::Deadlock => "the storage uses the mapping that it is read for, and would wait for itself",
+            Self::Deadlock => "the storage uses the mapping that reads from it, and would wait for itself",
             Self::Touch => "the file could not be read when it was touched, or no disk space was left for a hole in it",
             Self::Lost => "a resize had to unmap the file and could not map it again; the mapping is lost",
-            Self::MovedTooMuch => "the storage claims to have moved more bytes than it was asked to",
-            Self::ReadElsewhere => "the storage returned other bytes than those that it was asked to read into",
+            Self::MovedTooMuch => "the storage returned a count larger than the number of bytes it was asked to read or write",
+            Self::ReadElsewhere => "the storage returned a slice that is not the start of the buffer it was given",
             Self::TagName => "a tag name cannot contain a 0",
         })
     }

@@ -1,4 +1,4 @@
-//! Every variant and every meaning: kind, name, message, number, and what becomes of it as an `io::Error`.
+//! The kind, name, message and number of every error, and its conversion into an `io::Error`.
 
 use std::error::Error as _;
 use std::io::ErrorKind::{self, InvalidInput, PermissionDenied};
@@ -37,19 +37,19 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             E::EmptyFile { path: None },
             "EmptyFile",
             InvalidInput,
-            "the file has no bytes to map; extend(true) and a length make a file longer, and map_any reads the files of /proc",
+            "the file is empty and cannot be mapped; extend(true) with a length makes a file longer, and map_any reads files of /proc",
         ),
         (
             E::EmptyFile { path: Some(PATH.into()) },
             "EmptyFile",
             InvalidInput,
-            "`a/b` has no bytes to map; extend(true) and a length make a file longer, and map_any reads the files of /proc",
+            "`a/b` is empty and cannot be mapped; extend(true) with a length makes a file longer, and map_any reads files of /proc",
         ),
         (
             E::OffsetPastEnd { path: None, offset: 65_536, size: 1234 },
             "OffsetPastEnd",
             InvalidInput,
-            "offset 65536 is not before the end of the file, which has 1234 bytes",
+            "offset 65536 is at or past the end of the file, which has 1234 bytes",
         ),
         (
             E::LengthPastEnd { path: Some(PATH.into()), offset: 65_536, len: 77, size: 65_540, extendable: true },
@@ -73,7 +73,7 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             out_of_range(A::End, 7, 2, 8),
             RANGE,
             InvalidInput,
-            "2 bytes from offset 7 end past the greatest offset in a file, 8",
+            "2 bytes from offset 7 end past the largest offset that a file can have, 8",
         ),
         (
             out_of_range(A::AnonymousLength, 0, 0, 8),
@@ -232,7 +232,7 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             E::io(O::Read, 0, 5, R::Deadlock),
             "Io",
             ErrorKind::Deadlock,
-            "cannot read 5 bytes from offset 0: the storage uses the mapping that it is read for, and would wait for \
+            "cannot read 5 bytes from offset 0: the storage uses the mapping that reads from it, and would wait for \
              itself",
         ),
         (
@@ -252,13 +252,13 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             E::io(O::Read, 1, 5, R::MovedTooMuch),
             "Io",
             other,
-            "cannot read 5 bytes from offset 1: the storage claims to have moved more bytes than it was asked to",
+            "cannot read 5 bytes from offset 1: the storage returned a count larger than the number of bytes it was asked to read or write",
         ),
         (
             E::io(O::Read, 1, 5, R::ReadElsewhere),
             "Io",
             other,
-            "cannot read 5 bytes from offset 1: the storage returned other bytes than those that it was asked to read into",
+            "cannot read 5 bytes from offset 1: the storage returned a slice that is not the start of the buffer it was given",
         ),
         (E::io(O::Map, 0, 5, R::TagName), "Io", InvalidInput, "cannot map 5 bytes: a tag name cannot contain a 0"),
         (io_error(O::Open, Some(PATH), 0, 0), "Io", other, "cannot open `a/b`"),
@@ -282,7 +282,7 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             "cannot reserve room on the disk to extend `a/b` from 5 to 100 bytes",
         ),
         (io_error(O::Truncate, Some(PATH), 5, 95), "Io", other, "cannot shorten `a/b` from 100 to 5 bytes"),
-        (io_error(O::Size, Some(PATH), 0, 0), "Io", other, "cannot find out the size of `a/b`"),
+        (io_error(O::Size, Some(PATH), 0, 0), "Io", other, "cannot get the size of `a/b`"),
         (io_error(O::Resize, None, 0, 0), "Io", other, "cannot resize the file"),
         (io_error(O::Advise, None, 0, 5), "Io", other, "cannot give advice on 5 bytes from offset 0"),
         (io_error(O::Lock, None, 0, 5), "Io", other, "cannot lock 5 bytes from offset 0"),
@@ -386,7 +386,7 @@ fn a_path_is_added_once_to_what_concerns_the_file() {
 #[test]
 fn wasi_says_where_it_looks() {
     let error = Error::io(Operation::Open, 0, 0, ErrorKind::NotFound).with_path(Some(Path::new("a/b")));
-    let hint = "; WASI finds only what lies in a directory that the host gives to the program";
+    let hint = "; on WASI a program finds only files in the directories that its host gives it";
     let hint = if cfg!(target_os = "wasi") { hint } else { "" };
     assert_eq!(error.to_string(), format!("cannot open `a/b`{hint}"));
 }

@@ -125,8 +125,8 @@ fn a_device_without_a_length_is_read_as_far_as_asked(_: Target, sandbox: &Sandbo
                      any, {access}, 100000 bytes: 100000 bytes, {bytes}\n"
                 )
             });
-            let advice = ": the file has no bytes to map; extend(true) and a length make a file longer, and map_any reads the \
-                          files of /proc";
+            let advice = ": the file is empty and cannot be mapped; extend(true) with a length makes a file longer, and \
+                          map_any reads files of /proc";
             assert_eq!(printed.replace(advice, ""), expected.concat());
         }
     }
