@@ -1,13 +1,13 @@
-//! Python's slice notation: `m[start:stop:step]`, negative and stepped forms included.
+//! Python's slice notation: `m[start:stop:step]`, including negative indices and steps.
 
 use std::ops::{Bound, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 
 use crate::error::Asked;
 use crate::{Error, Result};
 
-/// A slice in Python's notation: bounds that may be missing, negative ones counted from the end, and a step.
+/// A slice in Python's notation: optional bounds, of which negative ones count from the end, and a step.
 ///
-/// Bounds outside of the mapping are clamped to it, as Python does. Every range of `isize` converts into one; an
+/// Bounds outside of the mapping are clamped to it, as in Python. Every range of `isize` converts into a `Slice`. An
 /// inclusive end of -1 means the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slice {
@@ -17,7 +17,7 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// `[start:stop:step]`, where `None` is what Python leaves out.
+    /// `[start:stop:step]`, where `None` stands for a part that Python omits.
     ///
     /// ```
     /// use portable_mmap::Slice;
@@ -39,7 +39,7 @@ impl Slice {
     pub(crate) fn of(range: &impl RangeBounds<isize>) -> Self {
         let start = match range.start_bound() {
             Bound::Included(&start) => Some(start),
-            // Behind the last byte of all there is nothing.
+            // No byte follows the last one.
             Bound::Excluded(&-1) => Some(isize::MAX),
             Bound::Excluded(&before) => Some(before.saturating_add(1)),
             Bound::Unbounded => None,
@@ -52,7 +52,7 @@ impl Slice {
         Self { start, stop, step: None }
     }
 
-    /// Which bytes of `len` the slice picks.
+    /// The bytes that the slice picks out of `len` bytes.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] for a step of 0.
@@ -62,7 +62,7 @@ impl Slice {
         if step == 0 {
             return Err(Error::OutOfRange { what: Asked::Step, start: 0, len: 0, limit: len as u64 });
         }
-        // As in Python's `PySlice_AdjustIndices`: with a negative step everything lies one lower, from -1 to len - 1.
+        // As in Python's `PySlice_AdjustIndices`: with a negative step the bounds range from -1 to len - 1.
         let len = len as i128;
         let (lowest, highest) = if step > 0 { (0, len) } else { (-1, len - 1) };
         let clamp = |bound: isize| {
@@ -74,7 +74,7 @@ impl Slice {
         let stop = self.stop.map_or(last, clamp);
         let distance = if step > 0 { stop - start } else { start - stop };
         let count = if distance > 0 { (distance - 1) / step.unsigned_abs() as i128 + 1 } else { 0 };
-        // Both fit: they lie within `0..=len`, but for a start of -1, which comes with a count of 0.
+        // Both fit: they lie within `0..=len`. The exception is a start of -1, for which the count is 0.
         let fit = |n: i128| usize::try_from(n).unwrap_or(0);
         Ok(Picked { start: fit(start), step, count: fit(count) })
     }
@@ -95,10 +95,10 @@ from_ranges!(Range<isize>, RangeFrom<isize>, RangeFull, RangeInclusive<isize>, R
 /// Where [`find_in`](crate::Mapping::find_in) and [`rfind_in`](crate::Mapping::rfind_in) search: a range, or a pair of
 /// [`Bound`]s.
 ///
-/// Bounds of `usize` are indices. Bounds of `isize` and `i32` are in slice notation: a negative one counts from the end, and
-/// an inclusive end of -1 means the end. (`i32` is the type of a literal such as `-3..`.) Bounds that lie outside of the
-/// mapping are clamped to it; no match is found from a start past the end, not even of an empty needle. The trait is
-/// sealed.
+/// Bounds of `usize` are indices. Bounds of `isize` and `i32` are in slice notation: a negative bound counts from the
+/// end, and an inclusive end of -1 means the end. (`i32` is the type of a literal such as `-3..`.) Bounds that lie
+/// outside of the mapping are clamped to it. A search that starts past the end finds nothing, not even an empty needle.
+/// The trait is sealed.
 pub trait SearchRange: sealed::SearchRange {}
 
 mod sealed {
@@ -110,10 +110,10 @@ mod sealed {
 
 /// A bound of a search.
 trait SearchBound: Copy {
-    /// The index that it means among `len` bytes, not clamped to them.
+    /// The index of the bound in `len` bytes, not clamped.
     fn index(self, len: usize) -> usize;
 
-    /// The index behind the byte that it means.
+    /// The index after the bound.
     fn behind(self, len: usize) -> usize;
 }
 
@@ -133,7 +133,7 @@ impl SearchBound for isize {
     }
 
     fn behind(self, len: usize) -> usize {
-        // The next higher number of -1 is 0, which does not count from the end.
+        // -1 plus 1 is 0, which does not count from the end.
         if self == -1 { len } else { self.saturating_add(1).index(len) }
     }
 }
@@ -148,7 +148,7 @@ impl SearchBound for i32 {
     }
 }
 
-/// Exact where `isize` has 32 bits or more, and clamped elsewhere.
+/// Exact if `isize` has 32 bits or more, clamped otherwise.
 fn as_isize(bound: i32) -> isize {
     isize::try_from(bound).unwrap_or(if bound < 0 { isize::MIN } else { isize::MAX })
 }
@@ -191,7 +191,7 @@ macro_rules! search_ranges_of {
 search_ranges_of!(usize, isize, i32);
 search_ranges!(usize: RangeFull;);
 
-/// The bytes that a slice picks: `count` of them from `start`, each `step` further.
+/// The bytes that a slice picks: `count` bytes from `start` on, at a distance of `step`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Picked {
     pub(crate) start: usize,
@@ -210,7 +210,7 @@ impl Picked {
         if self.step > 0 { self.start + distance } else { self.start - distance }
     }
 
-    /// From the lowest index to the highest: the ends are picked.
+    /// The range from the lowest picked index to the highest.
     pub(crate) fn hull(self) -> Range<usize> {
         if self.count == 0 {
             return 0..0;
@@ -219,7 +219,7 @@ impl Picked {
         self.start.min(last)..self.start.max(last) + 1
     }
 
-    /// Whether the bytes lie in pages of their own, so that those in between need not be touched.
+    /// Whether each byte lies in a page of its own, so that the pages in between need not be touched.
     pub(crate) fn is_sparse(self, page_size: usize) -> bool {
         self.step.unsigned_abs() > page_size
     }
@@ -229,7 +229,7 @@ impl Picked {
 mod tests {
     use super::*;
 
-    /// What Python does, from its documentation: every index i = start + k * step that lies between the bounds.
+    /// Python's rule, from its documentation: every index i = start + k * step that lies between the bounds.
     fn oracle(slice: Slice, len: usize) -> Vec<usize> {
         let step = slice.step.unwrap_or(1);
         let len = isize::try_from(len).unwrap();

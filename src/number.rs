@@ -66,7 +66,7 @@ impl Flags {
 
     /// Returns the flags that have this number on this operating system, or `None` if a bit of it means something else.
     ///
-    /// `MAP_ANONYMOUS` is left out: [`map_anonymous`](crate::MmapOptions::map_anonymous) says it.
+    /// `MAP_ANONYMOUS` is ignored: [`map_anonymous`](crate::MmapOptions::map_anonymous) stands for it.
     #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {
         let known = Self::all().iter().filter_map(|flag| Some((flag, numbers::flag_number(flag)?)));
@@ -89,7 +89,7 @@ impl Prot {
     }
 }
 
-/// All bits together, or `None` if one of the numbers is not known.
+/// All bits combined, or `None` if one of the numbers is not known.
 fn sum(mut numbers: impl Iterator<Item = Option<i32>>) -> Option<i32> {
     numbers.try_fold(0, |sum, number| Some(sum | number?))
 }
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(Advice::from_number(1), Some(Advice::Random));
         assert_eq!(UncheckedAdvice::from_number(9), Some(UncheckedAdvice::Remove));
         assert_eq!((Flags::SHARED.number(), Flags::PRIVATE.number()), (Some(1), Some(2)));
-        assert_eq!(Flags::from_number(0x22), Some(Flags::PRIVATE), "MAP_ANONYMOUS is left out");
+        assert_eq!(Flags::from_number(0x22), Some(Flags::PRIVATE), "MAP_ANONYMOUS is ignored");
         assert_eq!(Prot::from_number(3), Some(Prot::READ | Prot::WRITE));
         assert_eq!(Prot::default().number(), Some(3));
     }

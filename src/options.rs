@@ -1,11 +1,11 @@
-//! How a mapping is made: [`MmapOptions`], [`Access`], [`Flags`], [`Prot`].
+//! The options of a mapping: [`MmapOptions`], [`Access`], [`Flags`], [`Prot`].
 
 use bitflags::bitflags;
 
-/// What may be done to the bytes, and where changes go. (Python's `access`)
+/// What a program may do to the bytes, and where changes go. (Python's `access`)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// What [`Flags`] and [`Prot`] say; with their defaults, as `Write`. (`ACCESS_DEFAULT`)
+    /// The access that [`Flags`] and [`Prot`] specify. With their defaults it acts as `Write`. (`ACCESS_DEFAULT`)
     #[default]
     Default,
     /// No change is allowed. The file has to be open for reading. (`ACCESS_READ`)
@@ -27,60 +27,61 @@ impl Access {
 /// Whether a program on WASI asks its host to place a mapping of the operating system in its memory. On other targets
 /// it has no effect.
 ///
-/// A host that does that is wasmtime with `portable-mmap-wasmtime`. A program for `wasm32-wasip1` runs in every other
-/// host too: it asks once, before the first mapping that wants a host, by a call of `fd_pread` that is an error or
-/// reads nothing elsewhere. With this crate's feature `host-mapping` it imports the host's functions instead, and runs
-/// only where they are. A program for `wasm32-wasip2` asks only with that feature, by functions that it imports.
+/// The host that supports this is wasmtime with `portable-mmap-wasmtime`. A program for `wasm32-wasip1` runs in every
+/// other host too. It asks its host once, before the first mapping that can use a host, with a call of `fd_pread` that
+/// fails or reads nothing in other hosts. With this crate's feature `host-mapping` the program imports the host's
+/// functions instead, and runs only in a host that has them. A program for `wasm32-wasip2` asks only with that feature,
+/// through functions that it imports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HostMapping {
-    /// If the host does it for this file, and the mapping has at least 512 KiB: below that a buffer is faster. Any
-    /// other mapping is a buffer.
+    /// Uses a mapping of the host if the host can map this file and the mapping has at least 512 KiB. (A buffer is
+    /// faster for a shorter mapping.) Otherwise the mapping is a buffer.
     #[default]
     Auto,
-    /// Always, for programs that need the file's own bytes, which a buffer does not have. If the host does not do it,
-    /// mapping a file fails: [`Error::Unsupported`](crate::Error::Unsupported), or [`Error::Io`](crate::Error::Io) with
-    /// the host's reason.
+    /// Always uses a mapping of the host, for programs that need the file's own bytes and not a copy. If the host
+    /// cannot map the file, the call returns [`Error::Unsupported`](crate::Error::Unsupported), or
+    /// [`Error::Io`](crate::Error::Io) with the host's reason.
     Require,
-    /// Never: always a buffer.
+    /// Never uses a mapping of the host. The mapping is a buffer.
     Never,
 }
 
 bitflags! {
-    /// The nature of a mapping. (Python's `flags`)
+    /// Properties of a mapping. (Python's `flags`)
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Flags: u32 {
-        /// Changes are shared. Implied where `PRIVATE` is not given.
+        /// Changes are shared. This is the default without `PRIVATE`.
         const SHARED = 1 << 0;
-        /// Changes are private to this mapping: on a file that is [`Access::Copy`] throughout.
+        /// Changes are private to this mapping. A private mapping of a file always has [`Access::Copy`].
         const PRIVATE = 1 << 1;
-        /// A hint: load everything at once (Linux).
+        /// A hint: load all bytes when the mapping is made (Linux).
         const POPULATE = 1 << 2;
-        /// A hint: reserve no swap space (Linux, Android, …). A buffer reserves none there, with or without it. Where
-        /// `vm.overcommit_memory` is 2, Linux does not take the hint from either: a mapping of more than the system has
-        /// room for is [`Error::NoMemory`](crate::Error::NoMemory).
+        /// A hint: reserve no swap space (Linux, Android, …). A buffer reserves none there, with or without the hint.
+        /// If `vm.overcommit_memory` is 2, Linux ignores the hint for both: mapping more than the system has room for
+        /// returns [`Error::NoMemory`](crate::Error::NoMemory).
         const NORESERVE = 1 << 3;
         /// A hint: the memory is used as a stack (Linux, anonymous only).
         const STACK = 1 << 4;
-        /// Huge pages (Linux, anonymous only). Fails where none are free (`vm.nr_hugepages` sets how many there are),
-        /// and always on a buffer.
+        /// Huge pages (Linux, anonymous only). Making the mapping fails if no huge pages are free (`vm.nr_hugepages`
+        /// sets their number), and it always fails for a buffer.
         const HUGETLB = 1 << 5;
     }
 }
 
 bitflags! {
-    /// What the memory may be used for. (Python's `prot`)
+    /// How the memory may be accessed. (Python's `prot`)
     ///
-    /// `READ | WRITE`, the default, acts as [`Access::Default`], `WRITE` alone as [`Access::Write`], and all else as
-    /// [`Access::Read`]. `READ` is added where it is missing.
+    /// `READ | WRITE`, the default, acts as [`Access::Default`]. `WRITE` alone acts as [`Access::Write`], and every
+    /// other value as [`Access::Read`]. `READ` is always added.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
     pub struct Prot: u32 {
         /// The bytes may be read.
         const READ = 1 << 0;
         /// The bytes may be changed.
         const WRITE = 1 << 1;
-        /// The bytes may be executed: read-only OS mappings alone. On Windows the file has to be open for execution
-        /// too, which [`MmapOptions::open`] does not ask for.
+        /// The bytes may be executed. Only a read-only OS mapping supports this. On Windows the file must also be open
+        /// for execution, and [`MmapOptions::open`] does not open it so.
         const EXEC = 1 << 2;
     }
 }
@@ -91,7 +92,7 @@ impl Default for Prot {
     }
 }
 
-/// How to make a mapping: a builder whose setters can be chained.
+/// Options to make a mapping with. The setters can be chained.
 ///
 /// ```
 /// use portable_mmap::{Access, MmapOptions};
@@ -118,7 +119,7 @@ pub struct MmapOptions {
     pub(crate) guard: bool,
     pub(crate) allocate: bool,
     pub(crate) host_mapping: HostMapping,
-    /// Set by `map_any` and `open_any` alone.
+    /// Only `map_any` and `open_any` set it.
     pub(crate) reads_devices: bool,
 }
 
@@ -142,105 +143,109 @@ impl Default for MmapOptions {
 }
 
 impl MmapOptions {
-    /// The whole file, shared, readable and writable.
+    /// Options for the whole file, shared, readable and writable.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many bytes to map. 0, the default: from the offset to the end of the file as it is when mapped.
+    /// How many bytes to map. With 0, the default, the mapping extends from the offset to the end that the file has at
+    /// that time.
     pub fn len(&mut self, len: usize) -> &mut Self {
         self.len = len;
         self
     }
 
-    /// Where the mapping starts, in bytes from the start of the file: a multiple of
-    /// [`allocation_granularity`](crate::Mapping::allocation_granularity). Multiples of 64 KiB are right on every
+    /// Where the mapping starts, in bytes from the start of the file. It must be a multiple of
+    /// [`allocation_granularity`](crate::Mapping::allocation_granularity). A multiple of 64 KiB is valid on every
     /// system.
     pub fn offset(&mut self, offset: u64) -> &mut Self {
         self.offset = offset;
         self
     }
 
-    /// What may be done to the bytes. Excludes flags and prot other than their defaults.
+    /// What a program may do to the bytes. Cannot be combined with flags or prot other than their defaults.
     pub fn access(&mut self, access: Access) -> &mut Self {
         self.access = access;
         self
     }
 
-    /// The nature of the mapping.
+    /// The properties of the mapping.
     pub fn flags(&mut self, flags: Flags) -> &mut Self {
         self.flags = flags;
         self
     }
 
-    /// What the memory may be used for.
+    /// How the memory may be accessed.
     pub fn prot(&mut self, prot: Prot) -> &mut Self {
         self.prot = prot;
         self
     }
 
-    /// Makes a file that is shorter than offset and length longer when it is mapped, with zeros; the file has to be
-    /// open for writing, and [`open`](Self::open) opens it for writing, also for [`Access::Read`] and [`Access::Copy`].
-    /// Without it such a length is [`Error::LengthPastEnd`](crate::Error::LengthPastEnd). A limit on the length of
-    /// files (`ulimit -f`) holds as for [`resize`](crate::Mapping::resize). (Python on Windows always extends.)
+    /// Makes the file longer when it is mapped, if it ends before the mapping would end. The new bytes are zeros. The
+    /// file must be open for writing; [`open`](Self::open) opens it for writing, also for [`Access::Read`] and
+    /// [`Access::Copy`]. Without this option such a length returns
+    /// [`Error::LengthPastEnd`](crate::Error::LengthPastEnd). A limit on the length of files (`ulimit -f`) applies as
+    /// for [`resize`](crate::Mapping::resize). (Python on Windows always extends.)
     pub fn extend(&mut self, extend: bool) -> &mut Self {
         self.extend = extend;
         self
     }
 
-    /// Whether [`size`](crate::Mapping::size) and [`resize`](crate::Mapping::resize) may use the file later; true by
-    /// default. With `false` they return [`Error::Untracked`](crate::Error::Untracked), also on anonymous memory, and
-    /// an OS mapping gives up its share in the [`File`](std::fs::File) once it is made. (Python's `trackfd`)
+    /// Whether [`size`](crate::Mapping::size) and [`resize`](crate::Mapping::resize) may use the file later. The
+    /// default is `true`. With `false` they return [`Error::Untracked`](crate::Error::Untracked), also on anonymous
+    /// memory, and an OS mapping drops its share of the [`File`](std::fs::File) once it is made. (Python's `trackfd`)
     pub fn track_file(&mut self, track_file: bool) -> &mut Self {
         self.track_file = track_file;
         self
     }
 
-    /// Windows: names the mapping; two mappings of one tag share memory. Elsewhere mapping returns
-    /// [`Error::Unsupported`](crate::Error::Unsupported). (Python's `tagname`)
+    /// Names the mapping, on Windows. Two mappings with the same name share memory. On other systems making the mapping
+    /// returns [`Error::Unsupported`](crate::Error::Unsupported). (Python's `tagname`)
     pub fn tag_name(&mut self, tag_name: impl Into<String>) -> &mut Self {
         self.tag_name = Some(tag_name.into());
         self
     }
 
-    /// Makes calls return an error if the file is truncated while it is mapped. Without a guard the process can end.
+    /// Makes calls return an error if the file is truncated while it is mapped. Without a guard the process can be
+    /// killed.
     ///
-    /// A touch past the new end of the file reads zeros, in place of the `SIGBUS` that ends the process on unix and of
-    /// the panic of a buffer's slice face. With the first such touch every page past the end is lost: it reads as
-    /// zeros, and what is stored in it reaches no file. The mapping notes the [`fault`](crate::Mapping::fault), and
-    /// from then on its fallible calls but `close` return [`Error::Truncated`](crate::Error::Truncated), until
-    /// [`refresh`](crate::Mapping::refresh) takes the fault back: then lost pages are looked at anew, and one that the
-    /// file still does not have is a fault again when it is touched. A page that the file has and that cannot be read,
-    /// or a hole for which a full disk has no room, is lost alone: then the calls return
-    /// [`Error::Io`](crate::Error::Io) with the cause.
+    /// An access past the new end of the file reads zeros. (Without a guard it is a `SIGBUS` on unix, which kills the
+    /// process, or a panic when a buffer is used as a slice.) After the first such access every page past the end is
+    /// lost: it reads as zeros, and bytes stored in it reach no file. The mapping notes the
+    /// [`fault`](crate::Mapping::fault). From then on its fallible calls, except `close`, return
+    /// [`Error::Truncated`](crate::Error::Truncated), until [`refresh`](crate::Mapping::refresh) clears the fault.
+    /// After that the lost pages are tried again, and an access to a page that the file still does not have is a fault
+    /// again. If a page of the file cannot be read, or if a full disk has no room for a hole, that page alone is lost.
+    /// The calls then return [`Error::Io`](crate::Error::Io) with the cause.
     ///
-    /// A call that returns a `Result` touches every page that it returns, so it returns the error itself. `m[a..b]`,
-    /// `m[i]` and iteration touch nothing in advance: look at [`fault`](crate::Mapping::fault) afterwards.
+    /// A call that returns a `Result` accesses every page that it returns, so it returns the error itself. `m[a..b]`,
+    /// `m[i]` and iteration access nothing in advance: check [`fault`](crate::Mapping::fault) afterwards.
     ///
     /// What a guard cannot do:
     ///
-    /// - Bytes that are gone stay gone, and the bytes of a slice may change from data to zeros while it is borrowed.
-    ///   The guard survives that; Rust does not define what a program that reads such a slice at that moment sees.
-    /// - It works by a handler for `SIGBUS`, which is installed with the first guard. The handler passes signals that
-    ///   do not concern a guard on to the handler that was there before. A handler that is installed later has to do
-    ///   the same.
-    /// - A thread that blocks `SIGBUS` ends the process when it touches what is gone: the kernel does not ask a handler
-    ///   then.
-    /// - A system call that is given the address of what is gone, such as `write` of a slice of the mapping, returns
-    ///   `EFAULT` and notes no fault.
+    /// - It does not restore bytes that are gone, and the bytes of a slice may change from data to zeros while the
+    ///   slice is borrowed. The process survives that, but Rust does not define what a program sees when it reads such
+    ///   a slice at that moment.
+    /// - It works through a handler for `SIGBUS`, which is installed with the first guard. The handler passes signals
+    ///   that do not concern a guard on to the handler that was installed before. A handler that is installed later
+    ///   must do the same.
+    /// - If a thread that blocks `SIGBUS` accesses bytes that are gone, the process is killed: the kernel does not call
+    ///   a handler then.
+    /// - A system call that gets the address of bytes that are gone, such as `write` of a slice of the mapping, returns
+    ///   `EFAULT`, and no fault is noted.
     ///
-    /// On Windows, where a mapped file cannot be truncated, it does nothing.
+    /// On Windows a guard does nothing, because a mapped file cannot be truncated there.
     pub fn guard(&mut self, guard: bool) -> &mut Self {
         self.guard = guard;
         self
     }
 
-    /// Allocates disk blocks whenever the mapping makes its file longer, so that a full disk is an error then, and not
-    /// a `SIGBUS` when a hole in the file is touched.
+    /// Allocates disk blocks whenever the mapping makes its file longer. A full disk is then an error of that call, and
+    /// not a `SIGBUS` when a hole in the file is accessed.
     ///
-    /// This takes a call of the operating system: `fallocate` on Linux, `F_PREALLOCATE` on macOS, `posix_fallocate` on
-    /// FreeBSD, `SetFileInformationByHandle` on Windows. Where there is none (WASI, other systems, some file systems)
+    /// This needs a function of the operating system: `fallocate` on Linux, `F_PREALLOCATE` on macOS, `posix_fallocate`
+    /// on FreeBSD, `SetFileInformationByHandle` on Windows. Without one (on WASI, other systems, and some file systems)
     /// the call that would make the file longer returns [`Error::Unsupported`](crate::Error::Unsupported) and leaves
     /// the file as it is.
     pub fn allocate(&mut self, allocate: bool) -> &mut Self {
@@ -249,7 +254,7 @@ impl MmapOptions {
     }
 
     /// Whether the host of a guest on WASI places a mapping of the operating system in the guest's memory:
-    /// [`HostMapping::Auto`] by default. Anonymous memory is a buffer there in any case.
+    /// [`HostMapping::Auto`] by default. Anonymous memory is always a buffer there.
     pub fn host_mapping(&mut self, host_mapping: HostMapping) -> &mut Self {
         self.host_mapping = host_mapping;
         self

@@ -1,4 +1,4 @@
-//! What a program's options come to, once checked against each other and against the file.
+//! Checks the options against each other and against the file. The result is a plan: what a backend has to map.
 
 use crate::error::{Asked, Operation, Reason, Unit};
 use crate::span::{self, Span};
@@ -8,29 +8,29 @@ use crate::{Access, Error, Flags, HostMapping, MmapOptions, Prot, Result};
 /// What a backend can map.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// What an offset in a file must be a multiple of, in bytes.
+    /// The unit that an offset in a file must be a multiple of, in bytes.
     pub(crate) granularity: usize,
-    /// Returns an error for anything else that it cannot map.
+    /// Returns an error for anything else that the backend cannot map.
     pub(crate) check_supported: fn(&Plan) -> Result<()>,
 }
 
-/// A mapping that may be made: what a backend is told.
+/// A mapping that a backend has to make.
 ///
-/// The access is the one that results from access, flags and prot, and the span lies within the source.
+/// The access is the result of access, flags and prot together. The span lies within the source.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct Plan {
     pub(crate) span: Span,
-    /// Zeros, without a source.
+    /// The mapping has zeros and no source.
     pub(crate) anonymous: bool,
-    /// The source's length, if the source has to become longer before it is mapped.
+    /// The source's length, if the source must become longer before it is mapped.
     pub(crate) extend_from: Option<u64>,
     pub(crate) access: Access,
     /// What the source is.
     pub(crate) kind: FileKind,
-    /// The source cannot be read at any offset: see [`Metadata`].
+    /// The source can be read only in whole blocks: see [`Metadata`].
     pub(crate) has_whole_blocks_only: bool,
-    /// Changes are seen by nobody else.
+    /// Nobody else sees the changes.
     pub(crate) private: bool,
     pub(crate) executable: bool,
     /// `POPULATE`, `NORESERVE`, `STACK` and `HUGETLB`.
@@ -41,17 +41,17 @@ pub struct Plan {
     pub(crate) allocate: bool,
     #[cfg_attr(not(target_os = "wasi"), allow(dead_code, reason = "only a guest on WASI has a host"))]
     pub(crate) host_mapping: HostMapping,
-    /// A device that cannot be mapped is read once instead.
+    /// A device that cannot be mapped is read once instead, by `map_any`.
     pub(crate) reads_devices: bool,
 }
 
 impl Plan {
-    /// Whether changes have to be written to the source.
+    /// Whether changes must be written to the source.
     pub(crate) fn reaches_file(&self) -> bool {
         self.access.is_writable() && !self.private
     }
 
-    /// Whether the source's length can be set: that of a device cannot.
+    /// Whether the source's length can be set. The length of a device cannot.
     pub(crate) fn has_settable_len(&self) -> bool {
         self.kind == FileKind::Regular
     }
@@ -74,10 +74,10 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The plan of a mapping of `source`, whose kind, mode and length are asked here and only here.
+    /// The plan of a mapping of `source`. Only this function asks for the source's kind, mode and length.
     ///
-    /// The order of the checks is a part of the interface: options that conflict, the kind, the length, the alignment,
-    /// the mode, and at last what the backend cannot do.
+    /// The order of the checks is part of the interface: conflicting options, the kind, the length, the alignment, the
+    /// mode, and last what the backend does not support.
     pub(crate) fn of_source(options: &MmapOptions, source: &impl Storage, limits: &Limits) -> Result<Self> {
         let mut plan = Self::combine(options)?;
         let facts = source.metadata().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
@@ -92,7 +92,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// What access, flags and prot say together.
+    /// The plan that results from access, flags and prot together.
     pub(crate) fn combine(options: &MmapOptions) -> Result<Self> {
         let MmapOptions { access, flags, prot, .. } = *options;
         if flags.contains(Flags::SHARED | Flags::PRIVATE) {
@@ -123,7 +123,7 @@ impl Plan {
             executable,
             hints: flags - Flags::SHARED - Flags::PRIVATE,
             track_file: options.track_file,
-            // An empty name is no name.
+            // An empty name counts as no name.
             tag_name: options.tag_name.clone().filter(|name| !name.is_empty()),
             guard: options.guard,
             allocate: options.allocate,
@@ -132,10 +132,10 @@ impl Plan {
         })
     }
 
-    /// Returns an error for a file that cannot be read, or to which changes cannot be written.
+    /// Returns an error if the file cannot be read, or if changes cannot be written to it.
     pub(crate) fn check_mode(&mut self, Metadata { mode, unwritable, .. }: Metadata) -> Result<()> {
         if self.private && self.access.is_writable() {
-            // A private mapping of a file is a copy throughout.
+            // A private mapping of a file always has `Access::Copy`.
             self.access = Access::Copy;
         }
         if !mode.read {
@@ -158,7 +158,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Returns an error for what no backend can do, and for what this one cannot do.
+    /// Returns an error for a plan that no backend supports, or that this backend does not support.
     fn check_supported(&self, options: &MmapOptions, limits: &Limits) -> Result<()> {
         if options.prot.contains(Prot::EXEC | Prot::WRITE) {
             return Err(Error::Unsupported { what: "a mapping cannot be both writable and executable" });
@@ -166,7 +166,7 @@ impl Plan {
         (limits.check_supported)(self)
     }
 
-    /// Fits the span to the source's length, and finds out whether the source must become longer first.
+    /// Fits the span to the source's length, and notes whether the source must become longer first.
     fn fit(&mut self, options: &MmapOptions, Metadata { kind, len: size, .. }: Metadata) -> Result<()> {
         self.kind = kind;
         if !self.has_settable_len() && options.extend {

@@ -1,4 +1,5 @@
-//! Which process this is: a fork copies a mapping, and only one of the two may write back what its owner drops.
+//! Identifies the process. A fork copies a mapping, and only the process that made the mapping may write changes back
+//! when it is dropped.
 
 /// The process that made a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,13 +12,13 @@ impl Maker {
         Self(std::process::id())
     }
 
-    /// Nothing forks, and WASI has no number for a process.
+    /// These targets have no fork, and WASI has no process ids.
     #[cfg(not(unix))]
     pub(crate) fn current() -> Self {
         Self(0)
     }
 
-    /// Whether this process is the one that made the mapping, and not a child of it.
+    /// Whether this process made the mapping. A forked child did not.
     pub(crate) fn is_current(self) -> bool {
         self == Self::current()
     }

@@ -1,14 +1,14 @@
-//! The runs of bytes in which two pages differ, found a word at a time: comparing slices is slow on wasm.
+//! The runs of bytes in which two pages differ. Compares a word at a time, because comparing slices is slow on wasm.
 
 use std::ops::Range;
 
 const WORD: usize = size_of::<u64>();
-/// What is compared without a branch, in bytes.
+/// The number of bytes that are compared without a branch.
 const BLOCK: usize = 8 * WORD;
 
-/// The ranges in which `own` differs from `copy`, in order, none adjacent to the next.
+/// The ranges in which `own` differs from `copy`, in order. No two ranges are adjacent.
 ///
-/// Both are of one length, a multiple of 64 bytes.
+/// Both have the same length, a multiple of 64 bytes.
 pub(crate) fn runs<'a>(own: &'a [u8], copy: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
     assert!(own.len() == copy.len() && own.len() % BLOCK == 0, "whole pages are compared");
     let mut at = 0;
@@ -19,7 +19,7 @@ pub(crate) fn runs<'a>(own: &'a [u8], copy: &'a [u8]) -> impl Iterator<Item = Ra
     })
 }
 
-/// The differences of the eight bytes at `at`, the first byte lowest on every target.
+/// The differences of the eight bytes at `at`. The first byte is the lowest on every target.
 #[inline]
 fn difference(own: &[u8], copy: &[u8], at: usize) -> u64 {
     let word = |bytes: &[u8]| u64::from_le_bytes(bytes[at..at + WORD].try_into().expect("a word has 8 bytes"));
@@ -30,14 +30,14 @@ fn difference(own: &[u8], copy: &[u8], at: usize) -> u64 {
 fn first_different(own: &[u8], copy: &[u8], from: usize) -> Option<usize> {
     let mut at = from - from % WORD;
     if at < own.len() {
-        // The bytes of this word before `from` are known.
+        // The bytes of this word before `from` were compared before.
         let rest = difference(own, copy, at) & (u64::MAX << ((from - at) * 8));
         if rest != 0 {
             return Some(at + rest.trailing_zeros() as usize / 8);
         }
         at += WORD;
     }
-    // Blocks first, for nothing differs in most of them: those behind the rest of this one.
+    // Whole blocks are compared first, because most of them are equal: the blocks after the rest of this one.
     let next_block = at.next_multiple_of(BLOCK).min(own.len());
     if (at..next_block).step_by(WORD).all(|at| difference(own, copy, at) == 0) {
         let blocks = own[next_block..].chunks_exact(BLOCK).zip(copy[next_block..].chunks_exact(BLOCK));
@@ -51,14 +51,14 @@ fn first_different(own: &[u8], copy: &[u8], from: usize) -> Option<usize> {
 #[inline]
 fn blocks_are_equal(own: &[u8], copy: &[u8]) -> bool {
     let (own, copy) = (&own[..BLOCK], &copy[..BLOCK]);
-    // An interpreter takes a second for a page by words, and has nothing to find in them.
+    // Miri takes a second to compare a page by words.
     if cfg!(miri) {
         return own == copy;
     }
     (0..BLOCK).step_by(WORD).fold(0, |any, at| any | difference(own, copy, at)) == 0
 }
 
-/// The index of the first equal byte after `from`, a differing one; the length if there is none.
+/// The index of the first equal byte after `from`, where the bytes differ, or the length if there is no such byte.
 fn first_equal(own: &[u8], copy: &[u8], from: usize) -> usize {
     let differs = |at: &usize| own[*at] != copy[*at];
     let aligned = from.next_multiple_of(WORD);
@@ -67,7 +67,7 @@ fn first_equal(own: &[u8], copy: &[u8], from: usize) -> usize {
     }
     for at in (aligned..own.len()).step_by(WORD) {
         let word = difference(own, copy, at);
-        // The lowest bit set marks the first byte that is zero: an equal one.
+        // The lowest bit that is set marks the first zero byte: the first equal byte.
         let zeros = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
         if zeros != 0 {
             return at + zeros.trailing_zeros() as usize / 8;
@@ -95,7 +95,7 @@ mod tests {
     fn runs_are_those_of_a_naive_comparison() {
         let copy = [0x80; 256];
         let mut seed = 1_u64;
-        // An interpreter takes seconds for a round.
+        // Miri takes seconds for a round.
         for round in (0..400).step_by(if cfg!(miri) { 57 } else { 1 }) {
             let mut own = copy;
             for _ in 0..round % 40 {

@@ -1,4 +1,4 @@
-//! Finding bytes in bytes that come a piece at a time. There is no mapping in sight.
+//! Searching for bytes in bytes that are loaded a piece at a time. The code knows nothing of mappings.
 
 use std::ops::Range;
 
@@ -6,14 +6,14 @@ use memchr::memmem::{Finder, FinderRev};
 
 use crate::Result;
 
-/// The first piece that is looked at, in bytes; each further one is twice as long, up to [`MAX_STEP`].
+/// The length of the first piece that is searched, in bytes. Each further piece is twice as long, up to [`MAX_STEP`].
 const FIRST_STEP: usize = 64 << 10;
-/// The longest piece that is looked at.
+/// The length of the longest piece, in bytes.
 const MAX_STEP: usize = 1 << 20;
 
-/// The index of the first `needle` that lies wholly within `range`, of which `piece` gives the bytes.
+/// The index of the first `needle` that lies wholly within `range`. `piece` returns the bytes of a part of the range.
 ///
-/// Pieces are asked for from the front, and none behind the one with the match.
+/// Takes pieces from the front, and none after the piece with the match.
 pub(crate) fn find<'b>(
     range: Range<usize>,
     needle: &[u8],
@@ -21,13 +21,13 @@ pub(crate) fn find<'b>(
 ) -> Result<Option<usize>> {
     let Range { mut start, end } = range;
     if end - start < needle.len() {
-        // Before the needle is looked at, which takes time as it is long.
+        // Checked first, because preparing a long needle takes time.
         return Ok(None);
     }
     let finder = Finder::new(needle);
     let mut step = FIRST_STEP;
     loop {
-        // No byte more than a step, unless the needle is so long that a step would hardly get on.
+        // One step, or twice the needle's length if that is longer, so that each piece makes progress.
         let piece_end = start.saturating_add(step.max(needle.len().saturating_mul(2))).min(end);
         if let Some(index) = finder.find(piece(start..piece_end)?) {
             return Ok(Some(start + index));
@@ -41,9 +41,9 @@ pub(crate) fn find<'b>(
     }
 }
 
-/// The index of the last `needle` that lies wholly within `range`, of which `piece` gives the bytes.
+/// The index of the last `needle` that lies wholly within `range`. `piece` returns the bytes of a part of the range.
 ///
-/// Pieces are asked for from the back, and none before the one with the match.
+/// Takes pieces from the back, and none before the piece with the match.
 pub(crate) fn rfind<'b>(
     range: Range<usize>,
     needle: &[u8],
@@ -68,20 +68,21 @@ pub(crate) fn rfind<'b>(
     }
 }
 
-/// Finds the last occurrence with the search for the first.
+/// Finds the last occurrence with a search for the first.
 ///
-/// `memchr` searches forwards with vectors, and backwards a byte at a time. So blocks are taken from the back, each is
-/// searched forwards, and only the one that holds an occurrence at all is searched backwards, for its last. Both searches
-/// take linear time whatever the needle is, and so does this.
+/// `memchr` uses vector instructions to search forwards, and searches backwards a byte at a time. So this takes blocks
+/// from the back and searches each forwards. It searches backwards only in the block that contains an occurrence. Both
+/// searches take linear time for every needle, and so does this one.
 struct LastFinder<'n> {
     forwards: Finder<'n>,
     backwards: FinderRev<'n>,
 }
 
 impl<'n> LastFinder<'n> {
-    /// The block that is searched backwards at once, in bytes: an occurrence near the end is found with one search.
+    /// The length of the last block, in bytes. It is searched backwards at once, so that an occurrence near the end
+    /// takes one search.
     const LAST_BLOCK: usize = 512;
-    /// The longest block: what is searched twice, where it holds an occurrence.
+    /// The length of the longest block, in bytes. A block with an occurrence is searched twice.
     const MAX_BLOCK: usize = 256 << 10;
 
     fn new(needle: &'n [u8]) -> Self {
@@ -91,11 +92,12 @@ impl<'n> LastFinder<'n> {
     fn find(&self, bytes: &[u8]) -> Option<usize> {
         let needle = self.forwards.needle();
         if needle.len() < 2 {
-            // One byte is searched for backwards with vectors too.
+            // `memchr` uses vector instructions to search for a single byte backwards too.
             return self.backwards.rfind(bytes);
         }
-        // A block shares needle.len() - 1 bytes with the one behind it, for an occurrence may lie across both. It has
-        // twice the needle's length at least: so no byte is searched more than twice forwards, and few backwards.
+        // A block shares needle.len() - 1 bytes with the block after it, because an occurrence may lie across both. It
+        // is at least twice as long as the needle, so no byte is searched forwards more than twice, and few are
+        // searched backwards.
         let (mut end, mut block) = (bytes.len(), Self::LAST_BLOCK.max(needle.len() * 2));
         let mut start = end.saturating_sub(block);
         let mut found = self.backwards.rfind(&bytes[start..end]);
@@ -137,7 +139,7 @@ mod tests {
             let finder = LastFinder::new(&needle);
             let mut bytes = vec![b'.'; 9 * block];
             assert_eq!(finder.find(&bytes), None, "{len}");
-            // Each lies behind those before it, and over each border of blocks once.
+            // Each occurrence lies after the one before it, and each border between blocks is crossed once.
             for at in 0..=bytes.len() - len {
                 bytes[at..at + len].copy_from_slice(&needle);
                 assert_eq!(finder.find(&bytes), Some(at), "{len}");
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_last_of_many_is_found() {
-        // Periodic needles in periodic bytes: what makes a naive search quadratic.
+        // Periodic needles in periodic bytes make a naive search quadratic.
         let len = 6 << 16;
         for unit in ["a", "ab", "aab"] {
             let bytes = unit.repeat(len / unit.len());

@@ -1,13 +1,14 @@
-//! Arithmetic on ranges that cannot overflow: file offsets are `u64`, lengths in memory `usize`, on every target.
+//! Arithmetic on ranges, without overflow. On every target file offsets are `u64` and lengths in memory are `usize`.
 //!
-//! No input or output happens here.
+//! There is no input or output here.
 
 use std::ops::{Bound, Range, RangeBounds};
 
 use crate::error::{Asked, Unit};
 use crate::{Error, Result};
 
-/// The part of a file that a mapping covers: `len` bytes from `offset`, whose end fits `i64` and whose length `isize`.
+/// The part of a file that a mapping covers: `len` bytes from `offset`. The end fits in `i64`, and the length in
+/// `isize`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     offset: u64,
@@ -18,7 +19,7 @@ impl Span {
     /// A span of `len` bytes from byte `offset` of the file.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if no slice can be that long, or no file.
+    /// [`Error::OutOfRange`] if a slice or a file cannot be that long.
     pub(crate) fn new(offset: u64, len: usize) -> Result<Self> {
         let limit = isize::MAX as u64;
         if len as u64 > limit {
@@ -55,10 +56,10 @@ impl Span {
     }
 }
 
-/// Checks that `len` bytes from `start` lie within `0..limit` and gives them as a range.
+/// Checks that `len` bytes from `start` lie within `0..limit`, and returns their range.
 ///
 /// # Errors
-/// [`Error::OutOfRange`], which calls the range `what`.
+/// [`Error::OutOfRange`] with this `what`.
 #[inline]
 pub(crate) fn checked_range(what: Asked, start: usize, len: usize, limit: usize) -> Result<Range<usize>> {
     match start.checked_add(len) {
@@ -67,7 +68,7 @@ pub(crate) fn checked_range(what: Asked, start: usize, len: usize, limit: usize)
     }
 }
 
-/// Turns any range of `usize` into `start..end` within `0..=limit`.
+/// Converts any range of `usize` into `start..end` within `0..=limit`.
 ///
 /// # Errors
 /// [`Error::OutOfRange`] if it ends past `limit` or before it starts.
@@ -101,7 +102,7 @@ pub(crate) fn check_aligned(offset: u64, granularity: usize, unit: Unit) -> Resu
     if offset % granularity == 0 { Ok(()) } else { Err(Error::Misaligned { offset, granularity, unit }) }
 }
 
-/// The pages of `page_size` bytes that hold the bytes of `range`; none for an empty range.
+/// The pages of `page_size` bytes that contain the bytes of `range`. An empty range has no pages.
 #[inline]
 pub(crate) fn pages(range: &Range<usize>, page_size: usize) -> Range<usize> {
     if range.is_empty() {
