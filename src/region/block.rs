@@ -3,12 +3,12 @@
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
 
-/// An allocation, aligned by hand inside one of alignment 8: allocators zero and move over-aligned blocks at a cost, and
-/// the one of wasip1 grows without end when they come and go.
+/// A block that is aligned by hand inside an allocation of alignment 8. Allocators are slow when they zero and move
+/// blocks of a larger alignment, and with such blocks the allocator of wasip1 grows without limit.
 #[derive(Debug)]
 pub(super) struct Block {
     start: NonNull<u8>,
-    /// What the allocator gave, to be given back.
+    /// The allocation, which is freed when the block is dropped.
     allocation: NonNull<u8>,
     layout: Layout,
 }
@@ -16,7 +16,8 @@ pub(super) struct Block {
 impl Block {
     const ALIGN: usize = 8;
 
-    /// `len` bytes, not initialised, that start at a multiple of `align`, which is one of 8. None without memory.
+    /// `len` uninitialised bytes that start at a multiple of `align`. `align` is a multiple of 8. Returns `None` if
+    /// there is no memory.
     pub(super) fn new(len: usize, align: usize) -> Option<Self> {
         let layout = Layout::from_size_align(len.checked_add(align - Self::ALIGN)?, Self::ALIGN).ok()?;
         if layout.size() == 0 {

@@ -1,4 +1,4 @@
-//! What an operating system or a host maps: the contract of a region.
+//! The contract of a region: memory that an operating system or a host maps.
 
 use std::io;
 use std::ops::Range;
@@ -11,27 +11,27 @@ use crate::region::Durability;
 use crate::storage::OsFile;
 use crate::{Advice, Result, UncheckedAdvice, span};
 
-/// Memory that is a file, or anonymous: every byte is initialised.
+/// Memory that is mapped from a file, or anonymous. Every byte is initialised.
 ///
-/// A guarded region puts zeros in place of bytes that the file no longer has, and remembers which. Pages are counted
-/// from the start of the region, in units of [`page`](Self::page).
+/// A guarded region replaces pages that the file no longer has with zeros, and records which. Page numbers count from
+/// the start of the region, in units of [`page`](Self::page).
 pub trait Region: Memory + Sized {
-    /// The backend's name over it.
+    /// The name of the backend over this region.
     const NAME: &'static str;
 
     /// The unit of `flush` and `advise`, in bytes.
     fn page_size() -> usize;
 
-    /// What an offset in a file must be a multiple of, in bytes.
+    /// The unit that an offset in a file must be a multiple of, in bytes.
     fn allocation_granularity() -> usize;
 
-    /// Whether a hint does anything.
+    /// Whether a hint has an effect.
     fn supports(advice: Advice) -> bool;
 
-    /// Whether there is such advice.
+    /// Whether this advice exists here.
     fn supports_unchecked(advice: UncheckedAdvice) -> bool;
 
-    /// Returns an error for a plan that it cannot map, before anything is touched.
+    /// Returns an error for a plan that this region cannot map. Changes nothing.
     ///
     /// # Errors
     /// [`Error::Unsupported`](crate::Error::Unsupported).
@@ -52,35 +52,35 @@ pub trait Region: Memory + Sized {
     /// What the operating system says.
     fn anonymous(plan: &Plan) -> Result<Self>;
 
-    /// Makes region and file as long as the new plan says; `old` is what it was mapped by.
+    /// Gives the region and the file the length of the new plan. `old` is the plan by which the region was mapped.
     ///
     /// # Errors
-    /// What went wrong; region and file are as before. Where an operating system has to unmap the file first and
-    /// cannot map it again, the region is lost and has a length of 0.
+    /// Any error of the system. The region and the file are then as before. If an operating system must unmap the file
+    /// first and cannot map it again, the region is lost and its length is 0.
     fn resize(&mut self, file: Option<&OsFile>, old: &Plan, new: &Plan) -> Result<()>;
 
-    /// Hands changes to the file.
+    /// Writes changes to the file.
     ///
     /// # Errors
     /// What the operating system says.
     fn flush(&self, range: Range<usize>, durability: Durability) -> io::Result<()>;
 
-    /// Keeps all bytes in memory until they are unlocked or the region is dropped; a resize may end that too.
+    /// Keeps all bytes in memory until they are unlocked or the region is dropped. A resize may unlock them too.
     ///
     /// # Errors
     /// What the operating system says.
     fn lock(&self) -> io::Result<()>;
 
-    /// Takes [`lock`](Self::lock) back.
+    /// Undoes [`lock`](Self::lock).
     ///
     /// # Errors
     /// What the operating system says.
     fn unlock(&self) -> io::Result<()>;
 
-    /// Makes use of a hint, or not. It changes no byte.
+    /// Gives a hint to the system, which may ignore it. Changes no byte.
     fn advise(&self, range: Range<usize>, advice: Advice);
 
-    /// Does what the advice says; none if it is not supported here.
+    /// Applies the advice. Returns `None` if it is not supported here.
     ///
     /// # Safety
     /// The bytes of the range may change.
@@ -89,22 +89,23 @@ pub trait Region: Memory + Sized {
     /// Whether it has a guard.
     fn is_guarded(&self) -> bool;
 
-    /// The unit in which the guard replaces memory, in bytes.
+    /// The size of the pages that the guard replaces, in bytes.
     fn page(&self) -> usize;
 
-    /// Reads one byte of each page that holds bytes of the range, whatever becomes of it.
+    /// Reads one byte of each page that holds bytes of the range, and ignores its value.
     fn touch(&self, range: &Range<usize>) {
         let page = self.page();
         let start = self.pointer(range).wrapping_sub(range.start);
         for number in span::pages(range, page) {
             let byte = start.wrapping_add(range.start.max(number * page));
-            // SAFETY: the byte lies in the range, which lies in the memory. Volatile, for nobody uses what is read.
+            // SAFETY: the byte lies in the range, which lies in the memory. The read is volatile, because its value is
+            // not used.
             unsafe { byte.read_volatile() };
         }
     }
 
-    /// Makes the page that holds a byte dirty, so that a flush writes it. The byte is replaced by itself, in one step: what
-    /// somebody else writes there meanwhile stays, and makes the page dirty too.
+    /// Marks the page that holds a byte as dirty, so that a flush writes it. Replaces the byte with itself, atomically.
+    /// If somebody else writes the byte at the same time, their value stays, and the page is dirty too.
     ///
     /// # Safety
     /// The byte lies in the memory, which may be written to, and in the file.
@@ -114,21 +115,21 @@ pub trait Region: Memory + Sized {
         // nobody in this one but by atomic operations: the mapping is borrowed by its flush.
         let byte = unsafe { AtomicU8::from_ptr(byte) };
         let value = byte.load(Ordering::Relaxed);
-        // Not to be seen through: a compiler may leave out what changes nothing.
+        // The compiler must not see that the value stays the same, because it could then remove the store.
         let same = std::hint::black_box(value);
         let _ = byte.compare_exchange(value, same, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// The first page whose bytes a guard could not give.
+    /// The first page with a fault that the guard has noted, and the kind of fault.
     fn fault(&self) -> Option<(usize, FaultKind)>;
 
-    /// Whether zeros stand in place of a page.
+    /// Whether the guard has replaced a page with zeros.
     fn is_lost(&self, page: usize) -> bool;
 
-    /// Forgets the faults in these pages, and lets every page that was replaced show the file again, but for those
-    /// of other faults.
+    /// Clears the faults in these pages, and maps the file again over every page that was replaced, except pages with
+    /// other faults.
     ///
     /// # Errors
-    /// What the operating system says; the pages that it concerns stay replaced, and their faults stay.
+    /// Any error of the operating system. The pages that it concerns stay replaced, and their faults stay.
     fn refresh(&mut self, pages: Range<usize>, file: Option<&OsFile>, plan: &Plan) -> Result<()>;
 }

@@ -1,8 +1,8 @@
-//! What Miri sees in place of an operating system's mapping: memory that is read when it is made, and written to the file
-//! when it is flushed or dropped.
+//! Replaces an operating system's mapping under Miri: memory that is read from the file when it is made, and written to
+//! the file when it is flushed or dropped.
 //!
-//! Every access is to an allocation, so the interpreter sees what it may be used for. Who writes to the file meanwhile is
-//! not seen here: cases that need two views of one file are left out.
+//! Every access is to an allocation, so Miri can check it. Changes that others make to the file are not visible here,
+//! so cases that need two views of one file are left out.
 
 use std::io;
 use std::ops::Range;
@@ -22,7 +22,7 @@ use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
 pub struct OsRegion {
     memory: HeapRegion,
     len: usize,
-    /// Where changes go, from which offset on.
+    /// The file that changes are written to, and the offset.
     written_to: Option<(OsFile, u64)>,
 }
 
@@ -39,7 +39,7 @@ impl OsRegion {
     fn of_file(file: &OsFile, plan: &Plan) -> Result<Self> {
         let mut region = Self::zeros(plan)?;
         let all = 0..region.len;
-        // SAFETY: initialised, and this call's own.
+        // SAFETY: initialised, and owned by this call.
         read_full(file, unsafe { region.memory.slice_mut(all) }, plan.span.offset())?;
         region.written_to = plan.reaches_file().then(|| (file.clone(), plan.span.offset()));
         Ok(region)
@@ -123,7 +123,7 @@ impl Region for OsRegion {
         };
         // SAFETY: initialised; one is this call's own memory, and the other is borrowed mutably by it.
         unsafe { region.copy_start_of(self) };
-        // The new region has the changes, and the file has another length.
+        // The new region has the changes. The old one must not write them.
         self.written_to = None;
         *self = region;
         Ok(())
@@ -170,7 +170,7 @@ impl Region for OsRegion {
 
 impl Drop for OsRegion {
     fn drop(&mut self) {
-        // Nobody is left to hear of an error.
+        // A drop cannot report an error.
         let _ = self.write(0..self.len);
     }
 }

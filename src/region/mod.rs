@@ -1,17 +1,17 @@
-//! Memory at one address, which the backends are built on.
+//! Memory at a fixed address. The backends are built on it.
 //!
-//! [`Memory`](sealed::Memory) has an address and a length. A [`Region`] is memory that an operating system or a host makes
-//! one with a file, or anonymous: it is mapped, flushed, resized with its file, and released when it is dropped. Other
-//! memory, which a buffer fills itself, is a [`HeapRegion`](heap::HeapRegion).
+//! [`Memory`](sealed::Memory) has an address and a length. A [`Region`] is memory that an operating system or a host
+//! maps, either from a file or anonymous. It can be flushed and resized together with its file, and is unmapped when it
+//! is dropped. A [`HeapRegion`](heap::HeapRegion) is memory that a buffer fills itself.
 
 #[cfg(any(not(any(unix, windows)), miri))]
 mod block;
 mod file;
 pub(crate) mod heap;
 
-// The regions that are a file. Miri interprets no mapping of a file, so it sees memory that is read and written instead; and
-// so does loom, which has no signals. So does the façade over the emulation, which takes memmap2's place and cannot depend
-// on it.
+// The regions of files. Miri does not support mappings of files, so under Miri a region is memory that is read from the
+// file and written to it. The same holds under loom, which does not support signals, and in the façade over the
+// emulation, which replaces memmap2 and cannot depend on it.
 cfg_if::cfg_if! {
     if #[cfg(all(unix, any(miri, memmap2_emulated, all(loom, test))))] {
         mod interpreted;
@@ -22,7 +22,7 @@ cfg_if::cfg_if! {
     } else {
         mod host;
         pub use host::HostRegion;
-        /// What maps files here.
+        /// The region that maps files on this target.
         pub(crate) use host::HostRegion as OsRegion;
     }
 }
@@ -48,7 +48,7 @@ pub enum Durability {
     Visible,
 }
 
-/// Memory that is a file: what an OS mapping is made of. Its functions are for this crate.
+/// Memory that is mapped from a file: the memory of an OS mapping. Its functions are private to this crate.
 pub trait Region: sealed::Region {}
 
 impl Region for OsRegion {}
@@ -61,12 +61,13 @@ pub(crate) mod sealed {
 
     pub(crate) use super::file::Region;
 
-    /// Memory with an address and a length, which change only where it is borrowed mutably.
+    /// Memory with an address and a length. Both change only while it is borrowed mutably.
     ///
-    /// It is never covered by one reference: while a shared slice of some pages is alive others are written through the
-    /// raw pointer, and a reference over all of them would forbid that (Stacked Borrows says so).
+    /// No reference ever covers all of it. While a shared slice of some pages is alive, other pages are written through
+    /// the raw pointer, and by the rules of Stacked Borrows a reference to all pages would make that undefined
+    /// behaviour.
     pub trait Memory: Debug + Send + Sync {
-        /// Where it starts: a pointer that no borrow of the memory ends.
+        /// The address of the first byte. Borrows of the memory do not invalidate this pointer.
         fn start(&self) -> NonNull<u8>;
 
         /// How many bytes there are.
@@ -105,7 +106,7 @@ pub(crate) mod sealed {
             unsafe { slice::from_raw_parts(pointer.as_ptr(), range.len()) }
         }
 
-        /// The bytes of a range, to be changed.
+        /// The bytes of a range, mutably.
         ///
         /// # Safety
         /// They are initialised and may be written to, and nobody else uses them while the slice is alive.
@@ -140,10 +141,10 @@ pub(crate) mod sealed {
             unsafe { place.write(byte) };
         }
 
-        /// Copies the first bytes of another memory, as many as both have.
+        /// Copies the first bytes of another memory, up to the length of the shorter one.
         ///
         /// # Safety
-        /// Those of both are initialised, and nobody else uses them. This memory may be written to.
+        /// These bytes of both memories are initialised, and nobody else uses them. This memory may be written to.
         unsafe fn copy_start_of(&mut self, other: &Self)
         where
             Self: Sized,
@@ -160,17 +161,18 @@ pub(crate) mod sealed {
         /// # Safety
         /// The bytes of both ranges are initialised, and those of the second may be written to.
         unsafe fn copy_within(&mut self, from: Range<usize>, to: usize) {
-            // Both from the memory's own pointer: one from a slice would be void once another slice is made.
+            // Both pointers come from the memory's own pointer, because a pointer from a slice becomes invalid when
+            // another slice is made.
             let (source, target) = (self.pointer(&from), self.pointer(&(to..to + from.len())));
             // SAFETY: both lie within the memory, which is borrowed mutably.
             unsafe { std::ptr::copy(source, target, from.len()) };
         }
     }
 
-    /// Out of line, for `assert!` would write the range to memory before every access.
+    /// Out of line, because `assert!` would write the range to memory before every access.
     #[cold]
     #[inline(never)]
     fn outside(range: Range<usize>, len: usize) -> ! {
-        panic!("{range:?} lies within {len} bytes");
+        panic!("{range:?} does not lie within {len} bytes");
     }
 }

@@ -1,4 +1,4 @@
-//! Where advice, flags and protections have no numbers.
+//! For systems on which advice, flags and protections have no numbers.
 
 use crate::{Advice, Flags, Prot, UncheckedAdvice};
 

@@ -1,4 +1,4 @@
-//! The numbers by which unix systems name advice, flags and protections.
+//! The numbers of advice, flags and protections on unix systems.
 
 use crate::{Advice, Flags, Prot, UncheckedAdvice};
 
@@ -86,5 +86,5 @@ pub(crate) fn prot_number(prot: Prot) -> Option<i32> {
     })
 }
 
-/// The flag of memory without a file, which a number may have: whether there is a file is said in another way.
+/// The flag of memory without a file. It is ignored in a number, because a separate function makes anonymous memory.
 pub(crate) const ANONYMOUS: i32 = libc::MAP_ANON;

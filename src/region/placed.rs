@@ -1,4 +1,5 @@
-//! A third kind of region, for tests: memory that a host places and takes back by a call. Nothing above `region/` knows it.
+//! A third kind of region, for tests: a host maps and unmaps the memory through calls. No code outside of `region/`
+//! knows of it.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -19,7 +20,7 @@ use crate::region::Durability;
 use crate::storage::{OsFile, Storage, with_length};
 use crate::{Advice, Error, Mapping, MmapOptions, Result, UncheckedAdvice};
 
-/// What the host has placed, by its handle.
+/// The mappings of the host, by handle.
 static PLACED: Mutex<BTreeMap<usize, MmapRaw>> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicUsize = AtomicUsize::new(1);
 
@@ -41,7 +42,7 @@ mod host {
     }
 
     pub(super) fn unmap(handle: usize) {
-        assert!(PLACED.lock().unwrap().remove(&handle).is_some(), "placed, and taken back once");
+        assert!(PLACED.lock().unwrap().remove(&handle).is_some(), "each mapping is unmapped once");
     }
 }
 
@@ -176,7 +177,7 @@ fn memory_that_a_host_places_is_a_mapping_like_any_other() {
     assert_eq!((map.as_slice().unwrap(), PLACED.lock().unwrap().len()), (&b"hell"[..], 1));
     assert!(Mapping::<Mapped<Placed>>::anonymous(5).is_err());
     map.close().unwrap();
-    assert_eq!(PLACED.lock().unwrap().len(), 0, "all was taken back");
+    assert_eq!(PLACED.lock().unwrap().len(), 0, "everything was unmapped");
     assert_eq!(std::fs::read(&path).unwrap(), b"hell");
     std::fs::remove_file(path).unwrap();
 }

@@ -1,4 +1,5 @@
-//! Calls of a [`Storage`] as the backends make them: bounded, tried again when interrupted, and checked.
+//! The calls of a [`Storage`] that the backends make. They limit the number of bytes, retry interrupted calls, and
+//! check the results.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -7,10 +8,10 @@ use super::Storage;
 use crate::error::{Operation, Reason};
 use crate::{Error, Result};
 
-/// At most so many bytes are moved by one call: one call for 128 MiB fails on wasmtime.
+/// The maximum number of bytes in one read or write. A single call for 128 MiB fails on wasmtime.
 pub(crate) const MAX_MOVE: usize = 1 << 20;
 
-/// Fills memory with zeros: in one step, where a loop over its bytes keeps an interpreter busy for long.
+/// Fills memory with zeros. One call does it, because Miri takes long for a loop over the bytes.
 pub(crate) fn zeroed(buf: &mut [MaybeUninit<u8>]) -> &mut [u8] {
     // SAFETY: as long as the slice is, and zero is a byte.
     unsafe { buf.as_mut_ptr().write_bytes(0, buf.len()) };
@@ -18,7 +19,7 @@ pub(crate) fn zeroed(buf: &mut [MaybeUninit<u8>]) -> &mut [u8] {
     unsafe { &mut *(std::ptr::from_mut(buf) as *mut [u8]) }
 }
 
-/// Makes a call until it is not interrupted.
+/// Repeats a call until it is not interrupted.
 pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
@@ -28,7 +29,8 @@ pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::R
     }
 }
 
-/// One [`Storage::write_at`] of at most [`MAX_MOVE`] bytes that moves at least one, tried again when interrupted.
+/// Calls [`Storage::write_at`] with at most [`MAX_MOVE`] bytes, and retries if it is interrupted. A write of 0 bytes is
+/// an error.
 pub(crate) fn write_some<S: Storage + ?Sized>(storage: &S, buf: &[u8], offset: u64) -> io::Result<usize> {
     let buf = &buf[..buf.len().min(MAX_MOVE)];
     match uninterrupted(|| storage.write_at(buf, offset)) {
@@ -38,20 +40,22 @@ pub(crate) fn write_some<S: Storage + ?Sized>(storage: &S, buf: &[u8], offset: u
     }
 }
 
-/// One [`Storage::read_at_uninit`] of at most [`MAX_MOVE`] bytes, tried again when interrupted. Returns how many bytes
-/// at the start of `buf` are initialised now; 0 is the end.
+/// Calls [`Storage::read_at_uninit`] with at most [`MAX_MOVE`] bytes, and retries if it is interrupted. Returns how
+/// many bytes at the start of `buf` are initialised now. 0 means the end.
 pub(crate) fn read_some<S: Storage>(storage: &S, buf: &mut [MaybeUninit<u8>], offset: u64) -> io::Result<usize> {
     let len = buf.len().min(MAX_MOVE);
     let start = buf.as_ptr().cast::<u8>();
     uninterrupted(|| match storage.read_at_uninit(&mut buf[..len], offset)? {
-        // A storage is safe code and may return any slice: what counts is that these very bytes were initialised.
+        // A storage is safe code and may return any slice. It must be the start of `buf`, because only then are those
+        // bytes initialised.
         [] => Ok(0),
         read if read.as_ptr() == start && read.len() <= len => Ok(read.len()),
         _ => Err(Reason::ReadElsewhere.into()),
     })
 }
 
-/// Fills `buf` from `offset` on. Returns how many bytes there were: fewer only where the storage ends.
+/// Fills `buf` from `offset` on. Returns how many bytes were read, which are fewer than `buf` has only at the end of
+/// the storage.
 pub(crate) fn read_full<S: Storage>(storage: &S, buf: &mut [u8], offset: u64) -> Result<usize> {
     let mut filled = 0;
     while filled < buf.len() {
@@ -67,9 +71,9 @@ pub(crate) fn read_full<S: Storage>(storage: &S, buf: &mut [u8], offset: u64) ->
     Ok(filled)
 }
 
-/// Where bytes end that start at offset 0, of which `has_byte` tells whether there is one at an offset.
+/// Finds the length of bytes that start at offset 0. `has_byte` returns whether there is a byte at an offset.
 pub(super) fn end_by(mut has_byte: impl FnMut(u64) -> io::Result<bool>) -> io::Result<u64> {
-    // All bytes before `end` are there, and not all before `beyond`.
+    // There are at least `end` bytes, and fewer than `beyond`.
     let (mut end, mut beyond) = (0, 1);
     while has_byte(beyond - 1)? {
         (end, beyond) = (beyond, beyond * 2);
@@ -88,13 +92,13 @@ pub(super) fn end_by(mut has_byte: impl FnMut(u64) -> io::Result<bool>) -> io::R
     Ok(end)
 }
 
-/// The error of a storage that breaks its contract.
+/// The error of a storage that returns a count larger than the buffer.
 pub(super) fn overrun() -> io::Error {
     Reason::MovedTooMuch.into()
 }
 
-/// Makes a storage longer, then does what needs it that long; if that fails the storage gets its old length back, unless
-/// somebody else has made it longer meanwhile. `from` is its length, or nothing where it needs no change.
+/// Extends a storage and then calls `then`. If that returns an error, sets the old length again, unless somebody else
+/// has changed the length since. `from` is the current length, or `None` if the storage need not be extended.
 pub(crate) fn with_length<S: Storage, T>(
     storage: &S,
     from: Option<u64>,
@@ -111,7 +115,7 @@ pub(crate) fn with_length<S: Storage, T>(
         _ => Error::io(if allocate { Operation::Allocate } else { Operation::Extend }, from, to - from, e),
     })?;
     then().inspect_err(|_| {
-        // Nothing more can be done if this fails too, and the first error is the one to report.
+        // If this fails too, nothing more can be done. The first error is the one to report.
         if storage.len().is_ok_and(|len| len == to) {
             let _ = storage.set_len(from);
         }
@@ -134,7 +138,7 @@ mod tests {
             assert_eq!(found.unwrap(), len);
             assert!(reads <= 2 + 2 * (u64::BITS - len.leading_zeros()), "{reads} reads for {len} bytes");
         }
-        assert!(end_by(|_| Ok(true)).unwrap() > 1 << 61, "what has no end");
+        assert!(end_by(|_| Ok(true)).unwrap() > 1 << 61, "without an end");
         assert!(end_by(|offset| if offset < 9 { Ok(true) } else { Err(io::ErrorKind::Other.into()) }).is_err());
     }
 }

@@ -1,7 +1,7 @@
-//! How many syncs of a file have failed, whichever mapping asked for them.
+//! Counts the failed syncs of a file, for all of its mappings.
 //!
-//! A system reports once to an open file that it could not bring its bytes to the disk, and may have dropped those of all who
-//! share the file. So each of them has to know of the syncs that failed for the others.
+//! If a system cannot bring bytes of a file to the disk, it reports this once to an open file, and may drop the bytes
+//! of everybody who shares the file. So each mapping has to know of the syncs that failed for the others.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -10,28 +10,29 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::process::Maker;
 
-/// Two files that share a place have each other's failures counted: their mappings write once more than they have to.
+/// Two files with the same place share a count, so a failed sync of one makes the mappings of both write their bytes
+/// again.
 const PLACES: usize = 1024;
 
 static FAILED: [AtomicUsize; PLACES] = [const { AtomicUsize::new(0) }; PLACES];
 
-/// A sync holds a lock. So whoever looks after a sync that succeeded sees all failures before it.
+/// A sync holds a lock. So whoever reads the count after a sync that succeeded sees all earlier failures.
 type Locks = [Mutex<()>; PLACES];
 
-/// The locks of one process. A forked child never gets back those that other threads of its parent held.
+/// The locks of one process. In a forked child, locks that other threads of the parent held are never released.
 struct Process {
     maker: Maker,
     locks: Locks,
 }
 
-/// Those of this process, or of the one that it is a child of. They are never freed.
+/// The locks of this process, or of its parent. They are never freed.
 static PROCESS: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
 
-/// The locks of this process. None without memory for them.
+/// The locks of this process, or `None` if there is no memory for them.
 fn locks() -> Option<&'static Locks> {
     loop {
         let found = PROCESS.load(Ordering::Acquire);
-        // SAFETY: nobody frees them, and nobody changes them but through the locks themselves.
+        // SAFETY: they are never freed, and are changed only through the locks themselves.
         if let Some(process) = unsafe { found.as_ref() }.filter(|process| process.maker.is_current()) {
             return Some(&process.locks);
         }
@@ -46,13 +47,13 @@ fn locks() -> Option<&'static Locks> {
     }
 }
 
-/// Where the syncs of a file are counted. It takes no memory, and nothing has to be given back.
+/// The place where the failed syncs of a file are counted. It needs no memory and no cleanup.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FailedSyncs(usize);
 
 impl FailedSyncs {
-    /// Found by device and inode, since a duplicated descriptor shares the report. Where the system has neither, found by
-    /// the address of the file.
+    /// The place is found by device and inode, because a duplicated descriptor shares the system's report. On systems
+    /// without these it is found by the address of the file.
     #[cfg(unix)]
     pub(super) fn of(_: &Arc<File>, data: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
@@ -67,12 +68,12 @@ impl FailedSyncs {
         Self(Arc::as_ptr(file).addr() / 16 % PLACES)
     }
 
-    /// How many syncs of the file have failed, or of another that shares its place.
+    /// How many syncs have failed, of this file or of another with the same place.
     pub(crate) fn count(self) -> usize {
         FAILED[self.0].load(Ordering::Acquire)
     }
 
-    /// Syncs the file with a call, while no other mapping of it does, and counts it if it fails.
+    /// Syncs the file with `call`, while no other mapping of the file syncs, and counts a failure.
     pub(crate) fn sync(self, call: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let _alone = locks().map(|locks| locks[self.0].lock().unwrap_or_else(PoisonError::into_inner));
         let synced = call();

@@ -1,4 +1,4 @@
-//! What is mapped: [`Storage`], which reads and writes at offsets; and [`OsFile`], the one that ships.
+//! What a buffer maps: a [`Storage`], which reads and writes at offsets. [`OsFile`] is the storage of this crate.
 
 use std::fs::File;
 use std::io;
@@ -17,7 +17,7 @@ pub(crate) use failed_syncs::FailedSyncs;
 pub(crate) use os::device_len;
 pub use os_file::OsFile;
 
-// The second and last ladder: how files are read and written at offsets.
+// The module that reads and writes files at offsets, for each target.
 cfg_if::cfg_if! {
     if #[cfg(all(target_os = "wasi", target_env = "p1"))] {
         mod wasip1;
@@ -34,15 +34,15 @@ cfg_if::cfg_if! {
     }
 }
 
-/// Something that [`Buffered`](crate::Buffered) can map: it reads and writes at offsets.
+/// Something that [`Buffered`](crate::Buffered) can map. It reads and writes bytes at offsets.
 ///
-/// Offsets and lengths are in bytes from the start. Every function may be called from several threads at once, and none
-/// of them moves a cursor that anybody else sees. Reads of different pages of one mapping run at the same time. A panic
-/// in one of them is passed on.
+/// Offsets and lengths are in bytes from the start. Several threads may call every function at the same time, and no
+/// function may move a cursor that others can see. Reads of different pages of one mapping run in parallel. A panic in
+/// a function propagates to the caller of the mapping.
 ///
-/// A storage must not use a mapping that is made over it, because it would wait for itself. A read that asks for bytes
-/// which the same thread is loading returns an error of kind [`Deadlock`](io::ErrorKind::Deadlock); two threads that
-/// wait for each other do not notice it.
+/// A storage must not use a mapping that is made over it, because it would wait for itself. If a thread asks for bytes
+/// that it is already loading, the call returns an error of kind [`Deadlock`](io::ErrorKind::Deadlock). If two threads
+/// wait for each other, neither notices.
 ///
 /// ```
 /// use std::io;
@@ -84,8 +84,8 @@ cfg_if::cfg_if! {
 /// # }
 /// ```
 pub trait Storage: Send + Sync {
-    /// Reads bytes from `offset` into `buf`. May read fewer than asked for; 0 means that the end is reached, or that
-    /// `buf` is empty.
+    /// Reads bytes from `offset` on into `buf`, and returns how many. It may read fewer bytes than `buf` has. 0 means
+    /// that the end is reached, or that `buf` is empty.
     ///
     /// # Errors
     /// Any error of the storage. After one of kind [`Interrupted`](io::ErrorKind::Interrupted) the call is repeated.
@@ -102,20 +102,21 @@ pub trait Storage: Send + Sync {
         buf.get_mut(..n).ok_or_else(calls::overrun)
     }
 
-    /// Writes bytes of `buf` from `offset` on. May write fewer. Never asked to write past the end.
+    /// Writes bytes of `buf` from `offset` on, and returns how many. It may write fewer bytes than `buf` has. Mappings
+    /// never call it to write past the end.
     ///
     /// # Errors
     /// Any error of the storage. After one of kind [`Interrupted`](io::ErrorKind::Interrupted) the call is repeated.
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize>;
 
-    /// What the storage is, how many bytes it has now, and what may be done with it. Called once, when the storage is
-    /// mapped.
+    /// Returns the storage's kind, its current length, and whether it can be read and written. Called once, when the
+    /// storage is mapped.
     ///
     /// # Errors
     /// Its own.
     fn metadata(&self) -> io::Result<Metadata>;
 
-    /// How many bytes there are now. Called whenever a mapping needs the length.
+    /// Returns the current length in bytes. Called whenever a mapping needs the length.
     ///
     /// The provided implementation calls [`metadata`](Self::metadata).
     ///
@@ -125,7 +126,7 @@ pub trait Storage: Send + Sync {
         Ok(self.metadata()?.len)
     }
 
-    /// Whether there are no bytes now.
+    /// Whether the storage is empty now.
     ///
     /// # Errors
     /// That of [`len`](Self::len).
@@ -133,49 +134,50 @@ pub trait Storage: Send + Sync {
         Ok(self.len()? == 0)
     }
 
-    /// Makes it longer, with zeros, or shorter.
+    /// Sets the length. New bytes are zeros.
     ///
     /// # Errors
-    /// Its own; the length is as before.
+    /// Any error of the storage. The length is then as before.
     fn set_len(&self, len: u64) -> io::Result<()>;
 
-    /// Makes it `to` bytes long, longer than the `from` bytes that it has, and reserves room for all of them, so that a
-    /// later write of these bytes cannot fail for want of room. Overwrites nothing, not even what another writer
-    /// appends meanwhile.
+    /// Extends the storage from `from` to `to` bytes and reserves room for all of them, so that a later write of these
+    /// bytes cannot fail because the room is used up. It overwrites nothing, not even what another writer appends at
+    /// the same time.
     ///
     /// The provided implementation returns an error of kind [`Unsupported`](io::ErrorKind::Unsupported).
     ///
     /// # Errors
-    /// Any error of the storage, and one of kind [`Unsupported`](io::ErrorKind::Unsupported) if it cannot reserve room;
-    /// the length is as before.
+    /// Any error of the storage. If it cannot reserve room, an error of kind
+    /// [`Unsupported`](io::ErrorKind::Unsupported). The length is then as before.
     fn allocate(&self, from: u64, to: u64) -> io::Result<()> {
         let _ = (from, to);
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Returns once all that was written is where a crash does not reach it.
+    /// Returns once everything that was written would survive a crash.
     ///
     /// # Errors
     /// Its own.
     fn sync(&self) -> io::Result<()>;
 
-    /// How many syncs of what this storage writes to have failed, also of other storages over the same. What such a
-    /// sync was to bring to the disk may be lost for all of them, so a mapping that finds a number other than before
-    /// writes again what it wrote since the last sync that succeeded. The number may be one that wraps.
+    /// Returns how many syncs of the underlying file or device have failed, including syncs of other storages that
+    /// write to it. The bytes that a failed sync did not bring to the disk may be lost for all of these storages. So if
+    /// the number has changed, a mapping writes again what it wrote since the last sync that succeeded. The number may
+    /// wrap around.
     ///
-    /// The provided implementation returns 0. It is right where no two mappings write to the same, since a mapping
-    /// knows of its own syncs, and where each of them gets an error of its own.
+    /// The provided implementation returns 0. That is right if no two mappings write to the same file or device,
+    /// because a mapping knows of its own syncs. It is also right if each mapping gets an error of its own.
     fn failed_syncs(&self) -> usize {
         0
     }
 
-    /// The file behind it, if it is one.
+    /// The file, if the storage is a file.
     fn file(&self) -> Option<&Arc<File>> {
         None
     }
 }
 
-/// Passes every call on to what a pointer points to.
+/// Implements `Storage` for a pointer. Every call is forwarded to the storage that it points to.
 macro_rules! pass_on {
     ($($pointer:ty),*) => {$(
         impl<S: Storage + ?Sized> Storage for $pointer {
@@ -224,57 +226,57 @@ macro_rules! pass_on {
 
 pass_on!(&S, Box<S>, Arc<S>);
 
-/// What a [`Storage`] is, as it is when it is asked.
+/// The kind, the length and the mode of a [`Storage`] at the time of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// What it is.
+    /// The kind of the storage.
     pub kind: FileKind,
-    /// How many bytes there are; 0 where it has no length. Of a block device it is the device's length, and not what
-    /// the system's `stat` says.
+    /// The length in bytes, or 0 if there is no length. For a block device it is the length of the device, and not what
+    /// the system's `stat` returns.
     pub len: u64,
-    /// What may be done with it.
+    /// How the storage may be accessed.
     pub mode: OpenMode,
-    /// It is open for reads and writes of whole blocks only, as with `O_DIRECT`.
+    /// The file is open for reads and writes of whole blocks only, as with `O_DIRECT`.
     pub(crate) has_whole_blocks_only: bool,
-    /// Why no write succeeds although it is open for writing.
+    /// Why every write fails although the file is open for writing.
     pub(crate) unwritable: Option<Reason>,
 }
 
 impl Metadata {
-    /// Bytes with a length: [`FileKind::Regular`]. Set [`kind`](Self::kind) for anything else.
+    /// The metadata of bytes with a length: [`FileKind::Regular`]. Set [`kind`](Self::kind) for any other kind.
     #[must_use]
     pub const fn new(len: u64, mode: OpenMode) -> Self {
         Self { kind: FileKind::Regular, len, mode, has_whole_blocks_only: false, unwritable: None }
     }
 }
 
-/// What a file was opened for.
+/// How a file was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenMode {
     /// Reading.
     pub read: bool,
     /// Writing.
     pub write: bool,
-    /// Writing at the end only, wherever a write says it goes.
+    /// Every write appends at the end, whatever offset it names.
     pub append: bool,
 }
 
 impl OpenMode {
-    /// Reading alone.
+    /// Reading only.
     pub const READ: Self = Self { read: true, write: false, append: false };
 
     /// Reading, and writing anywhere.
     pub const READ_WRITE: Self = Self { read: true, write: true, append: false };
 
-    /// What succeeds with a file of which the host does not tell what it was opened for.
+    /// The mode of a file for which the host does not report it. Tries a read and a write of no bytes.
     #[cfg(target_os = "wasi")]
     fn tried(file: &std::fs::File, append: bool) -> Self {
         Self { read: os::read_at(file, &mut [], 0).is_ok(), write: os::write_at(file, &[], 0).is_ok(), append }
     }
 }
 
-/// What a [`Storage`] is.
+/// The kind of a [`Storage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileKind {
@@ -282,8 +284,8 @@ pub enum FileKind {
     Regular,
     /// A directory, which cannot be mapped.
     Directory,
-    /// A block device, or anything else that has bytes at offsets and a length that cannot be changed.
+    /// A block device, or anything else with bytes at offsets and a length that cannot be changed.
     BlockDevice,
-    /// A character device, a pipe or the like, whose length says nothing. A buffer cannot map it.
+    /// A character device, a pipe or the like, without a meaningful length. A buffer cannot map it.
     Special,
 }

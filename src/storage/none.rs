@@ -1,4 +1,5 @@
-//! Where there are no files, as on wasm32-unknown-unknown: nothing can be opened there, so nothing gets as far as here.
+//! For targets without files, such as wasm32-unknown-unknown. No file can be opened there, so these functions are never
+//! called.
 
 use std::fs::{File, Metadata};
 use std::io;

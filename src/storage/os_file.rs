@@ -1,4 +1,4 @@
-//! The storage that ships: a file of the operating system.
+//! The storage of this crate: a file of the operating system.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,17 +12,17 @@ use crate::error::Reason;
 
 /// A file of the operating system.
 ///
-/// Holds the [`File`] itself and not its number: WASI has no `dup`, and a number that is kept alone may come to name
-/// another file.
+/// Holds the [`File`] itself and not its descriptor. WASI has no `dup`, and a descriptor that is kept alone can later
+/// refer to another file.
 #[derive(Debug)]
 pub struct OsFile {
     pub(super) file: Arc<File>,
-    /// What it was opened for, if that need not be asked.
+    /// How it was opened, if this crate opened it.
     mode: Option<OpenMode>,
-    /// Known once the metadata is, which is asked when the file is mapped.
+    /// Set when the metadata is read, which happens when the file is mapped.
     failed_syncs: OnceLock<FailedSyncs>,
-    /// Whether a caller was given a reference to `file`, which its counts do not show. A file layer that moves the cursor
-    /// holds the lock until the cursor is back.
+    /// Whether a caller was given a reference to `file`, which the counts of the `Arc` do not show. Code that moves the
+    /// cursor holds the lock until the cursor is restored.
     pub(super) lent: Mutex<bool>,
 }
 
@@ -46,8 +46,8 @@ impl OsFile {
         })
     }
 
-    /// The length of a file of this kind. A system says of a block device that it has none, and a host may do so even when
-    /// it is asked to seek to its end: where there is no call, reads find the end.
+    /// The length of a file of this kind. A system reports a length of 0 for a block device, and on some hosts even a
+    /// seek to the end returns 0. Without a call that returns the length, reads find the end.
     fn len_by(&self, kind: FileKind, data: &fs::Metadata) -> io::Result<u64> {
         if kind != FileKind::BlockDevice {
             return Ok(data.len());
@@ -56,7 +56,7 @@ impl OsFile {
         len.map_or_else(|| end_by(|offset| Ok(uninterrupted(|| self.read_at(&mut [0], offset))? > 0)), Ok)
     }
 
-    /// Waits until no read uses the cursor, and keeps reads away from it.
+    /// Waits until no read uses the cursor, and keeps other reads from using it.
     fn lent(&self) -> MutexGuard<'_, bool> {
         self.lent.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,7 +64,8 @@ impl OsFile {
 
 impl Clone for OsFile {
     fn clone(&self) -> Self {
-        // The clone can lend the file at once, so no read may use the cursor now. Later the count of the `Arc` is 2.
+        // The clone can lend the file immediately, so no read may use the cursor now. Afterwards the count of the `Arc`
+        // is 2.
         let _lent = self.lent();
         let failed_syncs = self.failed_syncs.clone();
         Self { file: self.file.clone(), mode: self.mode, failed_syncs, lent: Mutex::new(false) }
@@ -72,7 +73,7 @@ impl Clone for OsFile {
 }
 
 impl OsFile {
-    /// Where its failed syncs are counted, once it was mapped.
+    /// The place where its failed syncs are counted, or `None` before the file is mapped.
     pub(crate) fn counted(&self) -> Option<FailedSyncs> {
         self.failed_syncs.get().copied()
     }
@@ -96,7 +97,7 @@ impl From<File> for OsFile {
     }
 }
 
-/// The file that it holds.
+/// Returns the file.
 impl From<OsFile> for Arc<File> {
     fn from(file: OsFile) -> Self {
         file.file
@@ -121,13 +122,13 @@ impl Storage for OsFile {
         self.failed_syncs.get_or_init(|| FailedSyncs::of(&self.file, &data));
         let kind = self.kind(&data)?;
         let mode = match (kind, self.mode) {
-            // It is not mapped, whatever it was opened for.
+            // A directory is never mapped, so its mode does not matter.
             (FileKind::Directory, _) => OpenMode::READ,
             (_, Some(mode)) => mode,
             (_, None) => os::mode(&self.file)?,
         };
         let mut metadata = Metadata { kind, ..Metadata::new(self.len_by(kind, &data)?, mode) };
-        // This crate asks for no such mode when it opens a file.
+        // This crate never opens a file in this mode.
         metadata.has_whole_blocks_only = self.mode.is_none() && os::has_whole_blocks_only(&self.file);
         metadata.unwritable = match kind {
             FileKind::Regular if mode.write && os::is_sealed(&self.file) => Some(Reason::Sealed),

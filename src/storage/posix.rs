@@ -26,7 +26,7 @@ pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize
     Ok(rustix::io::pwrite(file, buf, offset)?)
 }
 
-/// What it is, if it is neither a regular file nor a directory.
+/// The kind of a file that is neither a regular file nor a directory.
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "WASI has to ask")]
 pub(super) fn other_kind(_: &File, data: &Metadata) -> io::Result<FileKind> {
@@ -34,8 +34,8 @@ pub(super) fn other_kind(_: &File, data: &Metadata) -> io::Result<FileKind> {
     Ok(if data.file_type().is_block_device() { FileKind::BlockDevice } else { FileKind::Special })
 }
 
-/// What it is, if it is neither a regular file nor a directory: std's answer is not stable. A host that does not know serves
-/// files all the same.
+/// The kind of a file that is neither a regular file nor a directory. std's method for this is not stable on WASI. A
+/// host may report an unknown type for a regular file.
 #[cfg(not(unix))]
 pub(super) fn other_kind(file: &File, data: &Metadata) -> io::Result<FileKind> {
     use rustix::fs::FileType;
@@ -46,7 +46,7 @@ pub(super) fn other_kind(file: &File, data: &Metadata) -> io::Result<FileKind> {
     })
 }
 
-/// How long a block device is, if the system says so. A signal handler may ask.
+/// The length of a block device, if the system reports it. A signal handler may call this.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn device_len(device: impl AsFd) -> Option<u64> {
     use rustix::ioctl::{Getter, Opcode, ioctl, opcode};
@@ -57,13 +57,13 @@ pub(crate) fn device_len(device: impl AsFd) -> Option<u64> {
     unsafe { ioctl(device, getter) }.ok()
 }
 
-/// There is no call, or one for each system.
+/// Other systems have no such call, or each has a different one.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn device_len(_: impl AsFd) -> Option<u64> {
     None
 }
 
-/// Whether a block device lets nobody write, although it may be opened for writing.
+/// Whether a block device is read-only. Such a device can still be opened for writing.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn is_read_only(device: &File) -> bool {
     use rustix::ioctl::{Getter, Opcode, ioctl, opcode};
@@ -74,7 +74,7 @@ pub(super) fn is_read_only(device: &File) -> bool {
     unsafe { ioctl(device, getter) }.is_ok_and(|is_read_only| is_read_only != 0)
 }
 
-/// No system call tells, or one for each system.
+/// Other systems have no such call, or each has a different one.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(super) fn is_read_only(_: &File) -> bool {
     false
@@ -87,13 +87,13 @@ pub(super) fn has_whole_blocks_only(file: &File) -> bool {
     fcntl_getfl(file).is_ok_and(|flags| flags.contains(OFlags::DIRECT))
 }
 
-/// There is no such mode, or none that refuses other reads.
+/// Other systems have no such mode, or reads of part of a block succeed in it.
 #[cfg(any(miri, not(any(target_os = "linux", target_os = "android", target_os = "freebsd", target_os = "netbsd"))))]
 pub(super) fn has_whole_blocks_only(_: &File) -> bool {
     false
 }
 
-/// Whether it is memory that is sealed against writing. Files that have no seals return an error.
+/// Whether it is a memory file that is sealed against writing. For other files the system returns an error.
 #[cfg(all(not(miri), any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
 pub(super) fn is_sealed(file: &File) -> bool {
     use rustix::fs::{SealFlags, fcntl_get_seals};
@@ -103,7 +103,7 @@ pub(super) fn is_sealed(file: &File) -> bool {
     fcntl_get_seals(file).is_ok_and(|found| found.intersects(seals))
 }
 
-/// There are no seals.
+/// Other systems have no seals.
 #[cfg(any(miri, not(any(target_os = "linux", target_os = "android", target_os = "freebsd"))))]
 pub(super) fn is_sealed(_: &File) -> bool {
     false
@@ -115,12 +115,12 @@ pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     let flags = fcntl_getfl(file)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if flags.contains(OFlags::PATH) {
-        // It says where a file is, and can be used for nothing else.
+        // An `O_PATH` descriptor only refers to a file. It cannot be read or written.
         return Ok(OpenMode { read: false, write: false, append: false });
     }
-    // Compared as one field: on some systems reading is the absence of bits.
+    // Compared as one field, because on some systems no bit is set for reading.
     let access = flags & OFlags::ACCMODE;
-    // On WASI each is a bit, and a host that sets neither does not know: then calls that move no byte tell.
+    // On WASI each is a bit. A host that sets neither does not know, so the mode is tried with calls of no bytes.
     #[cfg(target_os = "wasi")]
     if access.is_empty() {
         return Ok(OpenMode::tried(file, flags.contains(OFlags::APPEND)));
@@ -132,8 +132,8 @@ pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     })
 }
 
-/// Miri cannot ask the system: the mode is found by trying, and the file is left as it is. A file that cannot be read is not
-/// mapped, whatever else it may be.
+/// Miri cannot ask the system, so this tries reads and writes and restores the file afterwards. A file that cannot be
+/// read is not mapped, so the rest of its mode does not matter.
 #[cfg(miri)]
 pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     let len = file.metadata()?.len();
@@ -152,8 +152,9 @@ pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     Ok(OpenMode { read, write, append })
 }
 
-/// Reserves blocks first and sets the length then, so that a full disk leaves the length as it was. The second call finds
-/// its blocks, and does not shorten a file to which somebody else appends meanwhile, as `ftruncate` would.
+/// Reserves blocks first and sets the length afterwards, so that a full disk leaves the length as it was. The second
+/// call finds the blocks reserved. Unlike `ftruncate` it does not shorten a file to which somebody else has appended in
+/// the meantime.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
     use rustix::fs::{FallocateFlags, fallocate};
@@ -163,7 +164,7 @@ pub(super) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Reserves blocks behind those that the file has, all or none.
+/// Reserves blocks after those that the file has, either all of them or none.
 #[cfg(target_vendor = "apple")]
 pub(super) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
     use std::os::fd::AsRawFd;
@@ -190,13 +191,14 @@ pub(super) fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
     fallocate(file, FallocateFlags::empty(), from, to - from).map_err(unsupported)
 }
 
-/// There is no call, or it is a function of the C library that writes zeros, over what others append too.
+/// Other systems have no such call, or their C library has a function that writes zeros, even over bytes that others
+/// append at the same time.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd")))]
 pub(super) fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The kind that tells a caller to grow a file in another way.
+/// Converts an error number. Numbers that mean that the call is not supported become [`io::ErrorKind::Unsupported`].
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
 fn unsupported(errno: rustix::io::Errno) -> io::Error {
     use rustix::io::Errno;

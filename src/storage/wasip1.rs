@@ -1,4 +1,4 @@
-//! Files at offsets on wasip1, through the calls of Preview 1 themselves: std's are not stable.
+//! Reads and writes files at offsets on wasip1, with the functions of Preview 1, because std's are not stable.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -20,25 +20,27 @@ fn error(errno: wasi::Errno) -> io::Error {
 
 pub(super) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
     let iovec = wasi::Iovec { buf: buf.as_mut_ptr(), buf_len: buf.len() };
-    // SAFETY: the vector names a buffer that is borrowed mutably until the call returns, and the host writes there only.
+    // SAFETY: the vector points to a buffer that is borrowed mutably until the call returns, and the host writes only
+    // there.
     unsafe { wasi::fd_pread(fd(file), &[iovec], offset) }.map_err(error)
 }
 
-/// From this length on, in bytes, a read through the cursor is worth its three calls more: hosts copy a positional read
-/// once more, and wasmtime gives 64 KiB of it at the most.
+/// From this length on, in bytes, a read through the cursor is faster, although it needs three more calls. Hosts make
+/// an additional copy for a positional read, and wasmtime returns at most 64 KiB of it.
 const CURSOR_PAYS: usize = 256 << 10;
 
-/// Locks the file's cursor, if nobody else can use it until the guard is dropped: other threads neither, for no `cfg` of
-/// stable Rust tells wasip1 with threads from wasip1 without.
+/// Locks the file's cursor, if nobody else can use it until the guard is dropped. This includes other threads, because
+/// no `cfg` of stable Rust distinguishes wasip1 with threads from wasip1 without.
 fn own_cursor<'l>(file: &Arc<File>, lent: &'l Mutex<bool>) -> Option<MutexGuard<'l, bool>> {
-    // While another thread reads through the cursor or lends the file, the lock is taken.
+    // The lock is held while another thread reads through the cursor or lends the file.
     let lent = lent.try_lock().ok().filter(|lent| !**lent)?;
-    // A `Weak` that becomes an `Arc` between the first two looks is seen by the third.
+    // The third check sees a `Weak` that becomes an `Arc` between the first two.
     let is_only_arc = || Arc::strong_count(file) == 1;
     (is_only_arc() && Arc::weak_count(file) == 0 && is_only_arc()).then_some(lent)
 }
 
-/// Reads at an offset; through the file's cursor, which is put back, where that is faster and nobody else can use it.
+/// Reads at an offset. If that is faster and nobody else can use the file's cursor, it reads through the cursor and
+/// restores it.
 pub(super) fn read_at_uninit<'b>(
     file: &Arc<File>,
     lent: &Mutex<bool>,
@@ -75,17 +77,19 @@ fn read_by_cursor(fd: wasi::Fd, iovec: [wasi::Iovec; 1], offset: u64) -> io::Res
 
 pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize> {
     let ciovec = wasi::Ciovec { buf: buf.as_ptr(), buf_len: buf.len() };
-    // SAFETY: the vector names a buffer that is borrowed until the call returns.
+    // SAFETY: the vector points to a buffer that is borrowed until the call returns.
     unsafe { wasi::fd_pwrite(fd(file), &[ciovec], offset) }.map_err(error)
 }
 
-/// Not `fd_allocate`: wasmtime never supports it, and hosts that do may write zeros, over what others append too.
+/// Does not use `fd_allocate`. wasmtime never supports it, and hosts that do may write zeros, even over bytes that
+/// others append at the same time.
 pub(super) fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// What it is, if it is neither a regular file nor a directory: std's answer is not stable. What a host does not know is a
-/// regular file if it has a length: wasmtime does not know pipes, which have none.
+/// The kind of a file that is neither a regular file nor a directory. std's method for this is not stable. A file of
+/// unknown type with a length counts as a regular file. wasmtime reports an unknown type for pipes, which have no
+/// length.
 pub(super) fn other_kind(file: &File, data: &Metadata) -> io::Result<FileKind> {
     // SAFETY: a call without memory of ours.
     let stat = unsafe { wasi::fd_fdstat_get(fd(file)) }.map_err(error)?;
@@ -96,27 +100,28 @@ pub(super) fn other_kind(file: &File, data: &Metadata) -> io::Result<FileKind> {
     })
 }
 
-/// A seek to the end moves the cursor, and wasmtime's ends where `stat` says.
+/// A seek to the end would move the cursor, and in wasmtime it returns the length that `stat` returns.
 pub(super) fn device_len(_: &File) -> Option<u64> {
     None
 }
 
-/// No system call tells.
+/// WASI has no call for this.
 pub(super) fn is_read_only(_: &File) -> bool {
     false
 }
 
-/// There is no such mode.
+/// WASI has no such mode.
 pub(super) fn has_whole_blocks_only(_: &File) -> bool {
     false
 }
 
-/// There are no seals.
+/// WASI has no seals.
 pub(super) fn is_sealed(_: &File) -> bool {
     false
 }
 
-/// Rights are deprecated in WASI, and some hosts report none at all: then calls that move no byte tell.
+/// Rights are deprecated in WASI, and some hosts report none at all. For these the mode is tried with calls of no
+/// bytes.
 pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     // SAFETY: a call without memory of ours.
     let stat = unsafe { wasi::fd_fdstat_get(fd(file)) }.map_err(error)?;
@@ -130,7 +135,7 @@ mod tests {
     use super::super::{OsFile, Storage as _};
     use super::*;
 
-    /// The manifest of the package: the runner of tests gives a guest the directory of its package.
+    /// The manifest of the package. The test runner opens the directory of the package to the guest.
     fn manifest() -> Arc<File> {
         Arc::new(File::open("Cargo.toml").unwrap())
     }

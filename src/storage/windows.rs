@@ -1,4 +1,4 @@
-//! Files at offsets on Windows, where each call moves the cursor of the file: it is put back.
+//! Reads and writes files at offsets on Windows. Each call moves the cursor of the file, so it is restored afterwards.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Seek, SeekFrom};
@@ -22,15 +22,15 @@ use windows_sys::Win32::System::IO::IO_STATUS_BLOCK;
 
 use super::{FileKind, OpenMode};
 
-/// The number of a system error as `io::Error` has it.
+/// A system error code, as the type that `io::Error` uses.
 const fn os_error(code: u32) -> i32 {
     i32::from_ne_bytes(code.to_ne_bytes())
 }
 
-/// Leaves the cursor where it stands. Only a thread of the program's own that uses the cursor at this very moment sees it
-/// elsewhere: handles of std's kind have no call that reads at an offset and nothing else.
+/// Calls `act` and restores the cursor. Only a thread of the program that uses the cursor at the same time sees it
+/// moved. Handles that std opens have no call that reads at an offset without moving the cursor.
 fn keeping_cursor<T>(mut file: &File, act: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
-    // So that two mappings of one file do not put back each other's place.
+    // Without this lock two mappings of one file could restore each other's cursor position.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let cursor = file.stream_position()?;
@@ -41,7 +41,7 @@ fn keeping_cursor<T>(mut file: &File, act: impl FnOnce(&File) -> io::Result<T>) 
 
 pub(super) fn read_at(file: &File, buf: &mut [u8], offset: u64) -> io::Result<usize> {
     match keeping_cursor(file, |file| file.seek_read(buf, offset)) {
-        // Some file systems report the end as an error and not as 0 bytes.
+        // Some file systems report the end as an error instead of 0 bytes.
         Err(e) if e.raw_os_error() == Some(os_error(ERROR_HANDLE_EOF)) => Ok(0),
         result => result,
     }
@@ -64,10 +64,10 @@ pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize
     keeping_cursor(file, |file| file.seek_write(buf, offset))
 }
 
-/// Reserves blocks first and sets the length then, so that a full disk leaves the length as it was.
+/// Reserves blocks first and sets the length afterwards, so that a full disk leaves the length as it was.
 pub(super) fn allocate(file: &File, _: u64, to: u64) -> io::Result<()> {
     let info = FILE_ALLOCATION_INFO { AllocationSize: i64::try_from(to).map_err(|_| io::ErrorKind::FileTooLarge)? };
-    // An allocation that ends before the file does would shorten it: somebody else has made it longer.
+    // If somebody else has extended the file, an allocation that ends before the new end would shorten it.
     if file.metadata()?.len() >= to {
         return Ok(());
     }
@@ -94,7 +94,7 @@ pub(super) fn device_len(_: &File) -> Option<u64> {
     None
 }
 
-/// No system call tells.
+/// There is no such call.
 pub(super) fn is_read_only(_: &File) -> bool {
     false
 }
@@ -116,7 +116,7 @@ pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
     Ok(OpenMode { read: access & FILE_READ_DATA != 0, write: write || append, append: append && !write })
 }
 
-/// Asks a question about a file whose answer is one number.
+/// Queries information about a file that is a single number.
 fn ask(file: &File, question: FILE_INFORMATION_CLASS) -> io::Result<u32> {
     let mut answer: u32 = 0;
     let mut block = IO_STATUS_BLOCK::default();

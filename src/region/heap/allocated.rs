@@ -1,4 +1,4 @@
-//! Memory of the allocator, where nothing else is to be had: WebAssembly, and Miri.
+//! Memory of the allocator, for targets without another source of memory: WebAssembly, and Miri.
 
 use std::ops::Range;
 use std::ptr::NonNull;

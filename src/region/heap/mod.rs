@@ -1,4 +1,4 @@
-//! The memory of a buffer: whole pages, not initialised, reserved and not committed where the system can do that.
+//! The memory of a buffer: whole pages, uninitialised. If the system supports it, they are reserved and not committed.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -21,10 +21,10 @@ cfg_if::cfg_if! {
     }
 }
 
-/// The page of a buffer, in bytes, on every target.
+/// The page size of a buffer, in bytes, on every target.
 pub(crate) const PAGE: usize = 4096;
 
-/// Whole pages of memory that start as no bytes at all.
+/// Whole pages of memory, uninitialised at first.
 #[derive(Debug)]
 pub(crate) struct HeapRegion {
     reserved: Reserved,
@@ -57,13 +57,13 @@ impl HeapRegion {
         Ok(Self { reserved: Reserved::new(len).ok_or_else(no_memory)?, len })
     }
 
-    /// The memory of a range, to be initialised while other ranges are borrowed.
+    /// The memory of a range, so that it can be initialised while other ranges are borrowed.
     ///
     /// # Safety
     /// Nobody else touches these bytes while the slice is alive.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] where the system has none to commit.
+    /// [`Error::NoMemory`] if the system cannot commit the memory.
     #[expect(clippy::mut_from_ref, reason = "pages are loaded under a shared borrow; the caller makes sure of whom")]
     pub(crate) unsafe fn uninit(&self, range: Range<usize>) -> Result<&mut [MaybeUninit<u8>]> {
         let pointer = self.pointer(&range).cast();

@@ -1,4 +1,4 @@
-//! Anonymous memory that takes no room until it is touched: a buffer may be longer than the machine has memory.
+//! Anonymous memory that takes no room until it is accessed. So a buffer may be longer than the machine's memory.
 
 use std::ops::Range;
 use std::ptr::{self, NonNull};
@@ -13,10 +13,10 @@ pub(super) struct Reserved {
 
 impl Reserved {
     pub(super) fn new(len: usize) -> Option<Self> {
-        // Nothing maps nothing: a page that is never used.
+        // A mapping cannot be empty, so this maps a page that is never used.
         let len = len.max(1);
         let flags = MapFlags::PRIVATE;
-        // Else Linux counts all of it as if it would be used.
+        // Without this flag Linux counts all of it as used.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let flags = flags | MapFlags::NORESERVE;
         // SAFETY: a new mapping at an address of the system's choice disturbs nothing.

@@ -1,4 +1,4 @@
-//! Addresses that are reserved when a buffer is made, and memory that is committed as its pages are loaded.
+//! Reserves addresses when a buffer is made, and commits memory when its pages are loaded.
 
 use std::ops::Range;
 use std::ptr::{self, NonNull};
@@ -12,8 +12,8 @@ pub(super) struct Reserved(NonNull<u8>);
 
 impl Reserved {
     pub(super) fn new(len: usize) -> Option<Self> {
-        // Nothing reserves nothing: a page that is never used.
-        // SAFETY: addresses of the system's choice disturb nothing.
+        // A reservation cannot be empty, so this reserves a page that is never used. SAFETY: addresses of the system's
+        // choice disturb nothing.
         let start = unsafe { VirtualAlloc(ptr::null(), len.max(1), MEM_RESERVE, PAGE_READWRITE) };
         NonNull::new(start.cast()).map(Self)
     }
@@ -23,7 +23,8 @@ impl Reserved {
         self.0
     }
 
-    /// Commits the memory of a range, whose bytes stay if they were committed before. False if there is none.
+    /// Commits the memory of a range. Bytes that were committed before keep their values. Returns false if there is no
+    /// memory.
     pub(super) fn commit(&self, range: &Range<usize>) -> bool {
         if range.is_empty() {
             return true;

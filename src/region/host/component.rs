@@ -1,7 +1,8 @@
 //! The host's functions, imported by a component: the interface `mapping` of `portable-mmap-wasmtime/wit/host.wit`.
 //!
-//! They are declared here as the canonical ABI of the component model has them, and not by wit-bindgen: its functions take the
-//! bytes of a list as a slice, and nobody may hold a reference to bytes that the host replaces. Here they are addresses.
+//! They are declared here in the form of the component model's canonical ABI, and not by wit-bindgen. Functions of
+//! wit-bindgen take the bytes of a list as a slice, and nobody may hold a reference to bytes that the host replaces.
+//! The functions here take addresses.
 
 use std::fs::File;
 use std::io;
@@ -10,26 +11,26 @@ use std::ops::Range;
 use crate::FaultKind;
 use crate::host::{self, BLOCK, COMPONENT_ERRORS, errno};
 
-/// The types of these functions, as wit-component reads them when it makes a component of the module. The host's package has a
-/// test that they are those of its `host.wit`.
-// The linker takes a section with the object that it lies in: that of this module's functions. The linker joins
-// sections of one name, and two of these joined are none: the façade of memmap2, which has these sources too, has a
-// name of its own.
+/// The types of these functions, which wit-component reads when it makes a component from the module. The host's
+/// package has a test that they match its `host.wit`.
+// The linker keeps a section if it keeps its object file, which also holds the functions of this module. It joins
+// sections with the same name, and two of these sections joined are not valid. So the façade of memmap2, which contains
+// these sources too, uses another name.
 #[used]
 #[cfg_attr(not(feature = "facade"), unsafe(link_section = "component-type:portable-mmap:host@0.1.0"))]
 #[cfg_attr(feature = "facade", unsafe(link_section = "component-type:portable-mmap:host@0.1.0 of memmap2"))]
 static TYPES: [u8; include_bytes!("component-type.bin").len()] = *include_bytes!("component-type.bin");
 
-/// What a call writes that returns `result<_, error-code>` or `result<bool, error-code>`.
+/// The result that a call writes for `result<_, error-code>` or `result<bool, error-code>`.
 #[repr(C)]
 #[derive(Default)]
 struct Plain {
     is_error: u8,
-    /// Of the error, or the result.
+    /// The number of the error, or the result.
     value: u8,
 }
 
-/// What `place` writes: `result<option<mapped>, error-code>`.
+/// The result of `place`: `result<option<mapped>, error-code>`.
 #[repr(C)]
 #[derive(Default)]
 struct Placing {
@@ -44,7 +45,7 @@ struct Placing {
 #[derive(Default)]
 struct OnFour(u8);
 
-/// What `fault` writes: `result<option<fault>, error-code>`.
+/// The result of `fault`: `result<option<fault>, error-code>`.
 #[repr(C)]
 #[derive(Default)]
 struct Faulted {
@@ -90,19 +91,19 @@ unsafe extern "C" {
     safe fn host_lost(handle: u32, offset: u64, result: &mut Plain);
 }
 
-/// A mapping that the host has placed, which it takes back when this is dropped.
+/// A mapping that the host has placed. `take_back` ends it.
 #[derive(Debug)]
 pub(super) struct Placed {
-    /// The component's number for it. None: it was taken back.
+    /// The handle, or `None` once the mapping has ended.
     handle: Option<u32>,
 }
 
-/// The error with a number of the interface.
+/// The error for an error number of the interface.
 fn error(number: u8) -> io::Error {
     io::Error::from_raw_os_error(COMPONENT_ERRORS.get(usize::from(number)).copied().unwrap_or(errno::IO))
 }
 
-/// The result of a call that writes one.
+/// Makes a call and returns the result that it writes.
 fn call(function: impl FnOnce(&mut Plain)) -> io::Result<u8> {
     let mut result = Plain::default();
     function(&mut result);
@@ -110,19 +111,20 @@ fn call(function: impl FnOnce(&mut Plain)) -> io::Result<u8> {
 }
 
 impl Placed {
-    /// Whether this host may place mappings: without its functions the component would not run.
+    /// Whether this host may place mappings. Always true, because the component does not run without the host's
+    /// functions.
     pub(super) fn is_possible() -> bool {
         true
     }
 
-    /// Has a file mapped over a block. None where the host does not do that.
+    /// Asks the host to map a file over a block. Returns `None` if the host does not place mappings.
     ///
     /// # Safety
-    /// The caller owns the block, and what is in it is not used any more.
+    /// The caller owns the block, and its contents are no longer used.
     ///
     /// # Errors
-    /// Why the host does not map this file over this block.
-    // Never in another object than `TYPES`.
+    /// The host's reason not to map this file over this block.
+    // Not inlined, so that it stays in the same object file as `TYPES`.
     #[inline(never)]
     pub(super) unsafe fn map(
         file: &File,
@@ -135,7 +137,7 @@ impl Placed {
         let last = start.wrapping_add(len.next_multiple_of(BLOCK) - 1);
         let kind = u32::from(flags == host::SHARED);
         let mut result = Placing::default();
-        // SAFETY: the caller owns the block. The byte at address 0 is not used: the host asks where it is.
+        // SAFETY: the caller owns the block. The host takes only the address of the byte at 0, and does not access it.
         unsafe { host_place(inode, offset, len as u64, 0, 1, start, 1, last, 1, kind, &mut result) };
         match (result.is_error, result.value.0) {
             (0, 0) => Ok(None),
@@ -144,7 +146,7 @@ impl Placed {
         }
     }
 
-    /// The number that calls take. A method is not called after `take_back`.
+    /// The handle for calls. No method is called after `take_back`.
     fn handle(&self) -> io::Result<u32> {
         self.handle.ok_or_else(|| io::Error::from_raw_os_error(errno::BADF))
     }
@@ -156,20 +158,20 @@ impl Placed {
 
     pub(super) fn advise(&self, range: &Range<usize>, advice: u32) {
         let Ok(handle) = self.handle() else { return };
-        // A hint that the host does not take is no error.
+        // It is not an error if the host does not support a hint.
         let _ = call(|result| host_advise(handle, range.start as u64, range.len() as u64, advice, result));
     }
 
     pub(super) fn refresh(&mut self, range: &Range<usize>) -> io::Result<()> {
         let handle = self.handle()?;
         call(|result| {
-            // SAFETY: bytes of the mapping change, which is borrowed mutably.
+            // SAFETY: bytes of the mapping change, and it is borrowed mutably.
             unsafe { host_refresh(handle, range.start as u64, range.len() as u64, result) }
         })
         .map(drop)
     }
 
-    /// The page of the first fault, in bytes from the start of the mapping, and why.
+    /// The offset of the page with the first fault, in bytes from the start of the mapping, and the kind of fault.
     pub(super) fn fault(&self) -> Option<(usize, FaultKind)> {
         let mut result = Faulted::default();
         host_fault(self.handle().ok()?, &mut result);
@@ -185,7 +187,7 @@ impl Placed {
             .is_ok_and(|handle| call(|result| host_lost(handle, offset as u64, result)).is_ok_and(|lost| lost == 1))
     }
 
-    /// Has the host put plain memory back. It always does, or ends the process.
+    /// Ends the mapping: the host restores plain memory. If it cannot, it ends the process.
     pub(super) fn take_back(&mut self) -> bool {
         let Some(handle) = self.handle.take() else { return false };
         host_drop(handle);

@@ -1,8 +1,8 @@
-//! Memory in which a host has placed a mapping of its operating system: a block of this guest's own.
+//! Hosted mappings: a host maps a file over a block of this guest's memory.
 //!
-//! The host maps the file over a block of the allocator and puts plain memory back before the allocator gets it again. So
-//! the bytes are the file's own, as natively. Nothing borrows from a block before the host's call, nor after the one that
-//! ends the mapping.
+//! The host maps the file over a block of the allocator, and restores plain memory before the allocator gets the block
+//! back. So the bytes are those of the file, as in an OS mapping. Nothing borrows from a block before the host's call,
+//! or after the call that ends the mapping.
 
 use std::io;
 use std::ops::Range;
@@ -18,7 +18,7 @@ use crate::region::Durability;
 use crate::storage::{FileKind, OsFile, Storage, with_length};
 use crate::{Advice, Error, Flags, Result, UncheckedAdvice};
 
-// Who the host is.
+// The interface to the host.
 cfg_if::cfg_if! {
     if #[cfg(all(target_os = "wasi", target_env = "p1"))] {
         mod preview1;
@@ -39,9 +39,9 @@ cfg_if::cfg_if! {
 /// Memory in which a host has placed a mapping of a file.
 #[derive(Debug)]
 pub struct HostRegion {
-    /// None: anonymous memory, which needs no host.
+    /// `None` for anonymous memory, which needs no host.
     placed: Option<Placed>,
-    /// Given to the allocator last. None: it is lost to this guest, because the host did not take its mapping back.
+    /// Freed after the mapping has ended. `None` if the block is leaked, because the host did not end its mapping.
     block: Option<Block>,
     start: NonNull<u8>,
     len: usize,
@@ -57,38 +57,39 @@ const UNSUPPORTED: Error = Error::Unsupported {
     what: "this host places no mappings in the memory of its guests; HostMapping::Auto falls back to a buffer",
 };
 
-/// Whole blocks of the allocator for so many bytes.
+/// Allocates whole blocks for `len` bytes.
 fn block(len: usize) -> Result<(Block, usize)> {
     let no_memory = || Error::no_memory(len as u64);
     let size = len.checked_next_multiple_of(BLOCK).ok_or_else(no_memory)?;
     Ok((Block::new(size, BLOCK).ok_or_else(no_memory)?, size))
 }
 
-/// Whether the host says that the block lies in memory that the program started with.
+/// Whether the host's error means that the block lies in memory that the program started with.
 fn lies_in_image(error: &io::Error) -> bool {
     error.raw_os_error() == Some(host::errno::ADDRNOTAVAIL)
 }
 
 impl HostRegion {
-    /// Whether the host may place mappings. Where it does not, nothing else need be asked.
+    /// Whether the host may place mappings. If not, it need not be asked for any.
     #[cfg(target_os = "wasi")]
     pub(crate) fn is_possible() -> bool {
         Placed::is_possible()
     }
 
-    /// Has the host map the plan's span of a file. None where the host does not do that.
+    /// Asks the host to map the plan's span of a file. Returns `None` if the host does not place mappings.
     pub(crate) fn of_file(file: &OsFile, plan: &Plan) -> Result<Option<Self>> {
         let (offset, len) = (plan.span.offset(), plan.span.len());
         let flags = if plan.reaches_file() { host::SHARED } else { 0 };
         if !Placed::is_possible() {
             return Ok(None);
         }
-        // Blocks that cannot be used are kept until there is one, or the allocator would give them again.
+        // Keeps blocks that cannot be used until it has found another one. Otherwise the allocator would return them
+        // again.
         let mut unusable = Vec::new();
         let (block, placed) = loop {
             let (block, size) = block(len)?;
             let start = block.start().as_ptr();
-            // What lies behind the last page of the mapping stays the block's own.
+            // The memory after the last page of the mapping stays plain memory.
             let mapped = len.next_multiple_of(PAGE);
             debug_assert!(mapped <= size, "blocks have whole pages");
             // SAFETY: the block is this function's own, and holds nothing.
@@ -107,12 +108,12 @@ impl HostRegion {
         Ok(Some(region))
     }
 
-    /// As [`of_file`](Self::of_file), where there has to be a mapping.
+    /// [`of_file`](Self::of_file), but returns an error if the host does not place mappings.
     fn required(file: &OsFile, plan: &Plan) -> Result<Self> {
         Self::of_file(file, plan)?.ok_or(UNSUPPORTED)
     }
 
-    /// Gives anonymous memory another length.
+    /// Changes the length of anonymous memory.
     fn resize_anonymous(&mut self, new: &Plan) -> Result<()> {
         let mut region = Self::anonymous(new)?;
         // SAFETY: initialised; one is this call's own memory, and the other is borrowed mutably by it.
@@ -180,8 +181,8 @@ impl Region for HostRegion {
         Ok(Self { placed: None, start: block.start(), block: Some(block), len, is_guarded: false })
     }
 
-    /// Maps the new span before it unmaps the old one. A file that becomes shorter loses bytes for good, so that is the last
-    /// step that can fail.
+    /// Maps the new span before it unmaps the old one. Truncating the file loses bytes, so this is the last step that
+    /// can fail.
     fn resize(&mut self, file: Option<&OsFile>, _: &Plan, new: &Plan) -> Result<()> {
         if new.anonymous {
             return self.resize_anonymous(new);
@@ -235,12 +236,12 @@ impl Region for HostRegion {
 
     unsafe fn make_dirty(&self, index: usize) {
         if let Some(placed) = &self.placed {
-            // The sync that follows tells what became of the page.
+            // The next sync reports an error of this page.
             let _ = placed.sync(&(index..index + 1), host::DIRTY);
         }
     }
 
-    /// The host guards every mapping. Without a guard of this guest nobody asks.
+    /// The host guards every mapping, but this guest asks for faults only if it asked for a guard.
     fn fault(&self) -> Option<(usize, FaultKind)> {
         let placed = self.placed.as_ref().filter(|_| self.is_guarded)?;
         placed.fault().map(|(offset, kind)| (offset / PAGE, kind))
@@ -262,7 +263,7 @@ impl Drop for HostRegion {
     fn drop(&mut self) {
         if let Some(placed) = &mut self.placed {
             if !placed.take_back() {
-                // The file is still in it: no allocator may have it.
+                // The file is still mapped there, so the block must not be freed.
                 std::mem::forget(self.block.take());
             }
         }

@@ -1,4 +1,4 @@
-//! No host's functions: nothing is ever placed.
+//! For targets on which no host places mappings.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::FaultKind;
 
-/// A mapping that no host has placed.
+/// A mapping of a host. No value of this type exists.
 #[derive(Debug)]
 pub(super) struct Placed(Infallible);
 
@@ -16,7 +16,7 @@ impl Placed {
         false
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "as where a host answers")]
+    #[expect(clippy::unnecessary_wraps, reason = "as where there is a host")]
     pub(super) unsafe fn map(_: &File, _: u64, _: *mut u8, _: usize, _: u32) -> io::Result<Option<Self>> {
         Ok(None)
     }

@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use crate::FaultKind;
 use crate::host::{errno, read_fault_word};
 
-// How the host is called.
+// How the host is called: through imports, or through `fd_pread`.
 cfg_if::cfg_if! {
     if #[cfg(feature = "host-mapping")] {
         mod imported;
@@ -19,10 +19,10 @@ cfg_if::cfg_if! {
     }
 }
 
-/// A mapping that the host has placed, which it takes back when this is dropped.
+/// A mapping that the host has placed. `take_back` ends it.
 #[derive(Debug)]
 pub(super) struct Placed {
-    /// The host's number for it. 0: it was taken back.
+    /// The handle, or 0 once the mapping has ended.
     handle: i32,
 }
 
@@ -31,18 +31,18 @@ fn check(result: i32) -> io::Result<i32> {
 }
 
 impl Placed {
-    /// Whether this host may place mappings. Where it does not, `map` is not to be called.
+    /// Whether this host may place mappings. If not, `map` must not be called.
     pub(super) fn is_possible() -> bool {
         calls::is_available()
     }
 
-    /// Has a file mapped over a block. None where the host does not do that.
+    /// Asks the host to map a file over a block. Returns `None` if the host does not place mappings.
     ///
     /// # Safety
-    /// The caller owns the block, and what is in it is not used any more.
+    /// The caller owns the block, and its contents are no longer used.
     ///
     /// # Errors
-    /// Why the host does not map this file over this block.
+    /// The host's reason not to map this file over this block.
     pub(super) unsafe fn map(
         file: &File,
         offset: u64,
@@ -65,16 +65,16 @@ impl Placed {
     }
 
     pub(super) fn advise(&self, range: &Range<usize>, advice: u32) {
-        // A hint that the host does not take is no error.
+        // It is not an error if the host does not support a hint.
         let _ = calls::advise(self.handle, range.start, range.len(), advice);
     }
 
     pub(super) fn refresh(&mut self, range: &Range<usize>) -> io::Result<()> {
-        // SAFETY: bytes of the mapping change, which is borrowed mutably.
+        // SAFETY: bytes of the mapping change, and it is borrowed mutably.
         check(unsafe { calls::refresh(self.handle, range.start, range.len()) }).map(drop)
     }
 
-    /// The page of the first fault, in bytes from the start of the mapping, and why.
+    /// The offset of the page with the first fault, in bytes from the start of the mapping, and the kind of fault.
     pub(super) fn fault(&self) -> Option<(usize, FaultKind)> {
         let (offset, kind) = read_fault_word(calls::fault(self.handle))?;
         Some((usize::try_from(offset).ok()?, kind))
@@ -84,12 +84,12 @@ impl Placed {
         calls::lost(self.handle, offset) > 0
     }
 
-    /// Has the host put plain memory back. False if it does not.
+    /// Ends the mapping: the host restores plain memory. Returns false if the host did not do that.
     pub(super) fn take_back(&mut self) -> bool {
         let handle = std::mem::take(&mut self.handle);
         handle != 0 && matches!(calls::unmap(handle), 0 | UNKNOWN)
     }
 }
 
-/// What the host has taken back by itself it does not know any more.
+/// The host no longer knows a mapping that it has ended itself.
 const UNKNOWN: i32 = -errno::BADF;

@@ -1,4 +1,4 @@
-//! Memory that the operating system maps, through memmap2; what it lacks stands in `unix.rs` and `windows.rs`.
+//! Memory that the operating system maps, through memmap2. `unix.rs` and `windows.rs` have what memmap2 lacks.
 
 use std::io;
 use std::ops::Range;
@@ -29,12 +29,12 @@ cfg_if::cfg_if! {
     }
 }
 
-/// Memory that the operating system maps: what [`Mapped`](crate::Mapped) is made of.
+/// Memory that the operating system maps. [`Mapped`](crate::Mapped) is built on it.
 #[derive(Debug)]
 pub struct OsRegion {
-    /// Before the view: it leaves the registry before the memory goes.
+    /// Declared before the view, so that it leaves the registry before the memory is unmapped.
     guard: Option<Guard>,
-    /// Always there, but while Windows resizes, and after it could not map again what it had unmapped.
+    /// `None` only during a resize on Windows, and after a resize there that could not map the file again.
     view: Option<View>,
     start: NonNull<u8>,
     len: usize,
@@ -45,12 +45,12 @@ unsafe impl Send for OsRegion {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for OsRegion {}
 
-/// Mapped memory, which is released when it is dropped.
+/// Mapped memory, which is unmapped when it is dropped.
 #[derive(Debug)]
 enum View {
-    /// Of a file, or private and anonymous.
+    /// A mapping of memmap2: of a file, or private and anonymous.
     Memmap(MmapRaw),
-    /// What memmap2 lacks.
+    /// A mapping that memmap2 cannot make.
     Own(os::OwnView),
 }
 
@@ -115,14 +115,14 @@ impl OsRegion {
         Self { guard, view: Some(view), start, len: plan.span.len() }
     }
 
-    /// Maps the plan's span of a file, and watches over it if the plan says so.
+    /// Maps the plan's span of a file, with a guard if the plan has one.
     fn of_file(file: &OsFile, plan: &Plan) -> Result<Self> {
         let view = os::view_of_file(file, plan)?;
         let guard = if plan.guard { Some(Guard::new(view.start(), view.page(), file, plan)?) } else { None };
         Ok(Self::new(view, guard, plan))
     }
 
-    /// Gives anonymous memory another length. Shared memory keeps its address, and whoever shares it keeps sharing it.
+    /// Changes the length of anonymous memory. Shared memory keeps its address and stays shared.
     fn resize_anonymous(&mut self, new: &Plan) -> Result<()> {
         if new.span.len() == self.len || self.resize_in_place(new.span.len())? {
             return Ok(());

@@ -1,5 +1,5 @@
-//! Files of an overlay, such as a container's. The first write to a file of a lower layer copies it to the upper one, and a
-//! descriptor that was opened for reading before that goes on to map the file of the lower layer.
+//! Files of an overlay file system, which containers use. The first write to a file of a lower layer copies it to the
+//! upper layer. A descriptor that was opened for reading before that still maps the file of the lower layer.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -16,8 +16,9 @@ use crate::{Access, Error, Result};
 /// `OVERLAYFS_SUPER_MAGIC`, which libc has as different types.
 const OVERLAY: u64 = 0x794c_7630;
 
-/// Opens a file again that may have been copied since, and that nobody changes through this mapping: a file that is open for
-/// writing is the copy, and a mapping with changes of its own keeps them. None if there is no need, and without `/proc`.
+/// Opens a file again, because it may have been copied since it was opened. Only for a mapping that is read-only: a
+/// file that is open for writing is already the copy, and a mapping with its own changes keeps them. Returns `None` for
+/// other mappings and other file systems, and without `/proc`.
 pub(super) fn reopened(file: &File, plan: &Plan) -> Result<Option<File>> {
     if plan.access != Access::Read {
         return Ok(None);
@@ -45,8 +46,8 @@ pub(super) unsafe fn replace(start: *mut u8, range: Range<usize>, file: &File, p
     prot.set(ProtFlags::EXEC, plan.executable);
     let flags = if plan.private { MapFlags::PRIVATE } else { MapFlags::SHARED };
     let error = |e: rustix::io::Errno| Error::io(Operation::Map, offset, len as u64, e);
-    // Elsewhere first: a system may unmap what is there before it finds that it cannot map the file.
-    // SAFETY: a new mapping at an address of the system's choice disturbs nothing.
+    // Maps the file at another address first, because a system may unmap the range before it finds that it cannot map
+    // the file. SAFETY: a new mapping at an address of the system's choice disturbs nothing.
     let new = unsafe { mmap(ptr::null_mut(), len, prot, flags, file, offset) }.map_err(error)?;
     // SAFETY: the caller says that the range may be replaced; `new` is this call's own.
     let moved = unsafe { mremap_fixed(new, len, len, MremapFlags::MAYMOVE, start.wrapping_add(range.start).cast()) };

@@ -1,5 +1,5 @@
-//! What memmap2 lacks on unix: anonymous memory that a forked child shares, huge pages with a file behind them, every
-//! `MADV_*`, resizing with a file.
+//! What memmap2 lacks on unix: anonymous memory that is shared with a forked child, huge pages of files, every
+//! `MADV_*`, and resizing together with a file.
 
 use std::io;
 use std::ops::Range;
@@ -32,7 +32,7 @@ pub(super) fn check_supported(plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// memmap2's, unless the file lies in huge pages: their mapping has to be unmapped in whole ones.
+/// A mapping of memmap2, unless the file uses huge pages. A mapping of huge pages must be unmapped in whole huge pages.
 pub(super) fn view_of_file(file: &OsFile, plan: &Plan) -> Result<View> {
     match huge_page_of(&**file.get()) {
         Some(unit) => Ok(View::Own(OwnView::new(Some((file, unit)), plan)?)),
@@ -40,7 +40,7 @@ pub(super) fn view_of_file(file: &OsFile, plan: &Plan) -> Result<View> {
     }
 }
 
-/// The size of the huge pages that a file lies in, in bytes.
+/// The size of the huge pages of a file, in bytes, or `None` if it does not use them.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn huge_page_of(file: impl AsFd) -> Option<usize> {
     /// `HUGETLBFS_MAGIC`, which libc has as different types.
@@ -57,7 +57,7 @@ fn huge_page_of(_: impl AsFd) -> Option<usize> {
     None
 }
 
-/// Anonymous memory: memmap2's where it is private and plain, else our own.
+/// Anonymous memory: a mapping of memmap2 if it is private and has no other properties, otherwise our own.
 pub(super) fn anonymous_view(plan: &Plan) -> Result<View> {
     let is_huge = plan.hints.contains(Flags::HUGETLB);
     if !plan.private || plan.executable || is_huge || !plan.access.is_writable() {
@@ -77,18 +77,18 @@ pub(super) fn anonymous_view(plan: &Plan) -> Result<View> {
     Ok(View::Memmap(MmapRaw::from(options.map_anon().map_err(|e| map_error(plan.span, e))?)))
 }
 
-/// The size of the huge pages that are asked for, in bytes.
+/// The size of the huge pages that this crate asks for, in bytes.
 const HUGE_PAGE: usize = 1 << HUGE_PAGE_BITS;
 const HUGE_PAGE_BITS: u8 = 21;
 
-/// A mapping of our own: of anonymous memory of which a forked child sees every change, of huge pages, or one that was
-/// given another length.
+/// A mapping that this crate made or took over itself: anonymous memory that is shared with a forked child, huge pages,
+/// or a mapping whose length was changed.
 #[derive(Debug)]
 pub(super) struct OwnView {
     start: *mut u8,
-    /// What is mapped, in bytes, a multiple of `unit`.
+    /// The mapped length in bytes, a multiple of `unit`.
     mapped: usize,
-    /// The page, or the huge page.
+    /// The size of a page, or of a huge page.
     unit: usize,
     /// False if a flush has nothing to do.
     has_file: bool,
@@ -100,7 +100,7 @@ unsafe impl Send for OwnView {}
 unsafe impl Sync for OwnView {}
 
 impl OwnView {
-    /// Maps the plan's span of a file with its unit, or anonymous memory.
+    /// Maps the plan's span of a file whose pages have this size, or anonymous memory.
     fn new(file: Option<(&OsFile, usize)>, plan: &Plan) -> Result<Self> {
         let mut prot = ProtFlags::READ;
         prot.set(ProtFlags::WRITE, plan.access.is_writable());
@@ -125,13 +125,13 @@ impl OwnView {
         Ok(Self { start: start.cast(), mapped, unit, has_file: file.is_some() })
     }
 
-    /// A mapping that memmap2 has made, from a multiple of the page on.
+    /// Takes over a mapping of memmap2 that starts at a page boundary.
     fn take_over(map: MmapRaw) -> Self {
         let (start, unit) = (map.as_mut_ptr(), page_size());
         debug_assert!(start.addr() % unit == 0, "offsets are multiples of the page");
-        // The length of what is mapped fits, rounded up.
+        // The mapped length, rounded up to a page, fits in `usize`.
         let mapped = map.len().next_multiple_of(unit);
-        // From now on it is unmapped by the value that is returned.
+        // From now on the returned value owns the mapping and unmaps it.
         std::mem::forget(map);
         Self { start, mapped, unit, has_file: true }
     }
@@ -144,7 +144,7 @@ impl OwnView {
         self.unit
     }
 
-    /// Hands changes to the file, if there is one.
+    /// Writes changes to the file, if there is one.
     pub(super) fn flush(&self, range: Range<usize>, durability: Durability) -> io::Result<()> {
         if !self.has_file {
             return Ok(());
@@ -157,7 +157,7 @@ impl OwnView {
         Ok(unsafe { msync(self.start.wrapping_add(range.start).cast(), range.len(), flags) }?)
     }
 
-    /// Gives the pages behind the first `len` bytes back.
+    /// Unmaps the pages after the first `len` bytes.
     pub(super) fn shrink(&mut self, len: usize) -> Result<()> {
         let kept = len.next_multiple_of(self.unit);
         if kept < self.mapped {
@@ -170,7 +170,8 @@ impl OwnView {
         Ok(())
     }
 
-    /// Maps as many pages as `len` bytes take; elsewhere, if it may move. False if the system does not.
+    /// Extends the mapping to `len` bytes. It may get another address if `may_move` is true. Returns false if the
+    /// system cannot extend it.
     #[cfg(target_os = "linux")]
     fn grow(&mut self, len: usize, may_move: bool) -> bool {
         use rustix::mm::{MremapFlags, mremap};
@@ -179,14 +180,14 @@ impl OwnView {
             return true;
         }
         let flags = if may_move { MremapFlags::MAYMOVE } else { MremapFlags::empty() };
-        // SAFETY: the whole of our own mapping, and the caller borrows it mutably. It fails for huge pages, and where a part
-        // of the mapping has become a piece of its own: after replaced pages or advice.
+        // SAFETY: the whole of our own mapping, and the caller borrows it mutably. The call fails for huge pages, and
+        // if the system has split the mapping after pages were replaced or advice was given.
         let Ok(start) = (unsafe { mremap(self.start.cast(), self.mapped, wanted, flags) }) else { return false };
         (self.start, self.mapped) = (start.cast(), wanted);
         true
     }
 
-    /// Only Linux gives a mapping more pages.
+    /// Only Linux can extend a mapping.
     #[cfg(not(target_os = "linux"))]
     fn grow(&mut self, len: usize, _: bool) -> bool {
         len <= self.mapped
@@ -204,7 +205,7 @@ impl Drop for OwnView {
 fn map_flags(plan: &Plan) -> MapFlags {
     let mut flags = if plan.private { MapFlags::PRIVATE } else { MapFlags::SHARED };
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // rustix names it on Linux alone.
+    // rustix has a name for it on Linux only.
     let huge_page = MapFlags::from_bits_retain(u32::from(HUGE_PAGE_BITS) << libc::MAP_HUGE_SHIFT);
     #[cfg(any(target_os = "linux", target_os = "android"))]
     for (hint, flag) in [
@@ -221,11 +222,11 @@ fn map_flags(plan: &Plan) -> MapFlags {
 }
 
 impl OsRegion {
-    /// Resizes the mapping where it is, so that no second one needs addresses beside it; where the system cannot do that,
-    /// maps the new span anew.
+    /// Resizes the mapping in place, so that it does not need the addresses of a second mapping. If the system cannot
+    /// do that, maps the new span separately.
     ///
-    /// A file that becomes shorter loses bytes for good, so that is the last step that can fail. A mapping that becomes
-    /// longer must not move before it, for a mapping that is back to its old length must be where it was.
+    /// Truncating the file loses bytes, so it is the last step that can fail. A mapping that becomes longer must not
+    /// move before that step: if the step fails, the mapping gets its old length back and must have its old address.
     pub(super) fn resize_file(&mut self, file: &OsFile, _: &Plan, new: &Plan) -> Result<()> {
         let (offset, end, len, old_len) = (new.span.offset(), new.span.end(), new.span.len(), self.len);
         let size = file.len().map_err(|e| Error::io(Operation::Metadata, offset, len as u64, e))?;
@@ -247,7 +248,7 @@ impl OsRegion {
         Ok(())
     }
 
-    /// Gives anonymous memory another length. False if that takes other memory.
+    /// Changes the length of anonymous memory. Returns false if this needs other memory.
     pub(super) fn resize_in_place(&mut self, len: usize) -> Result<bool> {
         let old_len = self.len;
         if len < old_len {
@@ -261,13 +262,13 @@ impl OsRegion {
         }
         let page = self.view.as_ref().map_or_else(page_size, View::page);
         let page_end = old_len.checked_next_multiple_of(page).map_or(len, |end| end.min(len));
-        // SAFETY: mapped and initialised, and borrowed mutably by this call. The page may hold what was there before the
+        // SAFETY: mapped and initialised, and borrowed mutably by this call. The page may hold bytes from before the
         // memory became shorter.
         unsafe { self.slice_mut(old_len..page_end) }.fill(0);
         Ok(true)
     }
 
-    /// The view as one of our own, which can have another length.
+    /// Converts the view into one of our own, whose length can be changed.
     fn own_view(&mut self) -> Option<&mut OwnView> {
         self.view = Some(match self.view.take()? {
             View::Memmap(map) => View::Own(OwnView::take_over(map)),
@@ -279,10 +280,11 @@ impl OsRegion {
         }
     }
 
-    /// Maps what lies behind the end, of the file if there is one. False if the system does not, and nothing is changed.
+    /// Extends the mapping to `len` bytes, of the file if there is one. Returns false and changes nothing if the system
+    /// cannot do that.
     ///
-    /// Not with a guard, which would have to be known under its new addresses before others can have the old ones, and that
-    /// takes memory: so a failure could not be undone.
+    /// Never extends a mapping with a guard. The guard would have to be registered with the new addresses before
+    /// anybody else can get the old ones. That needs memory, so it can fail, and the change could not be undone.
     fn grow(&mut self, len: usize, may_move: bool) -> bool {
         if self.guard.is_some() || !self.own_view().is_some_and(|view| view.grow(len, may_move)) {
             return false;
@@ -292,15 +294,15 @@ impl OsRegion {
         true
     }
 
-    /// Ends the region after `len` bytes, which it has.
+    /// Shortens the region to `len` bytes.
     fn release_behind(&mut self, len: usize) {
         self.len = len;
         if let Some(guard) = &mut self.guard {
-            // First, for others may have the addresses afterwards.
+            // The guard comes first, because afterwards others may get the addresses.
             guard.shorten(len);
         }
         if let Some(view) = self.own_view() {
-            // What cannot be unmapped stays mapped until the region is dropped, and nobody reaches it.
+            // Pages that cannot be unmapped stay mapped until the region is dropped. Nobody accesses them.
             let _ = view.shrink(len);
         }
     }
@@ -332,8 +334,8 @@ pub(super) unsafe fn unlock(start: *mut u8, len: usize) -> io::Result<()> {
 /// The range is mapped.
 pub(super) unsafe fn advise(start: *mut u8, len: usize, advice: Advice) {
     if let Some(number) = hint_number(advice) {
-        // SAFETY: the caller says that the range is mapped, and none of these changes a byte.
-        // A hint that this kernel or file system does not take is no error.
+        // SAFETY: the caller says that the range is mapped, and none of these changes a byte. It is not an error if
+        // this kernel or file system does not support a hint.
         let _ = unsafe { libc::madvise(start.cast(), len, number) };
     }
 }

@@ -1,4 +1,5 @@
-//! What memmap2 lacks on Windows: memory by name, and resizing a file that cannot shrink while it is mapped.
+//! What memmap2 lacks on Windows: memory with a tag name, and resizing together with a file, which cannot shrink while
+//! it is mapped.
 
 use std::ffi::OsStr;
 use std::io;
@@ -55,7 +56,7 @@ pub(super) fn view_of_file(file: &OsFile, plan: &Plan) -> Result<View> {
     if plan.tag_name.is_some() { tagged(Some(file), plan, Tag::Any) } else { View::of_file(file, plan) }
 }
 
-/// Anonymous memory. Nothing forks, so shared and private memory are one, unless it has a name.
+/// Anonymous memory. Windows has no fork, so shared and private memory do not differ unless the memory has a tag name.
 pub(super) fn anonymous_view(plan: &Plan) -> Result<View> {
     if plan.tag_name.is_some() {
         return tagged(None, plan, Tag::Any);
@@ -69,12 +70,12 @@ pub(super) fn anonymous_view(plan: &Plan) -> Result<View> {
     Ok(View::Memmap(map.map_err(|e| map_error(plan.span, e))?))
 }
 
-/// What a tag may name so far.
+/// Whether a tag name may be in use already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tag {
-    /// Nothing.
+    /// It must not be in use.
     New,
-    /// Whatever it names, which is then shared.
+    /// It may be in use. The memory is then shared.
     Any,
 }
 
@@ -82,7 +83,7 @@ fn tagged(file: Option<&OsFile>, plan: &Plan, tag: Tag) -> Result<View> {
     Ok(View::Own(OwnView::new(file, plan, tag).map_err(|e| map_error(plan.span, e))?))
 }
 
-/// A view of a section that has a name: whoever opens the same name shares its memory.
+/// A view of a section with a tag name. Everybody who opens the same name shares its memory.
 #[derive(Debug)]
 pub(super) struct OwnView {
     start: *mut u8,
@@ -112,12 +113,12 @@ impl OwnView {
         };
         let file = file.map(OsFile::get);
         let handle = file.map_or(INVALID_HANDLE_VALUE, |file| file.as_raw_handle());
-        // The section of a file reaches to the file's end, or to the span's if that lies further.
+        // The section of a file extends to the end of the file.
         let size = if file.is_some() { 0 } else { span.len() as u64 };
         let (high, low) = halves(size);
         // SAFETY: the handle is open while `file` is borrowed, and the name ends in 0.
         let section = unsafe { CreateFileMappingW(handle, ptr::null(), protect, high, low, name.as_ptr()) };
-        // Of a section that was there before, too, it tells by the last error.
+        // If a section with this name already existed, the call succeeds and the last error says so.
         let said = io::Error::last_os_error();
         if section.is_null() {
             return Err(said);
@@ -128,8 +129,8 @@ impl OwnView {
             return Err(said);
         }
         let (high, low) = halves(span.offset());
-        // SAFETY: a view at an address of the system's choice disturbs nothing. A section of that name that is too short
-        // makes it fail.
+        // SAFETY: a view at an address of the system's choice disturbs nothing. The call fails if an existing section
+        // with this name is too short.
         let view = unsafe { MapViewOfFile(section.as_raw_handle(), access, high, low, span.len()) };
         if view.Value.is_null() {
             return Err(io::Error::last_os_error());
@@ -146,13 +147,13 @@ impl OwnView {
         page_size()
     }
 
-    /// What is written is the file's at once, as far as it has one.
+    /// Does nothing: a change is visible in the file immediately, if there is a file.
     #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "unix has work to do, which can fail")]
     pub(super) fn flush(&self, _: Range<usize>, _: Durability) -> io::Result<()> {
         Ok(())
     }
 
-    /// Memory with a tag name has the same length for all mappings that share it.
+    /// Returns an error: memory with a tag name has the same length for all mappings that share it.
     #[expect(clippy::unused_self, reason = "unix has work to do")]
     pub(super) fn shrink(&mut self, _: usize) -> Result<()> {
         Err(Error::Unsupported { what: "memory with a tag name cannot be resized" })
@@ -175,7 +176,7 @@ fn halves(n: u64) -> (u32, u32) {
 }
 
 impl OsRegion {
-    /// Returns false: Windows gives no mapping another length.
+    /// Returns false, because Windows cannot change the length of a mapping.
     pub(super) fn resize_in_place(&mut self, len: usize) -> Result<bool> {
         if let Some(View::Own(view)) = &mut self.view {
             view.shrink(len)?;
@@ -183,8 +184,8 @@ impl OsRegion {
         Ok(false)
     }
 
-    /// A mapped file does not shrink, and memory by name has one length: where either is the matter, unmaps, sets the
-    /// length, and maps again. After a failure the old span is mapped again.
+    /// A mapped file cannot shrink, and memory with a tag name cannot change its length. In both cases this unmaps the
+    /// view, sets the length, and maps the file again. After a failure it maps the old span again.
     pub(super) fn resize_file(&mut self, file: &OsFile, old: &Plan, new: &Plan) -> Result<()> {
         let (offset, end) = (new.span.offset(), new.span.end());
         let size = file.len().map_err(|e| Error::io(Operation::Metadata, offset, new.span.len() as u64, e))?;
@@ -194,11 +195,12 @@ impl OsRegion {
         };
         let has_tag = old.tag_name.is_some();
         if end < size || has_tag {
-            // The bytes of the view are in the file already: unmapping loses none.
+            // The file already has the bytes of the view, so unmapping loses none.
             self.view = None;
             self.len = 0;
         }
-        // Before anything changes: whoever else holds the tag keeps its memory, and that memory the file.
+        // Checked before anything changes: if somebody else uses the tag name, its memory stays and keeps the file
+        // mapped.
         let free = if has_tag { map(old, Tag::New).map(drop) } else { Ok(()) };
         let resized = free.and_then(|()| {
             if end >= size {
@@ -207,7 +209,8 @@ impl OsRegion {
             }
             file.set_len(end).map_err(|e| Error::io(Operation::Truncate, end, size - end, e))?;
             map(new, Tag::New).inspect_err(|_| {
-                // What was cut off is gone; zeros stand in its place. But what maps less than a moment ago has room.
+                // The truncated bytes are lost, and zeros take their place. The mapping can hardly fail, because it is
+                // shorter than the one before.
                 let _ = file.set_len(size);
             })
         });
@@ -234,7 +237,7 @@ pub(super) fn supports(_: Advice) -> bool {
 }
 
 /// # Safety
-/// None: Windows knows no hints.
+/// None: Windows has no hints.
 pub(super) unsafe fn advise(_: *mut u8, _: usize, _: Advice) {}
 
 pub(super) fn supports_unchecked(_: UncheckedAdvice) -> bool {
@@ -258,12 +261,12 @@ pub(super) unsafe fn unlock(start: *mut u8, len: usize) -> io::Result<()> {
 }
 
 /// # Safety
-/// None: Windows knows no such advice.
+/// None: Windows has no such advice.
 pub(super) unsafe fn advise_unchecked(_: *mut u8, _: usize, _: UncheckedAdvice) -> Option<io::Result<()>> {
     None
 }
 
-/// Windows truncates no file that is mapped: there is nothing to guard against.
+/// Windows cannot truncate a mapped file, so a guard has nothing to do.
 #[derive(Debug)]
 pub(super) struct Guard;
 

@@ -1,8 +1,8 @@
-//! The host's functions, imported: a host that does not have them does not run the program.
+//! The host's functions, imported. A host without them cannot run the program.
 
 use crate::host::MODULE;
 
-// The name of the module is `MODULE`, which an attribute cannot take.
+// The module name must equal `MODULE`. An attribute cannot take a constant.
 const _: () = assert!(matches!(MODULE.as_bytes(), b"portable-mmap:host/map@0.1.0"));
 
 #[link(wasm_import_module = "portable-mmap:host/map@0.1.0")]
@@ -16,7 +16,7 @@ unsafe extern "C" {
     pub(super) safe fn lost(handle: i32, offset: usize) -> i32;
 }
 
-/// Whether there are such functions: else the program would not run.
+/// Whether the host has these functions. Always true, because the program does not run without them.
 pub(super) fn is_available() -> bool {
     true
 }
