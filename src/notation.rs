@@ -219,7 +219,7 @@ impl Picked {
         self.start.min(last)..self.start.max(last) + 1
     }
 
-    /// Whether each byte lies in a page of its own, so that the pages in between need not be touched.
+    /// Whether each byte lies in a page of its own, so that the pages in between need not be accessed.
     pub(crate) fn is_sparse(self, page_size: usize) -> bool {
         self.step.unsigned_abs() > page_size
     }

@@ -8,11 +8,11 @@ pub enum Access {
     /// The access that [`Flags`] and [`Prot`] specify. With their defaults it acts as `Write`. (`ACCESS_DEFAULT`)
     #[default]
     Default,
-    /// No change is allowed. The file has to be open for reading. (`ACCESS_READ`)
+    /// No change is allowed. The file must be open for reading. (`ACCESS_READ`)
     Read,
-    /// Changes reach the file, which has to be open for reading and writing. (`ACCESS_WRITE`)
+    /// Changes reach the file, which must be open for reading and writing. (`ACCESS_WRITE`)
     Write,
-    /// Changes stay in memory. The file has to be open for reading. (`ACCESS_COPY`)
+    /// Changes stay in memory. The file must be open for reading. (`ACCESS_COPY`)
     Copy,
 }
 

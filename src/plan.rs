@@ -1,4 +1,4 @@
-//! Checks the options against each other and against the file. The result is a plan: what a backend has to map.
+//! Checks the options against each other and against the file. The result is a plan for a backend.
 
 use crate::error::{Asked, Operation, Reason, Unit};
 use crate::span::{self, Span};

@@ -1,7 +1,7 @@
-//! Files that do not say how long they are: read to their end, once.
+//! Files of unknown length, which are read to their end once.
 //!
-//! `/proc` says 0 of every file, `/sys` says 4096, and a pipe says nothing: the operating system maps none of them, and
-//! there is no length to map.
+//! Files in `/proc` report a length of 0, files in `/sys` report 4096, and a pipe has no length. The operating system
+//! cannot map them, and there is no length that could be mapped.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -14,20 +14,20 @@ use crate::span::{self, Span};
 use crate::storage::{FileKind, Metadata, OsFile, Storage, uninterrupted};
 use crate::{Error, MmapOptions, Result};
 
-/// What is read at a time, and at least.
+/// The number of bytes that are read at a time.
 const STEP: usize = 64 << 10;
 
 /// How such a file is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Method {
-    /// At offsets: it is like a regular file, of length 0.
+    /// At offsets, like a regular file.
     Positional,
-    /// From where it is: a pipe, which has no positions.
+    /// In sequence: a pipe, which has no offsets.
     Stream,
 }
 
-/// The bytes of a file without a size from the offset on, and the plan of a mapping of them; none for a file that has a
-/// size, and where changes would have to reach it.
+/// Reads the bytes of a file of unknown length from the offset on. Returns them and the plan of their mapping, or
+/// `None` if the file's length is known or if changes would have to be written to the file.
 pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u8>, Plan)>> {
     let mut plan = Plan::combine(options)?;
     if options.extend {
@@ -36,21 +36,22 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     let facts = file.metadata().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
     let Some(method) = method(file, facts) else { return Ok(None) };
     if plan.reaches_file() {
-        // To `map` it may be empty. If it is not, what there is to say is why changes cannot reach it.
+        // `map` may report that the file is empty. If it is not, the right error is that changes cannot be written to
+        // it.
         let says_wrong_length = method == Method::Positional && (facts.len > 0 || has_bytes_without_length(file));
         if says_wrong_length || method == Method::Stream {
             plan.check_mode(facts)?;
         }
         if says_wrong_length {
             return Err(Error::Unsupported {
-                what: "changes cannot be written to a file that says a wrong length; Access::Read and Access::Copy work",
+                what: "changes cannot be written to a file that reports a wrong length; Access::Read and Access::Copy work",
             });
         }
         return Ok(None);
     }
     let offset = plan.span.offset();
     if method == Method::Positional && !facts.mode.read {
-        // To `map` it is an empty file, which is the first thing to say of it.
+        // `map` checks the length before the mode, so it reports an empty file first.
         return Ok(None);
     }
     let check = |plan: &mut Plan| {
@@ -59,7 +60,7 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
         AnyBackend::check_buffer_supported(plan)
     };
     if method == Method::Stream {
-        // What is read of a stream is gone, so nothing is read for a mapping that cannot be made.
+        // Bytes that are read from a stream are consumed, so nothing is read if the mapping cannot be made.
         check(&mut plan)?;
     }
     let limit = if options.len > 0 { options.len } else { usize::MAX };
@@ -94,7 +95,7 @@ pub(crate) fn read(options: &MmapOptions, file: &OsFile) -> Result<Option<(Vec<u
     Ok(Some((bytes, plan)))
 }
 
-/// The bytes of a span of a device, which has no length but that of the span.
+/// Reads the bytes of a span of a device, which has no length of its own.
 pub(crate) fn read_span(device: &OsFile, span: Span) -> Result<Vec<u8>> {
     let (offset, len) = (span.offset(), span.len());
     let bytes = read_to_end(len, offset, |buf, at| device.read_at(buf, offset + at))?;
@@ -105,8 +106,8 @@ pub(crate) fn read_span(device: &OsFile, span: Span) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// How to read a file that says no length or a wrong one. `None` if its length is true, and for a device, which may have no
-/// end.
+/// How to read a file that reports no length or a wrong one. Returns `None` if its length is right, and for a device,
+/// which may have no end.
 fn method(file: &OsFile, facts: Metadata) -> Option<Method> {
     match facts.kind {
         FileKind::Regular if !has_last_byte(file, facts.len) => Some(Method::Positional),
@@ -115,31 +116,32 @@ fn method(file: &OsFile, facts: Metadata) -> Option<Method> {
     }
 }
 
-/// Whether there is a byte where a file of this length has its last one. Files of `/proc` say that they have none, and
-/// files of `/sys` that they have 4096. A read that fails tells nothing: then the length stands.
+/// Whether the last byte of a file of this length can be read. Returns false for files in `/proc`, which report a
+/// length of 0, and for files in `/sys` that are shorter than the 4096 bytes that they report. If the read fails, the
+/// length counts as right.
 fn has_last_byte(file: &OsFile, len: u64) -> bool {
     len > 0 && uninterrupted(|| file.read_at(&mut [0], len - 1)).map_or(true, |n| n > 0)
 }
 
-/// Whether there is a byte in a file that says it has none, as the files of `/proc` do. Not where somebody makes an empty
-/// file longer meanwhile.
+/// Whether a file that reports a length of 0 has a byte, as files in `/proc` do. Returns false if somebody has extended
+/// an empty file in the meantime.
 fn has_bytes_without_length(file: &OsFile) -> bool {
     uninterrupted(|| file.read_at(&mut [0], 0)).is_ok_and(|n| n > 0) && file.len().is_ok_and(|len| len == 0)
 }
 
-/// Whether a device can be read at offsets, unlike a pipe. Some hosts of WASI let a guest seek in a pipe, and fail when it
-/// reads at an offset.
+/// Whether a device can be read at offsets, unlike a pipe. Some hosts of WASI allow a guest to seek in a pipe, but
+/// return an error when it reads at an offset.
 fn can_seek(device: &OsFile) -> bool {
     let has_position = device.file().is_some_and(|file| (&**file).stream_position().is_ok());
     has_position && (!cfg!(target_os = "wasi") || uninterrupted(|| device.read_at(&mut [0], 0)).is_ok())
 }
 
-/// Reads `count` bytes, or as many as there are, and forgets them. Returns how many there were.
+/// Reads and discards `count` bytes, or all bytes if there are fewer. Returns how many it read.
 fn skip(stream: &mut &File, count: u64) -> io::Result<u64> {
     io::copy(&mut stream.take(count), &mut io::sink())
 }
 
-/// Everything up to the end, or `limit` bytes. `read` is told how many bytes came before.
+/// Reads up to the end, or `limit` bytes. `read` gets the number of bytes that were read before.
 fn read_to_end(
     limit: usize,
     offset: u64,

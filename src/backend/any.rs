@@ -1,4 +1,5 @@
-//! Either backend in one type: a mapping of the operating system or of the host where there can be one, else the emulation.
+//! Both backends in one type: a mapping of the operating system or of the host if it can map the file, otherwise the
+//! emulation.
 
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -16,7 +17,7 @@ use crate::region::Durability;
 use crate::storage::{FileKind, OsFile};
 use crate::{Access, Advice, AnyMmap, BufferedMmap, Error, Result, UncheckedAdvice, unknown_length};
 
-/// The backend of [`AnyMmap`](crate::AnyMmap): chosen when a file is mapped.
+/// The backend of [`AnyMmap`](crate::AnyMmap), which is chosen when a file is mapped.
 #[derive(Debug)]
 pub struct AnyBackend(Either);
 
@@ -39,7 +40,7 @@ impl From<Buffered<OsFile>> for Either {
     }
 }
 
-// What maps a file where the host has no say.
+// The backend that maps a file without a host.
 cfg_if::cfg_if! {
     if #[cfg(any(unix, windows))] {
         type Base = Mapped;
@@ -48,7 +49,7 @@ cfg_if::cfg_if! {
     }
 }
 
-/// Calls the function of whichever backend it is.
+/// Calls a function of the backend in use.
 macro_rules! either {
     ($either:expr, $backend:ident => $call:expr) => {
         match $either.0 {
@@ -71,37 +72,39 @@ macro_rules! either {
 }
 
 impl AnyBackend {
-    /// Refuses what a buffer cannot do.
+    /// Returns an error for a plan that a buffer does not support.
     pub(crate) fn check_buffer_supported(plan: &Plan) -> Result<()> {
         Buffered::<OsFile>::check_supported(plan)
     }
 
-    /// A buffer of these bytes, as many as the plan's span has, over nothing.
+    /// A buffer of these bytes without a file. The plan's span has the same length.
     pub(crate) fn of_bytes(bytes: &[u8], plan: Plan) -> Result<Self> {
         Ok(Self(Either::Buffered(Buffered::of_bytes(bytes, plan)?)))
     }
 }
 
-/// The plan of the bytes that are read of a device, once, because neither an OS mapping nor a buffer can map it. None for what
-/// is no device, where a buffer cannot do what is asked, and for `map`, which on WASI has this backend too.
+/// The plan for reading a device once, because neither an OS mapping nor a buffer can map it. Returns `None` for other
+/// files, if a buffer does not support the plan, and for `map`, which on WASI uses this backend too.
 fn read_plan(plan: &Plan) -> Option<Plan> {
     let is_read = plan.reads_devices && plan.kind == FileKind::Special && !plan.reaches_file();
     let plan = is_read.then(|| Plan { kind: FileKind::Regular, ..plan.clone() })?;
     AnyBackend::check_buffer_supported(&plan).is_ok().then_some(plan)
 }
 
-/// From this length on, in bytes, a mapping of the host is the faster way to read all of it. Below it a buffer is, which reads
-/// what little there is with one call. The two meet between 500 and 800 KiB: `make bench-hosted` measures it.
+/// From this length on, in bytes, a mapping of the host is faster for reading all bytes. Below it a buffer is faster,
+/// because it reads all bytes with one call. Both are equally fast between 500 and 800 KiB, as `make bench-hosted`
+/// measures.
 #[cfg(target_os = "wasi")]
 const HOSTED_FROM: usize = 512 << 10;
 
-/// A mapping of the host, if the plan wants one and there is one.
+/// Asks the host for a mapping if the plan allows it. Returns `None` if there is none and the plan does not require
+/// one.
 ///
 /// # Safety
 /// As for [`Bytes::map`].
 ///
 /// # Errors
-/// Why there is none, if there has to be one.
+/// The reason of the host, if the plan requires a mapping of the host.
 #[cfg(target_os = "wasi")]
 unsafe fn hosted(source: &OsFile, plan: &Plan) -> Result<Option<Mapped>> {
     let is_required = match plan.host_mapping {
@@ -111,17 +114,17 @@ unsafe fn hosted(source: &OsFile, plan: &Plan) -> Result<Option<Mapped>> {
         HostMapping::Require => true,
     };
     let mapped = <Mapped>::check_supported(plan).and_then(|()| {
-        // SAFETY: the caller owes what `Bytes::map` asks for.
+        // SAFETY: the caller guarantees what `Bytes::map` requires.
         unsafe { <Mapped>::map(source.clone(), plan.clone()) }
     });
     match mapped {
         Err(error) if is_required => Err(error),
-        // Whatever the host says, a buffer needs no host.
+        // Any error of the host is ignored, because a buffer needs no host.
         mapped => Ok(mapped.ok()),
     }
 }
 
-/// The mapping as it is, its position too.
+/// Converts the mapping. Its position stays.
 #[cfg(any(unix, windows))]
 impl From<Mmap> for AnyMmap {
     fn from(map: Mmap) -> Self {
@@ -129,7 +132,7 @@ impl From<Mmap> for AnyMmap {
     }
 }
 
-/// The mapping as it is, its position too.
+/// Converts the mapping. Its position stays.
 impl From<BufferedMmap> for AnyMmap {
     fn from(map: BufferedMmap) -> Self {
         map.map_backend(|backend| AnyBackend(Either::Buffered(backend)))
@@ -165,14 +168,14 @@ impl Bytes for AnyBackend {
 
     unsafe fn map(source: OsFile, plan: Plan) -> Result<Self> {
         #[cfg(target_os = "wasi")]
-        // SAFETY: the caller owes what `Bytes::map` asks for.
+        // SAFETY: the caller guarantees what `Bytes::map` requires.
         if let Some(hosted) = unsafe { hosted(&source, &plan) }? {
             return Ok(Self(hosted.into()));
         }
         let map = |plan: &Plan| {
-            // On WASI this backend cannot do what it can read once.
+            // On WASI the buffer does not support devices, which are read once instead.
             Base::check_supported(plan)?;
-            // SAFETY: the caller owes what `Bytes::map` asks for.
+            // SAFETY: the caller guarantees what `Bytes::map` requires.
             unsafe { Base::map(source.clone(), plan.clone()) }
         };
         let says_no_to_file = |error: &Error| match error {
@@ -182,7 +185,7 @@ impl Bytes for AnyBackend {
         };
         let mut mapped = map(&plan);
         if plan.access == Access::Read && !plan.private && mapped.as_ref().is_err_and(says_no_to_file) {
-            // Some file systems know no other mappings, such as FUSE with direct I/O.
+            // Some file systems support only private mappings, such as FUSE with direct I/O.
             mapped = map(&Plan { private: true, ..plan.clone() });
         }
         let error = match mapped {
@@ -193,11 +196,11 @@ impl Bytes for AnyBackend {
         if let Some(plan) = read_plan(&plan) {
             return Self::of_bytes(&unknown_length::read_span(&source, plan.span)?, plan);
         }
-        // What a plan asks of OS mappings alone, a buffer cannot do either.
+        // A buffer does not support plans that only an OS mapping supports.
         if Buffered::<OsFile>::check_supported(&plan).is_err() {
             return Err(error);
         }
-        // SAFETY: as above; a buffer owes nothing.
+        // SAFETY: as above; a buffer has no condition.
         Ok(Self(Either::Buffered(unsafe { Buffered::map(source, plan)? })))
     }
 
@@ -265,7 +268,7 @@ impl Bytes for AnyBackend {
     }
 
     unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, range: Range<usize>) -> Result<()> {
-        // SAFETY: the caller owes what `Backend::advise_unchecked` asks for.
+        // SAFETY: the caller guarantees what `Backend::advise_unchecked` requires.
         either!(mut self, backend => unsafe { backend.advise_unchecked(advice, range) })
     }
 

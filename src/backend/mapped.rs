@@ -1,4 +1,4 @@
-//! A mapping whose bytes are the file's own: those of a [`Region`].
+//! A mapping whose bytes are those of the file, in the memory of a [`Region`].
 
 use std::io;
 use std::ops::Range;
@@ -21,35 +21,37 @@ mod sync;
 
 use sync::Unsynced;
 
-/// A mapping that the operating system makes: the bytes are the file's own.
+/// A mapping of the operating system. Its bytes are those of the file.
 #[derive(Debug)]
 pub struct Mapped<R: Region = OsRegion> {
-    /// Before the source, whose file its guard uses.
+    /// Declared before the source, because its guard uses the source's file.
     region: R,
-    /// None: anonymous, or given up after mapping.
+    /// `None` for anonymous memory, and if the source was dropped after mapping.
     source: Option<OsFile>,
-    /// What it was made from, its span kept up to date.
+    /// The plan that it was made from. A resize updates the span.
     plan: Plan,
-    /// So many bytes may be read as they are: all, or none where there is a guard.
+    /// How many bytes may be read without a check: all, or none if there is a guard.
     ready: usize,
-    /// Bytes that may be changed as they are, but for the hull: their pages are known as changed, or need not be.
+    /// Bytes that may be changed without noting their pages, which are noted already or need not be. Only the hull is
+    /// updated.
     known_changed: Range<usize>,
     /// Whether changes reach a file.
     tracks_changes: bool,
-    /// The page size is this power of two.
+    /// The page size is 2 to this power.
     page_shift: u32,
     /// The pages that were borrowed mutably since they were last flushed, if changes reach the file.
     changed: PageSet,
-    /// All bytes that were borrowed mutably lie in here, which starts and ends within changed pages: with a byte that was
-    /// borrowed, or with the page, if changes before or behind it were flushed since. [`EMPTY`] while there are none.
+    /// A range that contains all bytes that were borrowed mutably. It starts and ends in changed pages: at a byte that
+    /// was borrowed, or at the border of the page if changes before or after the page were flushed since. [`EMPTY`] if
+    /// there are no changes.
     hull: Range<usize>,
     unsynced: Unsynced,
-    /// Somebody has a pointer to the bytes: every page counts as borrowed mutably.
+    /// A caller has a pointer to the bytes, so every page counts as borrowed mutably.
     exported: bool,
     maker: Maker,
 }
 
-/// A range that starts behind its end: whatever it is widened by is all that it then holds.
+/// A range that starts after its end. Widened by another range it equals that range.
 const EMPTY: Range<usize> = Range { start: usize::MAX, end: 0 };
 
 impl<R: Region> Mapped<R> {
@@ -75,7 +77,7 @@ impl<R: Region> Mapped<R> {
         mapped
     }
 
-    /// Says how many bytes are ready: all, or none where there is a guard.
+    /// Sets how many bytes are ready: all, or none if there is a guard.
     fn make_ready(&mut self) {
         self.ready = if self.region.is_guarded() { 0 } else { self.region.len() };
         self.reset_known_changed();
@@ -87,7 +89,8 @@ impl<R: Region> Mapped<R> {
         self.known_changed = 0..if is_free { self.ready } else { 0 };
     }
 
-    /// The error of a region that is lost, which only Windows knows: callers have checked every range.
+    /// The error of a lost region. Callers have checked every range, so a range can lie outside of the region only if
+    /// it was lost, which happens only on Windows.
     #[cold]
     #[inline(never)]
     fn lost(&self) -> Error {
@@ -95,24 +98,24 @@ impl<R: Region> Mapped<R> {
         Error::io(Operation::Map, span.offset(), span.len() as u64, Reason::Lost)
     }
 
-    /// Makes sure that a range lies in the region, which may be lost.
+    /// Returns an error if the region is lost and so does not contain the range.
     #[inline]
     fn check_range(&self, range: &Range<usize>) -> Result<()> {
         if range.end <= self.region.len() { Ok(()) } else { Err(self.lost()) }
     }
 
-    /// The bytes of a range that lies in the region, to be changed.
+    /// The bytes of a range that lies in the region, mutably.
     #[inline]
     fn borrow_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
         if self.tracks_changes && !range.is_empty() {
             self.note_changed(&range)?;
         }
-        // SAFETY: mapped, writable and initialised, and the mapping is borrowed mutably; that nobody else uses the bytes
-        // is owed by whoever mapped them.
+        // SAFETY: mapped, writable and initialised, and the mapping is borrowed mutably. Whoever mapped the bytes
+        // guarantees that nobody else uses them.
         Ok(unsafe { self.region.slice_mut(range) })
     }
 
-    /// Touches every page of a range.
+    /// Accesses every page of a range, and returns the error of a fault.
     #[inline(never)]
     fn touch(&self, range: &Range<usize>) -> Result<()> {
         self.region.touch(range);
@@ -122,7 +125,7 @@ impl<R: Region> Mapped<R> {
         }
     }
 
-    /// Notes a range, which is not empty, as borrowed mutably.
+    /// Notes that a range was borrowed mutably. The range is not empty.
     #[inline]
     fn note_changed(&mut self, range: &Range<usize>) -> Result<()> {
         if self.known_changed.start <= range.start && range.end <= self.known_changed.end {
@@ -137,20 +140,20 @@ impl<R: Region> Mapped<R> {
         self.hull = self.hull.start.min(range.start)..self.hull.end.max(range.end);
     }
 
-    /// Notes what may have been stored through a pointer: bytes anywhere.
+    /// Notes all bytes as changed if a caller has a pointer to them.
     fn note_exported(&mut self) -> Result<()> {
         // A region that is lost has no bytes.
         let all = 0..self.region.len();
         if self.exported && self.tracks_changes && !all.is_empty() { self.note_newly_changed(&all) } else { Ok(()) }
     }
 
-    /// [`note_changed`](Self::note_changed), of a range that is not known as changed. What is stored in lost pages is
-    /// nobody's change.
+    /// [`note_changed`](Self::note_changed) for a range that is not known as changed. Bytes that are stored in lost
+    /// pages do not count as changes.
     #[inline(never)]
     fn note_newly_changed(&mut self, range: &Range<usize>) -> Result<()> {
         let (pages, shift) =
             (range.start >> self.page_shift..((range.end - 1) >> self.page_shift) + 1, self.page_shift);
-        // No page yet, but room for all: a flush takes no memory.
+        // Adds no page, but reserves room for all pages, so that a flush allocates nothing.
         self.unsynced.pages.add(&(0..0), self.page_count())?;
         if self.region.fault().is_none() {
             self.changed.add(&pages, self.page_count())?;
@@ -171,13 +174,13 @@ impl<R: Region> Mapped<R> {
         Ok(())
     }
 
-    /// The bytes of a changed page that may have been changed, as far as that is known.
+    /// The part of a changed page that lies in the hull. Only bytes in it may have been changed.
     fn changed_within(&self, page: usize) -> Range<usize> {
         let end = ((page + 1) << self.page_shift).min(self.plan.span.len());
         self.hull.start.max(page << self.page_shift)..self.hull.end.min(end)
     }
 
-    /// How long the source is now. Nobody says that of a special file, which so reaches as far as it is mapped.
+    /// The current length of the source. A special file has none, so it counts as longer than any mapping.
     fn len_of(&self, source: &OsFile) -> io::Result<u64> {
         if self.plan.kind == FileKind::Special { Ok(u64::MAX) } else { source.len() }
     }
@@ -186,8 +189,8 @@ impl<R: Region> Mapped<R> {
         self.plan.span.len().div_ceil(R::page_size())
     }
 
-    /// Makes sure that the changes in these pages, which the file has by now, do not lie past the end of a file that was
-    /// truncated. Those that do are lost: an error, and they stay changed.
+    /// Checks that changes in these pages, which were flushed, do not lie past the end of a file that was truncated.
+    /// Changes past the end are lost. They are an error and still count as changes.
     fn check_changes_are_in_file(&mut self, pages: &Range<usize>) -> Result<()> {
         let (Some(last), Some(source)) = (self.changed.last(pages), &self.source) else { return Ok(()) };
         let span = self.plan.span;
@@ -202,7 +205,7 @@ impl<R: Region> Mapped<R> {
         let is_missing = |page: &usize| self.changed_within(*page).end > reach;
         let first = self.changed.runs(behind).flatten().find(is_missing).unwrap_or(last);
         let offset = size.max(span.file_offset(self.changed_within(first).start));
-        // What the file has is no change any more.
+        // Changes that are in the file no longer count.
         self.forget_changed(&(pages.start..first));
         Err(Error::Truncated { path: None, offset, len: end - offset, size })
     }
@@ -253,11 +256,11 @@ impl<R: Region> Bytes for Mapped<R> {
 
     unsafe fn map(source: OsFile, plan: Plan) -> Result<Self> {
         let region = with_length(&source, plan.extend_from, plan.span.end(), plan.allocate, || {
-            // SAFETY: the caller owes what `MmapOptions::map` says.
+            // SAFETY: the caller guarantees what `MmapOptions::map` requires.
             unsafe { R::map(&source, &plan) }
         })?;
         let mut mapped = Self::new(region, Some(source), plan);
-        // A guard needs the file to map again what it had replaced.
+        // A guard needs the file, to map it again over pages that it has replaced.
         if !mapped.plan.track_file && !mapped.plan.guard {
             mapped.source = None;
         }
@@ -286,7 +289,7 @@ impl<R: Region> Bytes for Mapped<R> {
         if self.region.is_guarded() {
             self.touch(&range)?;
         }
-        // SAFETY: mapped, readable and initialised; that nobody else changes the bytes is owed by whoever mapped them.
+        // SAFETY: mapped, readable and initialised; whoever mapped them guarantees that nobody else changes them.
         Ok(unsafe { self.region.slice(range) })
     }
 
@@ -315,7 +318,7 @@ impl<R: Region> Bytes for Mapped<R> {
             unreachable_bytes(self.lost());
         }
         if self.region.is_guarded() {
-            // What is lost is known before it counts as changed, and is no error here.
+            // Finds lost pages before they would count as changed. A fault is not an error here.
             let _ = self.touch(&range);
         }
         self.borrow_mut(range).unwrap_or_else(|e| unreachable_bytes(e))
@@ -360,7 +363,7 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     fn advise(&mut self, advice: Advice, range: Range<usize>) {
-        // On Linux this would take private changes back.
+        // On Linux this advice would drop private changes.
         let drops_changes = advice == Advice::DontNeed && self.plan.private;
         if range.end <= self.region.len() && !drops_changes {
             self.region.advise(range, advice);
@@ -370,9 +373,9 @@ impl<R: Region> Bytes for Mapped<R> {
     unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, range: Range<usize>) -> Result<()> {
         self.check_range(&range)?;
         let (offset, len) = (self.plan.span.file_offset(range.start), range.len() as u64);
-        // SAFETY: the caller answers for what becomes of the bytes.
+        // SAFETY: the caller accepts that the bytes may change.
         match unsafe { self.region.advise_unchecked(range, advice) } {
-            None => Err(Error::Unsupported { what: "this operating system does not have this advice" }),
+            None => Err(Error::Unsupported { what: "this operating system does not support this advice" }),
             Some(Ok(())) => Ok(()),
             Some(Err(e)) => Err(Error::io(Operation::Advise, offset, len, e)),
         }
@@ -381,7 +384,7 @@ impl<R: Region> Bytes for Mapped<R> {
     fn resize(&mut self, len: usize) -> Result<()> {
         let span = Span::new(self.plan.span.offset(), len)?;
         let plan = Plan { span, ..self.plan.clone() };
-        // Before anything changes: it may want memory.
+        // Reserved before anything changes, because it may fail.
         let pages = self.page_count().max(len.div_ceil(R::page_size()));
         let room = self.changed.resize(pages).and_then(|()| self.unsynced.pages.resize(pages));
         room.map_err(|_| Error::no_memory(len as u64))?;
@@ -415,8 +418,8 @@ impl<R: Region> Bytes for Mapped<R> {
 
 impl<R: Region> Drop for Mapped<R> {
     fn drop(&mut self) {
-        // What was changed is the file's already, unless a sync failed, which the maker of the mapping makes up for. Nobody is
-        // left to hear of an error.
+        // Changes are in the file already. Only after a failed sync is there something to do, in the process that made
+        // the mapping. A drop cannot report an error.
         if self.may_have_failed() && self.maker.is_current() {
             let _ = self.close();
         }
@@ -480,7 +483,7 @@ impl<R: Region> Faults for Mapped<R> {
             let size = self.source.as_ref().and_then(|source| source.len().ok()).unwrap_or(offset);
             return Error::Truncated { path: None, offset, len, size };
         }
-        // A signal does not say why: a read may.
+        // A signal has no error number, but a read returns one.
         let read = self.source.as_ref().map(|source| read_full(source, &mut [0], offset));
         match read {
             Some(Err(Error::Io { source, .. })) => Error::io(Operation::Read, offset, len, source),

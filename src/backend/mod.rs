@@ -1,30 +1,30 @@
-//! The contract of a backend, and the one place that chooses which backend a platform gets.
+//! The contract of a backend, and the choice of the backend for each platform.
 //!
 //! # The contract
 //!
 //! A backend holds the bytes of a span of a source (a file, or any [`Storage`]), or anonymous zeros. It knows bytes,
-//! pages and its source; it knows no position, no Python and no slice notation: what all backends share stands once, in
-//! `src/mapping`. Callers have checked every range against the plan's length, every change against the access, and every
-//! offset against [`Bytes::allocation_granularity`](sealed::Bytes::allocation_granularity).
+//! pages and its source. It knows nothing of positions, Python or slice notation: code that all backends share is in
+//! `src/mapping`. Callers have checked every range against the plan's length, every change against the access, and
+//! every offset against [`Bytes::allocation_granularity`](sealed::Bytes::allocation_granularity).
 //!
 //! A backend MUST:
 //!
-//! - **keep its bytes at one address** while its value moves, from making until `resize`, `refresh`, `advise` or `close`,
-//!   all of which take `&mut self`;
-//! - **let shared borrows be alive while other ranges are asked for**, from several threads at once: `bytes` may load,
-//!   but never writes to a byte that it has handed out;
-//! - **write back what was changed, and nothing else**: with [`Access::Write`](crate::Access::Write) or
-//!   [`Access::Default`](crate::Access::Default) the bytes changed through `bytes_mut` reach the source at the latest when
-//!   `flush` or `close` returns; with [`Access::Copy`](crate::Access::Copy) never. When another mapping or a reader of the
-//!   file sees them before that is the backend's own affair;
+//! - **keep its bytes at one address** even if its value moves, until `resize`, `refresh`, `advise` or `close` is
+//!   called, all of which take `&mut self`;
+//! - **allow shared borrows to be alive while other ranges are requested**, from several threads at once: `bytes` may
+//!   load, but never writes to a byte that it has returned before;
+//! - **write back changes, and nothing else**: with [`Access::Write`](crate::Access::Write) or
+//!   [`Access::Default`](crate::Access::Default) the bytes changed through `bytes_mut` reach the source at the latest
+//!   when `flush` or `close` returns; with [`Access::Copy`](crate::Access::Copy) never. The backend decides when other
+//!   mappings and readers of the file see them before that;
 //! - **fill with zeros**: anonymous bytes are zero until written, and so are the bytes of the last page past the end of
 //!   the source;
 //! - **never make the source longer** except in `resize`;
-//! - **leave nothing half done**: after an error the bytes, the length and the source are as before the call, except that
-//!   a write-back keeps what it has written and forgets nothing that it has not;
-//! - **touch what it gives to a call that can fail**, if it has a guard: `bytes` and `bytes_mut` return the error of a
-//!   fault that they take, and `look` and `look_mut` give zeros;
-//! - **do its best in `Drop`**, silently: write back as `close` does, and give the memory up.
+//! - **undo partial work**: after an error the bytes, the length and the source are as before the call. The exception
+//!   is a write-back: bytes that it has written stay written, and the others still count as changed;
+//! - **access the bytes that it returns to a call that can fail**, if it has a guard: `bytes` and `bytes_mut` return
+//!   the error of a fault that this causes, and `look` and `look_mut` return zeros;
+//! - **do the work of `close` in `Drop`**, without reporting errors: write back changes, and free the memory.
 
 use crate::storage::OsFile;
 
@@ -36,14 +36,14 @@ pub use any::AnyBackend;
 pub use buffered::Buffered;
 pub use mapped::Mapped;
 
-// THE selector. `Mapped` is what an operating system maps, or the host of a guest on WASI; the emulation is there on every
-// target.
+// The selector of the backend. `Mapped` is a mapping of the operating system, or of the host of a guest on WASI. The
+// emulation exists on every target.
 cfg_if::cfg_if! {
     if #[cfg(any(unix, windows))] {
         /// The backend of [`Mmap`](crate::Mmap) on this platform: OS mappings.
         pub type DefaultBackend = Mapped;
     } else if #[cfg(target_os = "wasi")] {
-        /// The backend of [`Mmap`](crate::Mmap) on this platform: a mapping of the host where there is one, else the
+        /// The backend of [`Mmap`](crate::Mmap) on this platform: a mapping of the host if there is one, otherwise the
         /// emulation.
         pub type DefaultBackend = AnyBackend;
     } else {
@@ -52,7 +52,7 @@ cfg_if::cfg_if! {
     }
 }
 
-/// What the slice face does about bytes that cannot be had. Not in line: or indexing would not be.
+/// Panics because bytes could not be loaded when the mapping was used as a slice. Not inlined, so that indexing can be.
 #[cold]
 #[inline(never)]
 #[track_caller]
@@ -61,9 +61,9 @@ pub(crate) fn unreachable_bytes(error: crate::Error) -> ! {
     panic!("{error:#}")
 }
 
-/// What holds the bytes of a [`Mapping`](crate::Mapping): [`DefaultBackend`], [`Buffered`] or [`AnyBackend`].
+/// The part of a [`Mapping`](crate::Mapping) that holds the bytes: [`DefaultBackend`], [`Buffered`] or [`AnyBackend`].
 ///
-/// It names a backend in generic code. It is sealed: its functions are for this crate.
+/// Generic code uses it as a bound. It is sealed, and its functions are private to this crate.
 pub trait Backend: sealed::Bytes + sealed::Ready + sealed::Faults {}
 
 impl<S: crate::Storage> Backend for Buffered<S> {}
@@ -81,139 +81,141 @@ pub(crate) mod sealed {
 
     /// The contract: see the top of `src/backend/mod.rs`.
     pub trait Bytes: Send + Sync + Sized {
-        /// What it maps; [`OsFile`](crate::OsFile) unless a [`Storage`] was given.
+        /// The type that it maps: [`OsFile`](crate::OsFile), or another [`Storage`].
         type Source: Storage;
 
-        /// A name for people: `"mapped"` or `"buffered"`.
+        /// The name of the backend: `"mapped"`, `"buffered"` or `"hosted"`.
         fn name(&self) -> &'static str;
 
         /// The unit of `flush` and `advise`, in bytes.
         fn page_size() -> usize;
 
-        /// What a mapping's offset in the file must be a multiple of, in bytes.
+        /// The unit that a mapping's offset in the file must be a multiple of, in bytes.
         fn allocation_granularity() -> usize;
 
-        /// Whether a hint does anything.
+        /// Whether a hint has an effect.
         fn supports(advice: Advice) -> bool;
 
-        /// Whether there is advice that can change bytes.
+        /// Whether this advice, which can change bytes, is supported.
         fn supports_unchecked(advice: UncheckedAdvice) -> bool;
 
-        /// Returns an error for what this backend cannot do, before anything is touched.
+        /// Returns an error for a plan that this backend does not support. Changes nothing.
         ///
         /// # Errors
         /// [`Error::Unsupported`].
         fn check_supported(plan: &Plan) -> Result<()>;
 
-        /// What a plan has to keep to.
+        /// The limits for plans of this backend.
         fn limits() -> Limits {
             Limits { granularity: Self::allocation_granularity(), check_supported: Self::check_supported }
         }
 
-        /// Maps a span of a source that reaches at least as far.
+        /// Maps a span of a source. The source is extended first if the plan says so.
         ///
         /// # Safety
         /// As for [`MmapOptions::map`](crate::MmapOptions::map).
         ///
         /// # Errors
-        /// What the operating system or the allocator says.
+        /// Any error of the operating system or of the allocator.
         unsafe fn map(source: Self::Source, plan: Plan) -> Result<Self>;
 
-        /// Zeros, of the plan's length.
+        /// Maps anonymous memory of the plan's length. All bytes are zeros.
         ///
         /// # Errors
-        /// What the operating system or the allocator says.
+        /// Any error of the operating system or of the allocator.
         fn anonymous(plan: Plan) -> Result<Self>;
 
-        /// What it was made from, its span kept up to date.
+        /// The plan that it was made from. A resize updates the span.
         fn plan(&self) -> &Plan;
 
-        /// What is mapped; none for anonymous bytes, and where the source was given up after mapping.
+        /// The source, or `None` for anonymous bytes and if the source was dropped after mapping.
         fn source(&self) -> Option<&Self::Source>;
 
-        /// Gives everything else up; call `close` first.
+        /// Drops everything except the source. Call `close` first.
         fn into_source(self) -> Option<Self::Source>;
 
         /// The bytes of a range, for a call that can fail.
         ///
         /// # Errors
-        /// That of loading or touching them.
+        /// An error of loading or accessing them.
         fn bytes(&self, range: Range<usize>) -> Result<&[u8]>;
 
-        /// The bytes of a range, to be changed, for a call that can fail.
+        /// The bytes of a range, mutably, for a call that can fail.
         ///
         /// # Errors
-        /// That of loading or touching them, or [`Error::NoMemory`].
+        /// An error of loading or accessing them, or [`Error::NoMemory`].
         fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]>;
 
-        /// The bytes of a range, for the slice face, which cannot fail: under a guard zeros stand for what is gone.
+        /// The bytes of a range, for an access as a slice, which cannot return an error. With a guard, bytes that are
+        /// gone are zeros.
         ///
         /// # Panics
-        /// Without a guard, if they cannot be had.
+        /// If the bytes cannot be loaded and there is no guard.
         #[track_caller]
         fn look(&self, range: Range<usize>) -> &[u8];
 
-        /// The bytes of a range, to be changed, for the slice face.
+        /// The bytes of a range, mutably, for an access as a slice.
         ///
         /// # Panics
-        /// As for [`look`](Self::look), and if there is no memory for what has to be kept.
+        /// As for [`look`](Self::look), and if there is no memory for a copy of the pages.
         #[track_caller]
         fn look_mut(&mut self, range: Range<usize>) -> &mut [u8];
 
-        /// Copies the bytes of a range to the bytes from `to` on, which may overlap: a change of those alone.
+        /// Copies the bytes of a range to the bytes from `to` on. The ranges may overlap. Only the bytes from `to` on
+        /// count as changed.
         ///
         /// # Errors
-        /// That of loading or touching them, or [`Error::NoMemory`]; nothing is copied.
+        /// An error of loading or accessing them, or [`Error::NoMemory`]; nothing is copied.
         fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()>;
 
-        /// Writes the changes in a range back. It starts at a page and the changes of whole pages are written.
+        /// Writes back the changes in a range. The range starts at a page, and the changes of whole pages are written.
         ///
         /// # Errors
-        /// [`Error::Truncated`] if changes lie past the end of the source now, [`Error::Io`]; what was not written stays
-        /// changed.
+        /// [`Error::Truncated`] if changes lie past the current end of the source, and [`Error::Io`]. Bytes that were
+        /// not written still count as changed.
         fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()>;
 
-        /// The address of the first byte. Every byte is loaded, and every page counts as borrowed mutably from now on until
-        /// `resize` succeeds, so that `flush` and `close` write what is stored through the pointer.
+        /// Loads every byte and returns the address of the first one. From now on every page counts as borrowed
+        /// mutably, until `resize` succeeds, so `flush` and `close` write changes that are made through the pointer.
         ///
         /// # Errors
-        /// That of loading or touching them, or [`Error::NoMemory`].
+        /// An error of loading or accessing them, or [`Error::NoMemory`].
         fn export(&mut self) -> Result<NonNull<u8>>;
 
         /// Keeps all bytes in memory.
         ///
         /// # Errors
-        /// [`Error::Unsupported`], or what the operating system says.
+        /// [`Error::Unsupported`], or any error of the operating system.
         fn lock(&mut self) -> Result<()>;
 
-        /// Takes `lock` back.
+        /// Undoes `lock`.
         ///
         /// # Errors
         /// As for `lock`.
         fn unlock(&mut self) -> Result<()>;
 
-        /// Makes use of a hint, or not.
+        /// Gives a hint, which may have no effect.
         fn advise(&mut self, advice: Advice, range: Range<usize>);
 
-        /// Does what the advice says.
+        /// Applies the advice.
         ///
         /// # Safety
         /// As for [`Mapping::advise_unchecked`](crate::Mapping::advise_unchecked).
         ///
         /// # Errors
-        /// [`Error::Unsupported`], or what the operating system says.
+        /// [`Error::Unsupported`], or any error of the operating system.
         unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, range: Range<usize>) -> Result<()>;
 
-        /// Makes the bytes and the source longer or shorter: the source ends where the bytes end.
+        /// Sets the length of the bytes and of the source, which ends where the bytes end.
         ///
         /// # Errors
-        /// Whatever went wrong; bytes and source are as before.
+        /// Any error. Bytes and source are then as before.
         fn resize(&mut self, len: usize) -> Result<()>;
 
-        /// Lets later calls see what others wrote to the source; own changes stay.
+        /// Makes later calls see what others wrote to the source. Changes of this mapping stay.
         ///
         /// # Errors
-        /// [`Error::Io`]; own changes stay.
+        /// [`Error::Io`]. Changes of this mapping stay.
         fn refresh(&mut self, range: Range<usize>) -> Result<()>;
 
         /// Writes all changes back, without a sync.
@@ -223,8 +225,8 @@ pub(crate) mod sealed {
         fn close(&mut self) -> Result<()>;
     }
 
-    /// The fast path: bytes for which nothing has to be done or looked at. There is no loading and no guard; a caller
-    /// that gets none asks for [`bytes`](Bytes::bytes).
+    /// The fast path: bytes that are ready, which need no loading and no check of a guard. A caller that gets `None`
+    /// calls [`bytes`](Bytes::bytes).
     pub trait Ready {
         /// The byte at an index, if it lies in the mapping and is ready.
         fn ready_byte(&self, index: usize) -> Option<u8>;
@@ -235,14 +237,14 @@ pub(crate) mod sealed {
         /// A reference to the byte at an index, if it lies in the mapping and all bytes are ready.
         fn ready_ref(&self, index: usize) -> Option<&u8>;
 
-        /// The address of the byte at an index, if it lies in the mapping, is ready, may be changed, and is known as changed
-        /// from then on. The byte may be used as long as the backend is borrowed mutably.
+        /// The address of the byte at an index, if it lies in the mapping, is ready, and may be changed. The byte
+        /// counts as changed from then on. It may be used as long as the backend is borrowed mutably.
         fn ready_mut(&mut self, index: usize) -> Option<NonNull<u8>>;
     }
 
-    /// What a guard has noted.
+    /// The faults that a guard has noted.
     pub trait Faults {
-        /// The first fault since the mapping was made, or of those that a refresh has left.
+        /// The first fault since the mapping was made, or after a refresh the first fault that is left.
         fn fault(&self) -> Option<Fault>;
 
         /// The error of a fault.
@@ -251,13 +253,13 @@ pub(crate) mod sealed {
 }
 
 impl crate::Advice {
-    /// Whether [`Mmap`](crate::Mmap), this platform's own backend, does anything on this advice.
+    /// Whether this advice has an effect on [`Mmap`](crate::Mmap), this platform's own backend.
     #[must_use]
     pub fn is_supported(self) -> bool {
         self.is_supported_by::<DefaultBackend>()
     }
 
-    /// Whether the backend `B` does anything on this advice.
+    /// Whether this advice has an effect on the backend `B`.
     #[must_use]
     pub fn is_supported_by<B: Backend>(self) -> bool {
         B::supports(self)
@@ -265,20 +267,21 @@ impl crate::Advice {
 }
 
 impl crate::UncheckedAdvice {
-    /// Whether [`Mmap`](crate::Mmap), this platform's own backend, has this advice. The kernel may still not take it.
+    /// Whether [`Mmap`](crate::Mmap), this platform's own backend, supports this advice. The kernel may still return an
+    /// error.
     #[must_use]
     pub fn is_supported(self) -> bool {
         self.is_supported_by::<DefaultBackend>()
     }
 
-    /// Whether the backend `B` has this advice. The kernel may still not take it.
+    /// Whether the backend `B` supports this advice. The kernel may still return an error.
     #[must_use]
     pub fn is_supported_by<B: Backend>(self) -> bool {
         B::supports_unchecked(self)
     }
 }
 
-// A mapping may be sent and shared: asserted for each backend on each target.
+// Asserts that a mapping is `Send` and `Sync`, for each backend on each target.
 const _: () = {
     const fn send_and_sync<T: Send + Sync>() {}
     send_and_sync::<crate::Mapping<DefaultBackend>>();

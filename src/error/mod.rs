@@ -80,7 +80,7 @@ pub enum Error {
         /// The file's length.
         size: u64,
         /// Whether [`extend(true)`](crate::MmapOptions::extend) can make the file longer. It cannot where the file is a
-        /// device or a pipe, or says a wrong length.
+        /// device or a pipe, or reports a wrong length.
         extendable: bool,
     },
     /// A length, a position or a range is too large or too small. (Python: `ValueError`, `OverflowError`)

@@ -21,7 +21,7 @@ pub(crate) enum Reason {
     Directory,
     /// A storage would wait for itself.
     Deadlock,
-    /// A page could not be read when it was touched, but a read now succeeds.
+    /// A page could not be read when it was accessed, but a read now succeeds.
     Touch,
     /// On Windows a resize unmapped the file and could not map it again.
     #[cfg_attr(not(any(unix, windows)), allow(dead_code, reason = "there are no OS mappings"))]

@@ -353,7 +353,7 @@ fn what_this_crate_makes_has_the_number_of_its_kind() {
             continue;
         }
         let kind_of_number = io::Error::from_raw_os_error(number.expect(message)).kind();
-        // What Windows and WASI say of what is not supported has no kind in std.
+        // std has no kind for the numbers of Windows and WASI that mean "not supported".
         let is_known = kind == ErrorKind::Unsupported && cfg!(not(unix));
         assert!(kind_of_number == kind || is_known, "{message}: {kind_of_number:?}");
     }

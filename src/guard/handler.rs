@@ -1,12 +1,13 @@
-//! The handler for SIGBUS that puts zeros where a mapped file has no byte any more.
+//! The handler for SIGBUS. It maps zeros over pages that a mapped file no longer has.
 //!
-//! Everything that the handler does is async-signal-safe: it reads atomics and tables that stay while it is inside, and
-//! calls `fstat`, `ioctl`, `mmap` and `sigaction`. It takes no lock and no memory, and leaves `errno` as it was. A guard costs
-//! nothing until a fault. A fault outside of all guarded mappings, and a SIGBUS of any other kind, go to the handler that
-//! stood before, or have the effect that they had without one; afterwards this handler stands again.
+//! Everything that the handler does is async-signal-safe. It reads atomics and tables that are not freed while it runs,
+//! and calls `fstat`, `ioctl`, `mmap` and `sigaction`. It takes no lock, allocates nothing, and restores `errno`. A
+//! guard costs nothing until a fault. A fault outside of all guarded mappings, and any other SIGBUS, is passed to the
+//! handler that was installed before. Without one it has its default effect. Afterwards this handler is installed
+//! again.
 //!
-//! No kept crate fits: those for signals call the old handler first, and Rust's own, which stands there already, then
-//! takes all handlers of SIGBUS away to die at the next fault.
+//! The maintained crates for signals are of no use here, because they call the old handler first. The old handler is
+//! Rust's own, which removes all handlers of SIGBUS so that the next fault kills the process.
 
 use std::fs::File;
 use std::ops::Range;
@@ -30,54 +31,54 @@ use crate::{Error, Result};
 /// Every guarded mapping, by its addresses.
 static GUARDED: Registry<Guarded> = Registry::new();
 
-/// What the handler knows of a guarded mapping.
+/// The data of a guarded mapping that the handler uses.
 #[derive(Debug)]
 struct Guarded {
     start: usize,
     /// The unit of memory that can be replaced, in bytes: a page, or a huge page.
     page: usize,
     prot: ProtFlags,
-    /// What the file is.
+    /// The kind of the file.
     kind: FileKind,
     /// The file's descriptor, open as long as the mapping is.
     fd: RawFd,
     offset: u64,
-    /// In so many pieces pages that cannot be read may be replaced. One more, and all pages are: each piece takes up one of
-    /// the areas of memory that a process may have.
+    /// The maximum number of pieces in which pages that cannot be read are replaced. With one more, all pages are
+    /// replaced. There is a limit because each piece takes one of the memory areas that a process may have.
     most_pieces: usize,
     traps: Option<Traps>,
     lost: Lost,
 }
 
-/// What a guard is to know of a mapping.
+/// The description of a mapping, for a guard.
 #[derive(Clone, Debug)]
 pub(crate) struct Watched<'f> {
     pub(crate) start: *mut u8,
-    /// In bytes, from `start` on.
+    /// The length in bytes.
     pub(crate) len: usize,
     /// The unit of memory that can be replaced, in bytes.
     pub(crate) page: usize,
     pub(crate) prot: ProtFlags,
     pub(crate) kind: FileKind,
     pub(crate) file: &'f File,
-    /// Of the first byte, in bytes from the start of the file.
+    /// The offset of the first byte, in bytes from the start of the file.
     pub(crate) offset: u64,
     pub(crate) most_pieces: usize,
-    /// A fault of one of these instructions becomes a trap, and nothing is replaced.
+    /// A fault of one of these instructions becomes a trap, and no page is replaced.
     pub(crate) traps: Option<Traps>,
 }
 
-/// Watches over one mapping of a file.
+/// Guards one mapping of a file.
 #[derive(Debug)]
 pub(crate) struct Guard {
     guarded: Arc<Guarded>,
 }
 
 impl Guarded {
-    /// Puts zeros in place of what cannot be had at `address`. False if the system does not let it.
+    /// Replaces the pages that cannot be read at `address` with zeros. Returns false if the system returns an error.
     fn replace(&self, address: usize) -> bool {
         let page = (address - self.start) / self.page;
-        // SAFETY: the mapping keeps the file open, and its own thread is touching it.
+        // SAFETY: the mapping keeps the file open, and a thread is accessing the mapping.
         let fd = unsafe { BorrowedFd::borrow_raw(self.fd) };
         let size = match self.kind {
             FileKind::BlockDevice => device_len(fd).unwrap_or(u64::MAX),
@@ -96,21 +97,21 @@ impl Guarded {
         let flags = MapFlags::PRIVATE | MapFlags::FIXED | NORESERVE;
         self.lost.lose(&gone, |run| {
             let start = ptr::without_provenance_mut(self.start + run.start * self.page);
-            // SAFETY: whole pages of our own mapping, behind the end of its file or one that cannot be read: no access can
-            // use them as they are.
+            // SAFETY: whole pages of our own mapping that lie past the end of its file or cannot be read, so no access
+            // to them succeeds.
             unsafe { mmap_anonymous(start, run.len() * self.page, self.prot, flags) }.is_ok()
         })
     }
 }
 
-/// Zeros that nobody writes to need no memory.
+/// Zeros that are never written to need no memory.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) const NORESERVE: MapFlags = MapFlags::NORESERVE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) const NORESERVE: MapFlags = MapFlags::empty();
 
 impl Guard {
-    /// Watches over the mapping at `start`, which the plan made of units of `page` bytes.
+    /// Guards the mapping at `start`, which was made by the plan and has pages of `page` bytes.
     pub(crate) fn new(start: *mut u8, page: usize, file: &OsFile, plan: &Plan) -> Result<Self> {
         let mut prot = ProtFlags::READ;
         prot.set(ProtFlags::WRITE, plan.access.is_writable());
@@ -127,7 +128,7 @@ impl Guard {
         })
     }
 
-    /// Watches over a mapping, whose file is open as long as the guard is there.
+    /// Guards a mapping. Its file must stay open as long as the guard exists.
     pub(crate) fn watch(watched: Watched<'_>) -> Result<Self> {
         install_handler()?;
         let Watched { start, len, page, prot, kind, file, offset, most_pieces, traps } = watched;
@@ -147,23 +148,23 @@ impl Guard {
         Ok(Self { guarded })
     }
 
-    /// The unit of memory that is replaced, in bytes.
+    /// The size of the pages that are replaced, in bytes.
     pub(crate) fn page(&self) -> usize {
         self.guarded.page
     }
 
-    /// The page of the first fault that was not taken back.
+    /// The page of the first fault that was not cleared.
     #[inline]
     pub(crate) fn fault(&self) -> Option<(usize, FaultKind)> {
         self.guarded.lost.fault()
     }
 
-    /// Whether zeros stand in place of a page.
+    /// Whether a page was replaced with zeros.
     pub(crate) fn is_lost(&self, page: usize) -> bool {
         self.guarded.lost.contains(page)
     }
 
-    /// Watches over the first `len` bytes alone from now on, while no fault is noted. What lies behind them may be unmapped
+    /// Guards only the first `len` bytes from now on. No fault may be noted. The bytes after them may be unmapped
     /// afterwards.
     pub(crate) fn shorten(&mut self, len: usize) {
         let guarded = &*self.guarded;
@@ -172,15 +173,15 @@ impl Guard {
         GUARDED.shorten(guarded.start, guarded.start + pages * guarded.page);
     }
 
-    /// Takes the faults in `pages` back, and maps the file again in place of what was replaced.
+    /// Clears the faults in `pages`, and maps the file again over pages that were replaced.
     pub(crate) fn refresh(&mut self, pages: Range<usize>, file: &OsFile, plan: &Plan) -> Result<()> {
         let prot = self.guarded.prot | if plan.executable { ProtFlags::EXEC } else { ProtFlags::empty() };
         let flags = if plan.private { MapFlags::PRIVATE } else { MapFlags::SHARED };
         self.map_again(&pages, file.get(), prot, flags)
     }
 
-    /// Takes the faults in `pages` back, and maps the file again in place of what was replaced. Where other pages stay lost,
-    /// in more pieces than there may be, their faults are taken back too.
+    /// Clears the faults in `pages`, and maps the file again over pages that were replaced. If other pages are still
+    /// lost and form too many pieces, their faults are cleared too.
     pub(crate) fn map_again(
         &mut self,
         pages: &Range<usize>,
@@ -207,12 +208,12 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // Before the memory is unmapped: what is mapped there next is not found here.
+        // Removed before the memory is unmapped, so that the next mapping at these addresses is not found here.
         GUARDED.remove(self.guarded.start);
     }
 }
 
-/// What is done with a SIGBUS that is not ours: the handler and the flags that were set before ours.
+/// The handler and the flags that were set before ours. Any SIGBUS that is not ours is passed to this handler.
 static OLD_HANDLER: AtomicUsize = AtomicUsize::new(libc::SIG_DFL);
 static OLD_FLAGS: AtomicI32 = AtomicI32::new(0);
 
@@ -252,7 +253,7 @@ fn install_handler() -> Result<()> {
         // SAFETY: all zeros is a valid `sigaction`.
         let mut action: libc::sigaction = unsafe { mem::zeroed() };
         action.sa_sigaction = handler as usize;
-        // On the alternate stack where a thread has one, as Rust's threads do.
+        // Runs on the alternate stack if a thread has one, as Rust's threads do.
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
         set_action(&action)
     };
@@ -263,7 +264,7 @@ fn install_handler() -> Result<()> {
 
 extern "C" fn on_sigbus(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let errno = errno::errno();
-    // SAFETY: the system hands a handler with `SA_SIGINFO` a valid structure.
+    // SAFETY: the system passes a valid structure to a handler with `SA_SIGINFO`.
     let code = unsafe { (*info).si_code };
     let is_replaced = code == libc::BUS_ADRERR && {
         // SAFETY: as above.
@@ -279,25 +280,26 @@ extern "C" fn on_sigbus(signal: libc::c_int, info: *mut libc::siginfo_t, context
     errno::set_errno(errno);
 }
 
-/// Makes a trap of a fault, where the mapping says so of the instruction. The handler of somebody else is called after the lookup,
-/// for nothing can be freed during it.
+/// Turns a fault into a trap, if the mapping has this instruction among its traps. The other handler is called after
+/// the lookup, because nothing can be freed during a lookup.
 fn becomes_a_trap(address: usize, info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
     let Some(instruction) = trap::instruction(context) else { return false };
     let traps = |guarded: &Guarded| guarded.traps.as_ref().is_some_and(|traps| traps.has(instruction));
     GUARDED.find(address, traps) == Some(true) && trap::hand_on(info, context)
 }
 
-/// What would have happened without our handler. An old handler may set another action: Rust's own sets the default one
-/// for a signal that is sent, and returns. That is what the next such signal then meets, and our handler stays.
+/// Does what would have happened without our handler. An old handler may set another action: Rust's own sets the
+/// default action for a signal that is sent, and returns. That action becomes the old handler, and ours stays
+/// installed.
 fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: as in `on_sigbus`. A positive code is the kernel's, of a fault; others are sent by `kill` and the like.
     let is_fault = unsafe { (*info).si_code } > 0;
     match OLD_HANDLER.load(Ordering::Acquire) {
         libc::SIG_IGN if !is_fault => {}
         libc::SIG_DFL | libc::SIG_IGN => {
-            // The access is tried again when this handler returns, and ends the process as it would have; what was sent
-            // has to be sent again.
-            // SAFETY: all zeros is a valid `sigaction`: the default one.
+            // The access is repeated when this handler returns, and kills the process as it would have without our
+            // handler. A signal that was sent must be raised again. SAFETY: all zeros is a valid `sigaction`: the
+            // default one.
             let default: libc::sigaction = unsafe { mem::zeroed() };
             let _ = set_action(&default);
             if !is_fault {
@@ -308,7 +310,7 @@ fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::
         handler => {
             let (before, flags) = (action_now(), OLD_FLAGS.load(Ordering::Acquire));
             if flags & libc::SA_RESETHAND != 0 {
-                // It is for one signal.
+                // The old handler is for one signal only.
                 OLD_HANDLER.store(libc::SIG_DFL, Ordering::Release);
             }
             if flags & libc::SA_SIGINFO != 0 {

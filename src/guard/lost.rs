@@ -1,8 +1,8 @@
-//! What a guarded mapping has lost: one rule for both backends.
+//! The lost pages of a guarded mapping. Both backends use the same rules.
 //!
-//! A page whose bytes cannot be had is *lost*: it reads as zeros, and what is stored in it reaches no file. A lost page
-//! at which somebody noticed that, by a touch, is *noted*. Where a file ends before a page, all pages behind its end are
-//! lost with the first of them that is touched, and that one is noted.
+//! A page whose bytes cannot be read is *lost*: it reads as zeros, and bytes stored in it reach no file. If an access
+//! to a lost page caused the fault, the page is *noted*. The first access past the end of the file makes all pages past
+//! the end lost, and notes the page that was accessed.
 
 use std::ops::Range;
 
@@ -11,29 +11,30 @@ use crate::Result;
 use crate::page_set::PageSet;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// The lost pages of a mapping. A signal handler may use what takes `&self`: it takes no lock and no memory.
+/// The lost pages of a mapping. A signal handler may call the functions that take `&self`, because they take no lock
+/// and allocate nothing.
 #[derive(Debug)]
 pub(crate) struct Lost {
     /// How many pages there are.
     pages: AtomicUsize,
     gone: PageSet,
-    /// Each of them is lost.
+    /// The pages at which a fault was noted. All of them are lost.
     noted: PageSet,
-    /// The noted pages that the file still reaches.
+    /// The noted pages that the file still has.
     unreadable: PageSet,
     /// The page that was noted first, counted from 1; 0 if none is noted.
     first: AtomicUsize,
 }
 
 impl Lost {
-    /// Nothing of `pages` pages.
+    /// No lost pages, of `pages` pages.
     pub(crate) fn new(pages: usize) -> Result<Self> {
         let [gone, noted, unreadable] =
             [PageSet::with_room(pages)?, PageSet::with_room(pages)?, PageSet::with_room(pages)?];
         Ok(Self { pages: AtomicUsize::new(pages), gone, noted, unreadable, first: AtomicUsize::new(0) })
     }
 
-    /// Leaves the pages from `pages` on out. Nobody touches the mapping meanwhile.
+    /// Removes the pages from `pages` on. Nobody accesses the mapping at the same time.
     #[cfg_attr(
         any(not(unix), miri, loom),
         allow(dead_code, reason = "a buffer makes a new guard, and others have none")
@@ -50,7 +51,7 @@ impl Lost {
         self.pages.load(Ordering::Acquire)
     }
 
-    /// The page of the first fault and why it cannot be had. If that fault was taken back and others are left, the lowest
+    /// The page of the first fault, and the kind of fault. If that fault was cleared and others are left, the lowest
     /// page of those.
     #[inline]
     pub(crate) fn fault(&self) -> Option<(usize, FaultKind)> {
@@ -69,41 +70,41 @@ impl Lost {
         &self.gone
     }
 
-    /// Whether the lost pages lie in at least so many runs.
+    /// Whether the lost pages form at least `pieces` runs.
     #[cfg_attr(any(not(unix), miri, loom), allow(dead_code, reason = "a buffer replaces no memory"))]
     pub(crate) fn has_pieces(&self, pieces: usize) -> bool {
         self.gone.runs(0..self.pages()).nth(pieces.saturating_sub(1)).is_some()
     }
 
-    /// Notes a fault at these pages. They become lost by [`lose`](Self::lose), which comes next: a thread that sees zeros
-    /// then sees the fault too.
+    /// Notes a fault at these pages. A call of [`lose`](Self::lose) follows, which makes them lost. With this order a
+    /// thread that sees zeros sees the fault too.
     pub(crate) fn note(&self, pages: &Range<usize>, kind: FaultKind) {
         if kind == FaultKind::Io {
             self.unreadable.insert(pages);
         }
         self.noted.insert(pages);
-        // Of two threads that note a fault at once the first one counts.
+        // If two threads note a fault at the same time, the first one counts.
         let _ = self.first.compare_exchange(0, pages.start + 1, Ordering::AcqRel, Ordering::Relaxed);
     }
 
-    /// Makes pages lost, and calls `replace` with each run of those that were not lost before and that no other thread
-    /// has made lost at the same time. Stops where it returns false, and returns that.
+    /// Makes pages lost. Calls `replace` with each run of pages that were not lost before, and that no other thread
+    /// makes lost at the same time. Stops if `replace` returns false, and returns false.
     pub(crate) fn lose(&self, pages: &Range<usize>, replace: impl FnMut(Range<usize>) -> bool) -> bool {
         self.gone.claim(pages, replace)
     }
 
-    /// The pages that lie wholly behind the end of a file that reaches `len` bytes from the start of the mapping, whose pages
-    /// have `page_size` bytes. All of them are lost with the first that is touched.
+    /// The pages that lie wholly past the end of the file, which ends `len` bytes after the start of the mapping. Pages
+    /// have `page_size` bytes. The first access to one of them makes all of them lost.
     pub(crate) fn behind(&self, len: u64, page_size: usize) -> Range<usize> {
         let first = usize::try_from(len.div_ceil(page_size as u64)).unwrap_or(usize::MAX);
         first.min(self.pages())..self.pages()
     }
 
-    /// Takes the faults in `pages` back, while nobody touches the mapping: calls `restore` with each run of lost pages that are not noted elsewhere, which
-    /// are then no longer lost.
+    /// Clears the faults in `pages`. Calls `restore` with each run of lost pages, except noted pages outside of
+    /// `pages`. These pages are then no longer lost. Nobody accesses the mapping at the same time.
     ///
     /// # Errors
-    /// That of `restore`; what it was called with is still lost, and its faults stay.
+    /// The error of `restore`. The pages that it was called with are still lost, and their faults stay.
     pub(crate) fn refresh(
         &self,
         pages: &Range<usize>,
@@ -132,7 +133,7 @@ impl Lost {
         result
     }
 
-    /// The first run of pages in `rest` that are lost, and if noted lie in `pages`.
+    /// The first run of lost pages in `rest`, except noted pages outside of `pages`.
     fn first_restored(&self, rest: &Range<usize>, pages: &Range<usize>) -> Range<usize> {
         let stays = |page: &usize| self.noted.contains(*page) && !pages.contains(page);
         let mut from = rest.start;
@@ -157,7 +158,7 @@ mod tests {
 
     const PAGE: usize = 4096;
 
-    /// Sixteen pages of a file that ends `len` bytes from the start, of which these are touched.
+    /// Sixteen pages of a file that ends `len` bytes from the start. These pages are accessed.
     fn touched(len: usize, pages: &[usize]) -> Lost {
         let lost = Lost::new(16).unwrap();
         touch(&lost, len, pages);
@@ -197,7 +198,7 @@ mod tests {
         let lost = touched(2 * PAGE + 1, &[7, 9]);
         assert_eq!(lost.fault(), Some((7, FaultKind::Truncated)));
         assert_eq!(runs(&lost), one(3..16));
-        assert!(!lost.contains(2), "the page that the end divides is there");
+        assert!(!lost.contains(2), "the page in which the file ends is not lost");
     }
 
     #[test]
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_taken_back_page_by_page() {
+    fn faults_are_cleared_page_by_page() {
         let lost = touched(10 * PAGE, &[12]);
         touch(&lost, 2 * PAGE, &[5]);
         touch(&lost, 16 * PAGE, &[1]);

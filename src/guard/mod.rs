@@ -1,12 +1,12 @@
-//! The guard: if a file is truncated while it is mapped, calls return an error and the process goes on.
+//! The guard: if a file is truncated while it is mapped, calls return an error and the process continues.
 //!
-//! [`lost`] is the rule of every backend for which pages are lost, and until when. A buffer learns it when it loads a
-//! page. An OS mapping learns it from a SIGBUS, whose handler looks the address up in the [`registry`] and puts zeros
-//! there.
+//! [`lost`] has the rules for which pages are lost, and until when, for every backend. A buffer finds lost pages when
+//! it loads them. An OS mapping gets a SIGBUS, whose handler looks up the address in the [`registry`] and replaces the
+//! page with zeros.
 
 pub(crate) mod lost;
 
-// Neither Miri nor loom has signals; the registry is checked by both.
+// Miri and loom do not support signals. Both check the registry.
 #[cfg(all(unix, not(any(miri, all(loom, test)))))]
 mod handler;
 #[cfg(all(unix, any(test, not(miri))))]
@@ -17,13 +17,13 @@ mod trap;
 #[cfg(all(unix, not(any(miri, all(loom, test)))))]
 pub(crate) use handler::{Guard, NORESERVE, Watched};
 
-/// Where a guarded mapping was touched past the end of its file, or where the file could not be read.
+/// An access to a guarded mapping past the end of its file, or at a page that could not be read.
 ///
 /// See [`MmapOptions::guard`](crate::MmapOptions::guard).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {
-    /// The page that was touched, in bytes from the start of the file.
+    /// The offset of the page that was accessed, in bytes from the start of the file.
     pub offset: u64,
     /// Why the bytes could not be read.
     pub kind: FaultKind,
@@ -35,6 +35,6 @@ pub struct Fault {
 pub enum FaultKind {
     /// The file is shorter than the mapping.
     Truncated,
-    /// The file still reaches as far; reading it failed, or no disk space was left for a hole in it.
+    /// The file has the page, but reading it failed, or no disk space was left for a hole in the file.
     Io,
 }

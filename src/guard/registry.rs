@@ -1,8 +1,8 @@
-//! The registry of guarded regions: finds the region that holds an address, also inside of a signal handler.
+//! The registry of guarded regions. It finds the region that contains an address, also in a signal handler.
 //!
 //! A reader is a signal handler. It may interrupt any instruction, also of a writer on its own thread that holds the
-//! lock. So it never waits: it loads one pointer, the root, and searches what it leads to. That is a table of sorted
-//! chunks of sorted entries, in which nothing ever moves.
+//! lock. So it never waits. It loads one pointer, the root, which points to a table of sorted chunks of sorted entries,
+//! and searches the table. Nothing in a table ever moves.
 //!
 //! Writers take a lock. An insert copies the chunk that the region belongs to and the table, and swaps the root. All
 //! other chunks are shared by the old table and the new one. A removal copies nothing, since it must not fail: it marks
@@ -10,9 +10,9 @@
 //!
 //! # When memory is freed
 //!
-//! What a writer takes out is retired: readers may still look at it. Readers count themselves in `inside`. A writer
-//! that finds the count at zero frees all that was retired until then; otherwise a later writer does. Two fences make
-//! this right:
+//! Memory that a writer removes is retired first, because readers may still use it. Readers count themselves in
+//! `inside`. A writer that finds the count at zero frees all that was retired until then; otherwise a later writer
+//! does. Two fences make this right:
 //!
 //! - A reader increments `inside`, passes a fence, and loads the root and the marks.
 //! - A writer stores the root or a mark, passes a fence, and loads `inside`.
@@ -54,9 +54,9 @@ pub(crate) struct Registry<T> {
     writer: Mutex<Writer<T>>,
 }
 
-/// What only writers know.
+/// The state that only writers use.
 struct Writer<T> {
-    /// How many regions are in.
+    /// How many regions are registered.
     regions: usize,
     retired: Retired<T>,
 }
@@ -64,7 +64,7 @@ struct Writer<T> {
 // SAFETY: the pointers own what they point to, and `Arc<T>` is `Send`.
 unsafe impl<T: Send + Sync> Send for Writer<T> {}
 
-/// What no new reader reaches.
+/// Memory that no new reader can reach.
 struct Retired<T> {
     tables: List<Table<T>>,
     values: List<Held<T>>,
@@ -119,12 +119,12 @@ impl<T> Registry<T> {
 }
 
 impl<T: Send + Sync> Registry<T> {
-    /// Adds the region at these addresses. It must not be empty, and must not overlap a region that is in.
+    /// Adds the region at these addresses. It must not be empty, and must not overlap a registered region.
     ///
-    /// Without memory nothing changes, and the value is dropped.
+    /// If there is no memory, nothing changes and the value is dropped.
     pub(crate) fn insert(&self, addresses: Range<usize>, value: Arc<T>) -> Result<()> {
         debug_assert!(!addresses.is_empty(), "a region holds an address");
-        // Made before the lock is taken, and dropped after it is given back, whatever happens in between.
+        // Allocated before the lock is taken, and dropped after it is released, even after an error.
         let held = boxed(Held { value, next: Cell::new(ptr::null_mut()), lifetime: Lifetime::default() })?;
         let mut held = List::of(held);
         let mut writer = self.lock();
@@ -147,7 +147,7 @@ impl<T: Send + Sync> Registry<T> {
         Ok(())
     }
 
-    /// Takes the region out that starts there, if there is one. It allocates nothing, so it cannot fail.
+    /// Removes the region that starts there, if there is one. It allocates nothing, so it cannot fail.
     ///
     /// The value is dropped now, or by a later writer if a reader is inside.
     pub(crate) fn remove(&self, start: usize) {
@@ -166,7 +166,8 @@ impl<T: Send + Sync> Registry<T> {
         self.leave(writer);
     }
 
-    /// Makes the region that starts there end at `end`, which is not behind its end. It allocates nothing, so it cannot fail.
+    /// Shortens the region that starts there to `end`, which must not lie after its current end. It allocates nothing,
+    /// so it cannot fail.
     pub(crate) fn shorten(&self, start: usize, end: usize) {
         let writer = self.lock();
         // SAFETY: the root is only retired by a writer, and this is the one.
@@ -186,7 +187,8 @@ impl<T: Send + Sync> Registry<T> {
     /// For a signal handler: it takes no lock, allocates nothing and frees nothing. `found` may call it again.
     pub(crate) fn find<R>(&self, address: usize, found: impl FnOnce(&T) -> R) -> Option<R> {
         let _inside = Inside::enter(&self.inside);
-        // SAFETY: what the root leads to is not freed while this reader is inside: see the top of this file.
+        // SAFETY: memory that is reachable from the root is not freed while this reader is inside: see the top of this
+        // file.
         let table = unsafe { self.root.load(Ordering::Acquire).as_ref() }?;
         table.lifetime.read();
         // SAFETY: as above.
@@ -202,11 +204,11 @@ impl<T: Send + Sync> Registry<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Writer<T>> {
-        // Nothing panics under the lock, since values are dropped after it is given back.
+        // Nothing panics under the lock, because values are dropped after it is released.
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the lock back. Frees what was retired if no reader is inside.
+    /// Releases the lock. Frees retired memory if no reader is inside.
     fn leave(&self, mut writer: MutexGuard<'_, Writer<T>>) {
         fence(Ordering::SeqCst);
         let is_unread = self.inside.load(Ordering::Acquire) == 0;
@@ -327,7 +329,7 @@ impl<T> Table<T> {
         self.owned.get_mut().end = self.slots.len();
     }
 
-    /// The last entry that starts at the address or before, whether its region is in or was removed.
+    /// The last entry that starts at the address or before, even if its region was removed.
     ///
     /// # Safety
     ///
@@ -383,7 +385,7 @@ impl<T> Entry<T> {
     }
 }
 
-/// A reader that is counted.
+/// A counted reader.
 struct Inside<'a>(&'a AtomicUsize);
 
 impl<'a> Inside<'a> {
@@ -453,7 +455,7 @@ impl<X: Linked> Drop for List<X> {
     }
 }
 
-/// Makes room for exactly so many elements in an empty vector.
+/// Reserves memory for exactly `len` elements in an empty vector.
 fn reserve<X>(vec: &mut Vec<X>, len: usize) -> Result<()> {
     let no_memory = Error::no_memory((len * size_of::<X>()) as u64);
     #[cfg(test)]

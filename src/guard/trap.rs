@@ -1,16 +1,17 @@
-//! A fault that ends a guest of WebAssembly with a trap.
+//! Turns a fault into a trap of a WebAssembly guest.
 //!
-//! An engine makes a trap of a SIGSEGV in its compiled code: its handler knows the instructions that may trap, and goes on where
-//! the call of the guest returns an error. It does the same with a SIGBUS that is handed to it, but whatever it does not
-//! know ends in its own way. So it is given only what is known to be one of these instructions.
+//! An engine turns a SIGSEGV in its compiled code into a trap: its handler knows the instructions that may trap, and
+//! continues where the call of the guest returns an error. It does the same for a SIGBUS that it gets. But its reaction
+//! to other instructions is its own. So it gets only faults of instructions that are known to trap.
 
 use std::{mem, ptr};
 
-/// The address of the instruction that a signal has interrupted, where this crate knows how to read it.
+/// The address of the instruction that a signal has interrupted, or `None` on systems for which this crate cannot read
+/// it.
 pub(super) fn instruction(context: *const libc::c_void) -> Option<usize> {
     cfg_if::cfg_if! {
         if #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))] {
-            // SAFETY: the system hands a handler with `SA_SIGINFO` a valid structure.
+            // SAFETY: the system passes a valid structure to a handler with `SA_SIGINFO`.
             let machine = unsafe { &(*context.cast::<libc::ucontext_t>()).uc_mcontext };
             #[cfg(target_arch = "x86_64")]
             let address = usize::try_from(machine.gregs[libc::REG_RIP as usize]);
@@ -24,10 +25,10 @@ pub(super) fn instruction(context: *const libc::c_void) -> Option<usize> {
     }
 }
 
-/// Hands a fault to the handler for SIGSEGV. False if there is none, or if it has not gone on elsewhere: then everything is as
-/// before.
+/// Passes a fault to the handler for SIGSEGV. Returns false if there is no handler, or if the handler does not change
+/// the address at which the program continues. Everything is then as before.
 ///
-/// It is for a signal handler.
+/// A signal handler may call it.
 pub(super) fn hand_on(info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
     // SAFETY: all zeros is a valid `sigaction`.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
@@ -45,8 +46,8 @@ pub(super) fn hand_on(info: *mut libc::siginfo_t, context: *mut libc::c_void) ->
     if instruction(context) != before {
         return true;
     }
-    // A handler that does not know what to do may have set another action, to die at the next fault.
-    // SAFETY: the action that was set before.
+    // A handler that does not know the instruction may have set another action, so that the next fault kills the
+    // process. SAFETY: the action that was set before.
     unsafe { libc::sigaction(libc::SIGSEGV, &raw const action, ptr::null_mut()) };
     false
 }

@@ -1,4 +1,5 @@
-//! Pristine copies: what pages held before this mapping changed them, to tell its own changes from everything else.
+//! Copies of pages from before this mapping changed them. Comparing a page with its copy finds the mapping's own
+//! changes.
 
 use std::ops::Range;
 
@@ -9,7 +10,7 @@ use crate::{Error, Result};
 /// How many pages share one table of copies.
 const GROUP: usize = 64;
 
-/// What a page held before the first change.
+/// The bytes of a page before the first change.
 type Copy = Box<[u8]>;
 
 /// The copies of the pages of a group.
@@ -17,19 +18,20 @@ type Group = Box<[Option<Copy>; GROUP]>;
 
 /// The copies of the pages that were borrowed mutably since they were last written back.
 ///
-/// Two levels: a pointer for each group of 64 pages, made at the first change and kept, and a table for each group that
-/// has a copy. So bookkeeping costs 1/32768 of the mapping at the most, and one table of a KiB for each 256 KiB that are
-/// touched.
+/// There are two levels: a pointer for each group of 64 pages, allocated at the first change and kept, and a table for
+/// each group that has a copy. So bookkeeping takes at most 1/32768 of the mapping's length, and a table of one KiB for
+/// each 256 KiB with a changed page.
 #[derive(Debug, Default)]
 pub(super) struct Copies {
     groups: Vec<Option<Group>>,
-    /// All groups with a copy lie in here: what changes little costs little, however long the mapping is.
+    /// All groups with a copy lie in this range. So a few changes cost little, even in a long mapping.
     used: Range<usize>,
     count: usize,
 }
 
 impl Copies {
-    /// Keeps a copy of a page, whose bytes are `bytes`, if there is none yet. The mapping has `pages` pages.
+    /// Keeps a copy of a page if there is none yet. `bytes` are the bytes of the page, and the mapping has `pages`
+    /// pages.
     pub(super) fn keep(&mut self, page: usize, pages: usize, bytes: &[u8]) -> Result<()> {
         debug_assert_eq!(bytes.len(), PAGE);
         if self.groups.is_empty() {
@@ -54,12 +56,12 @@ impl Copies {
         self.groups.get(page / GROUP)?.as_ref()?[page % GROUP].as_deref()
     }
 
-    /// The copy of a page, to be changed.
+    /// The copy of a page, mutably.
     pub(super) fn get_mut(&mut self, page: usize) -> Option<&mut [u8]> {
         self.groups.get_mut(page / GROUP)?.as_mut()?[page % GROUP].as_deref_mut()
     }
 
-    /// Whether there is none.
+    /// Whether there are no copies.
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
     }
@@ -75,7 +77,7 @@ impl Copies {
         }
     }
 
-    /// Frees the tables, which hold no copy.
+    /// Frees the tables. They must hold no copies.
     fn drop_tables(&mut self) {
         self.groups[self.used.clone()].fill_with(|| None);
         self.used = 0..0;
@@ -115,13 +117,12 @@ impl Copies {
         self.pages(range).next()
     }
 
-    /// Readies the tables for a mapping of `pages` pages: what it returns is for [`resize`](Self::resize), which cannot
-    /// fail then.
+    /// Allocates tables for a mapping of `pages` pages. [`resize`](Self::resize) takes them, so that it cannot fail.
     pub(super) fn prepare_resize(&self, pages: usize) -> Result<Resized> {
         Ok(Resized(if self.is_empty() { Vec::new() } else { try_vec(pages.div_ceil(GROUP))? }))
     }
 
-    /// Moves the copies of the first `pages` pages over and frees the others.
+    /// Moves the copies of the first `pages` pages into the new tables and frees the others.
     pub(super) fn resize(&mut self, pages: usize, resized: Resized) {
         let Resized(mut groups) = resized;
         self.drop_pages(pages..usize::MAX);
@@ -133,17 +134,17 @@ impl Copies {
     }
 }
 
-/// Tables of another size, still empty.
+/// Tables for another number of pages, still empty.
 #[derive(Debug)]
 pub(super) struct Resized(Vec<Option<Group>>);
 
-/// A table without copies, or an error where there is no memory.
+/// A table without copies, or an error if there is no memory.
 fn empty_group() -> Result<Group> {
     let group: Box<[_]> = try_vec(GROUP)?.into_boxed_slice();
     Ok(group.try_into().unwrap_or_else(|_| unreachable!("a table has room for a group")))
 }
 
-/// A copy of some bytes, or an error where there is no memory.
+/// A copy of some bytes, or an error if there is no memory.
 fn copied(bytes: &[u8]) -> Result<Copy> {
     let mut copy = Vec::new();
     copy.try_reserve_exact(bytes.len()).map_err(|_| Error::no_memory(bytes.len() as u64))?;

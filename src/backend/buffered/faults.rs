@@ -1,4 +1,4 @@
-//! The guard of a buffer: what is lost, and why.
+//! The guard of a buffer: the lost pages, and the errors that caused the loss.
 
 use std::error::Error as StdError;
 use std::ops::Range;
@@ -11,23 +11,23 @@ use crate::guard::FaultKind;
 use crate::guard::lost::Lost;
 use crate::{Error, Result};
 
-/// What a guarded buffer has lost.
+/// The lost pages of a guarded buffer.
 #[derive(Debug)]
 pub(super) struct Guard {
     pub(super) lost: Lost,
-    /// Why pages could not be read, in the order in which that was noted.
+    /// The errors of pages that could not be read, in the order in which they were noted.
     causes: Mutex<Vec<(Range<usize>, Cause)>>,
 }
 
 impl Guard {
-    /// Nothing of `pages` pages.
+    /// A guard of `pages` pages, none of them lost.
     pub(super) fn new(pages: usize) -> Result<Self> {
         Ok(Self { lost: Lost::new(pages)?, causes: Mutex::default() })
     }
 
-    /// Notes that the pages of `failed`, which were asked for, could not be had. The storage has `reach` bytes from the start
-    /// of the mapping on. `of_absent` calls its second argument with the runs of pages within its first that can be lost,
-    /// because nobody has their bytes.
+    /// Notes that the pages of `failed`, which were requested, could not be loaded. The storage has `reach` bytes from
+    /// the start of the mapping on. `of_absent` takes a range of pages and a function. It calls the function with each
+    /// run of pages in the range that can be lost, because they are not loaded and nobody is loading them.
     pub(super) fn note(
         &self,
         failure: Error,
@@ -53,7 +53,7 @@ impl Guard {
         });
     }
 
-    /// Takes the faults in `pages` back, and calls `restore` with each run of pages that are not lost any more.
+    /// Clears the faults in `pages`, and calls `restore` with each run of pages that are no longer lost.
     pub(super) fn refresh(&mut self, pages: &Range<usize>, mut restore: impl FnMut(Range<usize>)) -> Result<()> {
         self.lost.refresh(pages, |run| {
             restore(run);
@@ -65,7 +65,7 @@ impl Guard {
         Ok(())
     }
 
-    /// The error of a page that could not be read, of `len` bytes from `offset`.
+    /// The error of a page that could not be read, for `len` bytes from `offset`.
     pub(super) fn cause(&self, page: usize, offset: u64, len: u64) -> Error {
         match self.causes().iter().find(|(pages, _)| pages.contains(&page)) {
             Some((_, cause)) => Error::io(cause.operation, offset, len, cause.again()),
@@ -78,7 +78,7 @@ impl Guard {
     }
 }
 
-/// An error of a storage, to be returned more than once.
+/// An error of a storage that is returned more than once.
 #[derive(Debug)]
 struct Cause {
     operation: Operation,
@@ -90,7 +90,7 @@ impl Cause {
         Self { operation, error: Arc::new(error) }
     }
 
-    /// The error once more: with its kind, its number if it has one, and its text.
+    /// A copy of the error, with the same kind, number and text.
     fn again(&self) -> io::Error {
         match self.error.raw_os_error() {
             Some(number) => io::Error::from_raw_os_error(number),

@@ -1,7 +1,9 @@
-//! Which pages are being loaded, and by whom: loads of different pages run at the same time, and nobody loads a page twice.
+//! Tracks which pages are being loaded, and by which thread. Loads of different pages run in parallel, and no page is
+//! loaded twice.
 //!
-//! A thread that needs absent pages takes a [`Flight`] of pages that nobody else is loading, fills their memory without a
-//! lock, and lands: under the lock the pages become loaded. A thread whose pages are all in flight waits until one lands.
+//! A thread that needs absent pages takes a [`Flight`] of pages that nobody else is loading, fills their memory without
+//! a lock, and then lands: it marks the pages as loaded under the lock. A thread whose pages are all in flight waits
+//! until a flight lands.
 
 use std::ops::Range;
 use std::sync::PoisonError;
@@ -21,29 +23,29 @@ pub(super) struct Flights<T> {
 #[derive(Debug)]
 struct State<T> {
     in_flight: Vec<(Range<usize>, ThreadId)>,
-    /// What else the lock is for.
+    /// Other state that the lock protects.
     extra: T,
 }
 
-/// Where a thread stands that needs pages.
+/// What a thread that needs pages has to do next.
 #[derive(Debug)]
 pub(super) enum Start<'f, T> {
-    /// They are all loaded.
+    /// Nothing: all pages are loaded.
     Loaded,
-    /// It has to load these, and land.
+    /// Load these pages, and land.
     Flight(Flight<'f, T>),
-    /// It is loading them itself: it was asked for them in the midst of that.
+    /// Return an error: the thread is already loading these pages itself, so waiting would never end.
     Reentered,
 }
 
-/// Pages that the current thread alone may load. Dropped without landing, they stay absent.
+/// Pages that only the current thread may load. If the flight is dropped without landing, they stay absent.
 #[derive(Debug)]
 pub(super) struct Flight<'f, T> {
     flights: &'f Flights<T>,
     pub(super) pages: Range<usize>,
 }
 
-/// Under the lock, while a flight lands.
+/// The state under the lock, while a flight lands.
 #[derive(Debug)]
 pub(super) struct Landing<'l, T> {
     others: &'l [(Range<usize>, ThreadId)],
@@ -51,7 +53,7 @@ pub(super) struct Landing<'l, T> {
 }
 
 impl<T> Landing<'_, T> {
-    /// Calls `act` with the runs of pages within `range` that no other flight has.
+    /// Calls `act` with the runs of pages within `range` that are in no other flight.
     pub(super) fn not_in_flight(&self, range: Range<usize>, mut act: impl FnMut(Range<usize>)) {
         let mut rest = range;
         while !rest.is_empty() {
@@ -64,7 +66,8 @@ impl<T> Landing<'_, T> {
     }
 }
 
-/// The first run of pages within `range` that is in no flight; empty, at the end of the range, if all are.
+/// The first run of pages within `range` that is in no flight. If all are in a flight, the run is empty, at the end of
+/// the range.
 fn free_run(in_flight: &[(Range<usize>, ThreadId)], range: Range<usize>) -> Range<usize> {
     let Range { mut start, end } = range;
     while let Some((taken, _)) = in_flight.iter().find(|(taken, _)| start < end && taken.contains(&start)) {
@@ -80,18 +83,18 @@ impl<T> Flights<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // A panic in a storage leaves nothing half done here: pages are added after their bytes.
+        // A panic in a storage leaves this state valid, because pages are added after their bytes were read.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does something under the lock.
+    /// Calls `act` under the lock.
     pub(super) fn with<R>(&self, act: impl FnOnce(&mut T) -> R) -> R {
         act(&mut self.lock().extra)
     }
 
-    /// Takes pages to load: the first run of absent pages in `wanted` that is in no flight. `farther` gives the end up to
-    /// which pages are wanted beyond those; the flight ends before the next page that is loaded, or in `apart`. A page in
-    /// `apart` flies with its like only.
+    /// Takes pages to load: the first run of absent pages in `wanted` that is in no flight. `farther` returns the end
+    /// up to which further pages should be loaded. The flight ends before the next page that is loaded, or that is in
+    /// `apart`. A flight that starts with a page in `apart` has only pages in `apart`.
     ///
     /// # Errors
     /// [`Error::NoMemory`].
@@ -104,7 +107,7 @@ impl<T> Flights<T> {
     ) -> Result<Start<'_, T>> {
         let mut state = self.lock();
         loop {
-            // Before anything changes: it may want memory.
+            // Reserved before anything changes, because it may fail.
             let room = state.in_flight.try_reserve(1);
             room.map_err(|_| Error::no_memory(size_of::<(Range<usize>, ThreadId)>() as u64))?;
             let mut absent = loaded.first_absent(wanted);
@@ -153,7 +156,7 @@ fn extended<T>(
 }
 
 impl<T> Flight<'_, T> {
-    /// Does something under the lock, and lets the threads go on that wait for these pages.
+    /// Calls `act` under the lock, and wakes the threads that wait for these pages.
     pub(super) fn land<R>(self, act: impl FnOnce(Landing<'_, T>) -> R) -> R {
         let mut state = self.flights.lock();
         forget(&mut state, &self.pages);
@@ -166,7 +169,7 @@ impl<T> Flight<'_, T> {
     }
 }
 
-/// Takes a flight out.
+/// Removes a flight.
 fn forget<T>(state: &mut State<T>, pages: &Range<usize>) {
     state.in_flight.retain(|(taken, _)| taken != pages);
 }
@@ -178,7 +181,7 @@ impl<T> Drop for Flight<'_, T> {
     }
 }
 
-/// Every order of the steps of two threads: `make loom`.
+/// Models of two threads, run in every order of their steps by `make loom`.
 #[cfg(all(test, loom))]
 mod models {
     use super::*;

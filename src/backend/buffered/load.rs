@@ -1,4 +1,4 @@
-//! Loading: absent pages are read when they are asked for, and a sequential reader's are read ahead.
+//! Loads absent pages when they are requested, and reads ahead if they are requested in sequence.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -11,9 +11,10 @@ use crate::span;
 use crate::storage::{Storage, read_some, zeroed};
 use crate::{Advice, Error, Result};
 
-/// How far is read ahead, in pages: hosts give at most 64 KiB a call, so more would not save a call.
+/// The maximum number of pages that are read ahead. Hosts return at most 64 KiB per call, so a larger number would not
+/// save calls.
 const MAX_WINDOW: usize = (64 << 10) / PAGE;
-/// How far after the advice [`Advice::Sequential`].
+/// The same after the advice [`Advice::Sequential`].
 const MAX_SEQUENTIAL_WINDOW: usize = (1 << 20) / PAGE;
 
 /// Who asks for bytes. This decides what happens if a read fails.
@@ -27,23 +28,23 @@ pub(super) enum Caller {
     Hint,
 }
 
-/// How the mapping is read, as far as that is known.
+/// How the mapping has been read so far.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    /// The page after the last one that was loaded: who asks for it next is reading sequentially.
+    /// The page after the last one that was loaded. If it is requested next, the reads are sequential.
     next: usize,
-    /// How many pages were read ahead last, at least 1.
+    /// How many pages were read ahead last time, at least 1.
     window: usize,
     pub(super) advice: Advice,
 }
 
 impl Pattern {
     pub(super) fn new() -> Self {
-        // No page is next: the first touch reads what it asks for, wherever it is.
+        // There is no next page, so the first access reads only the requested pages.
         Self { next: usize::MAX, window: 1, advice: Advice::Normal }
     }
 
-    /// How many pages to load from `page` on, beyond those asked for.
+    /// How many pages to load from `page` on, including pages that were not requested.
     fn window_at(&mut self, page: usize) -> usize {
         let max = match self.advice {
             Advice::Random => 1,
@@ -56,7 +57,7 @@ impl Pattern {
 }
 
 impl<S: Storage> Buffered<S> {
-    /// Makes sure that the bytes of a range are initialised.
+    /// Loads the pages of a range that are absent.
     #[inline]
     pub(super) fn load(&self, range: &Range<usize>, caller: Caller) -> Result<()> {
         if self.loaded.are_all() {
@@ -85,11 +86,11 @@ impl<S: Storage> Buffered<S> {
         }
     }
 
-    /// Loads the pages of a flight, of which those before `needed` are asked for.
+    /// Loads the pages of a flight. The pages before `needed` were requested, and the others are read ahead.
     fn load_run(&self, flight: Flight<'_, Pattern>, needed: usize, caller: Caller) -> Result<()> {
         let run = flight.pages.clone();
         let needed = needed.min(run.end);
-        // SAFETY: absent pages are handed out to nobody, and only this flight has these.
+        // SAFETY: nobody has a reference to absent pages, and only this flight has these.
         let memory = unsafe { self.region.uninit(run.start * PAGE..run.end * PAGE) }?;
         // Pages that somebody else has noted as lost are not read again.
         let known = self.fault().filter(|_| self.guard.as_ref().is_some_and(|guard| guard.lost.contains(run.start)));
@@ -99,14 +100,14 @@ impl<S: Storage> Buffered<S> {
         };
         let read = run.start..run.start + filled / PAGE;
         let failed = read.end..needed;
-        // What was read ahead and failed is nobody's error. What is gone reads as zeros, where it was asked for.
+        // An error of pages that were only read ahead is ignored. Requested pages that are gone read as zeros.
         let failure = failure.filter(|_| !failed.is_empty());
         let has_zeros = failure.is_some() && caller == Caller::Slice && self.guard.is_some();
         if has_zeros {
             zeroed(&mut memory[(failed.start - run.start) * PAGE..(failed.end - run.start) * PAGE]);
         }
         let noted_by = self.guard.as_ref().filter(|_| known.is_none() && caller != Caller::Hint);
-        // Before the lock is taken: the storage is asked, which may take long.
+        // Done before the lock is taken, because a call of the storage may take long.
         let reach = if failure.is_some() && noted_by.is_some() { self.bytes_in_storage() } else { 0 };
         let landed = flight.land(|landing| {
             self.loaded.insert(&read);
@@ -124,25 +125,26 @@ impl<S: Storage> Buffered<S> {
                 None => Some(failure),
             };
             if has_zeros {
-                // After the fault was noted: a thread that sees zeros sees the fault too.
+                // Done after the fault was noted, so that a thread that sees the zeros sees the fault too.
                 self.loaded.insert(&failed);
                 return Ok(());
             }
             Err(not_noted)
         });
-        // What was noted is returned as later calls return it.
+        // An error that was noted is returned in the same form as by later calls.
         let again = || self.fault().map(|fault| self.fault_error(fault));
         landed.or_else(|not_noted| not_noted.or_else(again).map_or(Ok(()), Err))
     }
 
-    /// How many bytes the storage has from the start of the mapping on, as far as it says.
+    /// How many bytes the storage has from the start of the mapping on, or 0 if it returns an error.
     fn bytes_in_storage(&self) -> u64 {
         let len = self.storage.as_ref().and_then(|storage| storage.len().ok()).unwrap_or(0);
         len.saturating_sub(self.plan.span.offset())
     }
 
-    /// Reads into the memory that starts at byte `start` of the mapping. Returns how many bytes are initialised, and the
-    /// error that ended it, if one did: then the last page that was begun is as absent as those behind it.
+    /// Reads into the memory that starts at byte `start` of the mapping. Returns how many bytes are initialised, and
+    /// the error that ended the read, if there was one. After an error the last page that was not read completely is
+    /// absent, as are the pages after it.
     fn read(&self, memory: &mut [MaybeUninit<u8>], start: usize) -> (usize, Option<Error>) {
         let span = self.plan.span;
         let end = memory.len().min(span.len() - start);
@@ -151,7 +153,7 @@ impl<S: Storage> Buffered<S> {
             let offset = span.file_offset(start + filled);
             match read_some(storage, &mut memory[filled..end], offset) {
                 Ok(0) => {
-                    // As in an OS mapping the last page of a file goes on with zeros; pages behind it are gone.
+                    // As in an OS mapping, the rest of the last page of a file is zeros, and pages after it are gone.
                     let page_end = filled.next_multiple_of(PAGE);
                     zeroed(&mut memory[filled..page_end]);
                     filled = page_end;
@@ -163,13 +165,13 @@ impl<S: Storage> Buffered<S> {
                 Err(e) => return (filled, Some(Error::io(Operation::Read, offset, (end - filled) as u64, e))),
             }
         }
-        // Behind the end of the mapping, and everywhere in anonymous memory.
+        // Bytes after the end of the mapping, and all bytes of anonymous memory.
         zeroed(&mut memory[filled..]);
         (memory.len(), None)
     }
 }
 
-/// The error of a storage that ended at `offset`, `len` bytes before the mapping does.
+/// The error of a storage that ends at `offset`, `len` bytes before the end of the mapping.
 fn truncated<S: Storage>(storage: &S, offset: u64, len: usize) -> Error {
     let len = len as u64;
     match storage.len() {

@@ -1,4 +1,4 @@
-//! The emulation: pages read into memory when they are touched, and changed bytes written back.
+//! The emulation: it reads pages into memory when they are accessed, and writes changed bytes back.
 
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -32,27 +32,28 @@ mod resize;
 mod unsynced;
 mod write_back;
 
-/// A mapping without an operating system's help, over a file or any [`Storage`].
+/// A mapping without the operating system, over a file or any [`Storage`].
 ///
-/// Nothing is read when it is made. A page of 4096 bytes is read when it is first touched; a sequential reader's pages
-/// are read ahead, up to 64 KiB a time (1 MiB after [`Advice::Sequential`], not at all after [`Advice::Random`]).
+/// Making it reads nothing. A page of 4096 bytes is read when it is first accessed. If pages are accessed in sequence,
+/// it reads ahead up to 64 KiB at a time (1 MiB after [`Advice::Sequential`], nothing after [`Advice::Random`]).
 ///
-/// A page that is borrowed mutably is copied first. `flush` and `close` write exactly the runs of bytes that differ from
-/// the copy, adjacent ones joined, at most 1 MiB a call, never past the end of the file. A page with more than 32 runs
-/// is read again, merged and written once; another writer who changes that page between the two loses that change. What
-/// cannot be written stays changed, and the next `flush` or `close` completes the job.
+/// A page that is borrowed mutably is copied first. `flush` and `close` write exactly the runs of bytes that differ
+/// from the copy. They join adjacent runs, write at most 1 MiB per call, and never write past the end of the file. A
+/// page with more than 32 runs is read again, merged and written once. If another writer changes that page between the
+/// read and the write, that change is lost. Bytes that could not be written still count as changed, and the next
+/// `flush` or `close` writes them.
 ///
-/// The runs that were written are remembered until a sync succeeds. After a sync that failed, the next `flush` of their
-/// pages, of whatever form, or `close` writes them again and syncs, and succeeds only if both do.
+/// The runs that were written are remembered until a sync succeeds. After a failed sync, the next call of `close`, or
+/// of any form of `flush` on their pages, writes them again and syncs. It succeeds only if both succeed.
 ///
-/// A mapping touched in k pages takes the memory of k pages, that of a copy of those borrowed mutably since they were
-/// last written, less than 1/256 of its length for bookkeeping, and 16 bytes for each run that was written since the last
-/// sync. Runs that share a page are joined once there are more than 32768.
+/// A mapping of which k pages were accessed takes the memory of k pages, and a copy of each page that was borrowed
+/// mutably since it was last written. For bookkeeping it takes less than 1/256 of its length, and 16 bytes for each run
+/// that was written since the last sync. If there are more than 32768 runs, those that share a page are joined.
 #[derive(Debug)]
 pub struct Buffered<S: Storage = OsFile> {
-    /// None: anonymous.
+    /// `None` for anonymous memory.
     storage: Option<S>,
-    /// What it was made from, its span kept up to date.
+    /// The plan that it was made from. A resize updates the span.
     plan: Plan,
     region: HeapRegion,
     loaded: LoadedPages,
@@ -65,14 +66,14 @@ pub struct Buffered<S: Storage = OsFile> {
     maker: Maker,
 }
 
-/// What is known of the pages that were borrowed mutably.
+/// How changes are tracked.
 #[derive(Debug)]
 enum Changes {
-    /// There are none.
+    /// Nothing can be changed.
     ReadOnly,
-    /// What pages held before them: changes go to the storage, or stay in memory.
+    /// Copies of pages from before they were changed. Changes go to the storage, or stay in memory.
     Kept(Copies),
-    /// All bytes live in memory only.
+    /// The bytes have no storage, so changes are not tracked.
     Anonymous,
 }
 
@@ -88,14 +89,14 @@ impl Changes {
     }
 }
 
-/// Memory for the plan's bytes, none of them loaded, and a guard if the plan has one. An error speaks of the bytes asked
-/// for, as every backend's does.
+/// Memory for the plan's bytes, none of them loaded, and a guard if the plan has one. An error contains the requested
+/// length, as in every backend.
 fn memory(plan: &Plan) -> Result<(HeapRegion, LoadedPages, Option<Guard>)> {
     let len = plan.span.len();
     let pages = len.div_ceil(PAGE);
     let make = || {
         let guard = if plan.guard && !plan.anonymous { Some(Guard::new(pages)?) } else { None };
-        // Under a guard nothing is ready: every access looks for a fault.
+        // With a guard no byte is ready, because every access checks for a fault.
         let ready = if guard.is_some() { 0 } else { len };
         Ok((HeapRegion::new(pages)?, LoadedPages::none(pages, ready)?, guard))
     };
@@ -122,12 +123,12 @@ impl<S: Storage> Buffered<S> {
         })
     }
 
-    /// These bytes, as many as the plan's span has, over no storage.
+    /// A buffer of these bytes without a storage. The plan's span has the same length.
     pub(super) fn of_bytes(bytes: &[u8], plan: Plan) -> Result<Self> {
         let mut buffer = Self::new(Plan { anonymous: true, ..plan })?;
         let all = 0..buffer.plan.span.len();
         buffer.load(&all, Caller::Fallible)?;
-        // SAFETY: just loaded: zeros, for there is no storage.
+        // SAFETY: just loaded: zeros, because there is no storage.
         unsafe { buffer.region.slice_mut(all) }.copy_from_slice(bytes);
         Ok(buffer)
     }
@@ -146,7 +147,7 @@ impl<S: Storage> Buffered<S> {
         Ok(unsafe { self.region.slice(range) })
     }
 
-    /// The bytes of a range, to be changed.
+    /// The bytes of a range, mutably.
     #[inline]
     fn loaded_bytes_mut(&mut self, range: Range<usize>, caller: Caller) -> Result<&mut [u8]> {
         assert!(range.end <= self.plan.span.len());
@@ -158,8 +159,8 @@ impl<S: Storage> Buffered<S> {
         Ok(unsafe { self.region.slice_mut(range) })
     }
 
-    /// Notes that the bytes of a range, which are loaded, may be changed from now on. What is stored in lost pages is
-    /// nobody's change.
+    /// Notes that the bytes of a range, which are loaded, may be changed from now on. Bytes that are stored in lost
+    /// pages do not count as changes.
     fn expect_changes(&mut self, range: &Range<usize>) -> Result<()> {
         let (pages, count) = (span::pages(range, PAGE), self.page_count());
         let lost = self.guard.as_ref().filter(|guard| guard.lost.fault().is_some());
@@ -176,8 +177,8 @@ impl<S: Storage> Buffered<S> {
         Ok(())
     }
 
-    /// Forgets the pages of a range that have no changes of their own: they are read again when touched. What a failed
-    /// sync may yet make suspect stays.
+    /// Unloads the pages of a range that have no changes, so that they are read again when they are accessed. Keeps
+    /// pages that a failed sync may require to be written again.
     fn forget_clean(&mut self, pages: Range<usize>) {
         self.unsynced.sort();
         let unsynced = &self.unsynced;
@@ -242,7 +243,7 @@ impl<S: Storage> Bytes for Buffered<S> {
         buffer.unsynced = Unsynced::new(failed_syncs, plan.extend_from.is_some());
         buffer.storage = Some(storage);
         if plan.hints.contains(Flags::POPULATE) {
-            // A hint: what fails here fails again when it is touched.
+            // This is a hint. A read that fails here fails again when the page is accessed.
             let _ = buffer.load(&(0..plan.span.len()), Caller::Hint);
         }
         Ok(buffer)
@@ -302,7 +303,7 @@ impl<S: Storage> Bytes for Buffered<S> {
     fn flush(&mut self, range: Range<usize>, durability: Durability) -> Result<()> {
         loop {
             self.adopt_failures();
-            // Once a sync has failed, only one that succeeds tells what became of the bytes.
+            // After a failed sync only a successful one shows that the bytes are on the disk.
             let durability = if self.unsynced.has_failed { Durability::Disk } else { durability };
             self.write_back(&range)?;
             if durability == Durability::Visible || self.sync(&range)? {
@@ -321,7 +322,7 @@ impl<S: Storage> Bytes for Buffered<S> {
     }
 
     fn unlock(&mut self) -> Result<()> {
-        Err(Error::Unsupported { what: "a buffer cannot be locked in memory, and so not be unlocked" })
+        Err(Error::Unsupported { what: "a buffer cannot be locked in memory, and so it cannot be unlocked" })
     }
 
     fn advise(&mut self, advice: Advice, range: Range<usize>) {
@@ -330,7 +331,8 @@ impl<S: Storage> Bytes for Buffered<S> {
                 self.flights.with(|pattern| pattern.advice = advice);
             }
             Advice::WillNeed => {
-                // A hint: what fails here fails again when it is touched, and is no fault before.
+                // This is a hint. A read that fails here fails again when the page is accessed, and is not a fault
+                // before that.
                 let _ = self.load(&range, Caller::Hint);
             }
             Advice::DontNeed if !self.plan.private && !self.tracks_all => {
@@ -341,7 +343,7 @@ impl<S: Storage> Bytes for Buffered<S> {
     }
 
     unsafe fn advise_unchecked(&mut self, _: UncheckedAdvice, _: Range<usize>) -> Result<()> {
-        Err(Error::Unsupported { what: "a buffer takes no advice that changes bytes; some OS mappings do" })
+        Err(Error::Unsupported { what: "a buffer does not support advice that changes bytes; some OS mappings do" })
     }
 
     fn resize(&mut self, len: usize) -> Result<()> {
@@ -351,7 +353,7 @@ impl<S: Storage> Bytes for Buffered<S> {
     fn refresh(&mut self, range: Range<usize>) -> Result<()> {
         let refreshed = self.refresh_pages(span::pages(&range, PAGE));
         if self.tracks_all {
-            // Whoever has the pointer may write to any page at any time.
+            // The holder of the pointer may write to any page at any time.
             self.track_all()?;
         }
         refreshed
@@ -429,8 +431,8 @@ impl<S: Storage> Faults for Buffered<S> {
 
 impl<S: Storage> Drop for Buffered<S> {
     fn drop(&mut self) {
-        // A forked child has a copy of changes that are its parent's to write. Nobody is left to hear of an error; `close`
-        // reports it.
+        // A forked child has a copy of its parent's changes and must not write them. A drop cannot report an error;
+        // `close` does.
         if self.maker.is_current() {
             let _ = self.close();
         }

@@ -41,7 +41,7 @@ impl<S: Storage> Buffered<S> {
             let mut fresh = [0; PAGE];
             let fresh = &mut fresh[..end - start];
             if read_full(storage, fresh, self.plan.span.file_offset(start))? > 0 {
-                // SAFETY: a page with a copy is loaded, and whoever has the pointer does not use it during a refresh.
+                // SAFETY: a page with a copy is loaded, and the holder of the pointer does not use it during a refresh.
                 let own = unsafe { self.region.slice_mut(start..end) };
                 renew_page(own, Some(copy), fresh, start, &self.unsynced);
             }
@@ -58,7 +58,7 @@ impl<S: Storage> Buffered<S> {
         let (Changes::Kept(copies), Some(storage)) = (&self.changes, &self.storage) else { return Ok(None) };
         for page in copies.pages(span::pages(range, PAGE)) {
             let start = page * PAGE;
-            // SAFETY: a page with a copy is loaded, and whoever has the pointer does not write meanwhile.
+            // SAFETY: a page with a copy is loaded, and the holder of the pointer does not write at the same time.
             let own = unsafe { self.region.slice(start..start + PAGE) };
             let copy = copies.get(page).unwrap_or_default();
             if runs(own, copy).next().is_none() {

@@ -1,4 +1,5 @@
-//! Seeing what others wrote: clean pages are forgotten, own changes are laid over what the storage holds now.
+//! Makes changes of others visible: unloads clean pages, and applies the mapping's own changes to the current bytes of
+//! the storage.
 
 use std::ops::Range;
 
@@ -31,22 +32,23 @@ impl<S: Storage> Buffered<S> {
                 let is_changed = copy.as_ref().is_some_and(|copy| own != &copy[..end - start]);
                 let is_suspect = unsynced.has_failed && unsynced.is_in_page(page);
                 if !is_changed && !is_suspect {
-                    // It is read again, or is gone, like any other; but what has to be synced stays within reach.
+                    // The page has no changes, so it is unloaded like any other and read again. If it has bytes to be
+                    // synced, it stays loaded with the storage's current bytes.
                     copies.drop_page(page);
                     unsynced.remove(&(start + read..start + PAGE));
                     if unsynced.is_in_page(page) {
                         own.copy_from_slice(fresh);
                     }
                 } else if read > 0 {
-                    // Behind the end that divides a page there are zeros.
+                    // If the storage ends within the page, the rest of the page is zeros.
                     renew_page(own, copy, fresh, start, unsynced);
                 }
-                // A changed page that the storage no longer has stays as it is, and the next flush says so.
+                // A changed page that the storage no longer has stays as it is, and the next flush returns an error.
             }
         }
         self.forget_clean(pages.clone());
         if let Some(guard) = &mut self.guard {
-            // No page of these has changes: what is stored in a lost page is none.
+            // None of these pages has changes, because bytes that are stored in a lost page do not count as changes.
             guard.refresh(&pages, |run| self.loaded.remove(&run))?;
         }
         Ok(())
@@ -59,8 +61,8 @@ fn first_page(copies: &Copies, unsynced: &Unsynced, pages: &Range<usize>) -> Opt
     copies.first_page(pages.clone()).into_iter().chain(written).min()
 }
 
-/// Lays what the storage holds now over the page that starts at byte `start` of the mapping, and leaves own changes as they
-/// are. The unsynced runs are in order.
+/// Copies the storage's current bytes into the page that starts at byte `start` of the mapping, and keeps the mapping's
+/// own changes. The unsynced runs are sorted.
 pub(super) fn renew_page(own: &mut [u8], copy: Option<&mut [u8]>, fresh: &[u8], start: usize, unsynced: &Unsynced) {
     let mut before = [0; PAGE];
     let before = &mut before[..own.len()];
@@ -68,7 +70,7 @@ pub(super) fn renew_page(own: &mut [u8], copy: Option<&mut [u8]>, fresh: &[u8], 
     let end = start + own.len();
     let mut suspect = unsynced.first_in(&(start..end)).filter(|_| unsynced.has_failed);
     while let Some(run) = suspect {
-        // After a failed sync the storage may not hold what was written: that stays like a change.
+        // After a failed sync the storage may have lost these bytes, so they are kept like changes.
         (run.start - start..run.end - start).for_each(|at| before[at] = !own[at]);
         suspect = unsynced.first_in(&(run.end..end));
     }
@@ -78,7 +80,7 @@ pub(super) fn renew_page(own: &mut [u8], copy: Option<&mut [u8]>, fresh: &[u8], 
     }
 }
 
-/// Lays what the storage holds now over the bytes of a page that are as they were before.
+/// Copies the storage's current bytes over the bytes of a page that are equal to the bytes before.
 fn lay_over(own: &mut [u8], before: &[u8], fresh: &[u8]) {
     for ((own, &before), &fresh) in own.iter_mut().zip(before).zip(fresh) {
         if *own == before {

@@ -1,4 +1,4 @@
-//! Making the mapping and its storage longer or shorter.
+//! Changes the length of the mapping and of its storage.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use crate::storage::{Storage, read_full, with_length};
 use crate::{Error, Result};
 
 impl<S: Storage> Buffered<S> {
-    /// Everything that can fail is done before the storage changes, and the storage before the mapping does.
+    /// Everything that can fail is done before the storage changes, and the storage changes before the mapping.
     pub(super) fn resize_to(&mut self, len: usize) -> Result<()> {
         let plan = Plan { span: Span::new(self.plan.span.offset(), len)?, ..self.plan.clone() };
         let pages = len.div_ceil(PAGE);
@@ -37,9 +37,9 @@ impl<S: Storage> Buffered<S> {
         self.plan = plan;
         self.region = region;
         self.loaded = loaded;
-        // A fault would have kept the mapping as it was: nothing is lost.
+        // With a fault the call would have returned an error before. So no page is lost.
         self.guard = guard;
-        // A pointer to the old memory is void.
+        // Pointers to the old memory are invalid now.
         self.tracks_all = false;
         if let (Changes::Kept(copies), Some(tables)) = (&mut self.changes, tables) {
             copies.resize(pages, tables);
@@ -48,8 +48,8 @@ impl<S: Storage> Buffered<S> {
         Ok(())
     }
 
-    /// Makes the storage end where the span ends, and tells whether that took a change. On an error it is as long as
-    /// before.
+    /// Sets the length of the storage to the end of the span, and returns whether that changed it. After an error the
+    /// length is as before.
     fn set_storage_len(&self, span: Span) -> Result<bool> {
         let Some(storage) = &self.storage else { return Ok(false) };
         let size = storage.len().map_err(|e| Error::io(Operation::Metadata, span.offset(), span.len() as u64, e))?;
@@ -62,7 +62,7 @@ impl<S: Storage> Buffered<S> {
         Ok(true)
     }
 
-    /// What becomes of the bytes between the mapping's end and the end of its page, which nobody has seen.
+    /// What to do with the bytes between the mapping's end and the end of its last page, which were never visible.
     fn last_page(&self, new_len: usize) -> Result<LastPage> {
         let len = self.plan.span.len().min(new_len);
         let page = len / PAGE;
@@ -73,11 +73,11 @@ impl<S: Storage> Buffered<S> {
         let mut tail = [0; PAGE];
         if new_len > self.plan.span.len() {
             match (&self.changes, &self.storage) {
-                // Not changed: read again when touched.
+                // The page has no changes, so it is read again when it is accessed.
                 (Changes::Kept(copies), _) if copies.get(page).is_none() && !self.unsynced.is_in_page(page) => {
                     return Ok(LastPage::Forget(page));
                 }
-                // The file may have gone on behind the mapping.
+                // The file may have bytes after the end of the mapping.
                 (Changes::Kept(_), Some(storage)) => {
                     let shown = (hidden.end.min(new_len) - hidden.start).min(PAGE);
                     read_full(storage, &mut tail[..shown], self.plan.span.file_offset(hidden.start))?;
@@ -107,7 +107,7 @@ impl<S: Storage> Buffered<S> {
 }
 
 /// See [`Buffered::last_page`].
-#[expect(clippy::large_enum_variant, reason = "there is one, on the stack, while a call lasts")]
+#[expect(clippy::large_enum_variant, reason = "there is only one at a time, on the stack")]
 enum LastPage {
     Nothing,
     Forget(usize),

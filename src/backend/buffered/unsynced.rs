@@ -1,38 +1,39 @@
-//! What was written since the last sync that succeeded.
+//! The bytes that were written since the last successful sync.
 //!
-//! A system may drop what it could not bring to the disk: after a sync that fails, the next one succeeds, and nothing is on
-//! the disk. So the bytes are remembered until a sync succeeds, and are written again after one that failed.
+//! A system may drop bytes that it could not write to the disk. After a failed sync the next one succeeds, although the
+//! bytes are not on the disk. So the bytes are remembered until a sync succeeds, and are written again after a failed
+//! one.
 
 use std::ops::Range;
 
 use super::PAGE;
 use crate::{Error, Result};
 
-/// If there are more runs than this, those that share a page are joined.
+/// If there are more runs than this, runs that share a page are joined.
 const MANY: usize = if cfg!(test) { 1 << 8 } else { 1 << 15 };
 
 /// The runs of bytes that were written, and whether the length was set.
 #[derive(Debug, Default)]
 pub(super) struct Unsynced {
-    /// In order and apart from each other, once [`sort`](Self::sort) has returned.
+    /// Sorted and not adjacent after [`sort`](Self::sort).
     runs: Vec<Range<usize>>,
     is_sorted: bool,
     /// The length of the storage was set.
     pub(super) has_new_len: bool,
-    /// A sync failed: every page that has runs is suspect until it was written again and a sync succeeded.
+    /// A sync failed. The bytes of all runs may be lost until they are written again and a sync succeeds.
     pub(super) has_failed: bool,
-    /// How many syncs of the storage had failed when it was last asked.
+    /// The number of failed syncs of the storage, when it was last read.
     failed_syncs: usize,
 }
 
 impl Unsynced {
-    /// Nothing was written yet to a storage of which so many syncs have failed.
+    /// The state of a mapping that has written nothing yet, of a storage with this number of failed syncs.
     pub(super) fn new(failed_syncs: usize, has_new_len: bool) -> Self {
         Self { has_new_len, failed_syncs, ..Self::default() }
     }
 
-    /// Takes over that so many syncs of the storage have failed, of whichever mapping. Returns whether some were not known
-    /// yet.
+    /// Takes the current number of failed syncs of the storage, of all mappings. Returns whether the number has
+    /// changed.
     pub(super) fn adopt(&mut self, failed_syncs: usize) -> bool {
         let is_new = self.failed_syncs != failed_syncs;
         self.failed_syncs = failed_syncs;
@@ -61,7 +62,7 @@ impl Unsynced {
         }
         if self.runs.len() == self.runs.capacity() {
             self.sort();
-            // Seldom: half of the room is free afterwards.
+            // This is rare, because half of the capacity is free afterwards.
             if self.runs.len() >= self.runs.capacity() / 2 {
                 self.reserve(self.runs.len().max(4))?;
             }
@@ -71,7 +72,7 @@ impl Unsynced {
         Ok(())
     }
 
-    /// Makes room for one run more: [`remove`](Self::remove) may need it.
+    /// Reserves memory for one more run, which [`remove`](Self::remove) may need.
     ///
     /// # Errors
     /// [`Error::NoMemory`].
@@ -84,7 +85,7 @@ impl Unsynced {
         self.runs.try_reserve(more).map_err(|_| Error::no_memory(len))
     }
 
-    /// Brings the runs in order, as the functions below need them, and joins those that touch.
+    /// Sorts the runs, as the functions below require, and joins adjacent ones.
     pub(super) fn sort(&mut self) {
         if !self.is_sorted {
             self.runs.sort_unstable_by_key(|run| run.start);
@@ -96,7 +97,7 @@ impl Unsynced {
         }
     }
 
-    /// Joins neighbours.
+    /// Joins neighbouring runs for which `are_joined` returns true.
     fn join(&mut self, are_joined: impl Fn(&Range<usize>, &Range<usize>) -> bool) {
         self.runs.dedup_by(|next, run| {
             let joined = are_joined(run, next);
@@ -107,7 +108,7 @@ impl Unsynced {
         });
     }
 
-    /// The part of the first run that has bytes of a range, as far as it lies in the range.
+    /// The first run with bytes in a range, limited to the range.
     pub(super) fn first_in(&self, range: &Range<usize>) -> Option<Range<usize>> {
         debug_assert!(self.is_sorted || self.has_no_runs());
         let run = self.runs.get(self.runs.partition_point(|run| run.end <= range.start))?;
@@ -115,12 +116,13 @@ impl Unsynced {
         (!part.is_empty()).then_some(part)
     }
 
-    /// Whether bytes of a page were written.
+    /// Whether bytes of a page were written since the last successful sync.
     pub(super) fn is_in_page(&self, page: usize) -> bool {
         self.first_in(&(page * PAGE..(page + 1) * PAGE)).is_some()
     }
 
-    /// Forgets the bytes of a range. Takes no memory after [`make_room`](Self::make_room), nor if no run goes on behind it.
+    /// Forgets the bytes of a range. Allocates nothing after [`make_room`](Self::make_room), or if no run extends past
+    /// the range.
     pub(super) fn remove(&mut self, range: &Range<usize>) {
         let first = self.runs.partition_point(|run| run.end <= range.start);
         let end = self.runs.partition_point(|run| run.start < range.end);
@@ -142,13 +144,14 @@ impl Unsynced {
         self.runs.drain(kept..end);
     }
 
-    /// Notes that a sync has begun: it fails if nobody says otherwise. Returns whether one had failed before.
+    /// Notes that a sync begins. It counts as failed until [`end_sync`](Self::end_sync). Returns whether an earlier one
+    /// had failed.
     pub(super) fn begin_sync(&mut self) -> bool {
         std::mem::replace(&mut self.has_failed, true)
     }
 
-    /// Notes that the sync succeeded. `written_again`: one had failed before, and of the suspect bytes those in this range
-    /// were written again.
+    /// Notes that the sync succeeded. If an earlier one had failed, `written_again` is the range in which bytes were
+    /// written again.
     pub(super) fn end_sync(&mut self, written_again: Option<&Range<usize>>) {
         self.has_new_len = false;
         if let Some(range) = written_again {
@@ -158,7 +161,7 @@ impl Unsynced {
             self.runs.clear();
         }
         if self.has_no_runs() {
-            // Gives the memory up too.
+            // Frees the memory too.
             *self = Self::new(self.failed_syncs, false);
         }
     }
@@ -194,13 +197,13 @@ mod tests {
                     unsynced.make_room().unwrap();
                     let room = unsynced.runs.capacity();
                     unsynced.remove(&range);
-                    assert_eq!(unsynced.runs.capacity(), room, "it takes no memory");
+                    assert_eq!(unsynced.runs.capacity(), room, "it allocates nothing");
                     model.retain(|byte| !range.contains(byte));
                 }
                 assert_eq!(bytes(&unsynced), model);
                 unsynced.sort();
                 assert_eq!(bytes(&unsynced), model);
-                assert!(unsynced.runs.windows(2).all(|pair| pair[0].end < pair[1].start), "apart, and in order");
+                assert!(unsynced.runs.windows(2).all(|pair| pair[0].end < pair[1].start), "sorted, and not adjacent");
                 let first = model.range(range.clone()).next().copied();
                 assert_eq!(unsynced.first_in(&range).map(|run| run.start), first);
                 assert!(unsynced.first_in(&range).is_none_or(|run| run.end <= range.end && run.start < run.end));
@@ -219,10 +222,10 @@ mod tests {
             }
             assert!(unsynced.runs.capacity() <= 4 * MANY, "room for {} runs", unsynced.runs.capacity());
         }
-        assert!(model.is_subset(&bytes(&unsynced)), "all are there");
+        assert!(model.is_subset(&bytes(&unsynced)), "all bytes are noted");
         unsynced.sort();
         assert!(unsynced.runs.len() <= MANY, "{} runs", unsynced.runs.len());
-        assert!(unsynced.runs.iter().all(|run| run.start / PAGE == (run.end - 1) / PAGE), "no page's gap is bridged");
+        assert!(unsynced.runs.iter().all(|run| run.start / PAGE == (run.end - 1) / PAGE), "no run crosses a page");
     }
 
     #[test]

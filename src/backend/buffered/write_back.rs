@@ -1,4 +1,4 @@
-//! Writing changes back: exactly the runs of bytes that differ from the pristine copies.
+//! Writes changes back: exactly the runs of bytes that differ from the copies.
 
 use std::ops::Range;
 
@@ -15,13 +15,14 @@ use crate::{Error, Result};
 
 /// A page with more runs than this is read again, merged and written once.
 ///
-/// Bridging the gap between two runs would overwrite what another writer put there, so each run is a write of its own.
-/// Above this number that costs more than it saves: the gaps are written too, as they were read a moment before.
+/// Each run is a separate write, because writing the gap between two runs would overwrite changes of another writer.
+/// With more runs than this, separate writes cost too much. Then the gaps are written too, with the bytes that were
+/// read just before.
 const MAX_RUNS: usize = 32;
 
 impl<S: Storage> Buffered<S> {
-    /// Writes the changes in the pages of `range`, in order. A page is clean, and its copy freed, once all its changes
-    /// are written; after an error exactly the bytes that were not written stay changed.
+    /// Writes the changes in the pages of `range`, in order. Once all changes of a page are written, the page is clean
+    /// and its copy is freed. After an error exactly the bytes that were not written still count as changed.
     pub(super) fn write_back(&mut self, range: &Range<usize>) -> Result<()> {
         if !self.plan.reaches_file() {
             return Ok(());
@@ -39,7 +40,7 @@ impl<S: Storage> Buffered<S> {
             mark_clean(copies, pages, &self.region, self.tracks_all);
         } else {
             mark_clean(copies, pages.start..reached / PAGE, &self.region, self.tracks_all);
-            // What was written of the page is no change any more: another writer may have it from now on.
+            // The written part of the page no longer counts as changed, so another writer may change it from now on.
             if let Some(copy) = copies.get_mut(reached / PAGE) {
                 let start = reached - reached % PAGE;
                 // SAFETY: a page with a copy is loaded, and the mapping is borrowed mutably: nobody writes.
@@ -50,8 +51,8 @@ impl<S: Storage> Buffered<S> {
         result
     }
 
-    /// After a sync that failed: sets the length again, and writes the bytes in the pages of `range` again that were written
-    /// since the last sync that succeeded, as they are now.
+    /// After a failed sync: sets the length again, and writes the current bytes of all runs in the pages of `range`
+    /// that were written since the last successful sync.
     fn write_again(&mut self, range: &Range<usize>) -> Result<()> {
         let (true, Some(storage)) = (self.unsynced.has_failed, &self.storage) else { return Ok(()) };
         let span = self.plan.span;
@@ -59,7 +60,7 @@ impl<S: Storage> Buffered<S> {
         self.unsynced.make_room()?;
         if self.unsynced.has_new_len {
             let size = storage.len().map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
-            // If it has another length, somebody else has set that.
+            // If the storage has another length, somebody else has set it.
             if size == span.end() {
                 storage.set_len(size).map_err(|e| Error::io(Operation::Extend, size, 0, e))?;
             }
@@ -73,15 +74,15 @@ impl<S: Storage> Buffered<S> {
         writer.write_pending()
     }
 
-    /// Takes over the failed syncs of other mappings of the storage.
+    /// Notes failed syncs of other mappings of the storage.
     pub(super) fn adopt_failures(&mut self) {
         if let Some(storage) = &self.storage {
             self.unsynced.adopt(storage.failed_syncs());
         }
     }
 
-    /// Brings what was written to the disk. The pages of `range` were written back a moment before. False if a sync of another
-    /// mapping failed meanwhile, which may have lost what was written here: then everything is to be written again.
+    /// Syncs the storage. The pages of `range` were written back just before. Returns false if a sync of another
+    /// mapping failed at the same time. That may have lost the bytes, so they must be written again.
     pub(super) fn sync(&mut self, range: &Range<usize>) -> Result<bool> {
         let Some(storage) = self.storage.as_ref().filter(|_| !self.unsynced.is_empty()) else { return Ok(true) };
         let span = self.plan.span;
@@ -111,7 +112,7 @@ fn mark_clean(copies: &mut Copies, pages: Range<usize>, region: &HeapRegion, tra
     }
     for page in pages {
         if let Some(copy) = copies.get_mut(page) {
-            // SAFETY: a page with a copy is loaded, and who writes through a pointer does not during a write-back.
+            // SAFETY: a page with a copy is loaded, and the holder of a pointer does not write during a write-back.
             copy.copy_from_slice(unsafe { region.slice(page * PAGE..(page + 1) * PAGE) });
         }
     }
@@ -122,9 +123,9 @@ struct Writer<'a, S> {
     storage: &'a S,
     span: Span,
     region: &'a HeapRegion,
-    /// Where the storage ends, in bytes from the start of the mapping, and its length: asked at the first write.
+    /// The end of the storage, in bytes from the start of the mapping, and its length. Read at the first write.
     end: Option<(usize, u64)>,
-    /// The run that is not written yet. Everything before it is.
+    /// The run that is not written yet. Everything before it is written.
     pending: Range<usize>,
     unsynced: &'a mut Unsynced,
 }
@@ -134,7 +135,7 @@ impl<'a, S: Storage> Writer<'a, S> {
         Self { storage, span, region, end: None, pending: 0..0, unsynced }
     }
 
-    /// Takes the changes of the page that starts at byte `start` of the mapping and held `copy` before.
+    /// Adds the changes of the page that starts at byte `start` of the mapping. `copy` is the copy of the page.
     fn add_page(&mut self, start: usize, copy: &[u8]) -> Result<()> {
         // SAFETY: a page with a copy is loaded, and the mapping is borrowed mutably by the write-back: nobody writes.
         let own = unsafe { self.region.slice(start..start + PAGE) };
@@ -155,7 +156,7 @@ impl<'a, S: Storage> Writer<'a, S> {
         })
     }
 
-    /// Takes a run, which lies behind all that came before.
+    /// Adds a run, which lies after all earlier ones.
     fn add(&mut self, run: Range<usize>) -> Result<()> {
         if self.pending.is_empty() || self.pending.end != run.start {
             self.write_pending()?;
@@ -166,14 +167,14 @@ impl<'a, S: Storage> Writer<'a, S> {
         Ok(())
     }
 
-    /// Writes the run that is pending.
+    /// Writes the pending run.
     fn write_pending(&mut self) -> Result<()> {
-        // SAFETY: runs lie in changed pages, for which `add_page` gives the reason.
+        // SAFETY: runs lie in changed pages: see `add_page`.
         let bytes = unsafe { self.region.slice(self.pending.clone()) };
         self.write(bytes)
     }
 
-    /// Writes `bytes` over the range that is pending, as far as the storage reaches.
+    /// Writes `bytes` to the pending range, up to the end of the storage.
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let base = self.pending.start;
         while !self.pending.is_empty() {
@@ -191,7 +192,8 @@ impl<'a, S: Storage> Writer<'a, S> {
         Ok(())
     }
 
-    /// Writes a page of very many runs: reads it again from its first change on, lays the changes over, writes it once.
+    /// Writes a page with very many runs: reads it again from the first change to the last, applies the changes, and
+    /// writes it once.
     fn write_merged(&mut self, start: usize, first: usize, own: &[u8], copy: &[u8]) -> Result<()> {
         self.write_pending()?;
         let last = runs(own, copy).last().map_or(first, |run| run.end);
@@ -199,17 +201,17 @@ impl<'a, S: Storage> Writer<'a, S> {
         let offset = self.span.file_offset(self.pending.start);
         let mut page = [0; PAGE];
         let page = &mut page[first..last];
-        // What lies past the end of the storage is not written either.
+        // Bytes past the end of the storage are not written.
         read_full(self.storage, page, offset)?;
         for run in runs(own, copy) {
-            // The gaps are another writer's: they are no part of what is written again.
+            // The gaps may be another writer's, so they are not noted and not written again.
             self.unsynced.note(start + run.start..start + run.end)?;
             page[run.start - first..run.end - first].copy_from_slice(&own[run]);
         }
         self.write(page)
     }
 
-    /// Where the storage ends.
+    /// The end of the storage in bytes from the start of the mapping, and its length.
     fn end(&mut self) -> Result<(usize, u64)> {
         if let Some(end) = self.end {
             return Ok(end);

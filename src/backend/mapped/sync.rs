@@ -1,7 +1,7 @@
-//! Syncing, and what a sync that failed leaves to be done.
+//! Syncs an OS mapping, and writes pages again after a failed sync.
 //!
-//! A system may drop what it could not bring to the disk: its pages count as clean then, and the next sync succeeds although
-//! nothing is on the disk. So they are made dirty again before it.
+//! A system may drop pages that it could not write to the disk. They count as clean then, and the next sync succeeds
+//! although they are not on the disk. So the pages are made dirty again before the next sync.
 
 use std::ops::Range;
 
@@ -13,18 +13,20 @@ use crate::region::{Durability, Region};
 use crate::storage::{FailedSyncs, FileKind, OsFile, Storage};
 use crate::{Error, Result};
 
-/// What no sync has brought to the disk yet.
+/// The pages that were changed since the last successful sync.
 #[derive(Debug)]
 pub(super) struct Unsynced {
-    /// The pages that are not changed any more, but were not synced since. Has room where the set of changed pages has.
+    /// The pages that no longer count as changed, but were not synced since. If the set of changed pages has room for
+    /// all pages, so has this set.
     pub(super) pages: PageSet,
     /// The file's length was changed.
     pub(super) has_new_len: bool,
-    /// A sync failed: every changed page is suspect until it was made dirty again and a sync succeeded.
+    /// A sync failed. Every changed page may be lost until it is made dirty again and a sync succeeds.
     pub(super) has_failed: bool,
-    /// Where failed syncs of the file are counted, also after the file was given up. None: anonymous.
+    /// The place where failed syncs of the file are counted, also after the file was dropped. `None` for anonymous
+    /// memory.
     counted: Option<FailedSyncs>,
-    /// How many there were when that was last asked.
+    /// The number of failed syncs, when it was last read.
     failed_syncs: usize,
 }
 
@@ -38,8 +40,9 @@ impl Unsynced {
 }
 
 impl<R: Region> Mapped<R> {
-    /// Hands the changes of a range to the file; to the disk if a sync has failed, for only a sync that succeeds tells what
-    /// became of the bytes. After an error every page that was written since the last good sync is suspect.
+    /// Writes the changes of a range to the file. After a failed sync it also syncs, because only a successful sync
+    /// shows that the bytes are on the disk. After an error every page that was written since the last successful sync
+    /// may be lost.
     pub(super) fn bring_to_file(
         &mut self,
         range: &Range<usize>,
@@ -61,7 +64,7 @@ impl<R: Region> Mapped<R> {
                 self.changed.runs(pages.clone()).for_each(|run| self.unsynced.pages.insert(&run));
                 return Ok(());
             }
-            // One of another mapping may have failed after the bytes were stored here, and lost them.
+            // A sync of another mapping may have failed after the bytes were stored here, and may have lost them.
             if !self.adopt_failures() {
                 self.unsynced.pages.remove(pages);
                 self.unsynced.has_new_len = false;
@@ -70,7 +73,7 @@ impl<R: Region> Mapped<R> {
         }
     }
 
-    /// Hands the changes of a range to the file, and its length.
+    /// Writes the changes of a range and the file's length.
     fn sync(&mut self, range: &Range<usize>, durability: Durability) -> Result<()> {
         let span = self.plan.span;
         let flush = || self.region.flush(range.clone(), durability);
@@ -80,19 +83,20 @@ impl<R: Region> Mapped<R> {
         };
         flushed.map_err(|e| Error::io(Operation::Flush, span.file_offset(range.start), range.len() as u64, e))?;
         if let (Durability::Disk, true, Some(source)) = (durability, self.unsynced.has_new_len, &self.source) {
-            // POSIX promises of `msync` that the bytes are on the disk, and says nothing of the file's length.
+            // POSIX guarantees for `msync` that the bytes are on the disk, but does not mention the file's length.
             source.sync().map_err(|e| Error::io(Operation::Sync, span.offset(), span.len() as u64, e))?;
         }
         Ok(())
     }
 
-    /// Whether a sync of the file has failed, of this mapping or another, since the bytes were last known to be on the disk.
+    /// Whether a sync of the file, by this mapping or another, has failed since the bytes were last known to be on the
+    /// disk.
     pub(super) fn may_have_failed(&self) -> bool {
         let counted = self.unsynced.counted;
         self.unsynced.has_failed || counted.is_some_and(|counted| counted.count() != self.unsynced.failed_syncs)
     }
 
-    /// Takes over the failed syncs of other mappings of the file. Returns whether some of them concern bytes of this one.
+    /// Notes failed syncs of other mappings of the file. Returns whether they concern bytes of this mapping.
     pub(super) fn adopt_failures(&mut self) -> bool {
         let Some(failed_syncs) = self.unsynced.counted.map(FailedSyncs::count) else { return false };
         if std::mem::replace(&mut self.unsynced.failed_syncs, failed_syncs) == failed_syncs {
@@ -108,15 +112,15 @@ impl<R: Region> Mapped<R> {
         concerns
     }
 
-    /// A system may drop what it could not bring to the disk, and the next sync succeeds: every page that was written since
-    /// the last sync that succeeded is changed again.
+    /// Marks every page that was written since the last successful sync as changed again, because the system may have
+    /// dropped it.
     #[cold]
     fn suspect(&mut self) {
         let all = 0..self.page_count();
         for run in self.unsynced.pages.runs(all.clone()) {
             self.changed.insert(&run);
         }
-        // As far as is known, the first byte of such a page was changed, and no other.
+        // It is not known which bytes of such a page were changed. The first one counts as changed.
         let (first, last) = (self.unsynced.pages.first_present(&all), self.unsynced.pages.last(&all));
         if let Some(last) = last {
             self.widen_hull(&(first.start << self.page_shift..(last << self.page_shift) + 1));
@@ -125,18 +129,18 @@ impl<R: Region> Mapped<R> {
         self.unsynced.has_failed = true;
     }
 
-    /// After a sync that failed: makes the changed pages among these dirty again, as far as the file reaches, and sets the
+    /// After a failed sync: makes the changed pages among these dirty again, up to the end of the file, and sets the
     /// file's length again.
     #[cold]
     fn make_dirty_again(&mut self, pages: &Range<usize>) -> Result<()> {
         let (span, shift) = (self.plan.span, self.page_shift);
-        // Nobody can tell without a file where it ends, and a touch behind its end ends the process.
+        // Without the file its end is not known, and an access past the end would kill the process.
         let Some(source) = &self.source else {
             let is_changed = self.changed.last(pages).is_some();
             return if is_changed { Err(Error::Untracked { operation: Operation::Flush }) } else { Ok(()) };
         };
         if self.plan.kind == FileKind::Special {
-            // The system has no pages of a device, which may do something when it is written to.
+            // The system does not cache pages of a device, and a write to a device can have side effects.
             return Ok(());
         }
         let size = self.len_of(source).map_err(|e| Error::io(Operation::Metadata, span.offset(), 0, e))?;
@@ -144,10 +148,10 @@ impl<R: Region> Mapped<R> {
         let there = pages.start..pages.end.min(reach.div_ceil(R::page_size()));
         let unit = self.region.page() >> shift;
         for page in self.changed.runs(there).flatten().filter(|page| !self.region.is_lost(page / unit)) {
-            // SAFETY: the file reaches this page, which lies in a mapping that may be written to.
+            // SAFETY: the page lies in the file, and in a mapping that may be written to.
             unsafe { self.region.make_dirty(page << shift) };
         }
-        // If it has another length, somebody else has set that.
+        // If the file has another length, somebody else has set it.
         if self.unsynced.has_new_len && size == span.end() {
             source.set_len(size).map_err(|e| Error::io(Operation::Extend, size, 0, e))?;
         }

@@ -82,7 +82,7 @@ impl View {
             options.no_reserve_swap();
         }
         let map = if plan.executable {
-            // SAFETY: whoever makes a mapping of a file owes what `MmapOptions::map` says.
+            // SAFETY: whoever makes a mapping of a file guarantees what `MmapOptions::map` requires.
             unsafe { options.map_exec(&**file) }.map(MmapRaw::from)
         } else if plan.private && plan.access == Access::Read {
             // SAFETY: as above.
@@ -216,7 +216,7 @@ impl Region for OsRegion {
     }
 
     unsafe fn advise_unchecked(&self, range: Range<usize>, advice: UncheckedAdvice) -> Option<io::Result<()>> {
-        // SAFETY: the range lies within the mapping; the caller answers for what becomes of its bytes.
+        // SAFETY: the range lies within the mapping; the caller accepts that its bytes may change.
         unsafe { os::advise_unchecked(self.pointer(&range), range.len(), advice) }
     }
 
