@@ -11,15 +11,15 @@ use crate::guard::{self, Watched};
 use crate::storage::FileKind;
 use crate::{FaultKind, Result};
 
-/// In so many pieces a mapping may lose pages that cannot be read. Each takes up two of the areas of memory that a process
-/// may have, and at their limit the host's own allocator fails.
+/// The maximum number of pieces in which a mapping may lose pages that cannot be read. Each piece takes two of the
+/// memory areas that a process may have, and at the limit of these areas the host's own allocator fails.
 const MOST_PIECES: usize = 8;
 
-/// Watches over pages that a host has mapped over a block of a guest's memory. A touch of what the file no longer has reads
-/// zeros, in the guest's code and in the host's.
+/// Guards pages that a host has mapped over a block of a guest's memory. An access to a page that the file no longer
+/// has reads zeros, in the guest's code and in the host's.
 #[derive(Debug)]
 pub struct Guard {
-    /// Before the file, which it uses.
+    /// Declared before the file, because it uses the file.
     inner: guard::Guard,
     flags: MapFlags,
     page: usize,
@@ -28,18 +28,19 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// In so many areas of memory a mapping and what it has lost may lie, with what it leaves of the memory around it.
+    /// The maximum number of memory areas for a mapping, its lost pages, and the parts of the memory around it.
     pub const MOST_AREAS: usize = 4 + 2 * MOST_PIECES;
 
-    /// Watches over the `len` bytes at `start`, where the file is mapped from `offset` on, for reading and writing. A fault of
-    /// one of `traps` ends the guest with a trap, where the system and the processor allow it, and any other becomes zeros.
+    /// Guards the `len` bytes at `start`, where the file is mapped from `offset` on, for reading and writing. A fault
+    /// of an instruction in `traps` ends the guest with a trap, if the system and the processor support that. After any
+    /// other fault the page is zeros.
     ///
     /// # Safety
-    /// They are mapped so as long as the guard is there, and nothing of them is used by anybody who does not expect them to
+    /// The bytes stay mapped in this way as long as the guard exists, and everybody who uses them expects that they can
     /// become zeros.
     ///
     /// # Errors
-    /// [`Error::NoMemory`](crate::Error::NoMemory), and what the operating system says of a handler for `SIGBUS`.
+    /// [`Error::NoMemory`](crate::Error::NoMemory), and any error of installing a handler for `SIGBUS`.
     pub unsafe fn watch(
         start: *mut u8,
         len: usize,
@@ -64,26 +65,26 @@ impl Guard {
         Ok(Self { inner, flags, page, len, file })
     }
 
-    /// The first page that was touched and is not there any more, in bytes from the start of the mapping, and why.
+    /// The offset of the first page with a fault, in bytes from the start of the mapping, and the kind of fault.
     #[must_use]
     pub fn fault(&self) -> Option<(usize, FaultKind)> {
         self.inner.fault().map(|(page, kind)| (page * self.page, kind))
     }
 
-    /// Whether zeros stand in place of the page that holds the byte at `offset` of the mapping.
+    /// Whether the page that holds the byte at `offset` of the mapping was replaced with zeros.
     #[must_use]
     pub fn is_lost(&self, offset: usize) -> bool {
         self.inner.is_lost(offset / self.page)
     }
 
-    /// Takes the faults of the pages that hold bytes of the range back, and maps the file again in place of what was
+    /// Clears the faults of the pages that hold bytes of the range, and maps the file again over pages that were
     /// replaced.
     ///
     /// # Errors
-    /// What the operating system says; the pages that it concerns stay replaced, and their faults stay.
+    /// Any error of the operating system. The pages that it concerns stay replaced, and their faults stay.
     pub fn refresh(&mut self, range: &Range<usize>) -> Result<()> {
         let end = range.end.min(self.len);
-        // No byte of an empty range lies in a page.
+        // An empty range has no pages.
         let pages = if range.start < end { range.start / self.page..end.div_ceil(self.page) } else { 0..0 };
         self.inner.map_again(&pages, &self.file, ProtFlags::READ | ProtFlags::WRITE, self.flags)
     }

@@ -1,19 +1,19 @@
-//! A request that a guest makes by a call that every host has, and the host's reply to it.
+//! Requests that a guest makes through a call that every host has, and the host's replies.
 //!
 //! The guest calls `fd_pread` of a file that it does not have ([`NOBODY`]), at an offset where no file has bytes
-//! ([`OFFSET`]), with two buffers: memory that the guest can lose, and a request of [`LEN`] bytes. A host that knows nothing
-//! of requests returns an error, or 0 bytes, and writes nothing. A host that places mappings writes its reply over the start
-//! of the request. The reply repeats the request's nonce in another form: what a guest has left in its memory, or what a file
-//! holds, is not taken for one.
+//! ([`OFFSET`]), with two buffers: memory that the guest can lose, and a request of [`LEN`] bytes. A host that does not
+//! know requests returns an error, or 0 bytes, and writes nothing. A host that places mappings writes its reply over
+//! the start of the request. The reply contains the request's nonce in another form, so old bytes in the guest's memory
+//! or bytes of a file cannot be mistaken for a reply.
 //!
-//! A request is 16 fixed bytes and seven numbers of 64 bits: the nonce, the number of the operation, and what the function of
-//! [`MODULE`](super::MODULE) with this name takes, followed by zeros. A reply is 16 other bytes, the transformed nonce, and what
-//! that function returns. All numbers are little endian.
+//! A request is 16 fixed bytes and seven numbers of 64 bits: the nonce, the number of the operation, and the parameters
+//! of the function of [`MODULE`](super::MODULE) with this name, followed by zeros. A reply is 16 other fixed bytes, the
+//! transformed nonce, and the result of that function. All numbers are little endian.
 
-/// No file has bytes here: `off_t` is signed, so this is half of what it can hold.
+/// An offset at which no file has bytes: half of the largest value of `off_t`, which is signed.
 pub const OFFSET: u64 = 1 << 62;
 
-/// A descriptor that no guest has.
+/// A descriptor that is open in no guest.
 pub const NOBODY: u32 = u32::MAX;
 
 /// The length of a request, in bytes.
@@ -22,82 +22,82 @@ pub const LEN: usize = 16 + 7 * 8;
 /// The length of a reply, in bytes.
 pub const REPLY_LEN: usize = 16 + 2 * 8;
 
-/// What a request starts with. The last byte is the version.
+/// The first bytes of a request. The last of them is the version.
 const REQUEST: [u8; 16] = *b"portable-mmap ?1";
 
-/// What a reply starts with.
+/// The first bytes of a reply.
 const REPLY: [u8; 16] = *b"portable-mmap !1";
 
-/// What a guest asks of its host.
+/// A request of a guest to its host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
-    /// Whether the host places mappings in this guest: 1 or 0.
+    /// Asks whether the host places mappings in this guest. The result is 1 or 0.
     Probe,
     /// The function `map`.
     Map {
-        /// The inode that the guest is told.
+        /// The inode of the file that the guest sees.
         file: u64,
-        /// In bytes from the start of the file.
+        /// The offset, in bytes from the start of the file.
         offset: u64,
         /// The address of the block.
         start: u32,
-        /// In bytes.
+        /// The length in bytes.
         len: u32,
         /// [`SHARED`](super::SHARED), or 0.
         flags: u32,
     },
     /// The function `unmap`.
     Unmap {
-        /// What `map` has returned.
+        /// The handle that `map` returned.
         handle: i32,
     },
     /// The function `sync`.
     Sync {
-        /// What `map` has returned.
+        /// The handle that `map` returned.
         handle: i32,
-        /// In bytes from the start of the mapping.
+        /// The offset, in bytes from the start of the mapping.
         offset: u32,
-        /// In bytes.
+        /// The length in bytes.
         len: u32,
         /// One of [`VISIBLE`](super::VISIBLE), [`DISK`](super::DISK) and [`DIRTY`](super::DIRTY).
         how: u32,
     },
     /// The function `advise`.
     Advise {
-        /// What `map` has returned.
+        /// The handle that `map` returned.
         handle: i32,
-        /// In bytes from the start of the mapping.
+        /// The offset, in bytes from the start of the mapping.
         offset: u32,
-        /// In bytes.
+        /// The length in bytes.
         len: u32,
         /// One of the hints, such as [`NORMAL`](super::NORMAL).
         advice: u32,
     },
     /// The function `refresh`.
     Refresh {
-        /// What `map` has returned.
+        /// The handle that `map` returned.
         handle: i32,
-        /// In bytes from the start of the mapping.
+        /// The offset, in bytes from the start of the mapping.
         offset: u32,
-        /// In bytes.
+        /// The length in bytes.
         len: u32,
     },
     /// The function `fault`.
     Fault {
-        /// What `map` has returned.
+        /// The handle that `map` returned.
         handle: i32,
     },
     /// The function `lost`.
     Lost {
-        /// What `map` has returned.
+        /// The handle that `map` returned.
         handle: i32,
-        /// In bytes from the start of the mapping.
+        /// The offset, in bytes from the start of the mapping.
         offset: u32,
     },
 }
 
 impl Request {
-    /// The number of the operation, and its own numbers.
+    /// The number of the operation, and its parameters.
     fn numbers(self) -> [u64; 6] {
         fn of_mapping(operation: u64, handle: i32, rest: [u32; 3]) -> [u64; 6] {
             let [a, b, c] = rest.map(u64::from);
@@ -147,12 +147,12 @@ impl Request {
             7 => Self::Lost { handle: handle()?, offset: small(1)? },
             _ => return None,
         };
-        // What follows the numbers is zeros.
+        // The rest must be zeros.
         (request.encode(nonce) == *bytes).then_some((request, nonce))
     }
 }
 
-/// A nonce as a reply repeats it.
+/// The form of a nonce in a reply.
 fn transformed(nonce: u64) -> u64 {
     !nonce.rotate_left(17)
 }
@@ -169,7 +169,7 @@ pub fn encode_reply(nonce: u64, result: i64) -> [u8; REPLY_LEN] {
     bytes
 }
 
-/// The result that the request with this nonce has, if its bytes have become a reply to it.
+/// The result of the request with this nonce, if its bytes were replaced by a reply to it.
 #[must_use]
 pub fn decode_reply(bytes: &[u8; LEN], nonce: u64) -> Option<i64> {
     let (nonce_bytes, rest) = bytes.strip_prefix(&REPLY)?.split_first_chunk()?;

@@ -1,20 +1,20 @@
-//! Which instructions of a guest may end it with a trap.
+//! The instructions of a guest that may end it with a trap.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Knows the instructions of a guest's compiled code that whoever handles `SIGSEGV` makes a trap of.
+/// The set of instructions in a guest's compiled code that the handler for `SIGSEGV` turns into a trap.
 #[derive(Clone)]
 pub struct Traps(Arc<dyn Fn(usize) -> bool + Send + Sync>);
 
 impl Traps {
-    /// Those at the addresses for which `known` is true. A signal handler asks it, in the midst of the guest's code: it takes no
-    /// lock and no memory.
+    /// The instructions at the addresses for which `known` returns true. A signal handler calls `known` while it
+    /// interrupts the guest's code, so it must take no lock and allocate nothing.
     pub fn new(known: impl Fn(usize) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(known))
     }
 
-    /// Whether the instruction at an address is one of them.
+    /// Whether the instruction at an address is in the set.
     #[must_use]
     pub fn has(&self, address: usize) -> bool {
         (self.0)(address)

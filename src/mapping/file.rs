@@ -1,4 +1,4 @@
-//! The file face: a position, and reading and writing there. (Python: "and like a file object")
+//! The mapping as a file: a position, and reading and writing there. (Python: "and like a file object")
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
@@ -7,27 +7,27 @@ use crate::backend::Backend;
 use crate::error::Asked;
 use crate::{Error, Mapping, Result};
 
-/// The most that [`BufRead::fill_buf`] gives at once, in bytes: one step of reading ahead.
+/// The maximum number of bytes that [`BufRead::fill_buf`] returns: one step of reading ahead.
 const READ_AHEAD: usize = 64 << 10;
-/// What is searched for the end of a line before anything is loaded or looked at, in bytes.
+/// How many bytes are searched for the end of a line on the fast path, which loads and checks nothing.
 const FIRST_LINE_STEP: usize = 1 << 10;
 
 impl<B: Backend> Mapping<B> {
-    /// The position, in bytes from the start of the mapping. May lie past the end after a shrink.
+    /// The position, in bytes from the start of the mapping. May lie past the end after the mapping was made shorter.
     #[must_use]
     pub fn tell(&self) -> u64 {
         self.position as u64
     }
 
-    /// Moves the position to anywhere from 0 to the length, and returns it.
+    /// Sets the position, and returns it. It must lie between 0 and the length.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] for any other target; the position stays.
+    /// [`Error::OutOfRange`] for any other target. The position then stays the same.
     #[inline]
     pub fn seek(&mut self, to: SeekFrom) -> Result<u64> {
         self.door.open()?;
         let len = self.len();
-        // What most seeks are, without 128 bits.
+        // The fast path for most seeks, without arithmetic of 128 bits.
         if let SeekFrom::Start(target) = to {
             if let Some(position) = usize::try_from(target).ok().filter(|&position| position <= len) {
                 self.position = position;
@@ -37,7 +37,7 @@ impl<B: Backend> Mapping<B> {
         self.seek_from(to, len)
     }
 
-    /// Moves the position, from wherever, in a mapping of `len` bytes.
+    /// Sets the position relative to any origin, in a mapping of `len` bytes.
     #[inline(never)]
     fn seek_from(&mut self, to: SeekFrom, len: usize) -> Result<u64> {
         let target = match to {
@@ -54,7 +54,7 @@ impl<B: Backend> Mapping<B> {
         }
     }
 
-    /// What is left from the position on, `limit` bytes at the most.
+    /// The range from the position to the end, or `limit` bytes if that is less.
     #[inline]
     fn rest(&self, limit: usize) -> Result<Range<usize>> {
         self.door.open()?;
@@ -63,8 +63,8 @@ impl<B: Backend> Mapping<B> {
         Ok(start..start.saturating_add(limit).min(len))
     }
 
-    /// Reads `n` bytes, or what is left if that is less or `None` is asked for, and moves the position behind them. At
-    /// or past the end there are none. (Python's `read`)
+    /// Reads `n` bytes, and moves the position past them. Reads all remaining bytes if there are fewer than `n`, or if
+    /// `n` is `None`. At or past the end it returns an empty slice. (Python's `read`)
     ///
     /// The result borrows the mapping: use it before the next call.
     ///
@@ -85,14 +85,14 @@ impl<B: Backend> Mapping<B> {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Closed`], and those of loading the bytes; the position stays.
+    /// [`Error::Closed`], and those of loading the bytes. The position then stays the same.
     #[inline]
     pub fn read_bytes(&mut self, n: impl Into<Option<usize>>) -> Result<&[u8]> {
         let range = self.rest(n.into().unwrap_or(usize::MAX))?;
         self.advance_over(range)
     }
 
-    /// Reads a line with its newline; the last one may lack it, and at the end it is empty.
+    /// Reads a line with its newline. The last line may have no newline. At the end it returns an empty slice.
     ///
     /// ```
     /// # fn main() -> portable_mmap::Result<()> {
@@ -124,14 +124,14 @@ impl<B: Backend> Mapping<B> {
         }
     }
 
-    /// [`readline`](Self::readline), of a line that is long or not ready.
+    /// [`readline`](Self::readline) for a line that is long or not ready.
     #[inline(never)]
     fn read_unready_line(&mut self) -> Result<&[u8]> {
         let Range { start, end } = self.rest(usize::MAX)?;
         let (mut searched, page) = (start, B::page_size());
         let mut line = start..end;
         while searched < end {
-            // No page behind the line is looked at: it may be gone.
+            // Reads no page after the line, because it may be gone.
             let page_end = (searched / page + 1).saturating_mul(page).min(end);
             if let Some(index) = memchr::memchr(b'\n', self.door.bytes(searched..page_end)?) {
                 line.end = searched + index + 1;
@@ -142,22 +142,22 @@ impl<B: Backend> Mapping<B> {
         self.advance_over(line)
     }
 
-    /// The bytes of a range that starts at the position, which moves behind them.
+    /// Returns the bytes of a range that starts at the position, and moves the position past them.
     #[inline]
     fn advance_over(&mut self, range: Range<usize>) -> Result<&[u8]> {
         let Self { door, position } = self;
         let bytes = door.bytes(range.clone())?;
-        // Loaded, and free of faults, before the position moves.
+        // The position moves only after the bytes were loaded without a fault.
         if !range.is_empty() {
             *position = range.end;
         }
         Ok(bytes)
     }
 
-    /// Reads the byte at the position and moves behind it.
+    /// Reads the byte at the position, and moves the position past it.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] at the end, and those of loading the byte; the position stays.
+    /// [`Error::OutOfRange`] at the end, and those of loading the byte. The position then stays the same.
     #[inline]
     pub fn read_byte(&mut self) -> Result<u8> {
         if let Some(byte) = self.door.ready_byte(self.position) {
@@ -167,7 +167,7 @@ impl<B: Backend> Mapping<B> {
         self.read_unready_byte()
     }
 
-    /// [`read_byte`](Self::read_byte), of a byte that is not ready.
+    /// [`read_byte`](Self::read_byte) for a byte that is not ready.
     #[cold]
     #[inline(never)]
     fn read_unready_byte(&mut self) -> Result<u8> {
@@ -177,18 +177,19 @@ impl<B: Backend> Mapping<B> {
         Ok(byte)
     }
 
-    /// `len` bytes from the position on, all of which have to lie in the mapping.
+    /// The range of `len` bytes from the position on. All of them must lie in the mapping.
     #[inline]
     fn room(&self, len: usize, what: Asked) -> Result<Range<usize>> {
         self.door.open()?;
         crate::span::checked_range(what, self.position, len, self.len())
     }
 
-    /// Writes all of `data` at the position, moves behind it and returns its length. (Python's `write`)
+    /// Writes all of `data` at the position, moves the position past it, and returns the length of `data`. (Python's
+    /// `write`)
     ///
     /// # Errors
-    /// [`Error::ReadOnly`]; [`Error::OutOfRange`] if it does not fit, or the position lies past the end; those of loading
-    /// the bytes. Nothing is written and the position stays.
+    /// [`Error::ReadOnly`]; [`Error::OutOfRange`] if `data` does not fit, or if the position lies past the end; those
+    /// of loading the bytes. Nothing is written then, and the position stays the same.
     pub fn write_bytes(&mut self, data: &[u8]) -> Result<usize> {
         self.door.check_writable()?;
         let range = self.room(data.len(), Asked::Write)?;
@@ -200,7 +201,7 @@ impl<B: Backend> Mapping<B> {
         Ok(data.len())
     }
 
-    /// Writes a byte at the position and moves behind it.
+    /// Writes a byte at the position, and moves the position past it.
     ///
     /// # Errors
     /// As for [`write_bytes`](Self::write_bytes).
@@ -215,7 +216,7 @@ impl<B: Backend> Mapping<B> {
         self.write_unready_byte(byte)
     }
 
-    /// [`write_byte`](Self::write_byte), of a byte that is not ready.
+    /// [`write_byte`](Self::write_byte) for a byte that is not ready.
     #[cold]
     #[inline(never)]
     fn write_unready_byte(&mut self, byte: u8) -> Result<()> {
@@ -223,7 +224,7 @@ impl<B: Backend> Mapping<B> {
     }
 }
 
-/// As [`Mapping::read_bytes`].
+/// Reads like [`Mapping::read_bytes`].
 impl<B: Backend> Read for Mapping<B> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let range = self.rest(buf.len())?;
@@ -237,21 +238,21 @@ impl<B: Backend> Read for Mapping<B> {
     }
 }
 
-/// Gives 64 KiB at a time at the most, so that a buffer loads what is used.
+/// Returns at most 64 KiB at a time, so that a buffer does not load bytes that are not used.
 impl<B: Backend> BufRead for Mapping<B> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let range = self.rest(READ_AHEAD)?;
         Ok(self.door.bytes(range)?)
     }
 
-    /// Moves the position, to the end at the most.
+    /// Moves the position, at most to the end.
     fn consume(&mut self, amount: usize) {
         let end = self.len().max(self.position);
         self.position = self.position.saturating_add(amount).min(end);
     }
 }
 
-/// As [`Mapping::write_bytes`]: all or nothing.
+/// Writes like [`Mapping::write_bytes`]: either all bytes or none.
 impl<B: Backend> Write for Mapping<B> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         Ok(self.write_bytes(data)?)
@@ -262,7 +263,7 @@ impl<B: Backend> Write for Mapping<B> {
     }
 }
 
-/// As [`Mapping::seek`]: not past the end.
+/// Seeks like [`Mapping::seek`]: never past the end.
 impl<B: Backend> Seek for Mapping<B> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         Ok(Mapping::seek(self, to)?)

@@ -1,4 +1,4 @@
-//! Making a mapping: the constructors of [`MmapOptions`].
+//! Makes mappings: the functions of [`MmapOptions`] that map a file or memory.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::plan::Plan;
 use crate::storage::{OsFile, Storage};
 use crate::{AnyMmap, BufferedMmap, Error, Mapping, Mmap, MmapOptions, Result, error, unknown_length};
 
-/// What can be mapped as a file: a [`File`], or an [`Arc`] of one. It is sealed.
+/// A file that can be mapped: a [`File`], or an [`Arc`] of one. The trait is sealed.
 ///
-/// A mapping shares its file, so that the file stays open as long as the mapping needs it. A reference to a file is not
-/// enough for that.
+/// A mapping shares its file, so that the file stays open as long as the mapping needs it. A reference to a file cannot
+/// ensure that.
 ///
 /// ```compile_fail,E0277
 /// # let file = std::fs::File::open("Cargo.toml").unwrap();
@@ -34,7 +34,7 @@ mod sealed {
     use std::sync::Arc;
 
     pub trait IntoSharedFile {
-        /// A share in the file.
+        /// A share of the file.
         fn into_shared(self) -> Arc<File>;
     }
 }
@@ -56,8 +56,8 @@ impl sealed::IntoSharedFile for Arc<File> {
 }
 
 impl MmapOptions {
-    /// Maps a file with this platform's own backend. The mapping shares the [`File`]: keep an
-    /// [`Arc`] of it to have it back when mapping fails, or to use it beside the mapping.
+    /// Maps a file with this platform's own backend. The mapping shares the [`File`]. To use the file yourself, or to
+    /// keep it if mapping fails, pass a clone of an [`Arc`] of it.
     ///
     /// ```
     /// use std::{fs::File, sync::Arc};
@@ -77,30 +77,30 @@ impl MmapOptions {
     ///
     /// All other `unsafe` functions that make a mapping refer to this text.
     ///
-    /// The bytes of an OS mapping are those of the file. While the mapping is alive and a slice of it is borrowed,
-    /// nobody else may change the bytes of that slice: not another process, not another mapping of the same bytes, not
-    /// a write through the file. That is Rust's rule for `&[u8]`, and neither this crate nor the operating system can
-    /// enforce it. Nor may the file become shorter than the mapping: a touch of what is gone raises `SIGBUS` on unix (a
-    /// [`guard`](Self::guard) turns that into zeros and an error, within the limits that its text names). File locks,
-    /// permissions, private directories or unlinked files are the usual ways to ensure this.
+    /// The bytes of an OS mapping are those of the file. While the mapping exists and a slice of it is borrowed, nobody
+    /// else may change the bytes of that slice: not another process, not another mapping of the same bytes, not a write
+    /// through the file. That is Rust's rule for `&[u8]`, and neither this crate nor the operating system can enforce
+    /// it. The file also must not become shorter than the mapping. On unix an access to bytes that are gone raises
+    /// `SIGBUS`. (A [`guard`](Self::guard) turns that into zeros and an error, within the limits that its documentation
+    /// names.) File locks, permissions, private directories or unlinked files are the usual ways to ensure this.
     ///
     /// The same holds for a mapping that a host of WASI has placed. A buffer ([`map_buffered`](Self::map_buffered))
-    /// owns its bytes, and has no such condition.
+    /// owns its bytes and has no such condition.
     ///
     /// # Errors
     ///
     /// [`Error::EmptyFile`], [`Error::OffsetPastEnd`], [`Error::LengthPastEnd`], [`Error::OutOfRange`] (a length over
     /// `isize::MAX`), [`Error::Misaligned`], [`Error::Conflict`] and [`Error::Unsupported`] for options that do not fit
     /// the file, each other or the backend; [`Error::Io`] of kind `IsADirectory` for a directory, of kind
-    /// `PermissionDenied` for a write-only file, and where changes would reach a file that is read-only, open for
-    /// append or sealed against writing; [`Error::NoMemory`]; [`Error::Io`] with what the operating system says. The
-    /// file is as it was.
+    /// `PermissionDenied` for a write-only file, and if changes would reach a file that is read-only, open for append
+    /// or sealed against writing; [`Error::NoMemory`]; [`Error::Io`] with any error of the operating system. The file
+    /// is then as before.
     pub unsafe fn map(&self, file: impl IntoSharedFile) -> Result<Mmap> {
-        // SAFETY: the caller owes what this function's text says, which is what `map_with` asks for.
+        // SAFETY: the caller guarantees what this function's documentation says, which is what `map_with` requires.
         unsafe { self.map_with(file) }
     }
 
-    /// Opens a file with the mode that the access needs, and maps it as [`map`](Self::map) does. It does not create a
+    /// Opens a file with the mode that the access needs, and maps it like [`map`](Self::map). It does not create a
     /// file.
     ///
     /// # Safety
@@ -111,11 +111,11 @@ impl MmapOptions {
     pub unsafe fn open(&self, path: impl AsRef<Path>) -> Result<Mmap> {
         let path = path.as_ref();
         let file = self.open_file(path)?;
-        // SAFETY: the caller owes what `map` asks for.
+        // SAFETY: the caller guarantees what `map` requires.
         unsafe { self.map_source(file, Some(path)) }
     }
 
-    /// Maps zeros without a file, with this platform's own backend. Needs a [`len`](Self::len).
+    /// Maps zeros without a file, with this platform's own backend. A [`len`](Self::len) is required.
     ///
     /// ```
     /// use portable_mmap::MmapOptions;
@@ -128,7 +128,8 @@ impl MmapOptions {
     /// # }
     /// ```
     ///
-    /// Shared by default: on unix a forked child sees the parent's changes, and the parent the child's.
+    /// The memory is shared by default: on unix a forked child sees the parent's changes, and the parent sees the
+    /// child's.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] for a length of 0 or over `isize::MAX`, [`Error::Conflict`], [`Error::Unsupported`] (a tag
@@ -137,13 +138,14 @@ impl MmapOptions {
         self.anonymous_with()
     }
 
-    /// Windows: maps memory without a file under the [`tag_name`](Self::tag_name): two mappings of one tag share it.
+    /// Maps memory without a file under the [`tag_name`](Self::tag_name), on Windows. Two mappings with the same name
+    /// share the memory.
     ///
     /// # Safety
-    /// As for [`map`](Self::map): whoever knows the tag, in this process or another, can change the bytes.
+    /// As for [`map`](Self::map). Everybody who knows the name, in this process or another, can change the bytes.
     ///
     /// # Errors
-    /// As for [`map_anonymous`](Self::map_anonymous); [`Error::Unsupported`] elsewhere.
+    /// As for [`map_anonymous`](Self::map_anonymous), and [`Error::Unsupported`] on other systems.
     pub unsafe fn map_tagged(&self) -> Result<Mmap> {
         let Some(tag_name) = self.tag_name.as_ref().filter(|name| !name.is_empty()) else {
             return Err(Error::Conflict { what: "map_tagged needs a tag_name" });
@@ -155,11 +157,12 @@ impl MmapOptions {
         Ok(Mapping::over(DefaultBackend::anonymous(plan)?, None))
     }
 
-    /// Maps a file with the emulation, on every target. Safe: the bytes are a copy that nobody else can change.
+    /// Maps a file with the emulation, on every target. This is safe, because the bytes are a copy that nobody else can
+    /// change.
     ///
     /// # Errors
-    /// As for [`map`](Self::map); [`Error::Unsupported`] for a character device, a pipe and anything else that has no
-    /// length, and for a file that is open with `O_DIRECT` or `FILE_FLAG_NO_BUFFERING`.
+    /// As for [`map`](Self::map), and [`Error::Unsupported`] for a character device, a pipe and any other file without
+    /// a length, and for a file that is open with `O_DIRECT` or `FILE_FLAG_NO_BUFFERING`.
     pub fn map_buffered(&self, file: impl IntoSharedFile) -> Result<BufferedMmap> {
         self.map_storage(OsFile::from(file.into_shared()))
     }
@@ -171,7 +174,7 @@ impl MmapOptions {
     pub fn open_buffered(&self, path: impl AsRef<Path>) -> Result<BufferedMmap> {
         let path = path.as_ref();
         let file = self.open_file(path)?;
-        // SAFETY: a buffer owns its bytes and owes nothing.
+        // SAFETY: a buffer owns its bytes, so there is no condition.
         unsafe { self.map_source(file, Some(path)) }
     }
 
@@ -181,37 +184,37 @@ impl MmapOptions {
     /// # Errors
     /// As for [`map`](Self::map).
     pub fn map_storage<S: Storage>(&self, storage: S) -> Result<BufferedMmap<S>> {
-        // SAFETY: a buffer owns its bytes and owes nothing.
+        // SAFETY: a buffer owns its bytes, so there is no condition.
         unsafe { self.map_source(storage, None) }
     }
 
-    /// Maps a file with `Mapped` where the operating system can, else with the emulation, as one type;
-    /// [`backend_name`](Mapping::backend_name) says which it became. Some network file systems and special files cannot
-    /// be mapped. Where a file system has no shared mappings, such as FUSE with direct I/O, an
-    /// [`Access::Read`](crate::Access::Read) becomes a private one, which may show what the file held when a page was
-    /// first touched.
+    /// Maps a file with the operating system if it can map the file, otherwise with the emulation. The type is the same
+    /// in both cases, and [`backend_name`](Mapping::backend_name) returns which backend it is. Some network file
+    /// systems and special files cannot be mapped. If a file system does not support shared mappings, such as FUSE with
+    /// direct I/O, a mapping with [`Access::Read`](crate::Access::Read) becomes private. It may then show what the file
+    /// held when a page was first accessed.
     ///
-    /// It falls back only if the operating system cannot map this file. An error that concerns the process, such as too
-    /// little memory, is returned, and so is that of a sealed file.
+    /// It uses the emulation only if the operating system cannot map this file. It returns an error that concerns the
+    /// process, such as too little memory, and the error of a sealed file.
     ///
-    /// A file that reports no length, or a wrong one (files of `/proc` and `/sys`, pipes, sockets), is read from the
-    /// offset to its end, or to the length that is asked for, when it is mapped: a buffer, for
-    /// [`Access::Read`](crate::Access::Read) and [`Access::Copy`](crate::Access::Copy) only, that keeps no share in the
-    /// file. Reading a pipe that nobody closes does not end. A character device that the operating system cannot map,
-    /// such as `/dev/urandom`, needs a [`len`](Self::len) and is read in the same way.
+    /// Some files report no length or a wrong one: files in `/proc` and `/sys`, pipes and sockets. Such a file is read
+    /// when it is mapped, from the offset to its end, or [`len`](Self::len) bytes. The mapping is a buffer that keeps
+    /// no share of the file, for [`Access::Read`](crate::Access::Read) and [`Access::Copy`](crate::Access::Copy) only.
+    /// Reading a pipe that nobody closes never ends. A character device that the operating system cannot map, such as
+    /// `/dev/urandom`, requires a [`len`](Self::len) and is read in the same way.
     ///
     /// # Safety
     /// As for [`map`](Self::map).
     ///
     /// # Errors
-    /// As for [`map`](Self::map), and [`Error::Io`] of reading. [`Error::LengthPastEnd`] gives what was read as the
-    /// size.
+    /// As for [`map`](Self::map), and [`Error::Io`] of reading. The size in [`Error::LengthPastEnd`] is the number of
+    /// bytes that were read.
     pub unsafe fn map_any(&self, file: impl IntoSharedFile) -> Result<AnyMmap> {
-        // SAFETY: the caller owes what `map` asks for.
+        // SAFETY: the caller guarantees what `map` requires.
         unsafe { self.any_of(file.into_shared().into(), None) }
     }
 
-    /// Opens a file with the mode that the access needs, and maps it as [`map_any`](Self::map_any) does.
+    /// Opens a file with the mode that the access needs, and maps it like [`map_any`](Self::map_any).
     ///
     /// # Safety
     /// As for [`map`](Self::map).
@@ -221,7 +224,7 @@ impl MmapOptions {
     pub unsafe fn open_any(&self, path: impl AsRef<Path>) -> Result<AnyMmap> {
         let path = path.as_ref();
         let file = self.open_file(path)?;
-        // SAFETY: the caller owes what `map` asks for.
+        // SAFETY: the caller guarantees what `map` requires.
         unsafe { self.any_of(file, Some(path)) }
     }
 
@@ -234,7 +237,7 @@ impl MmapOptions {
             return Ok(Mapping::over(backend, path.and_then(error::owned)));
         }
         let options = Self { reads_devices: true, ..self.clone() };
-        // SAFETY: the caller owes what `map` asks for.
+        // SAFETY: the caller guarantees what `map` requires.
         unsafe { options.map_source(file, path) }
     }
 
@@ -249,7 +252,7 @@ impl MmapOptions {
     where
         B: Backend<Source: From<Arc<File>>>,
     {
-        // SAFETY: the caller owes what `map` asks for.
+        // SAFETY: the caller guarantees what `map` requires.
         unsafe { self.map_source(file.into_shared().into(), None) }
     }
 
@@ -261,13 +264,13 @@ impl MmapOptions {
         Ok(Mapping::over(B::anonymous(Plan::anonymous(self, &B::limits())?)?, None))
     }
 
-    /// Maps a source, which was opened by `path` if there is one.
+    /// Maps a source. `path` is the path by which it was opened, if there is one.
     ///
     /// # Safety
     /// As for [`map`](Self::map).
     unsafe fn map_source<B: Backend>(&self, source: B::Source, path: Option<&Path>) -> Result<Mapping<B>> {
         let backend = Plan::of_source(self, &source, &B::limits()).and_then(|plan| {
-            // SAFETY: the caller owes what `map` asks for.
+            // SAFETY: the caller guarantees what `map` requires.
             unsafe { B::map(source, plan) }
         });
         match backend {
@@ -276,12 +279,12 @@ impl MmapOptions {
         }
     }
 
-    /// Opens a file for reading, and for writing too where mapping or what comes of it will write to it.
+    /// Opens a file for reading, and also for writing if the mapping will write to it or extend it.
     fn open_file(&self, path: &Path) -> Result<OsFile> {
         let write = Plan::combine(self)?.reaches_file() || self.extend;
         let file = OpenOptions::new().read(true).write(write).open(path);
         file.map(|file| OsFile::opened(file, write)).map_err(|e| {
-            // Windows opens no directory, and says that permission is denied.
+            // Windows does not open directories, and returns that permission is denied.
             let e = if path.is_dir() { Reason::Directory.into() } else { e };
             Error::io(Operation::Open, self.offset, self.len as u64, e).with_path(Some(path))
         })

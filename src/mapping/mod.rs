@@ -1,4 +1,4 @@
-//! The life of a mapping: sizes, flush, advise, resize, refresh, close.
+//! A mapping: its properties, flush, advice, resize, refresh and close.
 
 use std::fmt;
 use std::fs::File;
@@ -29,30 +29,31 @@ pub use making::IntoSharedFile;
 
 /// A file in memory: a slice of bytes, and a file with a position.
 ///
-/// Made by [`MmapOptions`] or [`Mapping::anonymous`]; [`Mmap`](crate::Mmap) is the one over this platform's own
-/// backend. A drop writes the changes back and ignores errors: [`close`](Self::close) returns them. In a forked child a
-/// drop writes nothing, since the changes are those of its parent, which writes them too; [`flush`](Self::flush) and
-/// [`close`](Self::close) write in a child as they do anywhere.
+/// [`MmapOptions`] and [`Mapping::anonymous`] make a mapping. [`Mmap`](crate::Mmap) is a mapping with this platform's
+/// own backend. A drop writes changes back and ignores errors; [`close`](Self::close) returns them. In a forked child a
+/// drop writes nothing, because the changes are those of its parent, which writes them itself. [`flush`](Self::flush)
+/// and [`close`](Self::close) write in a child too.
 ///
-/// As a slice it is indexed, sliced and iterated; indexing panics where a slice's would, and where bytes cannot be
-/// loaded. Every other call returns an [`Error`], after which everything is as it was before.
+/// A mapping can be indexed, sliced and iterated like a slice. Indexing panics if the same index of a slice would
+/// panic, and if the bytes cannot be loaded. Every other call returns an [`Error`] if it fails, and changes nothing
+/// then.
 ///
-/// A buffer loads what is touched. [`Deref`](std::ops::Deref) touches everything. In a loop, take a slice of the part
-/// that you need once, by [`range`](Self::range), and index that: it is faster than to index the mapping, above all on
-/// WASI.
+/// A buffer loads the pages that are accessed. [`Deref`](std::ops::Deref) loads all of them. Before a loop, take a
+/// slice of the part that you need with [`range`](Self::range), and index the slice. That is faster than indexing the
+/// mapping, above all on WASI.
 pub struct Mapping<B: Backend = DefaultBackend> {
     door: Door<B>,
-    /// The position of the file face, in bytes from the start of the mapping; past the end after a shrink.
+    /// The position, in bytes from the start of the mapping. May lie past the end after the mapping was made shorter.
     position: usize,
 }
 
 impl<B: Backend> Mapping<B> {
-    /// `path` is that by which the file was opened.
+    /// `path` is the path by which the file was opened.
     pub(crate) fn over(backend: B, path: Option<PathBuf>) -> Self {
         Self { door: Door::new(backend, path), position: 0 }
     }
 
-    /// `len` zeros without a file: shared with forked children on unix, and never written anywhere.
+    /// Maps `len` zeros without a file. On unix they are shared with forked children.
     ///
     /// ```
     /// use portable_mmap::{BufferedMmap, Mmap};
@@ -74,14 +75,14 @@ impl<B: Backend> Mapping<B> {
         MmapOptions::new().len(len).anonymous_with()
     }
 
-    /// How many bytes are mapped; 0 once closed.
+    /// How many bytes are mapped. 0 if the mapping is closed.
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         self.door.len()
     }
 
-    /// Whether no bytes are mapped: only once it is closed.
+    /// Whether no bytes are mapped, which is true only if the mapping is closed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -99,7 +100,7 @@ impl<B: Backend> Mapping<B> {
         true
     }
 
-    /// What may be done to the bytes: what results from access, flags and prot.
+    /// What a program may do to the bytes: the result of access, flags and prot together.
     #[must_use]
     pub fn access(&self) -> Access {
         self.door.plan().access
@@ -111,14 +112,14 @@ impl<B: Backend> Mapping<B> {
         self.door.plan().span.offset()
     }
 
-    /// `"mapped"`, `"buffered"`, or `"hosted"` in a guest whose host has placed the mapping; `"closed"` once closed.
+    /// The name of the backend: `"mapped"`, `"buffered"`, or `"hosted"` if the host of a guest has placed the mapping.
+    /// `"closed"` if the mapping is closed.
     #[must_use]
     pub fn backend_name(&self) -> &'static str {
         self.door.name()
     }
 
-    /// The first byte that a [guarded](MmapOptions::guard) mapping could not give since it was made or
-    /// [refreshed](Self::refresh).
+    /// The first fault of a [guarded](MmapOptions::guard) mapping since it was made or [refreshed](Self::refresh).
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
         self.door.fault()
@@ -130,14 +131,14 @@ impl<B: Backend> Mapping<B> {
         B::page_size()
     }
 
-    /// What an offset in a file has to be a multiple of, in bytes. (Python's `ALLOCATIONGRANULARITY`)
+    /// The unit that an offset in a file must be a multiple of, in bytes. (Python's `ALLOCATIONGRANULARITY`)
     #[must_use]
     pub fn allocation_granularity() -> usize {
         B::allocation_granularity()
     }
 
-    /// The file that is mapped. `None` for anonymous memory and for storages that are no files, if the mapping was made
-    /// with [`track_file(false)`](MmapOptions::track_file), and if it is closed.
+    /// The file that is mapped. Returns `None` for anonymous memory, for a storage that is not a file, if the mapping
+    /// was made with [`track_file(false)`](MmapOptions::track_file), and if it is closed.
     ///
     /// On `wasm32-wasip1` a buffer loads long ranges more slowly after this call, because it no longer moves the file's
     /// own position.
@@ -146,8 +147,8 @@ impl<B: Backend> Mapping<B> {
         self.door.source().filter(|_| self.door.plan().track_file)?.file()
     }
 
-    /// The length of the file now, in bytes, which may be more than is mapped. For anonymous memory, the length of the
-    /// mapping.
+    /// The current length of the file, in bytes. It may be more than the length of the mapping. For anonymous memory it
+    /// is the length of the mapping.
     ///
     /// # Errors
     /// [`Error::Untracked`], [`Error::Closed`], [`Error::Io`].
@@ -170,33 +171,34 @@ impl<B: Backend> Mapping<B> {
     /// Does nothing on [`Access::Read`] and [`Access::Copy`].
     ///
     /// # A sync that fails
-    /// An operating system can drop what it cannot write to the disk: after a sync that fails the next one succeeds,
-    /// although nothing is on the disk. So after such an error every page that was written since the last successful
-    /// sync is written and synced again by the next flush of it, also by [`flush_async`](Self::flush_async), and by
-    /// [`close`](Self::close). They return an error until that succeeds.
+    /// An operating system can drop bytes that it cannot write to the disk. After a failed sync the next one succeeds,
+    /// although the bytes are not on the disk. So after such an error the next flush, also
+    /// [`flush_async`](Self::flush_async), and [`close`](Self::close) write every page that was written since the last
+    /// successful sync again and sync it. They return an error until that succeeds.
     ///
-    /// The system reports the error once to an open file. All mappings of the file in this process know of it then; on
-    /// Windows and WASI, all mappings of one [`Arc`](std::sync::Arc) of it. A [`File::sync_all`] on
-    /// [`file`](Self::file) that returns the error consumes it, and so does a flush in a forked child: the next flush
-    /// here does not see it.
+    /// The system reports the error only once to an open file. All mappings of the file in this process then know of it
+    /// (on Windows and WASI, all mappings of the same [`Arc`](std::sync::Arc)). If [`File::sync_all`] on
+    /// [`file`](Self::file) returns the error, or a flush in a forked child, the system does not report it again, and
+    /// the next flush here does not see it.
     ///
-    /// An OS mapping with [`track_file(false)`](MmapOptions::track_file) cannot tell how far the file reaches, and so
+    /// An OS mapping with [`track_file(false)`](MmapOptions::track_file) does not know the length of the file, so it
     /// returns [`Error::Untracked`] after such an error.
     ///
     /// # Errors
-    /// [`Error::Truncated`] if a changed page lies past the end of the file now: a flush never makes a file longer.
-    /// [`Error::Io`]. What was not written stays changed, and the next flush or close completes the job.
+    /// [`Error::Truncated`] if a changed page lies past the current end of the file, because a flush never makes a file
+    /// longer. [`Error::Io`]. Bytes that were not written still count as changed, and the next flush or close writes
+    /// them.
     pub fn flush(&mut self) -> Result<()> {
         self.flush_with(0, None, Durability::Disk)
     }
 
-    /// Writes the changes back in the pages that hold `len` bytes from `offset`, counted from the mapping's start, and
-    /// returns once they are on the disk. A length of `None` means all bytes from there on. (Python's
+    /// Writes back the changes in the pages that hold `len` bytes from `offset` on, counted from the mapping's start,
+    /// and returns once they are on the disk. A length of `None` means all bytes from there on. (Python's
     /// `flush(offset, size)`)
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if the range does not lie in the mapping, [`Error::Misaligned`] if the offset is not a
-    /// multiple of [`page_size`](Self::page_size); and as [`flush`](Self::flush).
+    /// multiple of [`page_size`](Self::page_size), and the errors of [`flush`](Self::flush).
     pub fn flush_range(&mut self, offset: usize, len: impl Into<Option<usize>>) -> Result<()> {
         self.flush_with(offset, len.into(), Durability::Disk)
     }
@@ -237,9 +239,8 @@ impl<B: Backend> Mapping<B> {
         self.advise_range(advice, 0, usize::MAX)
     }
 
-    /// Tells the system how `len` bytes from `start` will be used; bytes behind the mapping's end do not count. This is
-    /// a hint: it never fails if its range is right. On a buffer `Normal`, `Random` and `Sequential` hold for all
-    /// bytes.
+    /// Tells the system how `len` bytes from `start` will be used. Bytes past the mapping's end are ignored. This is a
+    /// hint: it never fails if its start is valid. On a buffer `Normal`, `Random` and `Sequential` apply to all bytes.
     ///
     /// # Errors
     /// [`Error::OutOfRange`] if the start does not lie in the mapping, [`Error::Misaligned`] if it is not a multiple of
@@ -253,16 +254,16 @@ impl<B: Backend> Mapping<B> {
     /// Gives advice that can change bytes.
     ///
     /// # Safety
-    /// No slice of the range is used after the advice as if it still held what it held before, by this process or any
-    /// that shares the memory: the bytes may change at once, or with [`UncheckedAdvice::Free`] at any later time until
-    /// they are written to.
+    /// After the advice nobody may assume that a slice of the range still has its old bytes. This holds for this
+    /// process and for every other process that shares the memory. The bytes may change immediately, or with
+    /// [`UncheckedAdvice::Free`] at any later time until they are written.
     ///
     /// # Errors
-    /// As for [`advise_range`](Self::advise_range); [`Error::Unsupported`] where the advice is not available;
+    /// As for [`advise_range`](Self::advise_range), [`Error::Unsupported`] if the advice is not supported, and
     /// [`Error::Io`].
     pub unsafe fn advise_unchecked(&mut self, advice: UncheckedAdvice, start: usize, len: usize) -> Result<()> {
         let range = self.advised(start, len)?;
-        // SAFETY: the range lies in the mapping; the caller answers for what becomes of its bytes.
+        // SAFETY: the range lies in the mapping, and the caller accepts that its bytes may change.
         self.door.act(|backend| unsafe { backend.advise_unchecked(advice, range) })
     }
 
@@ -280,16 +281,17 @@ impl<B: Backend> Mapping<B> {
         Ok(start..start.saturating_add(len).min(limit))
     }
 
-    /// Keeps all bytes in memory, so that no page is moved to swap space or has to be read again. A resize may end
-    /// that: lock the mapping again after it. (`mlock`, `VirtualLock`)
+    /// Keeps all bytes in memory, so that no page is moved to swap space or has to be read again. A resize may unlock
+    /// the mapping: lock it again afterwards. (`mlock`, `VirtualLock`)
     ///
     /// # Errors
-    /// [`Error::Unsupported`] on a buffer; [`Error::Io`], since operating systems limit how much may be locked.
+    /// [`Error::Unsupported`] on a buffer. [`Error::Io`], for example if the operating system's limit on locked memory
+    /// is reached.
     pub fn lock(&mut self) -> Result<()> {
         self.door.act(B::lock)
     }
 
-    /// Lets the bytes leave memory again. (`munlock`, `VirtualUnlock`)
+    /// Undoes [`lock`](Self::lock). (`munlock`, `VirtualUnlock`)
     ///
     /// # Errors
     /// As for [`lock`](Self::lock). Windows returns an error if the bytes are not locked.
@@ -300,14 +302,14 @@ impl<B: Backend> Mapping<B> {
     /// The address of the first byte, for code that keeps a pointer instead of a slice: a binding to another language,
     /// a library in C.
     ///
-    /// The pointer stays valid while the mapping is moved, flushed, refreshed and used in any other way, until
-    /// [`resize`](Self::resize) succeeds or the mapping is closed or dropped. A mapping that allows changes may be
-    /// written to through it, and from this call on every page counts as borrowed mutably: [`flush`](Self::flush) and
-    /// [`close`](Self::close) write every byte that was changed. A buffer loads all bytes for that, keeps a copy of
-    /// them, and compares all bytes of a flush with the copy.
+    /// The pointer stays valid until [`resize`](Self::resize) succeeds, or until the mapping is closed or dropped.
+    /// Moving, flushing, refreshing and all other uses of the mapping keep it valid. If the mapping allows changes,
+    /// bytes may be written through the pointer. From this call on every page counts as borrowed mutably:
+    /// [`flush`](Self::flush) and [`close`](Self::close) write every byte that was changed. For this a buffer loads all
+    /// bytes, keeps a copy of them, and compares all bytes of a flush with the copy.
     ///
-    /// The code that uses the pointer keeps Rust's rules: nobody writes through it while a slice of the same bytes is
-    /// borrowed or a call of this mapping runs in another thread.
+    /// The code that uses the pointer must keep Rust's rules. It must not write through the pointer while a slice of
+    /// the same bytes is borrowed, or while a call of this mapping runs in another thread.
     ///
     /// ```
     /// use portable_mmap::Mmap;
@@ -328,16 +330,19 @@ impl<B: Backend> Mapping<B> {
         Ok(self.door.act(B::export)?.as_ptr())
     }
 
-    /// Makes the mapping `len` bytes long and sets the length of its file: the file ends where the mapping ends.
+    /// Changes the length of the mapping to `len` bytes, and sets the length of its file so that the file ends where
+    /// the mapping ends.
     ///
-    /// A file that goes on behind the mapping is truncated there, even if the mapping grows: of a file of 40,000 bytes,
-    /// a mapping from offset 8,192 that is resized to 20,000 bytes leaves 28,192. Bytes that the mapping gains are
-    /// those of the file, and zeros where it had none. The position stays, past the end if need be. Anonymous memory
-    /// shrinks; it grows only if it is private.
+    /// A file that extends past the end of the mapping is truncated there, even if the mapping grows. For example, if a
+    /// mapping starts at offset 8,192 of a file of 40,000 bytes and is resized to 20,000 bytes, the file has 28,192
+    /// bytes afterwards. Bytes that the mapping gains are those of the file, or zeros past the file's end. The position
+    /// stays the same, even if it then lies past the end. Anonymous memory can always shrink. It can grow only if it is
+    /// private.
     ///
-    /// On unix an OS mapping shrinks where it is, and on Linux it grows by `mremap`, so neither takes addresses for a
-    /// second mapping. Linux maps the file anew to grow a mapping that has a [`guard`](MmapOptions::guard), that was
-    /// advised or locked in part, or that lies in huge pages. Other systems always do so to grow a mapping.
+    /// On unix an OS mapping shrinks in place, and on Linux it grows with `mremap`, so neither needs the addresses of a
+    /// second mapping. To grow a mapping on Linux that has a [`guard`](MmapOptions::guard), that was partly advised or
+    /// locked, or that uses huge pages, the file is mapped a second time. On other systems a mapping always grows in
+    /// this way.
     ///
     /// ```
     /// # fn main() -> portable_mmap::Result<()> {
@@ -358,12 +363,13 @@ impl<B: Backend> Mapping<B> {
     ///
     /// # Errors
     /// [`Error::ReadOnly`] on [`Access::Read`] and [`Access::Copy`]; [`Error::Untracked`]; [`Error::OutOfRange`] for a
-    /// length of 0 or a file too long; [`Error::Unsupported`] where shared anonymous memory would grow, on a device,
-    /// and where [`allocate`](MmapOptions::allocate) is not supported; [`Error::NoMemory`]; [`Error::Io`]. The mapping
-    /// and the file are as before. On Windows shortening is an error while another mapping of the file is alive.
+    /// length of 0 or a file that would be too long; [`Error::Unsupported`] for growing shared anonymous memory, for a
+    /// device, and if [`allocate`](MmapOptions::allocate) is not supported; [`Error::NoMemory`]; [`Error::Io`]. The
+    /// mapping and the file are then as before. On Windows making the file shorter is an error while another mapping of
+    /// the file exists.
     ///
-    /// On unix a process that makes a file longer than its limit (`ulimit -f`) is ended by `SIGXFSZ`, as by any write.
-    /// One that ignores this signal gets [`Error::Io`] of the kind `FileTooLarge`.
+    /// On unix the signal `SIGXFSZ` kills a process that makes a file longer than its limit (`ulimit -f`), as for any
+    /// write. If the process ignores this signal, the call returns [`Error::Io`] of the kind `FileTooLarge`.
     pub fn resize(&mut self, len: usize) -> Result<()> {
         let plan = self.door.open()?.plan();
         if matches!(plan.access, Access::Read | Access::Copy) {
@@ -387,17 +393,17 @@ impl<B: Backend> Mapping<B> {
         self.door.act(|backend| backend.resize(len))
     }
 
-    /// Makes later reads see what others wrote to the file. The changes of this mapping stay: a page that has some is
-    /// read again, and the changes are applied to it. OS mappings see the file as it is anyway, with one exception.
+    /// Makes later reads see what others wrote to the file. The changes of this mapping stay: a page with changes is
+    /// read again, and the changes are applied to it. OS mappings always show the file as it is, with one exception.
     ///
-    /// On an overlay (overlayfs of Linux, as in a container) the first write to a file of a lower layer makes a copy of
-    /// it, and an OS mapping of a file that was opened before goes on to show the old one. With [`Access::Read`] this
-    /// call maps the copy, where `/proc` is mounted: the file is opened again for that, which returns [`Error::Io`]
-    /// where it fails. With [`Access::Copy`] the mapping shows the old file until it is made again from a file that was
-    /// opened again.
+    /// On an overlay (Linux's overlayfs, which containers use) the first write to a file of a lower layer makes a copy
+    /// of the file. An OS mapping of a file that was opened before that still shows the old file. With [`Access::Read`]
+    /// this call maps the copy, if `/proc` is mounted. For that it opens the file again, and returns [`Error::Io`] if
+    /// that fails. With [`Access::Copy`] the mapping shows the old file. Open the file again and make a new mapping to
+    /// see the copy.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`Error::Io`]; own changes stay.
+    /// [`Error::Closed`], [`Error::Io`]. The changes of this mapping stay.
     pub fn refresh(&mut self) -> Result<()> {
         self.refresh_range(0, self.len())
     }
@@ -413,9 +419,9 @@ impl<B: Backend> Mapping<B> {
         })
     }
 
-    /// Writes changes back, without a sync unless an earlier one failed, and releases the memory and the share in the
-    /// file. Later calls return [`Error::Closed`]. Closing twice is fine. The caller's own `Arc` of the file stays
-    /// open.
+    /// Writes changes back, and frees the memory and the mapping's share of the file. It syncs only if an earlier sync
+    /// failed. Later calls return [`Error::Closed`]. Closing twice is not an error. If the caller has an `Arc` of the
+    /// file, the file stays open.
     ///
     /// # Errors
     /// As for [`flush`](Self::flush): the mapping stays open, and `close` can be called again.
@@ -423,18 +429,18 @@ impl<B: Backend> Mapping<B> {
         self.door.close()
     }
 
-    /// Closes the mapping and returns its share in the file, if it has one.
+    /// Closes the mapping and returns its share of the file, if it has one.
     ///
     /// # Errors
-    /// As for [`close`](Self::close); [`Error::Closed`]. After an error the mapping is dropped, which tries once more
-    /// to write its changes.
+    /// As for [`close`](Self::close), and [`Error::Closed`]. After an error the mapping is dropped, and the drop tries
+    /// to write its changes once more.
     pub fn into_file(self) -> Result<Option<Arc<File>>> {
         let track_file = self.door.plan().track_file;
         let source = self.door.into_source()?;
         Ok(source.filter(|_| track_file).and_then(|source| source.file().cloned()))
     }
 
-    /// The same mapping over another backend, made of this one.
+    /// Converts the backend with `make`. The position stays.
     pub(crate) fn map_backend<C: Backend>(self, make: impl FnOnce(B) -> C) -> Mapping<C> {
         Mapping { door: self.door.map(make), position: self.position }
     }
@@ -451,7 +457,7 @@ impl<B: Backend> Mapping<B> {
     }
 }
 
-/// The state, never the bytes.
+/// Prints the state, never the bytes.
 impl<B: Backend> fmt::Debug for Mapping<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mapping")

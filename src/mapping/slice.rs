@@ -1,4 +1,5 @@
-//! The slice face: bytes by index and by Python's slice notation, searching, moving. (Python: "behaves like a bytearray")
+//! The mapping as a slice: access by index and by Python's slice notation, searching, moving. (Python: "behaves like a
+//! bytearray")
 
 use std::ops::RangeBounds;
 
@@ -26,7 +27,7 @@ impl<B: Backend> Mapping<B> {
         self.door.bytes(span::resolve_range(&range, self.len())?)
     }
 
-    /// All bytes, to be changed. A buffer loads and copies them all.
+    /// All bytes, mutably. A buffer loads and copies them all.
     ///
     /// # Errors
     /// [`Error::ReadOnly`], [`Error::Closed`], [`Error::NoMemory`], and those of loading.
@@ -34,10 +35,10 @@ impl<B: Backend> Mapping<B> {
         self.range_mut(..)
     }
 
-    /// The bytes of a range, to be changed.
+    /// The bytes of a range, mutably.
     ///
     /// # Errors
-    /// [`Error::ReadOnly`], which is reported before [`Error::OutOfRange`]; [`Error::Closed`], [`Error::NoMemory`], and
+    /// [`Error::ReadOnly`], which is checked before [`Error::OutOfRange`]; [`Error::Closed`], [`Error::NoMemory`], and
     /// those of loading.
     pub fn range_mut(&mut self, range: impl RangeBounds<usize>) -> Result<&mut [u8]> {
         self.door.check_writable()?;
@@ -101,11 +102,11 @@ impl<B: Backend> Mapping<B> {
         })
     }
 
-    /// Assigns as many bytes as the slice has, in Python's notation.
+    /// Assigns bytes to a slice in Python's notation. `data` must have as many bytes as the slice.
     ///
     /// # Errors
     /// [`Error::ReadOnly`]; [`Error::OutOfRange`] for a step of 0; [`Error::SizeMismatch`]; [`Error::Closed`],
-    /// [`Error::NoMemory`], and those of loading. Nothing is written.
+    /// [`Error::NoMemory`], and those of loading. Nothing is written then.
     pub fn set_slice(&mut self, slice: impl Into<Slice>, data: &[u8]) -> Result<()> {
         let len = self.len();
         self.door.write(|mut writer| {
@@ -127,7 +128,7 @@ impl<B: Backend> Mapping<B> {
         })
     }
 
-    /// The index of the first `needle` at or behind the position, which stays. (Python's `find(sub)`)
+    /// The index of the first `needle` at or after the position. The position stays the same. (Python's `find(sub)`)
     ///
     /// # Errors
     /// [`Error::Closed`], and those of loading.
@@ -135,7 +136,7 @@ impl<B: Backend> Mapping<B> {
         self.search(needle.as_ref(), true, |len| (self.position, len))
     }
 
-    /// The index of the last `needle` at or behind the position, which stays. (Python's `rfind(sub)`)
+    /// The index of the last `needle` at or after the position. The position stays the same. (Python's `rfind(sub)`)
     ///
     /// # Errors
     /// [`Error::Closed`], and those of loading.
@@ -146,7 +147,7 @@ impl<B: Backend> Mapping<B> {
     /// The index of the first `needle` that lies wholly in a range. The index counts from the mapping's start. (Python's
     /// `find(sub, start, end)`)
     ///
-    /// The range is one of `usize`, so that a result can be the next start, or one of `isize` in slice notation: a
+    /// The bounds of the range are `usize`, so that a result can be the next start, or `isize` in slice notation: a
     /// negative bound counts from the end, and an inclusive end of -1 means the end. See [`SearchRange`].
     ///
     /// ```
@@ -183,7 +184,7 @@ impl<B: Backend> Mapping<B> {
         self.search(needle.as_ref(), false, |len| range.bounds(len))
     }
 
-    /// Searches what `bounds` gives of so many bytes.
+    /// Searches within the bounds that `bounds` returns for the mapping's length.
     fn search(
         &self,
         needle: &[u8],
@@ -204,11 +205,11 @@ impl<B: Backend> Mapping<B> {
         })
     }
 
-    /// Copies `count` bytes from `src` to `dest`, which may overlap. (Python's `move`)
+    /// Copies `count` bytes from `src` to `dest`. The ranges may overlap. (Python's `move`)
     ///
     /// # Errors
-    /// [`Error::ReadOnly`]; [`Error::OutOfRange`] if any part lies outside; [`Error::Closed`], [`Error::NoMemory`], and
-    /// those of loading. Nothing is moved.
+    /// [`Error::ReadOnly`]; [`Error::OutOfRange`] if a part of a range lies outside of the mapping; [`Error::Closed`],
+    /// [`Error::NoMemory`], and those of loading. Nothing is moved then.
     pub fn move_within(&mut self, dest: usize, src: usize, count: usize) -> Result<()> {
         let len = self.len();
         self.door.write(|mut writer| {
@@ -219,17 +220,17 @@ impl<B: Backend> Mapping<B> {
     }
 }
 
-/// Where an index lies among `len` bytes; a negative one counts from the end.
+/// Resolves an index in `len` bytes. A negative one counts from the end.
 fn resolve_index(index: isize, len: usize) -> Result<usize> {
     let at = if index < 0 { len.checked_sub(index.unsigned_abs()) } else { Some(index.unsigned_abs()) };
     at.filter(|&at| at < len).ok_or(Error::IndexOutOfRange { index, len })
 }
 
-/// Picks every byte that a step picks from the bytes between the first and the last of them, both included.
+/// Appends every byte that a step picks to `out`. `bytes` starts and ends with a picked byte.
 fn pick_from(bytes: &[u8], step: isize, out: &mut Vec<u8>) {
     let stride = step.unsigned_abs();
-    // By pieces as long as the stride: of these it is known how many there are, and the vector is filled without a
-    // look at its capacity. The bytes begin and end with one that is picked.
+    // Splits the bytes into pieces as long as the stride. Their number is known, so the vector is filled without a
+    // check of its capacity for each byte.
     if step == 1 {
         out.extend_from_slice(bytes);
     } else if step > 0 {
@@ -247,7 +248,7 @@ fn pick_from(bytes: &[u8], step: isize, out: &mut Vec<u8>) {
     }
 }
 
-/// Sets bytes that lie further apart than pages. Whatever can fail fails before the first is set.
+/// Sets bytes that lie further apart than a page. Loads all pages first, so that an error occurs before a byte is set.
 fn set_sparse<B: Backend>(writer: &mut Writer<'_, B>, picked: Picked, data: &[u8]) -> Result<()> {
     for at in picked.indices() {
         writer.bytes(at..at + 1)?;

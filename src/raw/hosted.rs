@@ -1,4 +1,4 @@
-//! A mapping that the host has placed, behind a pointer.
+//! A mapping that the host has placed, accessed through a pointer.
 
 use std::fmt;
 use std::ops::Range;
@@ -11,14 +11,16 @@ use crate::region::{Durability, HostRegion};
 use crate::span::{self, Span};
 use crate::{Access, Advice, Asked, Error, MmapOptions, OsFile, Result};
 
-/// The bytes of a file that the host of a guest on WASI has mapped into the guest's memory, at one address until this
-/// is dropped. There is this type on WASI alone.
+/// The bytes of a file that the host of a guest on WASI has mapped into the guest's memory, at a fixed address until
+/// this is dropped. This type exists only on WASI.
 ///
-/// The bytes are the file's own: nothing is loaded or copied, and with [`Access::Write`] a store reaches the file at
-/// once. A flush has the host do its work and reads nothing here, so references to the bytes may be live. No descriptor
-/// is kept: the file may be closed once it is mapped. The drop ends the mapping, and loses no change.
+/// The bytes are those of the file. Nothing is loaded or copied, and with [`Access::Write`] a store reaches the file
+/// immediately. The host does the work of a flush, and the guest reads no bytes for it, so references to the bytes may
+/// be live. The mapping keeps no descriptor, so the file may be closed once it is mapped. The drop ends the mapping,
+/// and loses no change.
 ///
-/// What the file no longer has, because somebody made it shorter, reads zeros, unless the host ends the guest for it.
+/// If somebody truncates the file, the bytes that are gone read as zeros, unless the host ends the guest for such an
+/// access.
 pub struct RawHosted {
     region: HostRegion,
     span: Span,
@@ -27,21 +29,22 @@ pub struct RawHosted {
 }
 
 impl RawHosted {
-    /// Has the host map `len` bytes of a file from `offset` on, which is a multiple of 4096; with a length of 0 the
-    /// rest of the file. None where the host places no mappings: then a [`RawBuffer`](super::RawBuffer) may do.
+    /// Asks the host to map `len` bytes of a file from `offset` on. The offset must be a multiple of 4096. With a
+    /// length of 0 it maps the rest of the file. Returns `None` if the host does not place mappings; use a
+    /// [`RawBuffer`](super::RawBuffer) then.
     ///
-    /// How the host is asked is the same as for [`HostMapping::Require`](crate::HostMapping::Require): on
-    /// `wasm32-wasip1` by a call that every host has, and on `wasm32-wasip2` by an import, if the crate is built with
-    /// the feature `host-mapping`.
+    /// It asks the host in the same way as [`HostMapping::Require`](crate::HostMapping::Require): on `wasm32-wasip1`
+    /// through a call that every host has, and on `wasm32-wasip2` through an import, if the crate is built with the
+    /// feature `host-mapping`.
     ///
     /// # Errors
-    /// Those of [`MmapOptions::map`], and [`Error::Io`] with the host's reason not to map this file so.
+    /// The errors of [`MmapOptions::map`], and [`Error::Io`] with the host's reason not to map this file.
     pub fn map(file: &OsFile, offset: u64, len: usize, access: Access) -> Result<Option<Self>> {
         if !HostRegion::is_possible() {
             return Ok(None);
         }
         let mut options = MmapOptions::new();
-        // Guarded, for a flush asks what was lost.
+        // With a guard, because a flush checks for lost pages.
         options.access(access).offset(offset).len(len).guard(true);
         let limits =
             Limits { granularity: HostRegion::allocation_granularity(), check_supported: HostRegion::check_supported };
@@ -50,7 +53,8 @@ impl RawHosted {
         Ok(HostRegion::of_file(file, &plan)?.map(|region| Self { region, span, is_shared }))
     }
 
-    /// The address of the first byte: that of a page, the same until the mapping is dropped, also when it is moved.
+    /// The address of the first byte, which is the start of a page. It stays the same until the mapping is dropped,
+    /// also if the value is moved.
     ///
     /// All [`len`](Self::len) bytes are initialised. Others who use the file see what is written here and change what
     /// is read here. The caller keeps Rust's rules for reading and writing, as with a mapping of an operating system,
@@ -67,17 +71,16 @@ impl RawHosted {
         self.region.len()
     }
 
-    /// Returns once the changes in the pages that hold a range are on the disk. Without [`Access::Write`] there are
-    /// none.
+    /// Returns once the changes in the pages that hold a range are on the disk. Does nothing without [`Access::Write`].
     ///
     /// # Errors
-    /// [`Error::OutOfRange`]; what the host says; and [`Error::Truncated`] or [`Error::Io`] if pages of the range have turned
-    /// out not to be in the file any more. What was written to these is lost.
+    /// [`Error::OutOfRange`], any error of the host, and [`Error::Truncated`] or [`Error::Io`] if pages of the range
+    /// were found not to be in the file any more. Changes in these pages are lost.
     pub fn flush_range(&self, offset: usize, len: usize) -> Result<()> {
         self.flush(offset, len, Durability::Disk)
     }
 
-    /// Returns once everybody who reads the file sees the changes in the pages that hold a range, which is at once.
+    /// Returns once every reader of the file sees the changes in the pages that hold a range, which is immediately.
     ///
     /// # Errors
     /// As for [`flush_range`](Self::flush_range).
@@ -95,9 +98,9 @@ impl RawHosted {
         self.check_nothing_is_lost(&range)
     }
 
-    /// Fails if zeros stand in place of bytes of the range that the file no longer has.
+    /// Returns an error if pages of the range were replaced with zeros.
     fn check_nothing_is_lost(&self, range: &Range<usize>) -> Result<()> {
-        // Without a fault the host is asked once, and not for each page.
+        // Without a fault the host is asked only once, and not for each page.
         let Some((_, kind)) = self.region.fault() else { return Ok(()) };
         let page_size = self.region.page();
         let lost = span::pages(range, page_size).find(|&page| self.region.is_lost(page));
@@ -110,13 +113,13 @@ impl RawHosted {
         })
     }
 
-    /// Hands a hint on to the host, which may have a use for it. No byte changes.
+    /// Passes a hint to the host, which may ignore it. Changes no byte.
     ///
     /// # Errors
     /// [`Error::OutOfRange`].
     pub fn advise_range(&self, advice: Advice, offset: usize, len: usize) -> Result<()> {
         let range = span::checked_range(Asked::Advice, offset, len, self.len())?;
-        // On Linux this would take private changes back.
+        // On Linux this advice would drop private changes.
         if self.is_shared || advice != Advice::DontNeed {
             self.region.advise(range, advice);
         }
@@ -124,7 +127,7 @@ impl RawHosted {
     }
 }
 
-/// The place, never the bytes.
+/// Prints the address and the length, never the bytes.
 impl fmt::Debug for RawHosted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RawHosted")

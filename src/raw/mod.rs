@@ -1,14 +1,14 @@
-//! Low level: a buffer behind a pointer, for interfaces that map files in another way than this crate does.
+//! Low level: a buffer that is accessed through a pointer, for crates with another interface to mapped files.
 //!
-//! [`Mapping`](crate::Mapping) hands out slices and knows from their borrows what may have been changed. An interface
-//! whose users hold a pointer, or that flushes through `&self` while a slice is alive, gives no such sign. [`RawBuffer`]
-//! does without: everything is loaded before the pointer is handed out, and once it is [watched](RawBuffer::watch) every
-//! flush compares all of its range with what the file held.
+//! [`Mapping`](crate::Mapping) returns slices and knows from their borrows which bytes may have changed. If an
+//! interface gives its users a pointer, or flushes through `&self` while a slice is alive, there is no such borrow.
+//! [`RawBuffer`] does not need one. It loads all bytes before it returns the pointer. Once it is
+//! [watched](RawBuffer::watch), every flush compares all bytes of its range with a copy of what the file held.
 //!
-//! That costs a copy of all bytes as long as the buffer lives, and a pass over them for each flush. Who can use
-//! [`Mapping`](crate::Mapping) should.
+//! This costs a copy of all bytes as long as the buffer exists, and a pass over them for each flush. Use
+//! [`Mapping`](crate::Mapping) if you can.
 //!
-//! On WASI there is also `RawHosted`: a mapping that the host has placed in the guest's memory, which needs neither.
+//! On WASI there is also `RawHosted`: a mapping that the host has placed in the guest's memory. It needs neither.
 
 #[cfg(target_os = "wasi")]
 mod hosted;
@@ -22,7 +22,7 @@ use crate::{Asked, BufferedMmap, OsFile, Result, Storage, span};
 #[cfg(target_os = "wasi")]
 pub use hosted::RawHosted;
 
-/// The bytes of a buffer at one address, from making until it is dropped.
+/// The bytes of a buffer, at a fixed address until it is dropped.
 ///
 /// The drop writes the changes back and ignores errors. Flush the buffer first to see them. In a forked child the drop writes
 /// nothing.
@@ -54,7 +54,7 @@ pub use hosted::RawHosted;
 /// # }
 /// ```
 pub struct RawBuffer<S: Storage = OsFile> {
-    /// Behind a lock, for a flush takes `&self`.
+    /// Behind a lock, because a flush takes `&self`.
     map: Mutex<BufferedMmap<S>>,
     start: NonNull<u8>,
     len: usize,
@@ -62,11 +62,11 @@ pub struct RawBuffer<S: Storage = OsFile> {
 
 // SAFETY: the pointer is to memory that the mapping owns, and a mapping may be sent.
 unsafe impl<S: Storage> Send for RawBuffer<S> {}
-// SAFETY: the mapping is behind a lock, and those who use the pointer answer for it.
+// SAFETY: the mapping is behind a lock, and users of the pointer keep Rust's rules themselves.
 unsafe impl<S: Storage> Sync for RawBuffer<S> {}
 
 impl<S: Storage> RawBuffer<S> {
-    /// Takes a mapping over, and loads all of its bytes.
+    /// Makes a raw buffer from a mapping, and loads all of its bytes.
     ///
     /// # Errors
     /// [`Error::Closed`](crate::Error::Closed), and those of loading.
@@ -75,8 +75,8 @@ impl<S: Storage> RawBuffer<S> {
         Ok(Self { map: Mutex::new(map), start, len })
     }
 
-    /// From now on what is written through the pointer is a change, which flushes write to the file if the mapping's
-    /// access says so. Doing it again changes nothing.
+    /// Tracks changes through the pointer. From now on flushes write bytes that were changed through the pointer to the
+    /// file, if the mapping's access allows that. A second call does nothing.
     ///
     /// The call reads all bytes: see [References](Self#references).
     ///
@@ -86,11 +86,11 @@ impl<S: Storage> RawBuffer<S> {
         self.map.get_mut().unwrap_or_else(PoisonError::into_inner).writable_backend()?.track_all()
     }
 
-    /// The address of the first byte: that of a page, the same until the buffer is dropped, also when it is moved,
-    /// flushed or watched.
+    /// The address of the first byte, which is the start of a page. It stays the same until the buffer is dropped, also
+    /// if the buffer is moved, flushed or watched.
     ///
-    /// All [`len`](Self::len) bytes are initialised. Reading them is fine at any time; writing is, once the buffer is
-    /// watched or where changes need not be kept. The caller keeps Rust's rules for reading and writing, and for
+    /// All [`len`](Self::len) bytes are initialised. They may be read at any time. They may be written once the buffer
+    /// is watched, or if the changes need not be kept. The caller keeps Rust's rules for reading and writing, and for
     /// references that are made from the pointer. The buffer reads too: see [References](Self#references).
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
@@ -127,26 +127,27 @@ impl<S: Storage> RawBuffer<S> {
         self.lock().flush_async_range(offset, len)
     }
 
-    /// Makes the pages that hold a range of a watched buffer show what others have written to the file since these were read.
-    /// Own changes stay, byte by byte. A buffer that is not watched stays as it is.
+    /// Makes the pages that hold a range show what others have written to the file since the pages were read. Changes
+    /// of this buffer stay, byte by byte. A buffer that is not watched stays as it is.
     ///
     /// # Safety
     /// The call reads and writes bytes of the pages that hold the range. Nobody else uses these bytes while the call runs, and
     /// no reference to them is live.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`](crate::Error::OutOfRange), and those of reading: pages behind the one that failed stay as they
-    /// were.
+    /// [`Error::OutOfRange`](crate::Error::OutOfRange), and errors of reading. Pages after the one that failed stay as
+    /// they were.
     pub unsafe fn refresh_range(&self, offset: usize, len: usize) -> Result<()> {
         let range = span::checked_range(Asked::Refresh, offset, len, self.len)?;
         self.lock().backend_mut()?.refresh_tracked(&range)
     }
 
-    /// Where the first byte lies, in the pages that hold a range, that a flush of the range would overwrite although somebody
-    /// else has changed it since it was read. None: a flush overwrites no such byte.
+    /// Finds the first conflict in the pages that hold a range: a byte that a flush of the range would overwrite,
+    /// although somebody else has changed it in the file since it was read. Returns its index, or `None` if there is no
+    /// conflict.
     ///
-    /// Only bytes that are changed here count, and of those only bytes that the file holds with a third value. Others can write
-    /// between this call and a flush.
+    /// A byte is a conflict if it was changed here and the file has a third value. Others can write between this call
+    /// and a flush.
     ///
     /// # Safety
     /// As for [`flush_range`](Self::flush_range).
@@ -159,12 +160,12 @@ impl<S: Storage> RawBuffer<S> {
     }
 
     fn lock(&self) -> MutexGuard<'_, BufferedMmap<S>> {
-        // A panic in a storage leaves nothing half done: what it did not write stays changed.
+        // A panic in a storage leaves the buffer valid: bytes that were not written still count as changed.
         self.map.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The place, never the bytes.
+/// Prints the address and the length, never the bytes.
 impl<S: Storage> fmt::Debug for RawBuffer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RawBuffer").field("start", &self.start).field("len", &self.len).finish_non_exhaustive()
