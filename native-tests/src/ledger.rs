@@ -1,43 +1,44 @@
-//! The cases that cannot hold somewhere, each with the property of the platform that is the reason. Drivers print it.
+//! The cases that cannot pass in some columns, each with the property of the platform that is the reason. Test drivers
+//! print the reason.
 
 use portable_mmap::Buffered;
 
 use crate::Need;
 use crate::cases::all;
 
-/// A case that does not hold in a column.
+/// A case that cannot pass in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exception {
-    /// The case's name; one that ends with a slash stands for all cases whose names begin so.
+    /// The case's name. A name that ends with a slash stands for all cases whose names start with it.
     pub case: &'static str,
     /// The column's name.
     pub column: &'static str,
-    /// The property of the platform that makes it impossible.
+    /// The property of the platform that is the reason.
     pub reason: &'static str,
 }
 
 impl Exception {
-    /// Whether it is one for the case of this name.
+    /// Whether it covers the case with this name.
     #[must_use]
     pub fn covers(&self, case: &str) -> bool {
         if self.case.ends_with('/') { case.starts_with(self.case) } else { case == self.case }
     }
 }
 
-/// What decides which cases a column can hold: the backend, and the system or the host that serves its files.
+/// A backend on a system or in a host. It decides which cases can pass in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
     /// Mappings of a unix with addresses of 64 bits.
     MappedUnix,
     /// Mappings of a unix for a program with addresses of 32 bits.
     MappedUnix32,
-    /// Mappings of Linux as the emulator of s390x hands them on.
+    /// Mappings of Linux in the emulator of s390x.
     MappedS390x,
     /// Mappings of Windows.
     MappedWindows,
     /// Mappings that the host of a guest on WASI places in its memory.
     Hosted,
-    /// The emulation, where the host tells how a file was opened.
+    /// The emulation, on a system that reports how a file was opened.
     Buffered,
     /// The emulation on WASI.
     BufferedWasi,
@@ -62,7 +63,7 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// The mappings of the system that this is compiled for.
+    /// The mappings of the system for which this is compiled.
     pub const MAPPED_HERE: Self = if cfg!(windows) {
         Self::MappedWindows
     } else if cfg!(target_pointer_width = "32") {
@@ -71,7 +72,7 @@ impl Platform {
         Self::MappedUnix
     };
 
-    /// The exceptions of a column of this platform. One that does not occur any more is a failure too.
+    /// The exceptions of a column of this platform. If a listed case passes, that is a failure too.
     pub fn exceptions(self, column: &'static str) -> impl Iterator<Item = Exception> {
         let groups = LEDGER.iter().filter(move |group| group.platforms.contains(&self));
         groups.flat_map(move |group| {
@@ -80,7 +81,7 @@ impl Platform {
     }
 }
 
-/// Cases that cannot hold for one reason.
+/// Cases that cannot pass for the same reason.
 #[derive(Clone, Copy, Debug)]
 struct Group {
     platforms: &'static [Platform],
@@ -91,9 +92,9 @@ struct Group {
 /// Which cases.
 #[derive(Clone, Copy, Debug)]
 enum Cases {
-    /// Those of these names, or whose names begin so.
+    /// The cases with these names, or whose names start with them.
     Named(&'static [&'static str]),
-    /// All that need this, whatever they are called.
+    /// All cases that need this.
     Needing(Need),
 }
 
@@ -109,7 +110,7 @@ impl Cases {
     }
 }
 
-/// Platforms of exceptions that are there only on some machines: a test that no column has needs none.
+/// The platforms, if the tests exist on this machine, otherwise none: a test that does not exist needs no exception.
 const fn only(here: bool, platforms: &'static [Platform]) -> &'static [Platform] {
     if here { platforms } else { &[] }
 }
@@ -122,26 +123,26 @@ const MEMMAP2_WASI: &[Platform] =
     &[Platform::Memmap2Wasip1, Platform::Memmap2Wasip2, Platform::Memmap2Wasip1Hosted, Platform::Memmap2Wasip2Hosted];
 const X86: bool = cfg!(any(target_arch = "x86", target_arch = "x86_64"));
 
-/// All of them.
+/// All exceptions.
 const LEDGER: &[Group] = &[
     Group {
         platforms: &[Platform::MappedUnix, Platform::MappedUnix32, Platform::MappedS390x, Platform::Hosted],
-        reason: "an operating system takes mapped pages away when their file is cut: changes there are lost, not kept",
-        cases: Cases::Named(&["flush/cut_off_changes_reach_the_file_once_it_has_grown_again"]),
+        reason: "an operating system drops mapped pages when their file is truncated, so changes in them are lost",
+        cases: Cases::Named(&["flush/truncated_changes_reach_the_file_once_it_has_grown_again"]),
     },
     Group {
         platforms: &[Platform::MappedUnix32],
-        reason: "half of a program's 32-bit addresses can be mapped at once, and a disk has as much",
-        cases: Cases::Named(&["extend/a_length_that_no_disk_has_leaves_the_file_as_it_was"]),
+        reason: "a program with 32-bit addresses can map half of them at most, and a disk can have that much room",
+        cases: Cases::Named(&["extend/a_length_longer_than_the_disk_leaves_the_file_as_it_was"]),
     },
     Group {
         platforms: &[Platform::MappedS390x],
-        reason: "qemu-s390x 7.2 tells the handler of a SIGBUS the address with its two halves interchanged",
+        reason: "qemu-s390x 7.2 passes an address with swapped halves to a handler of SIGBUS",
         cases: Cases::Needing(Need::FaultAddress),
     },
     Group {
         platforms: &[Platform::MappedWindows],
-        reason: "Windows does not truncate a file that is mapped",
+        reason: "Windows cannot truncate a mapped file",
         cases: Cases::Needing(Need::Truncation),
     },
     Group {
@@ -152,18 +153,18 @@ const LEDGER: &[Group] = &[
             Platform::BufferedDeno,
             Platform::Hosted,
         ],
-        reason: "WASI has no call that reserves room on a disk: hosts do not support fd_allocate, or write zeros for it",
+        reason: "WASI has no call that reserves disk space: hosts do not support fd_allocate, or write zeros instead",
         cases: Cases::Named(&["extend/allocated_blocks_are_zeros_too", "resize/allocating_grows_the_same_way"]),
     },
     Group {
         platforms: &[Platform::BufferedNode],
-        reason: "Node's fd_fdstat_get does not tell that a file was opened for appending",
+        reason: "Node's fd_fdstat_get does not report that a file was opened for appending",
         cases: Cases::Named(&["modes/a_file_open_for_reading_and_append_takes_no_changes"]),
     },
     // A program without this library that opens a file for appending and calls fd_fdstat_get gets no flag in Bun 1.4.5.
     Group {
         platforms: &[Platform::BufferedBun],
-        reason: "Bun's fd_fdstat_get does not tell that a file was opened for appending",
+        reason: "Bun's fd_fdstat_get does not report that a file was opened for appending",
         cases: Cases::Named(&["modes/a_file_open_for_reading_and_append_takes_no_changes"]),
     },
     // A module without this library that writes five bytes from the address 2^31 gets errno 21 in Deno 2.9.6. The case prints
@@ -175,27 +176,27 @@ const LEDGER: &[Group] = &[
     },
     Group {
         platforms: &[Platform::Memmap2],
-        reason: "these tests are about the emulation, and an operating system's mappings are none",
+        reason: "these tests are about the emulation, and this column uses mappings of the operating system",
         cases: Cases::Named(&["emulation/"]),
     },
     Group {
         platforms: &[Platform::Memmap2, Platform::Memmap2Wasip1],
-        reason: "a file stays open here as long as a mapping needs it, and these tests are about one that does not",
+        reason: "these tests close a file that a mapping needs, and here such a file stays open",
         cases: Cases::Named(&["closed/"]),
     },
     Group {
         platforms: MEMMAP2_HOSTED,
-        reason: "a mapping of the host needs no open file, and these tests are about one that does",
+        reason: "these tests are about mappings that need an open file, and a mapping of the host does not",
         cases: Cases::Named(&["closed/"]),
     },
     Group {
         platforms: &[Platform::Memmap2Emulated, Platform::Memmap2Wasip1, Platform::Memmap2Wasip2],
-        reason: "these tests are about mappings whose bytes are the file's own, and those of the emulation are a copy",
+        reason: "these tests are about mappings whose bytes are those of the file, and the emulation has a copy",
         cases: Cases::Named(&["hosted/"]),
     },
     Group {
         platforms: &[Platform::Memmap2],
-        reason: "an operating system ends a process that touches what its file has lost, and has no buffers beside mappings",
+        reason: "an operating system kills a process that accesses bytes that its file has lost, and has no buffers beside mappings",
         cases: Cases::Named(&[
             "hosted/guest::a_mapping_keeps_no_descriptor_open",
             "hosted/guest::a_mapping_past_the_end_of_the_file_is_a_buffer_beside_the_others",
@@ -205,8 +206,8 @@ const LEDGER: &[Group] = &[
     },
     Group {
         platforms: MEMMAP2_HOSTED,
-        reason: "all who use a file that the host maps see one copy of its bytes: no store waits for a flush, and no flush \
-                 overwrites what somebody else has written",
+        reason: "all users of a file that the host maps share one copy of its bytes, so no store waits for a flush, and no flush \
+                 overwrites bytes of another writer",
         cases: Cases::Named(&[
             "emulation/a_raw_mapping_shows_what_others_have_flushed",
             "emulation/in_strict_mode_a_conflict_stops_no_flush_of_other_pages",
@@ -217,12 +218,12 @@ const LEDGER: &[Group] = &[
     },
     Group {
         platforms: MEMMAP2_HOSTED,
-        reason: "the host has no call that gives a mapping another length: the file is mapped anew, which has to be open",
+        reason: "the host has no call that changes the length of a mapping: the file is mapped again, so it must be open",
         cases: Cases::Named(&["outlive/a_mapping_is_given_another_length_after_the_file_is_closed"]),
     },
     Group {
         platforms: &[Platform::Memmap2Wasip1Hosted],
-        reason: "a mapping of the host needs no descriptor, so that none is held",
+        reason: "a mapping of the host needs no descriptor, so it keeps none open",
         cases: Cases::Named(&[
             "close/a_held_descriptor_is_closed_with_the_last_mapping_that_needs_it",
             "close/a_held_descriptor_is_not_renumbered",
@@ -231,7 +232,7 @@ const LEDGER: &[Group] = &[
     },
     Group {
         platforms: &[Platform::Memmap2Emulated, Platform::Memmap2Wasip2],
-        reason: "nothing keeps a file open here that the program closes: the tests of `closed` tell what becomes of changes",
+        reason: "here a file is closed when the program closes it; the tests of `closed` cover the changes",
         cases: Cases::Named(&["outlive/"]),
     },
     Group {
@@ -241,32 +242,32 @@ const LEDGER: &[Group] = &[
             Platform::Memmap2Wasip2,
             Platform::Memmap2Wasip2Hosted,
         ],
-        reason: "these tests are about the façade's own `close`, which Preview 1 alone has",
+        reason: "these tests are about the façade's own `close`, which exists only on Preview 1",
         cases: Cases::Named(&["close/"]),
     },
     Group {
         platforms: only(cfg!(target_pointer_width = "64"), &[Platform::Memmap2, Platform::Memmap2Emulated]),
-        reason: "the length of this test is too long for 32 bits, and not for 64",
+        reason: "the length in this test overflows 32 bits, but not 64",
         cases: Cases::Named(&["upstream/map::map_anon_len_overflow"]),
     },
     Group {
         platforms: only(cfg!(windows), &[Platform::Memmap2]),
-        reason: "Windows opens no directory",
+        reason: "Windows does not open directories",
         cases: Cases::Named(&["interface/a_directory_is_not_mapped"]),
     },
     Group {
         platforms: only(X86, &[Platform::Memmap2Emulated]),
-        reason: "a buffer is no executable memory",
+        reason: "a buffer is not executable",
         cases: Cases::Named(&["upstream/map::jit_x86_anon", "upstream/map::jit_x86_file"]),
     },
     Group {
         platforms: &[Platform::Memmap2Emulated],
-        reason: "nothing locks a buffer into memory",
+        reason: "a buffer cannot be locked in memory",
         cases: Cases::Named(&["upstream/map::lock"]),
     },
     Group {
         platforms: only(LINUX, &[Platform::Memmap2Emulated]),
-        reason: "no kernel vouches for the bytes of a buffer, nor for its file while it is loaded",
+        reason: "the kernel guarantees nothing about the bytes of a buffer, or about its file while it is loaded",
         cases: Cases::Named(&[
             "upstream/map::map_if_safe_regular_file",
             "upstream/map::map_if_safe_sealed_memfd",
@@ -275,17 +276,17 @@ const LEDGER: &[Group] = &[
     },
     Group {
         platforms: only(X86, MEMMAP2_WASI),
-        reason: "machine code of x86 is not executed in WebAssembly",
+        reason: "WebAssembly cannot execute machine code of x86",
         cases: Cases::Named(&["upstream/map::jit_x86_anon", "upstream/map::jit_x86_file"]),
     },
     Group {
         platforms: only(cfg!(unix), MEMMAP2_WASI),
-        reason: "memmap2 compiles these tests for unix alone: they call its C library",
+        reason: "memmap2 compiles these tests only for unix, because they call its C library",
         cases: Cases::Named(&["upstream/map::advise", "upstream/map::lock", "upstream/map::map_fd"]),
     },
     Group {
         platforms: only(LINUX, MEMMAP2_WASI),
-        reason: "memmap2 compiles these tests for Linux alone: its calls, or its C library, are in them",
+        reason: "memmap2 compiles these tests only for Linux, because they use its calls or its C library",
         cases: Cases::Named(&[
             "upstream/map::advise_writes_unsafely",
             "upstream/map::advise_writes_unsafely_to_part_of_map",
@@ -306,7 +307,7 @@ const LEDGER: &[Group] = &[
             Platform::Memmap2Wasip1Hosted,
             Platform::Memmap2Wasip2Hosted,
         ],
-        reason: "these tests are about build scripts, in which the façade maps nothing",
+        reason: "these tests are about build scripts, in which the façade cannot map",
         cases: Cases::Named(&["absent/"]),
     },
 ];

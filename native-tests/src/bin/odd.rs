@@ -73,7 +73,7 @@ fn compared(map: &AnyMmap, expected: &[u8]) -> String {
     format!("{}, {} bytes, {verdict}", map.backend_name(), map.len())
 }
 
-/// Maps a file that says a wrong length.
+/// Maps a file that reports a wrong length.
 fn says(path: &Path, len: usize) {
     let expected = fs::read(path).expect("the file can be read");
     let said = fs::metadata(path).expect("the file can be asked").len();

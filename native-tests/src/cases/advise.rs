@@ -9,20 +9,20 @@ use crate::storages::Emulated;
 use crate::{FileBackend, Scene, cases};
 
 cases!("advise":
-    every_advice_is_taken_and_changes_no_byte,
+    every_advice_is_accepted_and_changes_no_byte,
     the_start_must_lie_in_the_mapping,
     the_start_must_be_aligned,
     a_start_outside_is_reported_before_its_alignment,
-    a_length_behind_the_end_is_clamped,
+    a_length_past_the_end_is_clamped,
     the_position_stays,
     dont_need_keeps_changes_that_are_not_flushed,
     dont_need_keeps_the_changes_of_a_copy,
     dont_need_keeps_anonymous_bytes,
-    a_buffer_knows_five_hints,
+    a_buffer_supports_five_hints,
     a_buffer_has_no_unchecked_advice
 );
 
-fn every_advice_is_taken_and_changes_no_byte<B: FileBackend>(scene: &mut Scene<B>) {
+fn every_advice_is_accepted_and_changes_no_byte<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", &pattern(2 * UNIT));
     for access in [Some(Access::Write), Some(Access::Read), Some(Access::Copy), None] {
         let mut map = match access {
@@ -68,7 +68,7 @@ fn a_start_outside_is_reported_before_its_alignment<B: FileBackend>(scene: &mut 
     scene.refused("both wrong", &mut map, "OutOfRange", |map| map.advise_range(Advice::Random, UNIT + 1, 1));
 }
 
-fn a_length_behind_the_end_is_clamped<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_past_the_end_is_clamped<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(UNIT + 10));
     for &advice in Advice::ALL {
         for (start, len) in [(0, UNIT + 11), (0, usize::MAX), (UNIT, 11), (UNIT, usize::MAX), (UNIT, 0), (0, 0)] {
@@ -121,7 +121,7 @@ fn dont_need_keeps_anonymous_bytes<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("bytes", &map, b"hello");
 }
 
-fn a_buffer_knows_five_hints<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_buffer_supports_five_hints<B: FileBackend>(scene: &mut Scene<B>) {
     let known: Vec<_> =
         Advice::ALL.iter().filter(|advice| advice.is_supported_by::<Buffered<OsFile>>()).copied().collect();
     let five = [Advice::Normal, Advice::Random, Advice::Sequential, Advice::WillNeed, Advice::DontNeed];

@@ -1,4 +1,4 @@
-//! Closing and dropping: what is written then, and what a closed mapping answers.
+//! Closing and dropping: which changes are written, and what a closed mapping returns.
 
 use std::io::{BufRead, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("close":
     closing_writes_changes_and_closing_twice_is_fine,
-    every_fallible_call_answers_closed,
-    every_trait_answers_closed,
+    every_fallible_call_returns_closed,
+    every_trait_returns_closed,
     a_closed_mapping_is_an_empty_slice,
-    what_never_fails_still_answers,
+    infallible_calls_still_work,
     a_failed_close_reports_and_stays_open [Truncation],
     a_close_that_failed_succeeds_once_the_file_is_long_enough [Truncation],
     closing_a_copy_a_reader_or_anonymous_memory_writes_nothing,
     dropping_writes_changes,
     dropping_a_copy_writes_nothing,
-    dropping_over_a_cut_file_is_silent [Truncation],
-    into_file_writes_changes_and_gives_the_file,
-    into_file_has_no_file_to_give,
+    dropping_a_mapping_of_a_truncated_file_is_silent [Truncation],
+    into_file_writes_changes_and_returns_the_file,
+    into_file_returns_none_without_a_file,
     the_callers_own_share_of_the_file_stays_open,
     many_mappings_may_close_one_file;
     panicking indexing_a_closed_mapping_panics "the mapping is closed"
@@ -54,7 +54,7 @@ fn closed<B: FileBackend>(scene: &Scene<B>) -> Mapping<B> {
     map
 }
 
-fn every_fallible_call_answers_closed<B: FileBackend>(scene: &mut Scene<B>) {
+fn every_fallible_call_returns_closed<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = closed(scene);
     let m = &mut map;
     let answers: Vec<(&str, Result<(), Error>)> = vec![
@@ -114,7 +114,7 @@ fn every_fallible_call_answers_closed<B: FileBackend>(scene: &mut Scene<B>) {
 
 fn drop_it<T>(_: T) {}
 
-fn every_trait_answers_closed<B: FileBackend>(scene: &mut Scene<B>) {
+fn every_trait_returns_closed<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = closed(scene);
     let m = &mut map;
     let answers: Vec<(&str, std::io::Result<()>)> = vec![
@@ -148,7 +148,7 @@ fn a_closed_mapping_is_an_empty_slice<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"hello");
 }
 
-fn what_never_fails_still_answers<B: FileBackend>(scene: &mut Scene<B>) {
+fn infallible_calls_still_work<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = closed(scene);
     scene.eq("tell", map.tell(), 3);
     scene.eq("seekable", map.seekable(), true);
@@ -230,7 +230,7 @@ fn dropping_a_copy_writes_nothing<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"hello");
 }
 
-fn dropping_over_a_cut_file_is_silent<B: FileBackend>(scene: &mut Scene<B>) {
+fn dropping_a_mapping_of_a_truncated_file_is_silent<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(2 * UNIT));
     map[3] = 0;
     map[UNIT] = 0;
@@ -241,7 +241,7 @@ fn dropping_over_a_cut_file_is_silent<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", want);
 }
 
-fn into_file_writes_changes_and_gives_the_file<B: FileBackend>(scene: &mut Scene<B>) {
+fn into_file_writes_changes_and_returns_the_file<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
     map[0] = b'j';
@@ -254,7 +254,7 @@ fn into_file_writes_changes_and_gives_the_file<B: FileBackend>(scene: &mut Scene
     scene.eq("still open", content, "jello");
 }
 
-fn into_file_has_no_file_to_give<B: FileBackend>(scene: &mut Scene<B>) {
+fn into_file_returns_none_without_a_file<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("anonymous", scene.anonymous(5).into_file().unwrap().is_none(), true);
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().track_file(false), &file).unwrap();

@@ -1,4 +1,4 @@
-//! A closed mapping: calls answer `Closed`, the slice face is empty, and what never fails still does not.
+//! A closed mapping: calls return `Closed`, it is empty as a slice, and infallible calls still work.
 
 use std::fmt::Debug;
 use std::io::{self, BufRead, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -8,12 +8,12 @@ use portable_mmap::{Access, Error, Mapping, MmapOptions, Slice};
 use crate::{FileBackend, Scene, cases};
 
 cases!("closed":
-    what_never_fails_tells_of_a_closed_mapping,
-    the_slice_face_of_a_closed_mapping_is_empty,
-    reading_the_slice_face_answers_closed,
-    changing_the_slice_face_answers_closed,
-    searching_answers_closed,
-    the_file_face_answers_closed,
+    infallible_calls_work_on_a_closed_mapping,
+    a_closed_mapping_as_a_slice_is_empty,
+    reading_as_a_slice_returns_closed,
+    changing_as_a_slice_returns_closed,
+    searching_returns_closed,
+    reading_and_writing_as_a_file_return_closed,
     the_streams_of_a_closed_mapping_fail,
     closed_comes_before_read_only,
     closed_comes_before_every_range,
@@ -27,7 +27,7 @@ fn closed<B: FileBackend>(scene: &Scene<B>) -> Mapping<B> {
     map
 }
 
-fn what_never_fails_tells_of_a_closed_mapping<B: FileBackend>(scene: &mut Scene<B>) {
+fn infallible_calls_work_on_a_closed_mapping<B: FileBackend>(scene: &mut Scene<B>) {
     let map = closed(scene);
     scene.eq("len", (map.len(), map.is_empty(), map.is_closed()), (0, true, true));
     scene.eq("tell", (map.tell(), map.seekable()), (3, true));
@@ -35,7 +35,7 @@ fn what_never_fails_tells_of_a_closed_mapping<B: FileBackend>(scene: &mut Scene<
     scene.eq("fault and file", (map.fault(), map.file().is_none()), (None, true));
 }
 
-fn the_slice_face_of_a_closed_mapping_is_empty<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_closed_mapping_as_a_slice_is_empty<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = closed(scene);
     scene.bytes("..", &map[..], b"");
     scene.bytes("0..", &map[0..], b"");
@@ -53,7 +53,7 @@ fn is_closed<B: FileBackend, T: Debug>(scene: &mut Scene<B>, label: &str, result
     scene.err(label, result, "Closed");
 }
 
-fn reading_the_slice_face_answers_closed<B: FileBackend>(scene: &mut Scene<B>) {
+fn reading_as_a_slice_returns_closed<B: FileBackend>(scene: &mut Scene<B>) {
     let map = closed(scene);
     is_closed(scene, "as_slice", map.as_slice());
     is_closed(scene, "range", map.range(..));
@@ -61,7 +61,7 @@ fn reading_the_slice_face_answers_closed<B: FileBackend>(scene: &mut Scene<B>) {
     is_closed(scene, "get_slice", map.get_slice(..));
 }
 
-fn changing_the_slice_face_answers_closed<B: FileBackend>(scene: &mut Scene<B>) {
+fn changing_as_a_slice_returns_closed<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = closed(scene);
     let result = map.as_mut_slice().map(|bytes| bytes.len());
     is_closed(scene, "as_mut_slice", result);
@@ -75,7 +75,7 @@ fn changing_the_slice_face_answers_closed<B: FileBackend>(scene: &mut Scene<B>) 
     scene.file_is("f", b"hello");
 }
 
-fn searching_answers_closed<B: FileBackend>(scene: &mut Scene<B>) {
+fn searching_returns_closed<B: FileBackend>(scene: &mut Scene<B>) {
     let map = closed(scene);
     for needle in ["l", ""] {
         is_closed(scene, "find", map.find(needle));
@@ -85,7 +85,7 @@ fn searching_answers_closed<B: FileBackend>(scene: &mut Scene<B>) {
     }
 }
 
-fn the_file_face_answers_closed<B: FileBackend>(scene: &mut Scene<B>) {
+fn reading_and_writing_as_a_file_return_closed<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = closed(scene);
     is_closed(scene, "seek", map.seek(SeekFrom::Start(0)));
     is_closed(scene, "seek to the end", map.seek(SeekFrom::End(0)));

@@ -13,7 +13,7 @@ cases!("counting": ;
     large the_two_ends_of_a_file_cost_two_reads;
     large a_changed_byte_is_one_byte_written_and_one_sync;
     large a_byte_changed_in_a_mutable_slice_is_one_byte_written;
-    large a_search_reads_no_further_than_its_answer;
+    large a_search_reads_no_further_than_its_match;
     large reading_all_lines_reads_every_byte_once;
     large changed_pages_are_one_write_each;
     large many_changes_in_one_page_are_one_write;
@@ -105,7 +105,7 @@ fn a_byte_changed_in_a_mutable_slice_is_one_byte_written<B: FileBackend>(scene: 
     scene.bytes("written", part(scene, LEN / 2 - 7 * MIB - 2, 3), b"\0x\0");
 }
 
-fn a_search_reads_no_further_than_its_answer<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_search_reads_no_further_than_its_match<B: FileBackend>(scene: &mut Scene<B>) {
     let at = MIB - 100;
     let file = sparse(scene, [(at, &b"needle"[..])]);
     let map = scene.map(&MmapOptions::new(), &file).unwrap();

@@ -17,12 +17,12 @@ cases!("differences":
     a_page_not_loaded_yet_holds_what_the_file_holds_by_then,
     another_writer_is_seen_after_refresh,
     another_mapping_is_seen_after_flush_there_and_refresh_here,
-    changes_that_are_not_flushed_die_with_the_process,
-    what_was_flushed_survives_the_process,
+    unflushed_changes_are_lost_with_the_process,
+    flushed_changes_survive_the_process,
     storing_an_equal_value_is_no_write,
-    memory_goes_to_what_was_touched,
-    a_file_that_shrinks_leaves_what_was_loaded,
-    a_flush_behind_the_end_of_a_file_is_an_error_and_kept,
+    only_accessed_pages_take_memory,
+    loaded_pages_stay_when_the_file_is_truncated,
+    a_flush_past_the_end_of_a_file_is_an_error_and_keeps_changes,
     a_copy_keeps_its_changes_byte_by_byte_over_what_another_wrote,
     a_repeated_write_after_a_failed_sync_overwrites_what_another_wrote_there
 );
@@ -62,7 +62,7 @@ fn another_mapping_is_seen_after_flush_there_and_refresh_here<B: FileBackend>(sc
     scene.eq("both", here.map[0], 0xff);
 }
 
-fn changes_that_are_not_flushed_die_with_the_process<B: FileBackend>(scene: &mut Scene<B>) {
+fn unflushed_changes_are_lost_with_the_process<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(pattern(2 * PAGE));
     e.map[0] = 0;
     e.map.set_slice(5..8, b"new").unwrap();
@@ -74,7 +74,7 @@ fn changes_that_are_not_flushed_die_with_the_process<B: FileBackend>(scene: &mut
     scene.eq("writes", e.rig.calls(Op::Write), []);
 }
 
-fn what_was_flushed_survives_the_process<B: FileBackend>(scene: &mut Scene<B>) {
+fn flushed_changes_survive_the_process<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(pattern(2 * PAGE));
     e.map[0] = 0;
     e.map.flush().unwrap();
@@ -94,7 +94,7 @@ fn storing_an_equal_value_is_no_write<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("writes", e.rig.calls(Op::Write), []);
 }
 
-fn memory_goes_to_what_was_touched<B: FileBackend>(scene: &mut Scene<B>) {
+fn only_accessed_pages_take_memory<B: FileBackend>(scene: &mut Scene<B>) {
     // Bytes read are the memory taken: nothing but what was touched is held.
     let mut e = Emulated::new(pattern(100 * PAGE));
     for place in [90, 3, 50] {
@@ -104,7 +104,7 @@ fn memory_goes_to_what_was_touched<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("size of the value is small", mem::size_of_val(&e.map) < 1024, true);
 }
 
-fn a_file_that_shrinks_leaves_what_was_loaded<B: FileBackend>(scene: &mut Scene<B>) {
+fn loaded_pages_stay_when_the_file_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
     let e = Emulated::new(pattern(2 * PAGE));
     let _ = e.map[PAGE];
     e.memory.set_size(0);
@@ -112,7 +112,7 @@ fn a_file_that_shrinks_leaves_what_was_loaded<B: FileBackend>(scene: &mut Scene<
     scene.err("not loaded", e.map.get_item(0), "Truncated");
 }
 
-fn a_flush_behind_the_end_of_a_file_is_an_error_and_kept<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_flush_past_the_end_of_a_file_is_an_error_and_keeps_changes<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(pattern(2 * PAGE));
     e.map[PAGE + 3] = 0;
     e.memory.set_size(PAGE);

@@ -20,8 +20,8 @@ cases!("durable":
     a_close_after_a_failed_sync_writes_again_and_syncs,
     a_drop_after_a_failed_sync_writes_again_and_syncs,
     a_failed_sync_concerns_every_page_that_was_written,
-    pages_of_a_later_flush_do_not_end_the_doubt_about_others,
-    exactly_what_was_written_is_written_again,
+    a_flush_of_some_pages_leaves_the_others_to_be_written_again,
+    exactly_the_written_bytes_are_written_again,
     a_run_across_pages_is_written_again_page_by_page,
     a_page_of_many_runs_keeps_what_another_wrote_between_them,
     a_change_made_after_a_failed_sync_counts,
@@ -32,7 +32,7 @@ cases!("durable":
     a_resize_keeps_what_has_to_be_written_again,
     a_length_whose_sync_failed_is_set_again,
     a_length_that_another_set_stays,
-    what_was_cut_off_is_an_error_until_the_storage_is_long_enough,
+    truncated_changes_are_an_error_until_the_storage_is_long_enough,
     stores_through_a_pointer_are_written_again,
     a_raw_buffer_writes_again,
     any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk
@@ -136,7 +136,7 @@ fn a_failed_sync_concerns_every_page_that_was_written<B: FileBackend>(scene: &mu
     scene.eq("the other page", e.memory.durable()[2 * PAGE], 0);
 }
 
-fn pages_of_a_later_flush_do_not_end_the_doubt_about_others<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_flush_of_some_pages_leaves_the_others_to_be_written_again<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = failed();
     e.map[PAGE] = 0;
     e.map.flush_range(PAGE, PAGE).unwrap();
@@ -151,7 +151,7 @@ fn pages_of_a_later_flush_do_not_end_the_doubt_about_others<B: FileBackend>(scen
     is_durable(scene, &e);
 }
 
-fn exactly_what_was_written_is_written_again<B: FileBackend>(scene: &mut Scene<B>) {
+fn exactly_the_written_bytes_are_written_again<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = failed();
     // Another writer, beside what was written.
     e.memory.overwrite(4, b"!");
@@ -337,7 +337,7 @@ fn a_length_that_another_set_stays<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("disk", e.memory.durable(), b"hello\0\0\0\0");
 }
 
-fn what_was_cut_off_is_an_error_until_the_storage_is_long_enough<B: FileBackend>(scene: &mut Scene<B>) {
+fn truncated_changes_are_an_error_until_the_storage_is_long_enough<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = failed();
     e.memory.set_size(2 * PAGE);
     for _ in 0..2 {

@@ -12,17 +12,17 @@ use crate::storages::{Memory, Op, Rig};
 use crate::{FileBackend, Scene, cases};
 
 cases!("errors":
-    every_variant_is_what_a_call_answers,
-    the_traits_of_std_answer_the_same_errors,
+    every_variant_is_returned_by_a_call,
+    the_traits_of_std_return_the_same_errors,
     an_io_error_keeps_the_system_s_own,
     errors_give_the_path_of_a_file_that_was_opened_by_path,
     messages_say_what_to_do,
     numbers_are_the_system_s,
-    refused_calls_leave_position_bytes_and_file,
-    every_call_on_a_closed_mapping_answers_closed
+    failed_calls_leave_position_bytes_and_file,
+    every_call_on_a_closed_mapping_returns_closed
 );
 
-fn every_variant_is_what_a_call_answers<B: FileBackend>(scene: &mut Scene<B>) {
+fn every_variant_is_returned_by_a_call<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let empty = scene.file("empty", b"");
     let new = MmapOptions::new;
@@ -66,7 +66,7 @@ fn inner<T: std::fmt::Debug>(result: io::Result<T>) -> Result<T, Error> {
     })
 }
 
-fn the_traits_of_std_answer_the_same_errors<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_traits_of_std_return_the_same_errors<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     scene.err("write", inner(Write::write(&mut map, b"J")), "ReadOnly");
@@ -176,7 +176,7 @@ fn numbers_are_the_system_s<B: FileBackend>(scene: &mut Scene<B>) {
     }
 }
 
-fn refused_calls_leave_position_bytes_and_file<B: FileBackend>(scene: &mut Scene<B>) {
+fn failed_calls_leave_position_bytes_and_file<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello world");
     map.seek(SeekFrom::Start(6)).unwrap();
     scene.refused("seek past the end", &mut map, "OutOfRange", |map| map.seek(SeekFrom::Start(12)));
@@ -190,7 +190,7 @@ fn refused_calls_leave_position_bytes_and_file<B: FileBackend>(scene: &mut Scene
     scene.file_is("f", b"hello world");
 }
 
-fn every_call_on_a_closed_mapping_answers_closed<B: FileBackend>(scene: &mut Scene<B>) {
+fn every_call_on_a_closed_mapping_returns_closed<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     map.close().unwrap();
     scene.err("as_slice", map.as_slice(), "Closed");

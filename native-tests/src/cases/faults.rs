@@ -23,7 +23,7 @@ cases!("faults":
     flushing_ranges,
     closing,
     refreshing,
-    hints_swallow_what_fails,
+    hints_ignore_errors,
     growing,
     growing_allocated,
     growing_a_window_of_a_longer_file,
@@ -222,7 +222,7 @@ fn refreshing<B: FileBackend>(scene: &mut Scene<B>) {
     );
 }
 
-fn hints_swallow_what_fails<B: FileBackend>(scene: &mut Scene<B>) {
+fn hints_ignore_errors<B: FileBackend>(scene: &mut Scene<B>) {
     sweep_all(
         scene,
         &[

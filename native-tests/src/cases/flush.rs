@@ -10,11 +10,11 @@ use crate::others::{UNIT, pattern, resize};
 use crate::{FileBackend, Scene, cases};
 
 cases!("flush":
-    every_form_brings_changes_to_the_file,
+    every_form_writes_changes_to_the_file,
     the_trait_flushes_as_the_call_does,
-    a_range_outside_is_refused_whatever_the_access,
-    a_misaligned_offset_is_refused_only_where_changes_would_be_written,
-    the_range_is_looked_at_before_its_alignment,
+    a_range_outside_is_an_error_with_every_access,
+    a_misaligned_offset_is_an_error_only_if_changes_would_be_written,
+    the_range_is_checked_before_its_alignment,
     an_empty_range_is_fine_up_to_the_end,
     a_range_without_a_length_ends_with_the_mapping,
     read_and_copy_have_nothing_to_do,
@@ -22,15 +22,15 @@ cases!("flush":
     a_window_at_an_offset_reaches_its_own_place,
     flushing_without_changes_and_twice_is_fine,
     the_position_stays,
-    a_change_behind_a_cut_is_truncated_and_stays [Truncation],
-    a_change_that_a_cut_divides_is_written_up_to_it [Truncation],
-    a_range_that_the_cut_left_is_flushed [Truncation],
-    a_file_cut_before_its_window_is_truncated [Truncation],
-    a_clean_mapping_of_a_cut_file_flushes [Truncation],
-    cut_off_changes_reach_the_file_once_it_has_grown_again [Truncation]
+    a_change_past_a_truncated_end_is_an_error_and_stays [Truncation],
+    a_change_across_a_truncated_end_is_written_up_to_it [Truncation],
+    a_range_before_a_truncated_end_is_flushed [Truncation],
+    a_file_truncated_before_the_window_is_an_error [Truncation],
+    a_clean_mapping_of_a_truncated_file_flushes [Truncation],
+    truncated_changes_reach_the_file_once_it_has_grown_again [Truncation]
 );
 
-fn every_form_brings_changes_to_the_file<B: FileBackend>(scene: &mut Scene<B>) {
+fn every_form_writes_changes_to_the_file<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(2 * UNIT));
     let mut want = pattern(2 * UNIT);
     for (at, form) in ["flush", "flush_range", "flush_async", "flush_async_range"].into_iter().enumerate() {
@@ -72,7 +72,7 @@ fn of_every_kind<B: FileBackend>(scene: &Scene<B>, len: usize) -> Vec<(&'static 
     ]
 }
 
-fn a_range_outside_is_refused_whatever_the_access<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_range_outside_is_an_error_with_every_access<B: FileBackend>(scene: &mut Scene<B>) {
     for (kind, mut map) in of_every_kind(scene, UNIT) {
         scene.note("kind", kind);
         scene.refused("one too long", &mut map, "OutOfRange", |map| map.flush_range(0, UNIT + 1));
@@ -83,7 +83,7 @@ fn a_range_outside_is_refused_whatever_the_access<B: FileBackend>(scene: &mut Sc
     }
 }
 
-fn a_misaligned_offset_is_refused_only_where_changes_would_be_written<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_misaligned_offset_is_an_error_only_if_changes_would_be_written<B: FileBackend>(scene: &mut Scene<B>) {
     for (kind, mut map) in of_every_kind(scene, UNIT) {
         scene.note("kind", kind);
         for offset in [1, 4095, UNIT - 1] {
@@ -97,7 +97,7 @@ fn a_misaligned_offset_is_refused_only_where_changes_would_be_written<B: FileBac
     }
 }
 
-fn the_range_is_looked_at_before_its_alignment<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_range_is_checked_before_its_alignment<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(UNIT));
     scene.refused("both wrong", &mut map, "OutOfRange", |map| map.flush_range(1, UNIT));
 }
@@ -185,7 +185,7 @@ fn the_position_stays<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("position", map.tell(), 2);
 }
 
-fn a_change_behind_a_cut_is_truncated_and_stays<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_change_past_a_truncated_end_is_an_error_and_stays<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(2 * UNIT));
     map[UNIT + 10..UNIT + 13].copy_from_slice(b"new");
     scene.set_file_len("f", UNIT);
@@ -204,7 +204,7 @@ fn a_change_behind_a_cut_is_truncated_and_stays<B: FileBackend>(scene: &mut Scen
     scene.eq("length", map.len(), 2 * UNIT);
 }
 
-fn a_change_that_a_cut_divides_is_written_up_to_it<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_change_across_a_truncated_end_is_written_up_to_it<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"0123456789");
     map[4..8].copy_from_slice(b"abcd");
     scene.set_file_len("f", 6);
@@ -213,7 +213,7 @@ fn a_change_that_a_cut_divides_is_written_up_to_it<B: FileBackend>(scene: &mut S
     scene.file_is("f", b"0123ab");
 }
 
-fn a_range_that_the_cut_left_is_flushed<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_range_before_a_truncated_end_is_flushed<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(3 * UNIT));
     let mut want = pattern(2 * UNIT);
     map[5] = 0;
@@ -228,7 +228,7 @@ fn a_range_that_the_cut_left_is_flushed<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", &want);
 }
 
-fn a_file_cut_before_its_window_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_file_truncated_before_the_window_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", &pattern(2 * UNIT));
     let mut map = scene.map(MmapOptions::new().offset(UNIT as u64), &file).unwrap();
     map[7] = 0;
@@ -238,7 +238,7 @@ fn a_file_cut_before_its_window_is_truncated<B: FileBackend>(scene: &mut Scene<B
     scene.file_is("f", [1, 2, 3]);
 }
 
-fn a_clean_mapping_of_a_cut_file_flushes<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_clean_mapping_of_a_truncated_file_flushes<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(2 * UNIT));
     map[5] = 0;
     map.flush().unwrap();
@@ -248,7 +248,7 @@ fn a_clean_mapping_of_a_cut_file_flushes<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("length of the file", scene.file_len("f"), UNIT as u64);
 }
 
-fn cut_off_changes_reach_the_file_once_it_has_grown_again<B: FileBackend>(scene: &mut Scene<B>) {
+fn truncated_changes_reach_the_file_once_it_has_grown_again<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(2 * UNIT));
     map[UNIT + 10..UNIT + 13].copy_from_slice(b"new");
     scene.set_file_len("f", UNIT);

@@ -1,6 +1,6 @@
-//! A guarded mapping whose file is cut under it: zeros and a noted fault, not a death.
+//! A guarded mapping whose file is truncated: the program reads zeros, a fault is noted, and the process survives.
 //!
-//! All touches lie on pages wholly behind the cut: within the page that it divides, page sizes show.
+//! All accesses are to pages wholly past the new end. In the page with the end, results would depend on the page size.
 
 use std::io::SeekFrom;
 
@@ -11,20 +11,20 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("guard":
     a_guard_changes_nothing_while_the_file_is_whole,
-    the_slice_face_reads_zeros_and_the_fault_is_noted [Truncation, FaultAddress],
-    the_first_fault_is_the_one_that_is_told [Truncation, FaultAddress],
-    after_a_fault_every_fallible_call_is_truncated [Truncation, FaultAddress],
-    a_fallible_call_is_truncated_without_a_slice_before [Truncation, FaultAddress],
-    a_call_that_is_truncated_has_changed_nothing [Truncation, FaultAddress],
-    a_search_that_passes_over_what_is_gone_is_truncated [Truncation, FaultAddress],
-    what_the_cut_left_is_read_without_a_fault [Truncation],
-    a_refresh_takes_a_fault_back [Truncation, FaultAddress],
+    slices_read_zeros_and_the_fault_is_noted [Truncation, FaultAddress],
+    the_first_fault_is_reported [Truncation, FaultAddress],
+    after_a_fault_every_fallible_call_returns_truncated [Truncation, FaultAddress],
+    a_fallible_call_returns_truncated_without_an_earlier_access [Truncation, FaultAddress],
+    a_call_that_returns_truncated_changes_nothing [Truncation, FaultAddress],
+    a_search_over_lost_pages_returns_truncated [Truncation, FaultAddress],
+    bytes_before_a_truncated_end_are_read_without_a_fault [Truncation],
+    a_refresh_clears_a_fault [Truncation, FaultAddress],
     a_refresh_shows_what_the_file_holds_again [Truncation, FaultAddress],
-    changes_before_the_cut_are_not_lost [Truncation, FaultAddress],
+    changes_before_a_truncated_end_are_not_lost [Truncation, FaultAddress],
     a_copy_is_guarded_too [Truncation, FaultAddress],
     a_reader_is_guarded_too [Truncation, FaultAddress],
     hints_note_no_fault [Truncation],
-    a_refresh_of_another_range_does_not_take_the_fault_back [Truncation, FaultAddress],
+    a_refresh_of_another_range_does_not_clear_the_fault [Truncation, FaultAddress],
     a_window_at_an_offset_counts_from_the_start_of_the_file [Truncation, FaultAddress],
     closing_and_dropping_after_a_fault_is_fine [Truncation, FaultAddress]
 );
@@ -58,7 +58,7 @@ fn a_guard_changes_nothing_while_the_file_is_whole<B: FileBackend>(scene: &mut S
     scene.file_is("f", &want[..=UNIT]);
 }
 
-fn the_slice_face_reads_zeros_and_the_fault_is_noted<B: FileBackend>(scene: &mut Scene<B>) {
+fn slices_read_zeros_and_the_fault_is_noted<B: FileBackend>(scene: &mut Scene<B>) {
     let map = cut(scene, Access::Write);
     scene.eq("before", map.fault(), None);
     scene.bytes("index", [map[UNIT]], [0]);
@@ -68,7 +68,7 @@ fn the_slice_face_reads_zeros_and_the_fault_is_noted<B: FileBackend>(scene: &mut
     scene.eq("length", map.len(), 2 * UNIT);
 }
 
-fn the_first_fault_is_the_one_that_is_told<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_first_fault_is_reported<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", &pattern(4 * UNIT));
     let map = scene.map(MmapOptions::new().guard(true), &file).unwrap();
     scene.set_file_len("f", UNIT);
@@ -77,7 +77,7 @@ fn the_first_fault_is_the_one_that_is_told<B: FileBackend>(scene: &mut Scene<B>)
     note_fault(scene, &map, 3 * UNIT);
 }
 
-fn after_a_fault_every_fallible_call_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
+fn after_a_fault_every_fallible_call_returns_truncated<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = cut(scene, Access::Write);
     scene.bytes("zeros", [map[UNIT]], [0]);
     let m = &mut map;
@@ -107,7 +107,7 @@ fn after_a_fault_every_fallible_call_is_truncated<B: FileBackend>(scene: &mut Sc
     scene.file_is("f", pattern(UNIT));
 }
 
-fn a_fallible_call_is_truncated_without_a_slice_before<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_fallible_call_returns_truncated_without_an_earlier_access<B: FileBackend>(scene: &mut Scene<B>) {
     for call in ["get_item", "get_slice", "find", "read_byte", "range"] {
         let mut map = cut(scene, Access::Write);
         let answer = match call {
@@ -121,7 +121,7 @@ fn a_fallible_call_is_truncated_without_a_slice_before<B: FileBackend>(scene: &m
     }
 }
 
-fn a_call_that_is_truncated_has_changed_nothing<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_call_that_returns_truncated_changes_nothing<B: FileBackend>(scene: &mut Scene<B>) {
     // Each touches what is there and what is gone.
     for call in
         ["write_bytes", "set_slice", "stepped", "backwards", "to what is gone", "from what is gone", "range_mut"]
@@ -149,7 +149,7 @@ fn a_call_that_is_truncated_has_changed_nothing<B: FileBackend>(scene: &mut Scen
 }
 
 /// A search may jump by the length of its needle, and so over all that is gone: no answer rests on that.
-fn a_search_that_passes_over_what_is_gone_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_search_over_lost_pages_returns_truncated<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", &pattern(UNIT + 2));
     let absent = [253; 12];
     for (name, is_first) in [("find", true), ("rfind", false)] {
@@ -162,7 +162,7 @@ fn a_search_that_passes_over_what_is_gone_is_truncated<B: FileBackend>(scene: &m
     }
 }
 
-fn what_the_cut_left_is_read_without_a_fault<B: FileBackend>(scene: &mut Scene<B>) {
+fn bytes_before_a_truncated_end_are_read_without_a_fault<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = cut(scene, Access::Write);
     scene.bytes("slice", &map[..UNIT], pattern(UNIT));
     let read = map.read_bytes(UNIT).unwrap().to_vec();
@@ -176,7 +176,7 @@ fn what_the_cut_left_is_read_without_a_fault<B: FileBackend>(scene: &mut Scene<B
     scene.file_is("f", want);
 }
 
-fn a_refresh_takes_a_fault_back<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_refresh_clears_a_fault<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = cut(scene, Access::Write);
     for _ in 0..2 {
         scene.bytes("gone", [map[UNIT + 5]], [0]);
@@ -204,7 +204,7 @@ fn a_refresh_shows_what_the_file_holds_again<B: FileBackend>(scene: &mut Scene<B
     scene.file_is("f", want);
 }
 
-fn changes_before_the_cut_are_not_lost<B: FileBackend>(scene: &mut Scene<B>) {
+fn changes_before_a_truncated_end_are_not_lost<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = cut(scene, Access::Write);
     map[9] = 0;
     scene.bytes("gone", [map[UNIT]], [0]);
@@ -247,7 +247,7 @@ fn hints_note_no_fault<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("get_item", map.get_item(0).unwrap(), 1);
 }
 
-fn a_refresh_of_another_range_does_not_take_the_fault_back<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_refresh_of_another_range_does_not_clear_the_fault<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = cut(scene, Access::Write);
     scene.bytes("gone", [map[UNIT]], [0]);
     map.refresh_range(0, UNIT).unwrap();

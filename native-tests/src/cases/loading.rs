@@ -12,21 +12,21 @@ cases!("loading":
     a_page_is_read_once,
     each_call_reads_what_it_needs,
     searching_stops_reading_at_the_match,
-    a_sequential_reader_is_read_ahead_of_twice_as_far_each_time,
-    scattered_touches_read_a_page_each,
+    reading_ahead_doubles_with_each_sequential_read,
+    scattered_accesses_read_one_page_each,
     absent_pages_between_loaded_ones_are_read_by_themselves,
     reading_ahead_stops_at_a_loaded_page_and_at_the_end,
     the_last_page_is_read_up_to_the_end,
     a_window_reads_at_its_own_offsets,
     random_reads_a_page_at_a_time,
-    normal_takes_random_back,
+    normal_undoes_random,
     will_need_loads_at_once,
-    dont_need_forgets_clean_pages,
+    dont_need_unloads_clean_pages,
     dont_need_keeps_changed_pages,
     populating_loads_when_mapping,
     writing_loads_what_is_written_to,
-    a_refresh_reads_nothing_that_nobody_touches,
-    a_second_borrow_finds_what_the_first_has_loaded;
+    a_refresh_reads_no_page_that_is_not_accessed,
+    a_second_borrow_reads_nothing_again;
     large sequential_reads_a_mebibyte_ahead
 );
 
@@ -132,7 +132,7 @@ fn searching_stops_reading_at_the_match<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("a part is enough", e.rig.count(Op::Read).1 <= page(20), true);
 }
 
-fn a_sequential_reader_is_read_ahead_of_twice_as_far_each_time<B: FileBackend>(scene: &mut Scene<B>) {
+fn reading_ahead_doubles_with_each_sequential_read<B: FileBackend>(scene: &mut Scene<B>) {
     let e = Emulated::new(pattern(64 * PAGE));
     for at in (0..64 * PAGE).step_by(PAGE / 2) {
         let _ = e.map[at];
@@ -151,7 +151,7 @@ fn a_sequential_reader_is_read_ahead_of_twice_as_far_each_time<B: FileBackend>(s
     );
 }
 
-fn scattered_touches_read_a_page_each<B: FileBackend>(scene: &mut Scene<B>) {
+fn scattered_accesses_read_one_page_each<B: FileBackend>(scene: &mut Scene<B>) {
     let e = Emulated::new(pattern(64 * PAGE));
     let places = [60, 3, 33, 20, 1, 50, 5, 40, 62];
     for place in places {
@@ -216,7 +216,7 @@ fn random_reads_a_page_at_a_time<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("reads", reads(&e), [(page(10), page(5))]);
 }
 
-fn normal_takes_random_back<B: FileBackend>(scene: &mut Scene<B>) {
+fn normal_undoes_random<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(pattern(20 * PAGE));
     e.map.advise(Advice::Random).unwrap();
     for at in 0..3 {
@@ -242,7 +242,7 @@ fn will_need_loads_at_once<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("reads", reads(&e), []);
 }
 
-fn dont_need_forgets_clean_pages<B: FileBackend>(scene: &mut Scene<B>) {
+fn dont_need_unloads_clean_pages<B: FileBackend>(scene: &mut Scene<B>) {
     for access in [Access::Write, Access::Read] {
         let mut e = Emulated::with(MmapOptions::new().access(access), pattern(4 * PAGE));
         let _ = e.map.to_vec();
@@ -284,7 +284,7 @@ fn writing_loads_what_is_written_to<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("a flush reads nothing", reads(&e), []);
 }
 
-fn a_refresh_reads_nothing_that_nobody_touches<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_refresh_reads_no_page_that_is_not_accessed<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(pattern(20 * PAGE));
     let _ = e.map.to_vec();
     e.map[5 * PAGE] = 0;
@@ -298,7 +298,7 @@ fn a_refresh_reads_nothing_that_nobody_touches<B: FileBackend>(scene: &mut Scene
     scene.eq("not in the range", reads(&e), []);
 }
 
-fn a_second_borrow_finds_what_the_first_has_loaded<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_second_borrow_reads_nothing_again<B: FileBackend>(scene: &mut Scene<B>) {
     let e = Emulated::new(pattern(4 * PAGE));
     let (one, two) = (&e.map[..2 * PAGE], &e.map[PAGE..3 * PAGE]);
     scene.eq("the same memory", std::ptr::eq(&raw const one[PAGE], &raw const two[0]), true);

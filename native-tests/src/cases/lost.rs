@@ -13,18 +13,18 @@ use crate::storages::{Emulated, Memory, Op, Rig};
 use crate::{FileBackend, Scene, cases};
 
 cases!("lost":
-    a_byte_that_is_asked_for_and_not_used_is_touched [Truncation, FaultAddress],
+    a_requested_byte_is_accessed_even_if_it_is_not_used [Truncation, FaultAddress],
     a_store_to_a_lost_page_reaches_no_file [Truncation, FaultAddress],
-    what_was_stored_in_a_lost_page_is_gone_after_a_refresh [Truncation, FaultAddress],
-    a_change_from_before_the_loss_is_missed_by_flush_and_close [Truncation, FaultAddress],
+    bytes_stored_in_a_lost_page_are_gone_after_a_refresh [Truncation, FaultAddress],
+    flush_and_close_report_a_change_from_before_the_loss [Truncation, FaultAddress],
     a_page_that_is_still_gone_after_a_refresh_is_a_fault_again [Truncation, FaultAddress],
-    a_page_that_was_lost_and_not_touched_shows_the_file_again [Truncation, FaultAddress],
-    faults_are_taken_back_page_by_page [Truncation, FaultAddress],
+    a_lost_page_that_was_not_accessed_shows_the_file_again [Truncation, FaultAddress],
+    faults_are_cleared_page_by_page [Truncation, FaultAddress],
     a_call_that_fails_moves_and_changes_nothing [Truncation, FaultAddress],
     each_of_many_mappings_knows_its_own_faults [Truncation, FaultAddress],
-    a_second_truncation_leaves_what_was_stored_in_lost_pages [Truncation, FaultAddress],
+    a_second_truncation_keeps_bytes_stored_in_lost_pages [Truncation, FaultAddress],
     the_cause_of_a_failed_read_is_kept_until_a_refresh,
-    a_hint_that_cannot_be_followed_is_no_fault
+    a_hint_that_fails_is_no_fault
 );
 
 /// A file whose units hold 1, 2, 3, …
@@ -52,7 +52,7 @@ fn faulty_unit<B: FileBackend>(map: &Mapping<B>) -> Option<usize> {
     map.fault().map(|fault| usize::try_from(fault.offset).expect("a small file") / UNIT)
 }
 
-fn a_byte_that_is_asked_for_and_not_used_is_touched<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_requested_byte_is_accessed_even_if_it_is_not_used<B: FileBackend>(scene: &mut Scene<B>) {
     let calls =
         ["as_slice", "range", "range_mut", "as_mut_slice", "get_item", "read_bytes", "fill_buf", "read", "find"];
     for call in calls {
@@ -103,7 +103,7 @@ fn a_store_to_a_lost_page_reaches_no_file<B: FileBackend>(scene: &mut Scene<B>) 
     scene.file_is("f", content(2));
 }
 
-fn what_was_stored_in_a_lost_page_is_gone_after_a_refresh<B: FileBackend>(scene: &mut Scene<B>) {
+fn bytes_stored_in_a_lost_page_are_gone_after_a_refresh<B: FileBackend>(scene: &mut Scene<B>) {
     for access in [Access::Write, Access::Copy] {
         let mut map = truncated(scene, access, 2, 1);
         map[UNIT + 5] = 0xee;
@@ -117,7 +117,7 @@ fn what_was_stored_in_a_lost_page_is_gone_after_a_refresh<B: FileBackend>(scene:
     }
 }
 
-fn a_change_from_before_the_loss_is_missed_by_flush_and_close<B: FileBackend>(scene: &mut Scene<B>) {
+fn flush_and_close_report_a_change_from_before_the_loss<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", &content(3));
     let mut map = scene.map(MmapOptions::new().guard(true), &file).unwrap();
     map[UNIT + 5] = 0xee;
@@ -152,7 +152,7 @@ fn a_page_that_is_still_gone_after_a_refresh_is_a_fault_again<B: FileBackend>(sc
     }
 }
 
-fn a_page_that_was_lost_and_not_touched_shows_the_file_again<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_lost_page_that_was_not_accessed_shows_the_file_again<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = truncated(scene, Access::Write, 4, 1);
     scene.eq("gone", map[2 * UNIT], 0);
     restore(scene, 4);
@@ -197,7 +197,7 @@ impl Model {
     }
 }
 
-fn faults_are_taken_back_page_by_page<B: FileBackend>(scene: &mut Scene<B>) {
+fn faults_are_cleared_page_by_page<B: FileBackend>(scene: &mut Scene<B>) {
     const UNITS: usize = 6;
     for seed in 0..if cfg!(miri) { 2 } else { 30 } {
         let mut random = Random::new(seed);
@@ -275,7 +275,7 @@ fn each_of_many_mappings_knows_its_own_faults<B: FileBackend>(scene: &mut Scene<
     }
 }
 
-fn a_second_truncation_leaves_what_was_stored_in_lost_pages<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_second_truncation_keeps_bytes_stored_in_lost_pages<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = truncated(scene, Access::Write, 4, 3);
     map[3 * UNIT] = 0xee;
     scene.set_file_len("f", UNIT);
@@ -320,7 +320,7 @@ fn the_cause_of_a_failed_read_is_kept_until_a_refresh<B: FileBackend>(scene: &mu
     }
 }
 
-fn a_hint_that_cannot_be_followed_is_no_fault<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_hint_that_fails_is_no_fault<B: FileBackend>(scene: &mut Scene<B>) {
     let rig = Rig::default();
     rig.fail(Op::Read, 0, 1, ErrorKind::TimedOut);
     let options = MmapOptions::new().guard(true).flags(Flags::POPULATE).clone();

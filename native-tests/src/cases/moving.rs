@@ -12,7 +12,7 @@ cases!("moving":
     overlapping_moves_across_pages_keep_every_byte,
     moving_to_the_same_place_changes_nothing,
     moving_nothing_is_fine_up_to_the_end,
-    what_lies_outside_is_refused_and_nothing_moves,
+    a_range_outside_is_an_error_and_nothing_moves,
     moving_neither_needs_nor_moves_the_position,
     moving_is_read_only_before_anything_else,
     moving_in_a_copy_leaves_the_file,
@@ -85,7 +85,7 @@ fn moving_nothing_is_fine_up_to_the_end<B: FileBackend>(scene: &mut Scene<B>) {
     scene.refused("to past the end", &mut map, "OutOfRange", |map| map.move_within(6, 0, 0));
 }
 
-fn what_lies_outside_is_refused_and_nothing_moves<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_range_outside_is_an_error_and_nothing_moves<B: FileBackend>(scene: &mut Scene<B>) {
     let content = patternless(5000);
     let mut map = scene.mapped("f", &content);
     for (dest, src, count) in [(0, 1, 5000), (1, 0, 5000), (0, 0, 5001), (0, 5000, 1), (5000, 0, 1), (9999, 0, 2)] {

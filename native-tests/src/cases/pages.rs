@@ -10,7 +10,7 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("pages":
     flushing_and_closing_page_by_page_is_exact [Truncation],
-    what_was_flushed_page_by_page_is_missed_by_no_close [Truncation],
+    a_close_checks_no_page_that_was_flushed_on_its_own [Truncation],
     refreshing_page_by_page_is_exact
 );
 
@@ -55,7 +55,7 @@ fn flushing_and_closing_page_by_page_is_exact<B: FileBackend>(scene: &mut Scene<
     }
 }
 
-fn what_was_flushed_page_by_page_is_missed_by_no_close<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_close_checks_no_page_that_was_flushed_on_its_own<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &vec![1; 16 * UNIT]);
     (0..16).for_each(|unit| map[unit * UNIT] = 2);
     for unit in [3, 15, 0, 7, 1, 14, 2, 4, 5, 6, 13, 12, 8, 11, 10, 9] {

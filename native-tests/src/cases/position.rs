@@ -12,7 +12,7 @@ cases!("position":
     seeking_from_the_start_goes_anywhere_up_to_the_end,
     seeking_from_the_position_adds,
     seeking_from_the_end_adds,
-    seeking_outside_is_refused_and_the_position_stays,
+    seeking_outside_is_an_error_and_the_position_stays,
     seeking_to_the_greatest_numbers_does_not_overflow,
     the_position_counts_from_the_mappings_start,
     a_shrink_leaves_the_position_past_the_end,
@@ -54,7 +54,7 @@ fn seeking_from_the_end_adds<B: FileBackend>(scene: &mut Scene<B>) {
     }
 }
 
-fn seeking_outside_is_refused_and_the_position_stays<B: FileBackend>(scene: &mut Scene<B>) {
+fn seeking_outside_is_an_error_and_the_position_stays<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     map.seek(SeekFrom::Start(3)).unwrap();
     for to in [

@@ -8,12 +8,12 @@ use crate::random::patternless;
 use crate::{FileBackend, Scene, cases};
 
 cases!("reading":
-    reading_gives_what_is_left_at_the_most,
-    reading_moves_behind_what_was_read,
-    reading_at_the_end_gives_nothing,
+    reading_returns_at_most_the_rest,
+    reading_moves_the_position_past_the_bytes,
+    reading_at_the_end_returns_nothing,
     a_loop_of_reads_gives_every_byte_once,
     reading_across_pages_gives_every_byte,
-    a_byte_is_read_and_at_the_end_refused,
+    a_byte_is_read_and_at_the_end_is_an_error,
     lines_come_with_their_newlines,
     the_last_line_may_lack_its_newline,
     empty_lines_are_lines,
@@ -29,7 +29,7 @@ cases!("reading":
     large lines_longer_than_1_mib_are_whole
 );
 
-fn reading_gives_what_is_left_at_the_most<B: FileBackend>(scene: &mut Scene<B>) {
+fn reading_returns_at_most_the_rest<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello world");
     scene.bytes("5", map.read_bytes(5).unwrap(), b"hello");
     scene.bytes("Some(1)", map.read_bytes(Some(1)).unwrap(), b" ");
@@ -41,7 +41,7 @@ fn reading_gives_what_is_left_at_the_most<B: FileBackend>(scene: &mut Scene<B>) 
     scene.bytes("the greatest number", map.read_bytes(usize::MAX).unwrap(), b"ld");
 }
 
-fn reading_moves_behind_what_was_read<B: FileBackend>(scene: &mut Scene<B>) {
+fn reading_moves_the_position_past_the_bytes<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     for (n, position) in [(2, 2), (0, 2), (1, 3), (9, 5), (1, 5)] {
         map.read_bytes(n).unwrap();
@@ -49,7 +49,7 @@ fn reading_moves_behind_what_was_read<B: FileBackend>(scene: &mut Scene<B>) {
     }
 }
 
-fn reading_at_the_end_gives_nothing<B: FileBackend>(scene: &mut Scene<B>) {
+fn reading_at_the_end_returns_nothing<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     map.seek(SeekFrom::End(0)).unwrap();
     scene.bytes("None", map.read_bytes(None).unwrap(), b"");
@@ -87,7 +87,7 @@ fn reading_across_pages_gives_every_byte<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("the rest", map.read_bytes(None).unwrap(), &content[200_001..]);
 }
 
-fn a_byte_is_read_and_at_the_end_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_byte_is_read_and_at_the_end_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"\x00\xff!");
     let bytes: Vec<u8> = (0..3).map(|_| map.read_byte().unwrap()).collect();
     scene.bytes("three", bytes, b"\x00\xff!");

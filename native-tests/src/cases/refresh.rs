@@ -9,8 +9,8 @@ use crate::{FileBackend, Scene, cases};
 cases!("refresh":
     what_another_wrote_is_seen,
     a_reader_sees_it_too,
-    own_changes_lie_over_what_another_wrote,
-    a_range_outside_is_refused,
+    own_changes_are_applied_over_what_another_wrote,
+    a_range_outside_is_an_error,
     a_range_is_refreshed_wherever_it_starts,
     a_second_mapping_is_seen_after_its_flush,
     a_copy_keeps_its_changes_and_sees_other_pages,
@@ -18,9 +18,9 @@ cases!("refresh":
     the_position_stays,
     an_own_change_wins_over_another_writer,
     after_a_refresh_only_own_changes_are_written,
-    what_another_wrote_too_is_no_change_any_more,
+    a_value_that_another_wrote_too_is_no_longer_a_change,
     a_failed_refresh_keeps_own_changes,
-    changes_behind_a_cut_stay
+    changes_past_a_truncated_end_stay
 );
 
 fn what_another_wrote_is_seen<B: FileBackend>(scene: &mut Scene<B>) {
@@ -46,7 +46,7 @@ fn a_reader_sees_it_too<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("after", &map, b"jello");
 }
 
-fn own_changes_lie_over_what_another_wrote<B: FileBackend>(scene: &mut Scene<B>) {
+fn own_changes_are_applied_over_what_another_wrote<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"0123456789");
     map[4..6].copy_from_slice(b"ab");
     scene.overwrite("f", 0, b"xyz");
@@ -57,7 +57,7 @@ fn own_changes_lie_over_what_another_wrote<B: FileBackend>(scene: &mut Scene<B>)
     scene.file_is("f", b"xyz3abw789");
 }
 
-fn a_range_outside_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_range_outside_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     scene.refused("one too long", &mut map, "OutOfRange", |map| map.refresh_range(0, 6));
     scene.refused("behind the end", &mut map, "OutOfRange", |map| map.refresh_range(6, 0));
@@ -143,7 +143,7 @@ fn after_a_refresh_only_own_changes_are_written<B: FileBackend>(scene: &mut Scen
     scene.bytes("storage", &memory.content()[..7], b"onceabr");
 }
 
-fn what_another_wrote_too_is_no_change_any_more<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_value_that_another_wrote_too_is_no_longer_a_change<B: FileBackend>(scene: &mut Scene<B>) {
     let Emulated { memory, rig, mut map } = Emulated::new(*b"0123456789");
     map[4..6].copy_from_slice(b"ab");
     memory.overwrite(4, b"ab");
@@ -175,7 +175,7 @@ fn a_failed_refresh_keeps_own_changes<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("storage", memory.content(), want);
 }
 
-fn changes_behind_a_cut_stay<B: FileBackend>(scene: &mut Scene<B>) {
+fn changes_past_a_truncated_end_stay<B: FileBackend>(scene: &mut Scene<B>) {
     let Emulated { memory, mut map, .. } = Emulated::new(pattern(2 * PAGE));
     map[PAGE + 1] = 0;
     memory.set_size(PAGE);

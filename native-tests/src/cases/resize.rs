@@ -12,31 +12,31 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("resize":
     growing_adds_zeros_to_mapping_and_file,
-    shrinking_cuts_mapping_and_file,
-    what_was_cut_comes_back_as_zeros,
+    shrinking_truncates_mapping_and_file,
+    truncated_bytes_come_back_as_zeros,
     every_pair_of_lengths_around_a_page_border,
-    a_file_longer_than_the_mapping_is_cut,
+    a_file_longer_than_the_mapping_is_truncated,
     growing_into_a_page_shows_what_the_file_holds_there,
     growing_into_a_changed_page_keeps_the_change,
-    the_same_length_cuts_what_lies_behind,
+    the_same_length_truncates_the_rest_of_the_file,
     a_window_at_an_offset_resizes_from_there,
-    a_read_only_mapping_is_refused_before_its_length_is_looked_at,
-    a_copy_is_refused,
-    zero_is_refused_and_the_file_untouched,
-    a_length_that_no_memory_has_is_refused,
-    an_end_that_no_file_has_is_refused,
-    an_untracked_mapping_is_refused,
+    a_read_only_mapping_is_an_error_before_the_length_is_checked,
+    resizing_a_copy_is_an_error,
+    a_length_of_zero_is_an_error_and_leaves_the_file,
+    a_length_longer_than_memory_is_an_error,
+    an_end_past_the_longest_file_is_an_error,
+    resizing_an_untracked_mapping_is_an_error,
     shared_anonymous_memory_only_shrinks,
     private_anonymous_memory_grows_and_shrinks,
-    read_only_anonymous_memory_is_refused,
+    resizing_read_only_anonymous_memory_is_an_error,
     a_position_past_the_end_reads_nothing_and_writes_nothing,
-    changes_not_flushed_survive,
-    changes_that_are_cut_off_are_gone,
+    unflushed_changes_stay,
+    truncated_changes_are_gone,
     a_resized_mapping_still_flushes_and_refreshes,
-    a_script_of_lengths_is_as_the_model_says,
+    a_script_of_lengths_matches_the_model,
     allocating_grows_the_same_way,
-    a_file_that_another_cut_grows_again [Truncation],
-    a_file_that_another_made_longer_is_cut,
+    a_file_that_another_truncated_grows_again [Truncation],
+    a_file_that_another_made_longer_is_truncated,
     a_buffer_keeps_what_it_loaded
 );
 
@@ -53,7 +53,7 @@ fn growing_adds_zeros_to_mapping_and_file<B: FileBackend>(scene: &mut Scene<B>) 
     scene.file_is("f", want);
 }
 
-fn shrinking_cuts_mapping_and_file<B: FileBackend>(scene: &mut Scene<B>) {
+fn shrinking_truncates_mapping_and_file<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(2 * UNIT));
     for len in [UNIT + 1, UNIT, 5, 1] {
         map.resize(len).unwrap();
@@ -63,7 +63,7 @@ fn shrinking_cuts_mapping_and_file<B: FileBackend>(scene: &mut Scene<B>) {
     }
 }
 
-fn what_was_cut_comes_back_as_zeros<B: FileBackend>(scene: &mut Scene<B>) {
+fn truncated_bytes_come_back_as_zeros<B: FileBackend>(scene: &mut Scene<B>) {
     for touched in [true, false] {
         let mut map = scene.mapped("f", &pattern(2 * UNIT));
         if touched {
@@ -100,7 +100,7 @@ fn every_pair_of_lengths_around_a_page_border<B: FileBackend>(scene: &mut Scene<
     }
 }
 
-fn a_file_longer_than_the_mapping_is_cut<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_file_longer_than_the_mapping_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", &pattern(UNIT + 100));
     let mut map = scene.map(MmapOptions::new().len(10), &file).unwrap();
     for len in [20, 5000, 5] {
@@ -141,7 +141,7 @@ fn growing_into_a_changed_page_keeps_the_change<B: FileBackend>(scene: &mut Scen
     scene.file_is("f", &want[..5000]);
 }
 
-fn the_same_length_cuts_what_lies_behind<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_same_length_truncates_the_rest_of_the_file<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"0123456789");
     let mut map = scene.map(MmapOptions::new().len(4), &file).unwrap();
     map[0] = b'x';
@@ -168,7 +168,7 @@ fn a_window_at_an_offset_resizes_from_there<B: FileBackend>(scene: &mut Scene<B>
     }
 }
 
-fn a_read_only_mapping_is_refused_before_its_length_is_looked_at<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_read_only_mapping_is_an_error_before_the_length_is_checked<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     for len in [0, 3, 5, 8] {
@@ -179,7 +179,7 @@ fn a_read_only_mapping_is_refused_before_its_length_is_looked_at<B: FileBackend>
     scene.file_is("f", b"hello");
 }
 
-fn a_copy_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn resizing_a_copy_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     for options in [MmapOptions::new().access(Access::Copy), MmapOptions::new().flags(Flags::PRIVATE)] {
         let mut map = scene.map(options, &file).unwrap();
@@ -191,7 +191,7 @@ fn a_copy_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"hello");
 }
 
-fn zero_is_refused_and_the_file_untouched<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_of_zero_is_an_error_and_leaves_the_file<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     map[0] = b'j';
     map.seek(SeekFrom::Start(2)).unwrap();
@@ -205,7 +205,7 @@ fn zero_is_refused_and_the_file_untouched<B: FileBackend>(scene: &mut Scene<B>) 
     scene.eq("length", map.len(), 5);
 }
 
-fn a_length_that_no_memory_has_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_longer_than_memory_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     for len in [usize::MAX, isize::MAX as usize + 1] {
         let resized = map.resize(len);
@@ -215,7 +215,7 @@ fn a_length_that_no_memory_has_is_refused<B: FileBackend>(scene: &mut Scene<B>) 
     scene.file_is("f", b"hello");
 }
 
-fn an_end_that_no_file_has_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn an_end_past_the_longest_file_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     // A file cannot be made that long to begin with, but a storage may say that it is.
     let Emulated { mut map, memory, .. } = Emulated::new(*b"hello");
     let resized = map.resize(usize::MAX / 2 + 1);
@@ -227,7 +227,7 @@ fn an_end_that_no_file_has_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"hello");
 }
 
-fn an_untracked_mapping_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn resizing_an_untracked_mapping_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().track_file(false), &file).unwrap();
     for len in [0, 3, 8] {
@@ -269,7 +269,7 @@ fn private_anonymous_memory_grows_and_shrinks<B: FileBackend>(scene: &mut Scene<
     }
 }
 
-fn read_only_anonymous_memory_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn resizing_read_only_anonymous_memory_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = MmapOptions::new().len(5).access(Access::Read).anonymous_with::<B>().unwrap();
     for len in [0, 3, 5, 8] {
         scene.refused("resize", &mut map, "ReadOnly", |map| map.resize(len));
@@ -295,7 +295,7 @@ fn a_position_past_the_end_reads_nothing_and_writes_nothing<B: FileBackend>(scen
     scene.bytes("map", &map, b"01234\0\0\0xy");
 }
 
-fn changes_not_flushed_survive<B: FileBackend>(scene: &mut Scene<B>) {
+fn unflushed_changes_stay<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(UNIT));
     let mut want = pattern(UNIT);
     for (at, len) in [(0, UNIT + 5), (UNIT + 4, 2 * UNIT), (4096, UNIT), (4095, 5000), (4999, 4096), (4094, UNIT)] {
@@ -309,7 +309,7 @@ fn changes_not_flushed_survive<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", want);
 }
 
-fn changes_that_are_cut_off_are_gone<B: FileBackend>(scene: &mut Scene<B>) {
+fn truncated_changes_are_gone<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(3 * PAGE));
     for at in [10, 100, PAGE, 2 * PAGE + 7] {
         map[at] = 0xff;
@@ -342,7 +342,7 @@ fn a_resized_mapping_still_flushes_and_refreshes<B: FileBackend>(scene: &mut Sce
     scene.file_is("f", want);
 }
 
-fn a_script_of_lengths_is_as_the_model_says<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_script_of_lengths_matches_the_model<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(PAGE));
     let mut want = pattern(PAGE);
     let mut seed = 7_u64;
@@ -381,7 +381,7 @@ fn allocating_grows_the_same_way<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("length of the file", scene.file_len("f"), 20_000);
 }
 
-fn a_file_that_another_cut_grows_again<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_file_that_another_truncated_grows_again<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(2 * UNIT));
     map[5] = 0xff;
     scene.set_file_len("f", UNIT);
@@ -396,7 +396,7 @@ fn a_file_that_another_cut_grows_again<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", want);
 }
 
-fn a_file_that_another_made_longer_is_cut<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_file_that_another_made_longer_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     scene.set_file_len("f", UNIT);
     scene.overwrite("f", 5, b"another");

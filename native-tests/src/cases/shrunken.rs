@@ -1,4 +1,4 @@
-//! A storage that is cut while a buffer without a guard maps it: errors, and a panic of the slice face alone.
+//! A storage that is truncated while a buffer without a guard maps it: calls return errors, and only slices panic.
 
 use std::io::SeekFrom;
 
@@ -9,16 +9,16 @@ use crate::storages::{Emulated, Op};
 use crate::{FileBackend, Scene, cases};
 
 cases!("shrunken":
-    fallible_calls_are_truncated,
+    fallible_calls_return_truncated,
     nothing_is_changed_or_moved_by_a_truncated_call,
-    what_was_loaded_stays,
-    what_is_left_is_read,
-    a_page_that_the_cut_divides_goes_on_with_zeros,
-    reading_ahead_in_vain_is_nobodys_error,
-    what_comes_back_is_read,
+    loaded_pages_stay,
+    bytes_before_the_new_end_are_read,
+    the_page_with_the_new_end_is_filled_with_zeros,
+    an_error_of_reading_ahead_is_ignored,
+    bytes_that_come_back_are_read,
     hints_do_not_fail,
-    a_storage_that_ends_before_it_says_is_truncated;
-    panicking the_slice_face_panics_with_offset_and_cause
+    a_storage_that_ends_before_its_length_is_truncated;
+    panicking slicing_panics_with_offset_and_cause
         "4096 mapped bytes from offset 8192 are gone: the file was truncated and has 8192 bytes";
     panicking deref_panics_too "are gone: the file was truncated and has 8192 bytes";
     panicking indexing_mutably_panics_too "mapped bytes from offset 8192 are gone";
@@ -33,7 +33,7 @@ fn cut() -> Emulated {
     emulated
 }
 
-fn fallible_calls_are_truncated<B: FileBackend>(scene: &mut Scene<B>) {
+fn fallible_calls_return_truncated<B: FileBackend>(scene: &mut Scene<B>) {
     let mut m = cut().map;
     let gone = 2 * PAGE;
     let answers: Vec<(&str, Result<(), Error>)> = vec![
@@ -74,7 +74,7 @@ fn nothing_is_changed_or_moved_by_a_truncated_call<B: FileBackend>(scene: &mut S
     scene.bytes("storage", memory.content(), pattern(2 * PAGE));
 }
 
-fn what_was_loaded_stays<B: FileBackend>(scene: &mut Scene<B>) {
+fn loaded_pages_stay<B: FileBackend>(scene: &mut Scene<B>) {
     let Emulated { memory, mut map, .. } = Emulated::new(pattern(4 * PAGE));
     map.range(3 * PAGE..).unwrap();
     memory.set_size(2 * PAGE);
@@ -84,14 +84,14 @@ fn what_was_loaded_stays<B: FileBackend>(scene: &mut Scene<B>) {
     scene.err("refreshed", answer, "Truncated");
 }
 
-fn what_is_left_is_read<B: FileBackend>(scene: &mut Scene<B>) {
+fn bytes_before_the_new_end_are_read<B: FileBackend>(scene: &mut Scene<B>) {
     let Emulated { map, .. } = cut();
     scene.bytes("slice", &map[..2 * PAGE], pattern(2 * PAGE));
     scene.eq("found", map.find_in([251], ..8192).unwrap(), Some(250));
     scene.eq("fault", map.fault(), None);
 }
 
-fn a_page_that_the_cut_divides_goes_on_with_zeros<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_page_with_the_new_end_is_filled_with_zeros<B: FileBackend>(scene: &mut Scene<B>) {
     let Emulated { memory, mut map, .. } = Emulated::new(pattern(4 * PAGE));
     memory.set_size(PAGE + 100);
     scene.bytes("before the cut", &map[PAGE..PAGE + 100], &pattern(2 * PAGE)[PAGE..PAGE + 100]);
@@ -105,7 +105,7 @@ fn a_page_that_the_cut_divides_goes_on_with_zeros<B: FileBackend>(scene: &mut Sc
     scene.eq("length", memory.content().len(), PAGE + 100);
 }
 
-fn reading_ahead_in_vain_is_nobodys_error<B: FileBackend>(scene: &mut Scene<B>) {
+fn an_error_of_reading_ahead_is_ignored<B: FileBackend>(scene: &mut Scene<B>) {
     let Emulated { map, .. } = cut();
     for page in 0..2 {
         scene.eq("byte", map[page * PAGE], pattern(2 * PAGE)[page * PAGE]);
@@ -121,7 +121,7 @@ fn reading_ahead_in_vain_is_nobodys_error<B: FileBackend>(scene: &mut Scene<B>) 
     scene.err("third page", answer, "Io(TimedOut)");
 }
 
-fn what_comes_back_is_read<B: FileBackend>(scene: &mut Scene<B>) {
+fn bytes_that_come_back_are_read<B: FileBackend>(scene: &mut Scene<B>) {
     let Emulated { memory, map, .. } = cut();
     let answer = byte(&map, 2 * PAGE);
     scene.err("gone", answer, "Truncated");
@@ -139,7 +139,7 @@ fn hints_do_not_fail<B: FileBackend>(scene: &mut Scene<B>) {
     scene.err("but a touch does", answer, "Truncated");
 }
 
-fn a_storage_that_ends_before_it_says_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_storage_that_ends_before_its_length_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
     let Emulated { rig, map, .. } = cut();
     // The length is asked to tell the error, and that may fail as well.
     rig.fail(Op::Len, 0, 1, std::io::ErrorKind::TimedOut);
@@ -149,7 +149,7 @@ fn a_storage_that_ends_before_it_says_is_truncated<B: FileBackend>(scene: &mut S
     scene.err("length known", answer, "Truncated");
 }
 
-fn the_slice_face_panics_with_offset_and_cause<B: FileBackend>(scene: &mut Scene<B>) {
+fn slicing_panics_with_offset_and_cause<B: FileBackend>(scene: &mut Scene<B>) {
     let Emulated { map, .. } = cut();
     scene.eq("length", map.len(), 4 * PAGE);
     let _ = map[2 * PAGE + 7];

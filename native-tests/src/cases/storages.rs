@@ -11,22 +11,22 @@ use crate::storages::{Emulated, Memory, Op, Rig};
 use crate::{FileBackend, Scene, cases};
 
 cases!("storages":
-    a_mode_admits_what_it_allows,
+    each_mode_allows_its_accesses,
     extending_needs_a_storage_that_can_be_written,
-    a_refused_storage_is_untouched,
-    a_directory_is_refused_whatever_else_is_asked,
-    a_block_device_is_as_long_as_it_says,
-    what_has_no_length_is_no_buffer,
+    a_storage_that_cannot_be_mapped_is_unchanged,
+    a_directory_is_an_error_with_all_options,
+    a_block_device_has_the_length_that_it_reports,
+    a_storage_without_a_length_cannot_be_buffered,
     a_storage_of_no_bytes_is_empty,
     short_reads_and_writes_are_continued,
     interrupted_calls_are_tried_again,
     interruptions_without_progress_in_between_are_tried_again,
-    a_length_that_cannot_be_had_is_an_error,
+    a_length_that_cannot_be_read_is_an_error,
     a_storage_that_says_it_read_too_much_is_an_error,
     a_storage_that_says_it_wrote_too_much_is_an_error,
     a_storage_that_writes_nothing_is_an_error,
     a_storage_that_returns_other_bytes_is_an_error,
-    a_storage_that_is_shorter_than_it_says_is_truncated,
+    a_storage_that_is_shorter_than_its_length_is_truncated,
     two_buffers_of_one_storage_see_each_other_after_flush_and_refresh,
     a_storage_has_no_file,
     a_pointer_to_a_storage_is_a_storage
@@ -34,7 +34,7 @@ cases!("storages":
 
 const BITS: [bool; 2] = [false, true];
 
-fn a_mode_admits_what_it_allows<B: FileBackend>(scene: &mut Scene<B>) {
+fn each_mode_allows_its_accesses<B: FileBackend>(scene: &mut Scene<B>) {
     for (read, write, append) in
         BITS.into_iter().flat_map(|r| BITS.map(|w| (r, w))).flat_map(|(r, w)| BITS.map(|a| (r, w, a)))
     {
@@ -74,7 +74,7 @@ fn extending_needs_a_storage_that_can_be_written<B: FileBackend>(scene: &mut Sce
     }
 }
 
-fn a_refused_storage_is_untouched<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_storage_that_cannot_be_mapped_is_unchanged<B: FileBackend>(scene: &mut Scene<B>) {
     let refused = |options: &MmapOptions| {
         let (memory, rig) = (Memory::new(*b"hello"), Rig::default());
         let error = options.clone().extend(true).map_storage(rig.around(memory.clone())).expect_err("refused");
@@ -96,7 +96,7 @@ fn a_refused_storage_is_untouched<B: FileBackend>(scene: &mut Scene<B>) {
     }
 }
 
-fn a_directory_is_refused_whatever_else_is_asked<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_directory_is_an_error_with_all_options<B: FileBackend>(scene: &mut Scene<B>) {
     let directory =
         Memory::with_mode(*b"hello", OpenMode { read: true, write: false, append: false }).of_kind(FileKind::Directory);
     for options in [
@@ -109,7 +109,7 @@ fn a_directory_is_refused_whatever_else_is_asked<B: FileBackend>(scene: &mut Sce
     }
 }
 
-fn a_block_device_is_as_long_as_it_says<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_block_device_has_the_length_that_it_reports<B: FileBackend>(scene: &mut Scene<B>) {
     let device = Memory::new(*b"hello").of_kind(FileKind::BlockDevice);
     let map = MmapOptions::new().len(4).map_storage(device.clone()).unwrap();
     scene.bytes("a part", &map, b"hell");
@@ -125,7 +125,7 @@ fn a_block_device_is_as_long_as_it_says<B: FileBackend>(scene: &mut Scene<B>) {
     scene.err("from behind the end", mapped, "OffsetPastEnd");
 }
 
-fn what_has_no_length_is_no_buffer<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_storage_without_a_length_cannot_be_buffered<B: FileBackend>(scene: &mut Scene<B>) {
     let special = Memory::new(*b"hello").of_kind(FileKind::Special);
     for access in [Access::Write, Access::Read, Access::Copy] {
         let mapped = MmapOptions::new().access(access).len(4).map_storage(special.clone()).map(|map| map.len());
@@ -203,7 +203,7 @@ fn interruptions_without_progress_in_between_are_tried_again<B: FileBackend>(sce
     scene.bytes("storage", e.memory.content(), b"jello");
 }
 
-fn a_length_that_cannot_be_had_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_that_cannot_be_read_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(*b"hello");
     e.map[0] = b'j';
     e.rig.fail(Op::Len, 0, usize::MAX, ErrorKind::TimedOut);
@@ -379,7 +379,7 @@ fn a_storage_that_returns_other_bytes_is_an_error<B: FileBackend>(scene: &mut Sc
     scene.err("none", map.get_item(0), "Truncated");
 }
 
-fn a_storage_that_is_shorter_than_it_says_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_storage_that_is_shorter_than_its_length_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
     let (memory, mut map) = lying(pattern(PAGE), Lie::Longer(PAGE as u64));
     scene.eq("length", map.len(), 2 * PAGE);
     scene.err("touch", byte(&map, PAGE), "Truncated");

@@ -12,7 +12,7 @@ cases!("traits":
     reading_exactly_what_is_there_or_failing,
     reading_to_the_end_gives_the_rest,
     reading_text_demands_utf_8,
-    adapters_of_read_leave_the_position_behind_what_they_took,
+    adapters_of_read_leave_the_position_after_what_they_read,
     read_and_read_bytes_share_the_position,
     a_filled_buffer_is_64_kib_at_the_most,
     consuming_stops_at_the_end,
@@ -125,7 +125,7 @@ fn reading_text_demands_utf_8<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("raw", kind(raw), Err((ErrorKind::InvalidData, None)));
 }
 
-fn adapters_of_read_leave_the_position_behind_what_they_took<B: FileBackend>(scene: &mut Scene<B>) {
+fn adapters_of_read_leave_the_position_after_what_they_read<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"0123456789");
     scene.bytes("take", read_to_end(Read::by_ref(&mut map).take(3)).unwrap(), b"012");
     scene.eq("tell", map.tell(), 3);

@@ -20,7 +20,7 @@ cases!("write_back":
     a_merged_page_ends_where_its_changes_end,
     nothing_is_written_past_the_end,
     a_window_writes_at_its_own_offsets,
-    one_flush_asks_the_length_once,
+    one_flush_reads_the_length_once,
     one_sync_with_changes_and_none_without,
     an_async_flush_leaves_the_sync_to_the_next,
     a_new_length_is_a_change_that_a_sync_follows,
@@ -185,7 +185,7 @@ fn a_window_writes_at_its_own_offsets<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("writes", writes(&mut e), [(unit + 3, 1), (unit + PAGE as u64 + 9, 1)]);
 }
 
-fn one_flush_asks_the_length_once<B: FileBackend>(scene: &mut Scene<B>) {
+fn one_flush_reads_the_length_once<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(pattern(10 * PAGE));
     for page in 0..10 {
         e.map[page * PAGE + 5] = 0;

@@ -8,11 +8,11 @@ use crate::random::patternless;
 use crate::{FileBackend, Scene, cases};
 
 cases!("writing":
-    writing_gives_the_count_and_moves_behind,
-    what_does_not_fit_is_refused_whole,
+    writing_returns_the_count_and_moves_the_position,
+    data_that_does_not_fit_is_an_error_and_nothing_is_written,
     writing_up_to_the_end_fits,
     writing_nothing_fits_up_to_the_end,
-    a_byte_is_written_and_at_the_end_refused,
+    a_byte_is_written_and_at_the_end_is_an_error,
     writing_across_pages_reaches_the_file,
     writing_in_a_window_leaves_the_rest_of_the_file,
     writing_never_makes_the_file_longer,
@@ -22,7 +22,7 @@ cases!("writing":
     writing_is_read_only_before_anything_else
 );
 
-fn writing_gives_the_count_and_moves_behind<B: FileBackend>(scene: &mut Scene<B>) {
+fn writing_returns_the_count_and_moves_the_position<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"0123456789");
     scene.eq("three", map.write_bytes(b"abc").unwrap(), 3);
     scene.eq("tell", map.tell(), 3);
@@ -35,7 +35,7 @@ fn writing_gives_the_count_and_moves_behind<B: FileBackend>(scene: &mut Scene<B>
     scene.file_is("f", b"abcd4567yz");
 }
 
-fn what_does_not_fit_is_refused_whole<B: FileBackend>(scene: &mut Scene<B>) {
+fn data_that_does_not_fit_is_an_error_and_nothing_is_written<B: FileBackend>(scene: &mut Scene<B>) {
     let content = patternless(5000);
     let mut map = scene.mapped("f", &content);
     map.seek(SeekFrom::Start(4990)).unwrap();
@@ -68,7 +68,7 @@ fn writing_nothing_fits_up_to_the_end<B: FileBackend>(scene: &mut Scene<B>) {
     scene.refused("past the end", &mut map, "OutOfRange", |map| map.write_bytes(b""));
 }
 
-fn a_byte_is_written_and_at_the_end_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_byte_is_written_and_at_the_end_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     for byte in *b"HELL\xff" {
         map.write_byte(byte).unwrap();

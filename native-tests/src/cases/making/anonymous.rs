@@ -7,19 +7,19 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("anonymous":
     its_bytes_are_zeros_until_written,
-    a_length_of_zero_is_refused,
-    lengths_that_no_memory_has_are_errors,
-    an_offset_is_refused,
+    a_length_of_zero_is_an_error,
+    lengths_longer_than_memory_are_errors,
+    an_offset_is_an_error,
     it_has_a_size_and_no_file,
-    it_flushes_closes_and_gives_no_file_back,
+    it_flushes_closes_and_returns_no_file,
     two_of_them_share_nothing,
     each_access_and_flag_gives_zeros,
     flags_and_prot_conflict_as_for_a_file,
     hints_never_fail_on_memory,
     huge_pages_are_memory_or_an_error,
     a_safe_call_takes_no_tag_name,
-    a_tag_name_makes_shared_memory_on_windows_alone,
-    extending_means_nothing_without_a_file,
+    a_tag_name_makes_shared_memory_on_windows_only,
+    extending_has_no_effect_without_a_file,
     untracked_memory_has_no_size_and_keeps_its_length
 );
 
@@ -34,13 +34,13 @@ fn its_bytes_are_zeros_until_written<B: FileBackend>(scene: &mut Scene<B>) {
     }
 }
 
-fn a_length_of_zero_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_of_zero_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     refused(scene, "anonymous(0)", Mapping::<B>::anonymous(0), "OutOfRange");
     refused(scene, "map_anonymous", MmapOptions::new().map_anonymous(), "OutOfRange");
     refused(scene, "len(0)", MmapOptions::new().len(0).map_anonymous(), "OutOfRange");
 }
 
-fn lengths_that_no_memory_has_are_errors<B: FileBackend>(scene: &mut Scene<B>) {
+fn lengths_longer_than_memory_are_errors<B: FileBackend>(scene: &mut Scene<B>) {
     let most = isize::MAX as usize;
     for len in [most + 1, usize::MAX - 4094, usize::MAX] {
         let error = refused(scene, "over isize::MAX", Mapping::<B>::anonymous(len), "OutOfRange");
@@ -75,7 +75,7 @@ fn says_no_memory(error: &Error, len: usize) -> bool {
     }
 }
 
-fn an_offset_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn an_offset_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     scene.err("offset", MmapOptions::new().len(5).offset(65_536).map_anonymous(), "Conflict");
 }
 
@@ -89,7 +89,7 @@ fn it_has_a_size_and_no_file<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("access", map.access(), Access::Default);
 }
 
-fn it_flushes_closes_and_gives_no_file_back<B: FileBackend>(scene: &mut Scene<B>) {
+fn it_flushes_closes_and_returns_no_file<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.anonymous(10_000);
     map[..5].copy_from_slice(b"hello");
     map.flush().unwrap();
@@ -180,7 +180,7 @@ fn a_safe_call_takes_no_tag_name<B: FileBackend>(scene: &mut Scene<B>) {
     scene.err("map_anonymous", MmapOptions::new().len(5).tag_name("case").map_anonymous(), "Unsupported");
 }
 
-fn a_tag_name_makes_shared_memory_on_windows_alone<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_tag_name_makes_shared_memory_on_windows_only<B: FileBackend>(scene: &mut Scene<B>) {
     let mut options = MmapOptions::new();
     options.len(5);
     // SAFETY: there is no tag.
@@ -200,7 +200,7 @@ fn a_tag_name_makes_shared_memory_on_windows_alone<B: FileBackend>(scene: &mut S
     scene.eq("shared there, unsupported elsewhere", as_it_should, true);
 }
 
-fn extending_means_nothing_without_a_file<B: FileBackend>(scene: &mut Scene<B>) {
+fn extending_has_no_effect_without_a_file<B: FileBackend>(scene: &mut Scene<B>) {
     let options = MmapOptions::new().len(5).extend(true).allocate(true).guard(true).clone();
     let mut map = options.map_anonymous().unwrap();
     scene.eq("size", map.size().unwrap(), 5);

@@ -15,9 +15,9 @@ cases!("extend":
     a_file_that_is_long_enough_stays_as_it_is,
     without_a_length_nothing_is_made_longer,
     every_access_makes_the_file_longer,
-    a_file_that_is_not_open_for_writing_is_refused,
-    whatever_is_refused_makes_nothing_longer,
-    a_length_that_no_disk_has_leaves_the_file_as_it_was,
+    a_file_that_is_not_open_for_writing_is_an_error,
+    a_failed_call_makes_nothing_longer,
+    a_length_longer_than_the_disk_leaves_the_file_as_it_was,
     allocated_blocks_are_zeros_too,
     open_makes_the_file_longer_whatever_the_access
 );
@@ -84,7 +84,7 @@ fn every_access_makes_the_file_longer<B: FileBackend>(scene: &mut Scene<B>) {
     }
 }
 
-fn a_file_that_is_not_open_for_writing_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_file_that_is_not_open_for_writing_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     drop(scene.file("f", b"hello"));
     let file = scene.open_read("f");
     for access in [Access::Default, Access::Read, Access::Write, Access::Copy] {
@@ -96,7 +96,7 @@ fn a_file_that_is_not_open_for_writing_is_refused<B: FileBackend>(scene: &mut Sc
     scene.file_is("f", b"hello");
 }
 
-fn whatever_is_refused_makes_nothing_longer<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_failed_call_makes_nothing_longer<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let longer = MmapOptions::new().len(10).extend(true).clone();
     refused(scene, "a misaligned offset", scene.map(longer.clone().offset(1), &file), "Misaligned");
@@ -109,7 +109,7 @@ fn whatever_is_refused_makes_nothing_longer<B: FileBackend>(scene: &mut Scene<B>
     scene.file_is("f", b"hello");
 }
 
-fn a_length_that_no_disk_has_leaves_the_file_as_it_was<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_longer_than_the_disk_leaves_the_file_as_it_was<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let most = isize::MAX as usize;
     // Whether the disk or the memory refuses first differs.

@@ -6,25 +6,25 @@ use super::{STEP, pattern, refused, write_through};
 use crate::{FileBackend, Scene, cases};
 
 cases!("making":
-    a_length_left_out_reaches_to_the_end_of_the_file,
-    a_length_of_zero_is_a_length_left_out,
-    a_length_maps_so_many_bytes,
+    without_a_length_the_mapping_ends_with_the_file,
+    a_length_of_zero_means_no_length,
+    a_length_is_the_number_of_mapped_bytes,
     an_offset_without_a_length_maps_the_rest,
-    the_length_is_that_of_the_moment_of_mapping,
+    the_length_is_that_of_the_file_when_it_is_mapped,
     an_empty_file_cannot_be_mapped,
     a_length_in_an_empty_file_lies_past_its_end,
-    an_offset_at_or_past_the_end_is_refused,
-    a_length_past_the_end_is_refused_with_its_numbers,
+    an_offset_at_or_past_the_end_is_an_error,
+    a_length_past_the_end_is_an_error_with_its_numbers,
     a_length_past_the_end_is_reported_before_a_misaligned_offset,
-    a_misaligned_offset_is_refused_with_its_numbers,
+    a_misaligned_offset_is_an_error_with_its_numbers,
     every_multiple_of_the_granularity_is_an_offset,
-    offsets_over_32_bits_are_not_cut,
-    offsets_past_what_a_file_can_have_are_refused,
-    lengths_over_isize_max_are_refused,
-    an_offset_and_a_length_that_overflow_together_are_refused
+    offsets_over_32_bits_are_not_shortened,
+    offsets_past_the_longest_file_are_errors,
+    lengths_over_isize_max_are_errors,
+    an_offset_and_a_length_that_overflow_together_are_an_error
 );
 
-fn a_length_left_out_reaches_to_the_end_of_the_file<B: FileBackend>(scene: &mut Scene<B>) {
+fn without_a_length_the_mapping_ends_with_the_file<B: FileBackend>(scene: &mut Scene<B>) {
     for len in [1, 4095, 4096, 4097, 65_535, 65_536, 65_537] {
         let content = pattern(len);
         let map = scene.mapped("f", &content);
@@ -34,13 +34,13 @@ fn a_length_left_out_reaches_to_the_end_of_the_file<B: FileBackend>(scene: &mut 
     }
 }
 
-fn a_length_of_zero_is_a_length_left_out<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_of_zero_means_no_length<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let map = scene.map(MmapOptions::new().len(3).len(0), &file).unwrap();
     scene.bytes("bytes", &map, b"hello");
 }
 
-fn a_length_maps_so_many_bytes<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_is_the_number_of_mapped_bytes<B: FileBackend>(scene: &mut Scene<B>) {
     let content = pattern(10_000);
     let file = scene.file("f", &content);
     for len in [1, 4095, 4096, 4097, 9_999, 10_000] {
@@ -63,7 +63,7 @@ fn an_offset_without_a_length_maps_the_rest<B: FileBackend>(scene: &mut Scene<B>
     }
 }
 
-fn the_length_is_that_of_the_moment_of_mapping<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_length_is_that_of_the_file_when_it_is_mapped<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let map = scene.map(&MmapOptions::new(), &file).unwrap();
     write_through(&file, 5, b" world");
@@ -91,7 +91,7 @@ fn a_length_in_an_empty_file_lies_past_its_end<B: FileBackend>(scene: &mut Scene
     scene.file_is("f", b"");
 }
 
-fn an_offset_at_or_past_the_end_is_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn an_offset_at_or_past_the_end_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let content = pattern(65_536);
     let file = scene.file("f", &content);
     scene.err("at the end", scene.map(MmapOptions::new().offset(STEP), &file), "OffsetPastEnd");
@@ -101,7 +101,7 @@ fn an_offset_at_or_past_the_end_is_refused<B: FileBackend>(scene: &mut Scene<B>)
     scene.file_is("f", &content);
 }
 
-fn a_length_past_the_end_is_refused_with_its_numbers<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_past_the_end_is_an_error_with_its_numbers<B: FileBackend>(scene: &mut Scene<B>) {
     let content = pattern(65_540);
     let file = scene.file("f", &content);
     for access in [Access::Read, Access::Write, Access::Copy] {
@@ -122,7 +122,7 @@ fn a_length_past_the_end_is_reported_before_a_misaligned_offset<B: FileBackend>(
     scene.file_is("f", b"0123456789");
 }
 
-fn a_misaligned_offset_is_refused_with_its_numbers<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_misaligned_offset_is_an_error_with_its_numbers<B: FileBackend>(scene: &mut Scene<B>) {
     let content = pattern(3 * 65_536);
     let file = scene.file("f", &content);
     let granularity = Mapping::<B>::allocation_granularity() as u64;
@@ -151,7 +151,7 @@ fn every_multiple_of_the_granularity_is_an_offset<B: FileBackend>(scene: &mut Sc
     scene.eq("each gives the bytes from there on", right, true);
 }
 
-fn offsets_over_32_bits_are_not_cut<B: FileBackend>(scene: &mut Scene<B>) {
+fn offsets_over_32_bits_are_not_shortened<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let low = 1_u64 << 32;
     scene.err("nothing there", scene.map(MmapOptions::new().offset(low), &file), "OffsetPastEnd");
@@ -161,7 +161,7 @@ fn offsets_over_32_bits_are_not_cut<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"hello");
 }
 
-fn offsets_past_what_a_file_can_have_are_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn offsets_past_the_longest_file_are_errors<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     for offset in [1 << 63, u64::MAX - 65_535, u64::MAX] {
         for (len, extend) in [(0, false), (1, false), (1, true)] {
@@ -176,7 +176,7 @@ fn offsets_past_what_a_file_can_have_are_refused<B: FileBackend>(scene: &mut Sce
     scene.file_is("f", b"hello");
 }
 
-fn lengths_over_isize_max_are_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn lengths_over_isize_max_are_errors<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let most = isize::MAX as usize;
     for len in [most + 1, usize::MAX - 4095, usize::MAX] {
@@ -193,7 +193,7 @@ fn lengths_over_isize_max_are_refused<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"hello");
 }
 
-fn an_offset_and_a_length_that_overflow_together_are_refused<B: FileBackend>(scene: &mut Scene<B>) {
+fn an_offset_and_a_length_that_overflow_together_are_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let last = i64::MAX as u64 / STEP * STEP;
     for extend in [false, true] {

@@ -17,12 +17,12 @@ cases!("modes":
     a_file_open_for_both_can_be_mapped_in_every_way,
     a_copy_of_a_read_only_file_changes_in_memory,
     the_mode_is_that_of_this_descriptor,
-    a_directory_is_refused_from_its_metadata,
+    a_directory_is_an_error_before_anything_else,
     a_directory_cannot_be_opened,
-    a_missing_file_is_not_made,
+    a_missing_file_is_not_created,
     a_file_in_a_missing_directory_is_not_found,
     open_opens_with_the_mode_that_the_access_needs,
-    options_that_conflict_are_refused_before_a_file_is_opened
+    options_that_conflict_are_an_error_before_a_file_is_opened
 );
 
 /// Every way to say what may be done, and whether its changes reach the file.
@@ -115,7 +115,7 @@ pub(super) fn open_directory(path: &Path) -> fs::File {
     options.open(path).expect("a directory can be opened for reading")
 }
 
-fn a_directory_is_refused_from_its_metadata<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_directory_is_an_error_before_anything_else<B: FileBackend>(scene: &mut Scene<B>) {
     fs::create_dir(scene.path("d")).unwrap();
     fs::write(scene.path("d/f"), b"hello").unwrap();
     let directory = std::sync::Arc::new(open_directory(&scene.path("d")));
@@ -142,7 +142,7 @@ fn a_directory_cannot_be_opened<B: FileBackend>(scene: &mut Scene<B>) {
     }
 }
 
-fn a_missing_file_is_not_made<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_missing_file_is_not_created<B: FileBackend>(scene: &mut Scene<B>) {
     let path = scene.path("missing");
     for (way, options, _) in ways() {
         let options = options.clone().len(5).extend(true).clone();
@@ -189,7 +189,7 @@ fn open_opens_with_the_mode_that_the_access_needs<B: FileBackend>(scene: &mut Sc
     }
 }
 
-fn options_that_conflict_are_refused_before_a_file_is_opened<B: FileBackend>(scene: &mut Scene<B>) {
+fn options_that_conflict_are_an_error_before_a_file_is_opened<B: FileBackend>(scene: &mut Scene<B>) {
     let path = scene.path("missing");
     let options = MmapOptions::new().flags(Flags::SHARED | Flags::PRIVATE).clone();
     // SAFETY: nobody else is here.

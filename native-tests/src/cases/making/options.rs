@@ -14,12 +14,12 @@ cases!("options":
     huge_pages_of_a_file_are_unsupported,
     a_copy_reaches_neither_the_file_nor_another_mapping,
     a_private_mapping_is_a_copy_throughout,
-    a_read_only_mapping_refuses_every_change,
-    an_untracked_mapping_answers_no_question_about_its_file,
+    every_change_of_a_read_only_mapping_is_an_error,
+    an_untracked_mapping_knows_nothing_of_its_file,
     an_untracked_mapping_s_changes_reach_the_file,
     a_tag_name_is_for_os_mappings_on_windows,
     an_empty_tag_name_is_no_tag_name,
-    a_guard_and_allocation_change_nothing_in_peace
+    a_guard_and_allocation_change_nothing_without_faults
 );
 
 const ACCESSES: [Access; 4] = [Access::Default, Access::Read, Access::Write, Access::Copy];
@@ -208,7 +208,7 @@ fn a_private_mapping_is_a_copy_throughout<B: FileBackend>(scene: &mut Scene<B>) 
     scene.file_is("f", b"hello");
 }
 
-fn a_read_only_mapping_refuses_every_change<B: FileBackend>(scene: &mut Scene<B>) {
+fn every_change_of_a_read_only_mapping_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     scene.refused("set_item", &mut map, "ReadOnly", |map| map.set_item(0, b'J'));
@@ -224,7 +224,7 @@ fn a_read_only_mapping_refuses_every_change<B: FileBackend>(scene: &mut Scene<B>
     scene.file_is("f", b"hello");
 }
 
-fn an_untracked_mapping_answers_no_question_about_its_file<B: FileBackend>(scene: &mut Scene<B>) {
+fn an_untracked_mapping_knows_nothing_of_its_file<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().track_file(false), &file).unwrap();
     scene.eq("file", map.file().is_none(), true);
@@ -281,7 +281,7 @@ fn an_empty_tag_name_is_no_tag_name<B: FileBackend>(scene: &mut Scene<B>) {
     scene.err("without a tag", tagged, "Conflict");
 }
 
-fn a_guard_and_allocation_change_nothing_in_peace<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_guard_and_allocation_change_nothing_without_faults<B: FileBackend>(scene: &mut Scene<B>) {
     let content = pattern(10_000);
     for access in ACCESSES {
         let options = MmapOptions::new().access(access).guard(true).allocate(true).clone();

@@ -12,12 +12,12 @@ use crate::{FileBackend, Scene, cases};
 cases!("ownership":
     the_caller_s_file_stays_open_after_close,
     the_caller_s_file_stays_open_after_a_drop,
-    a_refused_mapping_leaves_the_caller_s_file_open,
+    a_failed_mapping_leaves_the_caller_s_file_open,
     a_mapping_keeps_its_file_open,
     a_reused_descriptor_number_names_no_other_file,
     a_closed_mapping_holds_no_file,
     file_is_the_one_that_was_given,
-    into_file_gives_the_file_back_with_all_changes,
+    into_file_returns_the_file_with_all_changes,
     into_file_of_a_closed_mapping_is_an_error,
     the_file_s_own_position_does_not_matter,
     a_file_that_is_given_away_keeps_its_position,
@@ -44,7 +44,7 @@ fn the_caller_s_file_stays_open_after_a_drop<B: FileBackend>(scene: &mut Scene<B
     scene.eq("the caller's alone", Arc::strong_count(&file), 1);
 }
 
-fn a_refused_mapping_leaves_the_caller_s_file_open<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_failed_mapping_leaves_the_caller_s_file_open<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     scene.err("too long", scene.map(MmapOptions::new().len(6), &file), "LengthPastEnd");
     scene.eq("the caller's alone", Arc::strong_count(&file), 1);
@@ -98,7 +98,7 @@ fn file_is_the_one_that_was_given<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("length", map.file().unwrap().metadata().unwrap().len(), 5);
 }
 
-fn into_file_gives_the_file_back_with_all_changes<B: FileBackend>(scene: &mut Scene<B>) {
+fn into_file_returns_the_file_with_all_changes<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
     map[0] = b'J';

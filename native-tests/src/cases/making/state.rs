@@ -8,14 +8,14 @@ use super::STEP;
 use crate::{FileBackend, HOSTED, Scene, cases};
 
 cases!("state":
-    what_a_new_mapping_says_of_itself,
-    what_a_closed_mapping_says_of_itself,
+    the_properties_of_a_new_mapping,
+    the_properties_of_a_closed_mapping,
     units_are_powers_of_two_that_divide_64_kib,
     the_access_is_what_results_from_the_options,
     debug_shows_the_state_and_never_the_bytes
 );
 
-fn what_a_new_mapping_says_of_itself<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_properties_of_a_new_mapping<B: FileBackend>(scene: &mut Scene<B>) {
     let mut content = vec![b'.'; 65_536];
     content.extend(b"hello");
     let file = scene.file("f", &content);
@@ -34,7 +34,7 @@ fn what_a_new_mapping_says_of_itself<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("tell after a seek", map.tell(), 3);
 }
 
-fn what_a_closed_mapping_says_of_itself<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_properties_of_a_closed_mapping<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     map.seek(SeekFrom::Start(3)).unwrap();
     map.close().unwrap();

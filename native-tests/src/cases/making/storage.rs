@@ -9,20 +9,20 @@ use crate::storages::{Memory, Op, Rig};
 use crate::{FileBackend, Scene, cases};
 
 cases!("storage":
-    what_reads_and_writes_at_offsets_can_be_mapped,
+    a_type_that_reads_and_writes_at_offsets_can_be_mapped,
     a_window_of_a_storage_leaves_the_rest,
-    a_storage_is_refused_as_a_file_is,
-    a_storage_says_what_may_be_done_with_it,
+    a_storage_has_the_same_errors_as_a_file,
+    the_mode_of_a_storage_decides_what_is_allowed,
     a_storage_can_be_made_longer,
     a_storage_that_cannot_be_made_longer_keeps_its_length,
     a_storage_that_cannot_reserve_room_stays_untouched,
-    what_has_no_settable_length_is_neither_extended_nor_resized,
+    a_length_that_cannot_be_set_is_neither_extended_nor_resized,
     there_is_no_file_behind_a_storage,
     nothing_is_read_when_a_storage_is_mapped,
     a_storage_that_does_not_know_its_length_cannot_be_mapped
 );
 
-fn what_reads_and_writes_at_offsets_can_be_mapped<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_type_that_reads_and_writes_at_offsets_can_be_mapped<B: FileBackend>(scene: &mut Scene<B>) {
     let memory = Memory::new(*b"hello");
     let mut map = MmapOptions::new().map_storage(memory.clone()).unwrap();
     scene.bytes("bytes", &map, b"hello");
@@ -48,7 +48,7 @@ fn a_window_of_a_storage_leaves_the_rest<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("storage", &*memory.bytes(), want);
 }
 
-fn a_storage_is_refused_as_a_file_is<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_storage_has_the_same_errors_as_a_file<B: FileBackend>(scene: &mut Scene<B>) {
     let new = MmapOptions::new;
     let memory = Memory::new(*b"hello");
     scene.err("empty", new().map_storage(Memory::new([])), "EmptyFile");
@@ -62,7 +62,7 @@ fn a_storage_is_refused_as_a_file_is<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("storage", &*memory.bytes(), b"hello");
 }
 
-fn a_storage_says_what_may_be_done_with_it<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_mode_of_a_storage_decides_what_is_allowed<B: FileBackend>(scene: &mut Scene<B>) {
     for (read, write, append) in [(true, false, false), (false, true, false), (true, true, true), (true, true, false)] {
         for access in [Access::Read, Access::Write, Access::Copy] {
             let memory = Memory::with_mode(*b"hello", OpenMode { read, write, append });
@@ -117,7 +117,7 @@ fn a_storage_that_cannot_reserve_room_stays_untouched<B: FileBackend>(scene: &mu
     scene.bytes("storage", &*memory.bytes(), b"Jell");
 }
 
-fn what_has_no_settable_length_is_neither_extended_nor_resized<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_that_cannot_be_set_is_neither_extended_nor_resized<B: FileBackend>(scene: &mut Scene<B>) {
     for allocate in [false, true] {
         let (memory, rig) = (Memory::new(*b"hello").of_kind(FileKind::BlockDevice), Rig::default());
         let device = || rig.around(memory.clone());

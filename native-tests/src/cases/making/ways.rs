@@ -12,9 +12,9 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("ways":
     every_way_to_map_gives_the_same_bytes_and_writes_them,
-    every_way_to_map_refuses_alike,
+    every_way_to_map_returns_the_same_errors,
     any_is_this_platform_s_own_backend_where_it_can_map,
-    any_behaves_as_what_it_became,
+    any_behaves_like_its_backend,
     any_is_opened_by_path,
     any_is_made_of_either_mapping,
     buffered_is_buffered_on_every_target,
@@ -85,7 +85,7 @@ fn every_way_to_map_gives_the_same_bytes_and_writes_them<B: FileBackend>(scene: 
     scene.eq("ways", stamp, 6);
 }
 
-fn every_way_to_map_refuses_alike<B: FileBackend>(scene: &mut Scene<B>) {
+fn every_way_to_map_returns_the_same_errors<B: FileBackend>(scene: &mut Scene<B>) {
     let content = pattern(100);
     drop(scene.file("f", &content));
     let file = scene.open_read("f");
@@ -116,7 +116,7 @@ fn any_is_this_platform_s_own_backend_where_it_can_map<B: FileBackend>(scene: &m
     scene.eq("offsets", AnyMmap::allocation_granularity() == Mmap::allocation_granularity(), true);
 }
 
-fn any_behaves_as_what_it_became<B: FileBackend>(scene: &mut Scene<B>) {
+fn any_behaves_like_its_backend<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"one\ntwo\n");
     // SAFETY: no slice of the mapping is alive while anything else happens to the file.
     let mut map = unsafe { MmapOptions::new().map_any(file.clone()) }.unwrap();
