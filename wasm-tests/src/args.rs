@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::prelude::*;
-use lexopt::{Error, Parser};
+use lexopt::{Arg, Error, Parser};
 use wasm_tests::compare::{self, columns::Selection, workshop::Workshop};
 use wasm_tests::outcome::Limits;
 use wasm_tests::sandbox::MEMORY_LIMIT;
@@ -19,7 +19,8 @@ const CASE_TIME: Duration = Duration::from_mins(3);
 const MOST_JOBS: usize = 4;
 
 pub(crate) enum Command {
-    Help,
+    /// Print the usage: of this command, or of all of them.
+    Help(Option<String>),
     Suite(SuiteArgs),
     Compare(compare::Plan),
     Hosts(PathBuf),
@@ -46,26 +47,65 @@ pub(crate) struct SuiteArgs {
 
 pub(crate) fn parse() -> Result<Command, Error> {
     let mut parser = Parser::from_env();
-    match parser.next()? {
-        Some(Long("help") | Short('h')) => Ok(Command::Help),
-        Some(Value(command)) if command == "suite" => suite(parser).map(Command::Suite),
-        Some(Value(command)) if command == "compare" => compare(parser).map(Command::Compare),
-        Some(Value(command)) if command == "hosts" => Ok(Command::Hosts(parser.value()?.into())),
-        Some(Value(command)) if command == "run" => run(parser).map(Command::Run),
-        Some(Value(command)) if command == "crate" => package(parser).map(Command::Package),
-        Some(Value(command)) if command == "mutants" => mutants(parser).map(Command::Mutants),
-        Some(Value(command)) if command == "crash" => crash(parser).map(Command::Crash),
-        Some(Value(command)) if command == "power" => power(parser).map(Command::Power),
-        Some(Value(command)) if command == "demo" => demo(parser).map(Command::Demo),
-        Some(Value(command)) if command == "bench" => bench(parser).map(Command::Bench),
-        Some(Value(command)) if command == "consumers" => consumers(parser).map(Command::Consumers),
-        Some(Value(command)) if command == "placed" => placed(parser).map(Command::Placed),
-        Some(Value(command)) if command == "fleet" => fleet(parser).map(Command::Fleet),
-        Some(other) => Err(other.unexpected()),
+    let name = match parser.next()? {
+        Some(Long("help") | Short('h')) => return Ok(Command::Help(None)),
+        Some(Value(name)) => name.string()?,
+        Some(other) => return Err(other.unexpected()),
         None => {
             let commands = "suite, compare, hosts, run, crate, mutants, crash, power, demo, bench, consumers or placed";
-            Err(format!("a command is missing: {commands}").into())
+            return Err(format!("a command is missing: {commands}").into());
         }
+    };
+    match command(&name, parser) {
+        Err(Error::Custom(error)) if error.is::<HelpWanted>() => Ok(Command::Help(Some(name))),
+        parsed => parsed,
+    }
+}
+
+fn command(name: &str, parser: Parser) -> Result<Command, Error> {
+    match name {
+        "suite" => suite(parser).map(Command::Suite),
+        "compare" => compare(parser).map(Command::Compare),
+        "hosts" => hosts(parser).map(Command::Hosts),
+        "run" => run(parser).map(Command::Run),
+        "crate" => package(parser).map(Command::Package),
+        "mutants" => mutants(parser).map(Command::Mutants),
+        "crash" => crash(parser).map(Command::Crash),
+        "power" => power(parser).map(Command::Power),
+        "demo" => demo(parser).map(Command::Demo),
+        "bench" => bench(parser).map(Command::Bench),
+        "consumers" => consumers(parser).map(Command::Consumers),
+        "placed" => placed(parser).map(Command::Placed),
+        "fleet" => fleet(parser).map(Command::Fleet),
+        _ => Err(format!("there is no command {name}").into()),
+    }
+}
+
+/// The user asked for the usage of a command, and not for its work.
+#[derive(Debug)]
+struct HelpWanted;
+
+impl std::fmt::Display for HelpWanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the usage is wanted")
+    }
+}
+
+impl std::error::Error for HelpWanted {}
+
+/// The error for an argument that a command does not have. `--help` is an argument of every command.
+fn unexpected(arg: Arg<'_>) -> Error {
+    match arg {
+        Long("help") | Short('h') => Error::Custom(HelpWanted.into()),
+        other => other.unexpected(),
+    }
+}
+
+fn hosts(mut parser: Parser) -> Result<PathBuf, Error> {
+    match parser.next()? {
+        Some(Value(report)) => Ok(report.into()),
+        Some(other) => Err(unexpected(other)),
+        None => Err("a report is missing".into()),
     }
 }
 
@@ -90,7 +130,7 @@ fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
             Long("time") => plan.limits.time = seconds(&mut parser)?,
             Long("memory") => plan.limits.memory = mebibytes(&mut parser)?,
             Long("scratch") => plan.scratch = Some(parser.value()?.into()),
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     Ok(SuiteArgs {
@@ -121,7 +161,7 @@ fn compare(mut parser: Parser) -> Result<compare::Plan, Error> {
             Long("filter") => plan.filter = Some(parser.value()?.string()?).filter(|text| !text.is_empty()),
             Long("jobs") => plan.jobs = parser.value()?.parse()?,
             Long("time") => plan.limits.time = seconds(&mut parser)?,
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     // Programs are started by their names, and some in other directories.
@@ -152,7 +192,7 @@ fn run(mut parser: Parser) -> Result<runner::Options, Error> {
                 options.memory = memory.unwrap_or(options.memory);
                 return Ok(options);
             }
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     Err("a WebAssembly file to run is missing".into())
@@ -182,7 +222,7 @@ fn package(mut parser: Parser) -> Result<package::Plan, Error> {
             Long("memory") => limits.memory = mebibytes(&mut parser)?,
             Long("target-dir") => target_dir = Some(absolute(parser.value()?)?),
             Long("out") => out = Some(parser.value()?.into()),
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     let source = match published {
@@ -205,7 +245,7 @@ fn mutants(mut parser: Parser) -> Result<mutants::Plan, Error> {
             Long("target-dir") => target_dir = Some(absolute(parser.value()?)?),
             Long("only") => only = Some(parser.value()?.string()?),
             Long("jobs") => jobs = parser.value()?.parse()?,
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     Ok(mutants::Plan {
@@ -228,7 +268,7 @@ fn crash(mut parser: Parser) -> Result<crash::Plan, Error> {
             Long("wasip2") => wasip2 = Some(parser.value()?.into()),
             Long("kills") => kills = parser.value()?.parse()?,
             Long("seed") => seed = parser.value()?.parse()?,
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     Ok(crash::Plan {
@@ -254,7 +294,7 @@ fn power(mut parser: Parser) -> Result<power::Plan, Error> {
             Long("seed") => seed = parser.value()?.parse()?,
             Long("controls") => scratch = Some(parser.value()?.into()),
             Long("workspace") => workspace = parser.value()?.into(),
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     Ok(power::Plan {
@@ -279,7 +319,7 @@ fn demo(mut parser: Parser) -> Result<demo::Plan, Error> {
             Long("wasip1-dir") => wasip1 = Some(parser.value()?.into()),
             Long("wasip2-dir") => wasip2 = Some(parser.value()?.into()),
             Long("pattern") => pattern = Some(parser.value()?.string()?),
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     Ok(demo::Plan {
@@ -309,7 +349,7 @@ fn bench(mut parser: Parser) -> Result<bench::Plan, Error> {
             Long("python") => python = parser.value()?.string()?,
             Long("rounds") => effort.rounds = parser.value()?.parse()?,
             Long("milliseconds") => effort.time = Duration::from_millis(parser.value()?.parse()?),
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     let programs = [
@@ -330,7 +370,7 @@ fn consumers(mut parser: Parser) -> Result<consumers::Plan, Error> {
             Long("with") => with = Some(parser.value()?.into()),
             Long("hosted") => hosted = Some(parser.value()?.into()),
             Value(program) => programs.push(program.string()?),
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     let (without, with) = (required(without, "--without")?, required(with, "--with")?);
@@ -349,7 +389,7 @@ fn placed(mut parser: Parser) -> Result<placed::Plan, Error> {
             Long("guest") => guest = Some(parser.value()?.into()),
             Long("dir") => dir = Some(parser.value()?.into()),
             Long("blocks") => blocks = parser.value()?.parse()?,
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     Ok(placed::Plan {
@@ -373,7 +413,7 @@ fn fleet(mut parser: Parser) -> Result<placed::Fleet, Error> {
             Long("blocks") => blocks = parser.value()?.parse()?,
             Long("pooling") => pooling = true,
             Long("host-mapping") => host_mapping = true,
-            other => return Err(other.unexpected()),
+            other => return Err(unexpected(other)),
         }
     }
     let (module, dir) = (required(module, "--module")?, required(dir, "--dir")?);

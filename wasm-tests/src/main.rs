@@ -1,4 +1,4 @@
-//! The harness as a program: `wasm-tests --help` tells what it does.
+//! The harness as a program: `wasm-tests --help` prints its usage.
 
 mod args;
 
@@ -16,77 +16,81 @@ use wasm_tests::{
 use args::{Command, SuiteArgs};
 
 const HELP: &str = "\
-wasm-tests: runs WASI programs in wasmtime, and compares what they do there with what they do natively.
+wasm-tests: runs WASI programs in wasmtime, and compares their results with those of native programs.
+`wasm-tests COMMAND --help` prints the usage of one command.
 
 wasm-tests suite --native PROGRAM --wasip1 WASM --wasip2 WASM --wasip2-hosted WASM [--filter TEXT] [--show]
                  [--jobs N] [--time SECONDS] [--memory MIB] [--scratch DIR]
-    Runs every case of the suite's program on each column: natively with the backends Mapped and Buffered, in wasmtime,
-    and in wasmtime with mappings of the host: --wasip1 once more, and --wasip2-hosted, a program with the feature
-    host-mapping. Succeeds only if every column has passed every case with one and the same transcript.
-    --filter runs the cases whose names contain TEXT, or the one of this name; --show prints their transcripts and, in
-    wasmtime, their calls for files by name.
+    Runs every case of the suite's program in each column: natively with the backends Mapped and Buffered, in wasmtime,
+    and in wasmtime with mappings of the host. These use the program of --wasip1, and that of --wasip2-hosted, which is
+    built with the feature host-mapping. Succeeds only if every case passes in every column with the same transcript.
+    --filter runs the cases whose names contain TEXT, or the case with this name. --show prints their transcripts and,
+    in wasmtime, their calls for files by name.
 
 wasm-tests compare [--columns KEYS] [--filter TEXT] [--out DIR] [--target-dir DIR] [--no-build]
                    [--program NAME] [--jobs N] [--time SECONDS]
-    Builds the suite's program for each column and runs it there: in the directory of the workspace. The columns of the
-    façade run memmap2's own tests and the façade's instead. --columns demands columns by their keys, `suite`, `facade`,
-    `ci` or `all`; without it every column that can run here does. Writes report.html, report.json and junit.xml.
-    Succeeds only if every column that was demanded has run every case with one and the same transcript.
+    Builds the suite's program for each column and runs it there. Start it in the directory of the workspace. The
+    columns of the façade run memmap2's own tests and the façade's instead. --columns requires columns by their keys,
+    or `suite`, `facade`, `ci` or `all`. Without it every column runs that can run here. Writes report.html,
+    report.json and junit.xml. Succeeds only if every required column has run every case with the same transcript.
 
 wasm-tests hosts REPORT
-    Prints the page of hosts for a report.json of `wasm-tests compare`.
+    Prints the page about hosts for a report.json of `wasm-tests compare`.
 
 wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--env NAME[=VALUE]]...
                [--time SECONDS] [--memory MIB] [--host-mapping] WASM [ARGUMENT]...
-    Runs one program with the current directory, and exits as it does. Meant as cargo's runner:
+    Runs one program, which may use the current directory, and exits with its exit code. Use it as cargo's runner:
     CARGO_TARGET_WASM32_WASIP1_RUNNER='wasm-tests run' cargo test --target wasm32-wasip1
-    --host-mapping lets a program have the host map files into its memory: one for wasm32-wasip1, or one for wasm32-wasip2
-    with portable-mmap's feature host-mapping. It is for programs that are trusted as much as this one.
+    --host-mapping lets the host map files into the program's memory. The program must be for wasm32-wasip1, or for
+    wasm32-wasip2 with portable-mmap's feature host-mapping. Use it only for programs that you trust like this one.
 
 wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target TARGET,...] [--host HOST,...]
                  [--filter TEXT] [--skip TEXT]... [--jobs N] [--time SECONDS] [--memory MIB] [--target-dir DIR]
                  [--out DIR] [-- CARGO-ARGUMENT...]
     Builds the tests of a package with cargo, runs each alone, natively and on WASI, and compares outcomes and output.
-    TARGETs are native, wasm32-wasip1 and wasm32-wasip2, all of them by default; the first is the measure. HOSTs are
-    wasmtime, which is the default, node, deno, bun, wasmtime-oldest, wasmtime-newest, wasmi and jco. The package
-    is that of the current directory, or DIR's, or the published one, which is fetched into the target directory.
-    --out writes report.html, report.json and junit.xml.
+    TARGETs are native, wasm32-wasip1 and wasm32-wasip2. The default is all of them. The others are compared with the
+    first. HOSTs are wasmtime, which is the default, node, deno, bun, wasmtime-oldest, wasmtime-newest, wasmi and jco.
+    The package is that of the current directory or of DIR, or a published one, which is downloaded into the target
+    directory. --out writes report.html, report.json and junit.xml.
 
 wasm-tests mutants --native PROGRAM --scratch DIR --target-dir DIR [--workspace DIR] [--only TEXT]
                    [--skip TEXT] [--jobs N]
-    Breaks a copy of the library in DIR in one place at a time, and compares each with the suite's program as it is.
-    Succeeds only if a case has noticed each of them, and none the copy as it is.
+    Makes a copy of the library in DIR, breaks it in one place at a time, and compares each broken library with the
+    suite's program. Succeeds only if a case fails with each broken library, and none fails with the unchanged copy.
 
 wasm-tests crash --native PROGRAM --wasip1 WASM --wasip2 WASM [--kills N] [--seed N]
-    Kills the program `crash` at random moments while it edits and flushes a file: as a child process with either
-    backend; in wasmtime, whose store is dropped; and with the process of wasmtime around it. Succeeds only if every byte
-    of a flush that had returned is in the file, and no byte that nobody wrote. --kills counts those of all columns.
+    Kills the program `crash` at random moments while it edits and flushes a file: as a child process with both
+    backends, in wasmtime by dropping its store, and by killing the process of wasmtime. Succeeds only if the file has
+    every byte of each flush that returned, and no byte that the program did not write. --kills is the number for all
+    columns together.
 
 wasm-tests power --native PROGRAM --wasip1 WASM --wasip2 WASM [--points N] [--seed N] [--controls DIR [--workspace DIR]]
-    Runs the program `power` on a disk that forgets what was not synced, and lets the power fail at N points: natively
-    with either backend, and in wasmtime. Succeeds only if every byte of a flush that had returned is on the disk then,
-    and no byte that nobody wrote; or if no file system can be mounted here, which it says. With --controls it builds
-    libraries in DIR that do not sync, and each that can has to lose bytes; then it has to mount one.
+    Runs the program `power` on a disk that loses bytes that were not synced, and simulates N power failures: natively
+    with both backends, and in wasmtime. Succeeds only if the disk then has every byte of each flush that returned, and
+    no byte that the program did not write. If no file system can be mounted here, it says so and succeeds. --controls
+    builds libraries in DIR that do not sync, requires that each of them loses bytes where it can, and fails without a
+    mount.
 
 wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --wasip2-dir DIR [--pattern TEXT]
-    Runs the example programs hello, grep and replace from each of the folders on copies of FILE; those of --wasip1-dir
-    also where the host maps the files.
+    Runs the example programs hello, grep and replace from each of the folders on copies of FILE. Runs those of
+    --wasip1-dir also with mappings of the host.
 
 wasm-tests bench --native PROGRAM --wasip1 WASM --simd WASM --wasip2 WASM --sources DIR --dir DIR
                  [--size MAPS READS]... [--filter TEXT] [--python PROGRAM] [--rounds N] [--milliseconds N]
-    Runs the workloads of the program `bench` natively and in wasmtime, one after the other, prints how the ways of
-    doing them compare and what became of the goals, and writes that to DIR. The text to work on is made
-    of the files of Rust in --sources; --size names programs whose sizes are compared.
+    Runs the workloads of the program `bench` natively and in wasmtime, one after the other. Prints a comparison of the
+    ways to do them and whether the goals are met, and writes both to DIR. The text to work on is made of the Rust
+    files in --sources. --size names two programs whose sizes are compared.
 
 wasm-tests placed --native PROGRAM --guest WASM --dir DIR [--blocks N]
-    Measures mappings of the operating system, of the emulation and of the host in one run, and the memory of 1 to 1,000
-    instances that map one file and touch N blocks of it; draws that as DIR/fleets.svg. Each fleet has a process of its
-    own: `wasm-tests fleet --module WASM --dir DIR --file PATH [--instances N] [--blocks N] [--pooling] [--host-mapping]`.
+    Measures mappings of the operating system, of the emulation and of the host in one run. Also measures the memory of
+    1 to 1,000 instances that map one file and access N blocks of it, and draws it as DIR/fleets.svg. Each fleet of
+    instances has a process of its own: `wasm-tests fleet --module WASM --dir DIR --file PATH [--instances N] [--blocks
+    N] [--pooling] [--host-mapping]`.
 
 wasm-tests consumers --without DIR --with DIR --hosted DIR PROGRAM...
-    Runs each program from cargo's directories of three builds, one with the memmap2 of crates.io, one with the façade, and
-    one of components with the façade that have their host map files: natively, in wasmtime, and in wasmtime that maps files.
-    Compares what it prints and what it leaves behind with the native run without.
+    Runs each program from the directories of three builds: with the memmap2 of crates.io, with the façade, and as a
+    component with the façade that uses mappings of the host. Runs them natively, in wasmtime, and in wasmtime with
+    mappings of the host. Compares their output and their files with those of the native run with memmap2.
 ";
 
 /// The columns of guests whose files the host maps.
@@ -97,8 +101,8 @@ fn main() -> ExitCode {
         return code;
     }
     let result = match args::parse() {
-        Ok(Command::Help) => {
-            print!("{HELP}");
+        Ok(Command::Help(command)) => {
+            println!("{}", usage(command.as_deref()));
             Ok(ExitCode::SUCCESS)
         }
         Ok(Command::Suite(args)) => run_suite(&args),
@@ -124,7 +128,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }),
         Err(error) => {
-            eprintln!("wasm-tests: {error}\n\n{HELP}");
+            eprintln!("wasm-tests: {error}\n`wasm-tests [COMMAND] --help` prints the usage");
             return ExitCode::from(2);
         }
     };
@@ -132,6 +136,15 @@ fn main() -> ExitCode {
         eprintln!("wasm-tests: {error:#}");
         ExitCode::from(2)
     })
+}
+
+/// The usage of a command, or of all of them if it has none of its own.
+fn usage(command: Option<&str>) -> &'static str {
+    let is_its_own = |part: &&str| {
+        let words = part.strip_prefix("wasm-tests ").map(|rest| rest.split_whitespace().next());
+        command.is_some() && words == Some(command)
+    };
+    HELP.split("\n\n").find(is_its_own).unwrap_or(HELP).trim_end()
 }
 
 fn run_suite(args: &SuiteArgs) -> wasmtime::Result<ExitCode> {
@@ -152,7 +165,7 @@ fn run_suite(args: &SuiteArgs) -> wasmtime::Result<ExitCode> {
             columns.push(Column::hosted(name, Sandbox::load_with_host_mapping(program)?));
             platforms.push((Platform::Hosted, name));
         } else {
-            println!("NOT RUN: {name}, for {}", sandbox::NO_HOST_MAPPING);
+            println!("NOT RUN: {name}, because {}", sandbox::NO_HOST_MAPPING);
         }
     }
     let ledger: Vec<_> = platforms.into_iter().flat_map(|(platform, column)| platform.exceptions(column)).collect();
@@ -209,8 +222,8 @@ fn run_crash(plan: &crash::Plan) -> wasmtime::Result<ExitCode> {
 
 fn run_power(plan: &power::Plan) -> wasmtime::Result<ExitCode> {
     if let Some(obstacle) = power::obstacle() {
-        println!("NOT RUN: power failures, for no file system can be mounted through /dev/fuse: {obstacle}");
-        // Whoever asks for the controls wants to know, and not to be spared.
+        println!("NOT RUN: power failures, because no file system can be mounted through /dev/fuse: {obstacle}");
+        // A run with controls must not succeed without a mount.
         return Ok(if plan.controls.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
     let results = power::run(plan).map_err(wasmtime::Error::msg)?;
@@ -233,6 +246,6 @@ fn run_consumers(plan: &consumers::Plan) -> wasmtime::Result<ExitCode> {
 fn run_bench(plan: &bench::Plan) -> wasmtime::Result<ExitCode> {
     let results = bench::run(plan)?;
     print!("{}", bench::render(&results));
-    // Times are told and not judged: a machine that is busy with other things would fail at random.
+    // Times do not make the command fail, because a busy machine would fail at random.
     Ok(ExitCode::SUCCESS)
 }
