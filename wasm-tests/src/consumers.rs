@@ -216,7 +216,7 @@ fn difference(ran: &Ran, model: &Ran) -> String {
         return "it prints something else".to_owned();
     }
     let other = ran.left.iter().zip(&model.left).find(|(line, expected)| line != expected);
-    other.map_or("it leaves other files".to_owned(), |(line, expected)| format!("it leaves {line}, not {expected}"))
+    other.map_or("its files differ".to_owned(), |(line, expected)| format!("it left {line}, not {expected}"))
 }
 
 impl Results {

@@ -208,7 +208,7 @@ impl Task {
         let content = fs::read(&plan.file).with_context(|| format!("cannot read {}", plan.file.display()))?;
         let from = match &plan.pattern {
             Some(pattern) => pattern.clone(),
-            None => pattern_for(&content).context("the file has no letters to look for: say --pattern")?,
+            None => pattern_for(&content).context("the file has no letters to search for: use --pattern")?,
         };
         let to: String = from.chars().map(swap_case).collect();
         wasmtime::ensure!(
@@ -330,7 +330,7 @@ impl Results {
              reads include its own start; \"-\" where the system does not count.\n",
         );
         if !HAS_HOST_MAPPING {
-            _ = writeln!(text, "NOT RUN: wasip1 hosted, for {NO_HOST_MAPPING}");
+            _ = writeln!(text, "NOT RUN: wasip1 hosted, because {NO_HOST_MAPPING}");
         }
         for row in &self.rows {
             for why in [&row.output, &row.bytes].into_iter().filter_map(|part| part.as_ref().err()) {

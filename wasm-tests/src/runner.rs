@@ -80,7 +80,7 @@ pub fn run(options: &Options) -> wasmtime::Result<i32> {
     }
     let report = sandbox.run(&run)?;
     if let Some(bytes) = report.memory_refused {
-        eprintln!("wasm-tests: the guest wanted {bytes} bytes of memory, and may have {}", options.memory);
+        eprintln!("wasm-tests: the guest asked for {bytes} bytes of memory, and its limit is {}", options.memory);
     }
     Ok(match report.end {
         End::Exited(code) => code,
@@ -89,7 +89,7 @@ pub fn run(options: &Options) -> wasmtime::Result<i32> {
             TRAPPED
         }
         End::TimedOut => {
-            eprintln!("wasm-tests: the guest's time is over");
+            eprintln!("wasm-tests: the guest exceeded its time limit");
             TIMED_OUT
         }
     })

@@ -236,7 +236,7 @@ fn settle(results: &mut Results, ledger: &[Exception], lists: &[Vec<Case>], filt
             }
             if let (None, Some(reason)) = (&cell.failure, excepted) {
                 results.problems.push(format!(
-                    "the ledger excepts {} on {}, which passes: {reason}",
+                    "the ledger lists {} on {}, which passes: {reason}",
                     case.name, results.columns[index]
                 ));
             }
@@ -245,7 +245,7 @@ fn settle(results: &mut Results, ledger: &[Exception], lists: &[Vec<Case>], filt
     // A filtered run judges what it asked for alone.
     for exception in ledger.iter().filter(|e| filter.is_none_or(|filter| e.case.contains(filter))) {
         if !lists.iter().flatten().any(|listed| exception.covers(&listed.name)) {
-            results.problems.push(format!("the ledger excepts {}, which no column has", exception.case));
+            results.problems.push(format!("the ledger lists {}, which no column has", exception.case));
         }
     }
 }

@@ -114,7 +114,7 @@ pub fn judge(case: &Case, report: &Report, time_limit: Duration) -> Result<(), F
     let stdout = String::from_utf8_lossy(&report.stdout);
     let mut stderr = String::from_utf8_lossy(&report.stderr).into_owned();
     if let Some(bytes) = report.memory_refused {
-        _ = write!(stderr, "\n(it wanted {bytes} bytes of memory, which is more than its limit)");
+        _ = write!(stderr, "\n(it asked for {bytes} bytes of memory, which is more than its limit)");
     }
     let finished = stdout.lines().next_back() == Some(&case.end_line());
     match &case.expects {

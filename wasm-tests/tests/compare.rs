@@ -74,7 +74,7 @@ fn the_exit_status_is_0_where_all_is_equal_and_only_there() {
         (COLUMNS, "leaves_otherwise", 1, "2 passed, 1 failed"),
         (COLUMNS, "loops", 1, "2 passed, 1 failed"),
         (COLUMNS, "no such case", 1, "0 passed, 1 failed"),
-        // A column that is demanded and cannot run fails; one that nobody demands does not.
+        // A required column that cannot run is a failure. Other columns that cannot run are not.
         ("mapped node", "good", 1, "1 passed, 1 failed"),
         ("mapped memmap2", "good", 1, "1 passed, 1 failed"),
     ] {
@@ -90,7 +90,7 @@ fn a_column_that_cannot_run_is_absent_and_says_what_is_missing() {
     let run = compare("", &["--filter", "good"]);
     assert_eq!(run.code(), Some(0), "{}", run.stdout());
     assert!(
-        run.stdout().contains("wasip1 Node (node) is absent: there is no `node`: it has to be "),
+        run.stdout().contains("wasip1 Node (node) cannot run: there is no `node`: it has to be "),
         "{}",
         run.stdout()
     );
@@ -100,13 +100,13 @@ fn a_column_that_cannot_run_is_absent_and_says_what_is_missing() {
     assert!(cell(&report, "good", "node").is_null());
     assert!(run.text("junit.xml").contains("<testcase name=\"wasip1 Node\""));
     // The suite's case is not the façade's, whose columns are not here either.
-    assert!(run.stdout().contains("memmap2 wasip2 (memmap2-wasip2) is absent: "), "{}", run.stdout());
+    assert!(run.stdout().contains("memmap2 wasip2 (memmap2-wasip2) cannot run: "), "{}", run.stdout());
     assert_eq!(report["sections"][1]["cases"], Value::Array(Vec::new()));
 
     let run = compare("mapped node", &["--filter", "good"]);
     assert_eq!(
         all(&run.json(), "problems")[0].as_str().unwrap().split(':').next(),
-        Some("wasip1 Node is demanded and absent")
+        Some("wasip1 Node is required and cannot run")
     );
     assert_eq!(compare("mapped wasip3", &[]).code(), Some(2));
 }

@@ -64,8 +64,8 @@ fn each_misbehaviour_is_told() {
     assert_eq!(kinds(&results), expected.map(|(case, kinds)| (case, kinds.to_vec())).into());
 
     assert_eq!(results.problems.len(), 2, "{:?}", results.problems);
-    assert!(results.problems[0].contains("excepts good on wasip1, which passes"));
-    assert!(results.problems[1].contains("excepts renamed, which no column has"));
+    assert!(results.problems[0].contains("lists good on wasip1, which passes"));
+    assert!(results.problems[1].contains("lists renamed, which no column has"));
 
     let text = report::render(&results, &ledger);
     // 17 cases on 3 columns; 19 of those cells fail, one of them excepted; two exceptions are no longer true.

@@ -50,7 +50,7 @@ fn a_panic_and_refused_memory_are_on_standard_error() {
         );
 
         let stderr = String::from_utf8(run(target, &["--memory", "64"], &["allocate"]).stderr).unwrap();
-        assert!(stderr.contains("bytes of memory, and may have 67108864"), "{stderr}");
+        assert!(stderr.contains("bytes of memory, and its limit is 67108864"), "{stderr}");
     }
 }
 

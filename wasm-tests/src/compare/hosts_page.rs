@@ -27,10 +27,10 @@ has grown, whatever the guest is, and edits that it has not flushed are lost. `m
 /// A report of another schema, or of a part of the cases.
 pub fn page(report: &Value) -> Result<String, String> {
     if report["schema"] != "portable-mmap/compare" || report["version"] != super::json::VERSION {
-        return Err("this is no report of this version of `make compare`: run that first".to_owned());
+        return Err("this is not a report of this version of `make compare`: run it first".to_owned());
     }
     if !report["filter"].is_null() {
-        return Err("this report has some of the cases alone: run `make compare` without a FILTER".to_owned());
+        return Err("this report has only some of the cases: run `make compare` without a FILTER".to_owned());
     }
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let sections = list(&report["sections"]);

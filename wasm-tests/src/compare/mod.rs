@@ -3,7 +3,7 @@
 //!
 //! - [`columns`] names the columns and reads which are asked for; [`workshop`] builds them and finds what runs them.
 //!   Those of one [`Subject`] are compared with each other.
-//! - [`suite`] runs and judges. What is demanded and cannot run is a failure here.
+//! - [`suite`] runs and judges. A required column that cannot run is a failure here.
 //! - [`Comparison`] is what came of it, with a [`Section`] for each subject.
 //! - [`json`], [`junit`] and [`html`] write it down, for programs, for CI systems and for people; [`hosts_page`] is what the
 //!   documentation says of it.
@@ -112,7 +112,9 @@ fn run_section(subject: Subject, plan: &Plan) -> (Section, Duration) {
 /// A column that cannot run is a failure where it was demanded, and always where all that it needs is there.
 fn problem(definition: &Definition, missing: &Missing, demanded: bool) -> Option<String> {
     match missing {
-        Missing::Absent(reason) => demanded.then(|| format!("{} is demanded and absent: {reason}", definition.name)),
+        Missing::Absent(reason) => {
+            demanded.then(|| format!("{} is required and cannot run: {reason}", definition.name))
+        }
         Missing::Broken(reason) => Some(format!("{} does not work: {reason}", definition.name)),
     }
 }
@@ -127,7 +129,7 @@ impl Section {
         }
         _ = writeln!(text, "{table}");
         for Absent { definition, reason } in &self.absent {
-            _ = writeln!(text, "{} ({}) is absent: {reason}", definition.name, definition.key);
+            _ = writeln!(text, "{} ({}) cannot run: {reason}", definition.name, definition.key);
         }
         text.push_str(&report::not_in_the_table(&self.results));
         text
@@ -221,7 +223,7 @@ mod tests {
         let absent = Missing::Absent("there is no `node`".into());
         assert_eq!(problem(column("node"), &absent, false), None);
         let told = problem(column("node"), &absent, true).unwrap();
-        assert_eq!(told, "wasip1 Node is demanded and absent: there is no `node`");
+        assert_eq!(told, "wasip1 Node is required and cannot run: there is no `node`");
         let broken = Missing::Broken("cargo ended with 101".into());
         assert!(problem(column("node"), &broken, false).is_some() && problem(column("node"), &broken, true).is_some());
     }
@@ -238,7 +240,7 @@ mod tests {
         assert_eq!(report["sections"][0]["columns"][0]["host_version"], Value::Null);
         assert_eq!(report["sections"][0]["columns"][1]["host_version"], "1.2");
         let text = comparison.render();
-        assert!(text.contains("wasip1 Node (node) is absent: there is no `node`\n2 passed, 0 failed\n"), "{text}");
+        assert!(text.contains("wasip1 Node (node) cannot run: there is no `node`\n2 passed, 0 failed\n"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         let junit = junit::report(&comparison).unwrap();
         assert!(

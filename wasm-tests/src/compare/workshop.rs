@@ -191,10 +191,10 @@ impl Workshop {
     /// Builds the tests of memmap2 and of its façade, a workspace of their own.
     fn facade(&self, target: Option<&str>, mappings: Mappings, limits: Limits) -> Result<cases::Tests, Missing> {
         if !self.build {
-            return Err(Missing::Absent("its programs are found by building them".into()));
+            return Err(Missing::Absent("its programs are known only after a build".into()));
         }
         if cfg!(windows) && mappings == Mappings::Emulated {
-            return Err(Missing::Absent("the emulation wants descriptors, which Windows has not".into()));
+            return Err(Missing::Absent("the emulation needs descriptors, which Windows does not have".into()));
         }
         if !HAS_HOST_MAPPING && mappings == Mappings::Hosted {
             return Err(Missing::Absent(NO_HOST_MAPPING.into()));

@@ -126,7 +126,7 @@ pub fn render(tallies: &[Tally]) -> String {
             _ = writeln!(text, "FAILED {name}, and {} more", failures.len() - MOST_TOLD);
         }
         if *flushes == 0 {
-            _ = writeln!(text, "FAILED {name}: no flush had returned, so nothing was shown; try more kills");
+            _ = writeln!(text, "FAILED {name}: no flush returned, so nothing was tested; use more kills");
         }
     }
     let header = ["Killed", "Kills", "Flushes returned", "Midway", "Bytes checked", "Lost", "Foreign"];
@@ -144,6 +144,6 @@ pub fn render(tallies: &[Tally]) -> String {
     table.add_row(row("all", total));
     align_right(&mut table, 1);
     _ = writeln!(text, "{table}");
-    text.push_str("Midway: the file held a part of what had not returned yet.\n");
+    text.push_str("Midway: the file had a part of the changes of a call that had not returned yet.\n");
     text
 }

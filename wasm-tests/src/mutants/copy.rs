@@ -100,7 +100,7 @@ impl Mutated {
 fn replaced(text: &str, old: &str, new: &str) -> Result<String, String> {
     match text.matches(old).count() {
         1 => Ok(text.replacen(old, new, 1)),
-        count => Err(format!("this is there {count} times and not once:\n{old}")),
+        count => Err(format!("this text occurs {count} times and not once:\n{old}")),
     }
 }
 

@@ -51,7 +51,7 @@ fn told(output: &str) -> Result<Found, String> {
         return Err("there is no such test of the host".to_owned());
     }
     if !output.contains("\ntest result: ") {
-        return Err("the tests of the host do not end".to_owned());
+        return Err("the tests of the host did not end".to_owned());
     }
     let failed = results.iter().filter(|(_, result)| *result != "ok").map(|(name, _)| (*name).to_owned());
     Ok(Found { cases: failed.collect(), of: results.len() })

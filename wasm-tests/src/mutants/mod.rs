@@ -101,11 +101,11 @@ fn control(plan: &Plan, copy: &Copy, mutants: &[&Mutant]) -> Result<(), String> 
     runs.dedup();
     let mut programs: Vec<(Place, Program)> = Vec::new();
     for (place, subject) in runs {
-        eprintln!("== the copy as it is, in {}: {subject}", place.column());
+        eprintln!("== the unchanged copy, in {}: {subject}", place.column());
         if place == Place::Host {
             let failed = host::build(copy, &plan.target_dir).and_then(|tests| host::failed(&tests, subject))?;
             if !failed.cases.is_empty() {
-                return Err(format!("the copy as it is does not pass {}", failed.cases.join(", ")));
+                return Err(format!("the unchanged copy does not pass {}", failed.cases.join(", ")));
             }
             continue;
         }
@@ -116,7 +116,7 @@ fn control(plan: &Plan, copy: &Copy, mutants: &[&Mutant]) -> Result<(), String> 
         let results = compare(plan, place, program.expect("just built"), subject);
         if results.failed() > 0 {
             let report = report::render(&results, &ledger());
-            return Err(format!("the copy as it is does not pass {subject} in {}:\n{report}", place.column()));
+            return Err(format!("the unchanged copy does not pass {subject} in {}:\n{report}", place.column()));
         }
     }
     Ok(())

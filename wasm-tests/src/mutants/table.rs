@@ -1,17 +1,17 @@
-//! The mutants: each a text of the library, the text that takes its place, and what that breaks.
+//! The mutants. Each has a text of the library, the text that replaces it, and what that breaks.
 
 /// A library that is broken in one place.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
     /// What it does wrong.
     pub name: &'static str,
-    /// What it breaks: a sentence of the contract, after "that".
+    /// The part of the contract that it breaks, as a sentence after "that".
     pub contract: &'static str,
     /// The file of the library that it changes.
     pub file: &'static str,
-    /// What stands there once.
+    /// The text that occurs in the file once.
     pub old: &'static str,
-    /// What stands there instead.
+    /// The text that replaces it.
     pub new: &'static str,
     /// Where it is run.
     pub place: Place,
@@ -19,7 +19,7 @@ pub struct Mutant {
     pub subject: &'static str,
 }
 
-/// What has a mutant: a column, or the host.
+/// Where a mutant runs: in a column, or in the tests of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// The OS mapping.
@@ -102,7 +102,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "forgets after an error",
-        contract: "what an error kept from being written stays changed",
+        contract: "after an error, bytes that were not written still count as changed",
         file: WRITE_BACK,
         old: "mark_clean(copies, pages.start..reached / PAGE, &self.region, self.tracks_all);",
         new: "mark_clean(copies, pages, &self.region, self.tracks_all);",
@@ -111,7 +111,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "writes twice",
-        contract: "what was written before an error is no change any more",
+        contract: "bytes that were written before an error no longer count as changed",
         file: WRITE_BACK,
         old: "copy[..written.len()].copy_from_slice(written);",
         new: "let _ = (copy, written);",
@@ -120,7 +120,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "trusts short writes",
-        contract: "a write that the storage cuts short is completed",
+        contract: "a short write of the storage is completed",
         file: WRITE_BACK,
         old: "self.pending.start += written;",
         new: "self.pending.start += written.max(bytes.len());",
@@ -176,7 +176,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "does not zero the end",
-        contract: "behind the end of the file its last page goes on with zeros",
+        contract: "the rest of the last page of a file is zeros",
         file: LOAD,
         old: "zeroed(&mut memory[filled..page_end]);",
         new: "memory[filled..page_end].fill(std::mem::MaybeUninit::new(0xa5));",
@@ -202,8 +202,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "resize/",
     },
     Mutant {
-        name: "forgets the pointer that it gave away",
-        contract: "what is stored through an exported pointer is a change at every flush",
+        name: "forgets the exported pointer",
+        contract: "bytes stored through an exported pointer are changes for every flush",
         file: "src/backend/buffered/pointer.rs",
         old: "self.tracks_all = true;",
         new: "self.tracks_all = false;",
@@ -212,7 +212,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "allocates nothing",
-        contract: "a storage that cannot reserve room says so and stays as long as it is",
+        contract: "a storage that cannot reserve room returns an error and keeps its length",
         file: "src/storage/calls.rs",
         old: "io::ErrorKind::Unsupported if allocate => Error::Unsupported {",
         new: "io::ErrorKind::Unsupported if allocate && storage.set_len(to).is_err() => Error::Unsupported {",
@@ -230,7 +230,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "appends",
-        contract: "a file that is open for appending is refused, for its writes would go elsewhere",
+        contract: "a file that is open for appending cannot be mapped for writing",
         file: "src/storage/wasip1.rs",
         old: "let append = stat.fs_flags & wasi::FDFLAGS_APPEND != 0;",
         new: "let append = false;",
@@ -248,7 +248,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "ignores access",
-        contract: "a mapping for reading refuses to be resized",
+        contract: "resizing a mapping for reading is an error",
         file: "src/mapping/mod.rs",
         old: "if matches!(plan.access, Access::Read | Access::Copy) {",
         new: "if matches!(plan.access, Access::Copy) {",
@@ -274,8 +274,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "modes/",
     },
     Mutant {
-        name: "is silent on a cut",
-        contract: "a flush says so when changes lie behind the end of the file",
+        name: "does not report a truncation",
+        contract: "a flush returns an error if changes lie past the end of the file",
         file: MAPPED,
         old: "let checked = self.check_changes_are_in_file(&pages);",
         new: "let checked = Ok(self.forget_changed(&pages));",
@@ -295,7 +295,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a range for the lost set",
-        contract: "a refresh takes back the faults of its own pages, whatever lies between them",
+        contract: "a refresh clears the faults of its own pages, and no others",
         file: LOST,
         old: "let stays = |page: &usize| self.noted.contains(*page) && !pages.contains(page);",
         new: "let first = self.noted.first_present(&(0..self.pages())).start;
@@ -304,8 +304,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "lost/",
     },
     Mutant {
-        name: "skips the touch",
-        contract: "a call that can fail touches every page that it gives",
+        name: "skips the access",
+        contract: "a call that can fail accesses every page that it returns",
         file: MAPPED,
         old: "self.region.touch(range);",
         new: "let _ = range;",
@@ -323,7 +323,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "shows lost zeros as data",
-        contract: "a page that was lost is looked at anew after a refresh",
+        contract: "a lost page is read again after a refresh",
         file: REFRESH,
         old: "guard.refresh(&pages, |run| self.loaded.remove(&run))?;",
         new: "guard.refresh(&pages, |_| ())?;",
@@ -340,8 +340,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "lost/",
     },
     Mutant {
-        name: "notes what a hint met",
-        contract: "a page that nobody has touched is no fault",
+        name: "notes the error of a hint",
+        contract: "a page that nobody has accessed is no fault",
         file: LOAD,
         old: "known.is_none() && caller != Caller::Hint);",
         new: "known.is_none());",

@@ -12,7 +12,7 @@ pub(super) struct Mounted(Infallible);
 
 impl Mounted {
     pub(super) fn new(_: Witness) -> io::Result<Self> {
-        Err(io::Error::new(io::ErrorKind::Unsupported, "a file system of a process is mounted on Linux alone"))
+        Err(io::Error::new(io::ErrorKind::Unsupported, "a process can mount a file system of its own only on Linux"))
     }
 
     pub(super) fn path(&self) -> &Path {

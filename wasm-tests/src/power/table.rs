@@ -23,7 +23,10 @@ pub fn render(results: &Results) -> String {
         if more > 0 {
             _ = writeln!(text, "FAILED {name}, and {more} more");
         } else if !tally.passed() && losses.is_empty() && problems.is_empty() {
-            _ = writeln!(text, "FAILED {name}: nothing was promised, or nothing thrown away; try more points");
+            _ = writeln!(
+                text,
+                "FAILED {name}: no flush returned, or no write was lost, so nothing was tested; use more points"
+            );
         }
     }
     for Told { name, tally, .. } in results.controls.iter().filter(|told| !told.passed()) {
@@ -31,12 +34,12 @@ pub fn render(results: &Results) -> String {
             _ = writeln!(text, "FAILED {name}, {}, {problem}", tally.name);
         }
         if tally.problems.is_empty() {
-            _ = writeln!(text, "FAILED {name}, {}: a library that is broken loses nothing", tally.name);
+            _ = writeln!(text, "FAILED {name}, {}: a broken library lost nothing", tally.name);
         }
     }
     _ = writeln!(text, "{}", columns(&results.columns));
-    text.push_str("Flushes: to the disk, that had returned. Thrown away: writes and lengths that were not synced.\n");
-    text.push_str("Midway: the disk held a part of what was not promised yet.\n");
+    text.push_str("Flushes: those to the disk that returned. Thrown away: writes and lengths that were not synced.\n");
+    text.push_str("Midway: the disk had a part of the changes of a call that had not returned yet.\n");
     if !results.controls.is_empty() {
         _ = writeln!(text, "{}", controls(&results.controls));
     }

@@ -21,12 +21,12 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 const NO_CHANGES: &str =
-    "Unsupported: changes cannot be written to a file that says a wrong length; Access::Read and Access::Copy work";
+    "Unsupported: changes cannot be written to a file that reports a wrong length; Access::Read and Access::Copy work";
 const NOT_OPEN: &str = "Io of map, PermissionDenied: cannot map the file: the file is not open for writing; map it with \
                         Access::Read or Access::Copy, or open it for reading and writing";
 
-/// Maps a file that says a wrong length, and looks at everything but the line about a file that is open for writing, which
-/// it returns.
+/// Maps a file that reports a wrong length, and checks every line but that about a file that is open for writing, which it
+/// returns.
 fn of_wrong_length(place: Place, path: &str, said: usize, asked: usize) -> String {
     let path = Path::new(path);
     let (dir, name) = (path.parent().unwrap(), path.file_name().unwrap().to_str().unwrap());
