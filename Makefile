@@ -42,7 +42,7 @@ help: ## lists the targets
 # --- The three commands ---
 
 .PHONY: demo
-demo: examples harness ## runs the examples on a copy of a file, natively and in wasmtime, with the host's mappings too: make demo [FILE=...]
+demo: examples harness ## runs the examples on a copy of a file, natively and in wasmtime, also with mappings of the host: make demo [FILE=...]
 	@echo '== hello, grep and replace, natively and in wasmtime, on $(FILE)'
 	@"$(HARNESS)" demo --file "$(FILE)" --native-dir "$(TARGET)/release/examples" \
 		--wasip1-dir "$(TARGET)/wasm32-wasip1/release/examples" \
@@ -62,12 +62,12 @@ test: test-native test-release test-threads test-memory guests harness test-wasi
 
 # The harness builds what each column needs. A shell that exports its width as COLUMNS demands nothing.
 .PHONY: compare
-compare: wasi harness ## compares all targets that can run here: make compare [COLUMNS='ci'] [FILTER=...], into target/compare/
+compare: wasi harness ## compares all targets that can run here, and writes target/compare/: make compare [COLUMNS='ci'] [FILTER=...]
 	@CARGO='$(CARGO)' "$(HARNESS)" compare --columns '$(COLUMNS)' --filter '$(FILTER)' --target-dir "$(TARGET)"
 
 # From the report of a comparison of all columns.
 .PHONY: hosts
-hosts: ## writes docs/hosts.md, what the hosts of WASI do and do not, from the report of the last `make compare`
+hosts: ## writes docs/hosts.md, a page about WASI hosts, from the report of the last `make compare`
 	@"$(HARNESS)" hosts "$(TARGET)/compare/report.json" >"$(TARGET)/compare/hosts.md"
 	@cp "$(TARGET)/compare/hosts.md" docs/hosts.md
 
@@ -86,7 +86,7 @@ compare-wasmtimes: ## installs the oldest and the newest wasmtime of PyPI for `m
 
 # Their versions are in package.json.
 .PHONY: compare-hosts
-compare-hosts: compare-wasmtimes rust ## installs those, and the hosts of WASI that npm has
+compare-hosts: compare-wasmtimes rust ## installs these, and the WASI hosts of npm
 	$(call ensure,test -d "$$(rustc --print target-libdir --target $(THREADS))",target add $(THREADS))
 	@echo '== Deno, Bun and jco'
 	@cp wasm-tests/hosts/package.json "$(TOOLS)/package.json"
@@ -97,7 +97,7 @@ CROSS := x86_64-unknown-linux-musl aarch64-unknown-linux-gnu s390x-unknown-linux
 CROSS_PACKAGES := qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross \
 	gcc-i686-linux-gnu libc6-dev-i386-cross gcc-mingw-w64-x86-64 wine64
 .PHONY: compare-tools
-compare-tools: compare-hosts ## installs what the columns of `make compare` need: other hosts of WASI, and emulators, on Debian
+compare-tools: compare-hosts ## installs everything that the columns of `make compare` need, other hosts and emulators, on Debian
 	@echo '== wasmi, a host of WASI'
 	@$(CARGO) build --release --quiet --locked --manifest-path wasm-tests/hosts/wasmi/Cargo.toml --target-dir "$(TOOLS)/wasmi"
 	@command -v apt-get >/dev/null || { echo 'These are Debian packages: $(CROSS_PACKAGES)' >&2; exit 1; }
@@ -195,7 +195,7 @@ endef
 action-tools:
 	$(call npm,yaml,2.9.1)
 
-test-action: action-tools wasi harness ## runs the steps of the GitHub Action (action.yml) on this machine, on a crate outside of the repository
+test-action: action-tools wasi harness ## runs the steps of the GitHub Action (action.yml) on this machine, for a crate outside of the repository
 	@echo '== the action'
 	@NODE_PACKAGES='$(NODE_PACKAGES)' node --test action/test.mjs
 
@@ -218,7 +218,7 @@ demo-browser: demo-site ## serves a page in which grep and replace run on a file
 
 CHROMIUM ?= chromium
 .PHONY: test-browser
-test-browser: demo-site ## tests that page, against the same programs natively, and the page of `make compare`, in headless Chromium
+test-browser: demo-site ## tests that page in headless Chromium, against the native programs, and the page of `make compare`
 	@command -v '$(CHROMIUM)' >/dev/null || \
 		{ echo 'This needs Chromium: `apt-get install chromium` on Debian, or CHROMIUM=PROGRAM' >&2; exit 1; }
 	@$(CARGO) build --release -p portable-mmap --example grep --example replace
@@ -229,7 +229,7 @@ test-browser: demo-site ## tests that page, against the same programs natively, 
 # --- Checks ---
 
 .PHONY: check
-check: format lint lint-facade check-targets doc api-check types-check msrv deny ## formatting, lints on every target, documentation, interface, oldest Rust, licences
+check: format lint lint-facade check-targets doc api-check types-check msrv deny ## checks formatting, lints on every target, documentation, interface, oldest Rust and licences
 
 .PHONY: format
 format: rust
@@ -288,7 +288,7 @@ define on
 endef
 
 .PHONY: check-targets
-check-targets: rust ## checks the library on many more targets, and that it is one error on those it does not support
+check-targets: rust ## checks the library on many more targets, and that unsupported targets give one clear error
 	$(call ensure,$(CARGO) clippy --version,component add clippy)
 	@echo '== the targets of src/lib.rs and those of Cargo.toml'
 	@named=$$($(NAMED)); tables=$$($(TABLES)); test "$$named" = "$${tables}all(target_arch=\"wasm32\",target_os=\"unknown\")" || \
@@ -301,7 +301,7 @@ check-targets: rust ## checks the library on many more targets, and that it is o
 			'portable-mmap does not support this target' || { echo "$$log" >&2; exit 1; })
 
 .PHONY: doc
-doc: rust ## builds the documentation, without a warning
+doc: rust ## builds the documentation, and fails on a warning
 	@echo '== documentation'
 	@RUSTDOCFLAGS='-D warnings' $(CARGO) doc -p portable-mmap -p portable-mmap-wasmtime -p native-tests --no-deps
 
@@ -327,7 +327,7 @@ api-check: rust ## compares the interface of the library with docs/public-api.tx
 	else diff -u docs/public-api.txt $(INTERFACE) || \
 		{ echo '`make api-keep` keeps what has changed; say it in CHANGELOG.md' >&2; exit 1; }; fi
 
-api-keep: interface ## puts the interface of the library into docs/public-api.txt
+api-keep: interface ## writes the interface of the library to docs/public-api.txt
 	@cp $(INTERFACE) docs/public-api.txt
 
 # The types that a component of wasm32-wasip2 embeds for the import of the host's functions: wit-component writes them from
@@ -346,7 +346,7 @@ types-keep: rust ## writes the types that components embed from the interface of
 # Where it maps nothing, and where it is not run. wasmtime has a little C in it, which a check does not need: no compiler for
 # it has to be there. It takes some minutes.
 .PHONY: check-host-targets
-check-host-targets: rust ## checks the host crate on macOS and Windows, without a C compiler for them
+check-host-targets: rust ## checks the host crate for macOS and Windows, without a C compiler for them
 	$(call ensure,$(CARGO) clippy --version,component add clippy)
 	$(call on,aarch64-apple-darwin $(WINDOWS),name=$$(echo "$$target" | tr - _); export "CC_$$name=true" "AR_$$name=true"; \
 		$(CARGO) clippy -q -p portable-mmap-wasmtime --target $$target -- -D warnings || exit 1)
@@ -354,7 +354,7 @@ check-host-targets: rust ## checks the host crate on macOS and Windows, without 
 # Before a release: see docs/releasing.md.
 RELEASE = $(shell git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null)
 .PHONY: semver
-semver: rust ## compares the interface of the library with that of the last release, by the rules of versions
+semver: rust ## compares the interface of the library with that of the last release, by the rules of semantic versioning
 	@if test -z '$(RELEASE)'; then echo 'NOTHING TO COMPARE: no tag of a release (v1.2.3) is here'; \
 	elif ! $(CARGO) semver-checks --version >/dev/null 2>&1; then \
 		echo 'This needs `cargo install --locked cargo-semver-checks`' >&2; exit 1; \
@@ -389,7 +389,7 @@ nightly = $(call ensure,$(1) && test -d "$$(rustup run nightly rustc --print sys
 # under both. The unit tests of the search, of errors, of slice notation and of unsynced runs take minutes there, and these
 # have no unsafe code.
 .PHONY: miri miri-stacked miri-tree
-miri: miri-stacked miri-tree ## looks for undefined behaviour in the emulation, with the interpreter of nightly Rust
+miri: miri-stacked miri-tree ## looks for undefined behaviour in the emulation with Miri, on nightly Rust
 
 miri-tree: MODEL = -Zmiri-tree-borrows
 miri-stacked miri-tree: rust
@@ -405,7 +405,7 @@ miri-stacked miri-tree: rust
 # In a directory of its own, since the flag would have everything built again. Only tests whose names contain `loom` are
 # models; the others make atomics and locks outside of one, which loom refuses. Optimised, for they are many orders.
 .PHONY: loom
-loom: rust ## runs the models of what threads and signal handlers share, in every order of their steps
+loom: rust ## runs the loom models of threads and signal handlers, in every order of their steps
 	@echo '== loom: every interleaving of the models'
 	@RUSTFLAGS='--cfg loom' $(CARGO) test -p portable-mmap --lib --release --target-dir "$(TARGET)/loom" -- loom
 
@@ -415,7 +415,7 @@ loom: rust ## runs the models of what threads and signal handlers share, in ever
 # see rustix's calls. Threads within a test are what it is for.
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 .PHONY: sanitize
-sanitize: rust ## runs the native tests under AddressSanitizer and ThreadSanitizer, with nightly Rust
+sanitize: rust ## runs the native tests under AddressSanitizer and ThreadSanitizer, on nightly Rust
 	$(call nightly,$(NIGHTLY) --version,)
 	@export ASAN_OPTIONS=handle_segv=0:handle_sigbus=0 TSAN_OPTIONS=handle_segv=0:handle_sigbus=0; \
 		for sanitizer in address thread; do \
@@ -442,7 +442,7 @@ fuzz: rust ## looks for inputs that break the library: make fuzz [TIME=seconds] 
 # With what the harness is built of: cargo then builds wasmtime once for both. With AGAIN=NUMBER one program is played again, and
 # its steps are printed.
 .PHONY: hostile
-hostile: rust ## plays random programs of hostile guests against the host crate and a model: make hostile [TIME=seconds] [AGAIN=seed]
+hostile: rust ## runs random hostile guests against the host crate and a model: make hostile [TIME=seconds] [AGAIN=seed]
 	@$(CARGO) test -p wasm-tests -p portable-mmap-wasmtime --test hostile -- \
 		$(if $(AGAIN),--seed '$(AGAIN)',--time '$(TIME)')
 
@@ -457,7 +457,7 @@ SOURCES ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 sizes = --size "$(1)/maps.wasm" "$(1)/reads.wasm"
 
 .PHONY: bench
-bench: wasi harness ## measures the workloads natively and in wasmtime, and judges their goals: target/bench/
+bench: wasi harness ## measures the workloads natively and in wasmtime, checks their goals, and writes target/bench/
 	@$(CARGO) build $(MEASURED)
 	@for target in $(WASI); do $(CARGO) build $(MEASURED) --target $$target || exit 1; done
 	@CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='-C target-feature=+simd128' \
@@ -472,7 +472,7 @@ bench: wasi harness ## measures the workloads natively and in wasmtime, and judg
 # The guests are compiled for vectors of 128 bits, as this machine's programs are.
 PLACED := --release -p native-tests --bin placed
 .PHONY: bench-hosted
-bench-hosted: wasi harness ## measures mappings that a host places, beside native ones and the emulation: times, and memory of 1 to 1,000 instances
+bench-hosted: wasi harness ## measures mappings of the host, of the system and of the emulation: times, and the memory of 1 to 1,000 instances
 	@$(CARGO) build $(PLACED)
 	@export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='-C target-feature=+simd128'; \
 		$(CARGO) build $(PLACED) --target wasm32-wasip1 --target-dir "$(TARGET)/simd128"
@@ -492,7 +492,7 @@ define quote
 endef
 
 .PHONY: keep
-keep: ## puts tables and plots of the last `make bench` and `make bench-hosted` into README.md and docs/
+keep: ## copies tables and plots of the last `make bench` and `make bench-hosted` to README.md and docs/
 	@cp "$(BENCH)/growth.svg" docs/growth.svg
 	@test ! -f "$(TARGET)/placed/fleets.svg" || cp "$(TARGET)/placed/fleets.svg" docs/fleets.svg
 	$(call quote,table.md,docs/performance.md)
@@ -501,7 +501,7 @@ keep: ## puts tables and plots of the last `make bench` and `make bench-hosted` 
 # The copy and what is built from it lie in target/mutants, but for the tests of the host, which want what the harness is
 # built of. With ONLY=TEXT, those whose names contain it; with SKIP=TEXT, the others.
 .PHONY: mutants
-mutants: guests harness ## breaks a copy of the library in many ways, and demands that the suite finds each
+mutants: guests harness ## breaks a copy of the library in many ways, and checks that the suite notices each
 	@echo '== the suite over libraries that are broken'
 	@"$(HARNESS)" mutants --native "$(TARGET)/debug/suite$(EXE)" --scratch "$(TARGET)/mutants" --target-dir "$(TARGET)" \
 		--only '$(ONLY)' --skip '$(SKIP)'
@@ -513,7 +513,7 @@ CRASH = "$(HARNESS)" crash --native "$(TARGET)/debug/crash$(EXE)" --wasip1 "$(TA
 	--wasip2 "$(TARGET)/wasm32-wasip2/debug/crash.wasm" --seed '$(SEED)'
 
 .PHONY: crash
-crash: guests harness ## kills programs in the midst of edits, and looks at the file: make crash [KILLS=1000] [SEED=1]
+crash: guests harness ## kills programs while they edit a file, and checks the file: make crash [KILLS=1000] [SEED=1]
 	@echo '== $(KILLS) kills'
 	@$(CRASH) --kills '$(KILLS)'
 
@@ -523,14 +523,14 @@ POWER = "$(HARNESS)" power --native "$(TARGET)/debug/power$(EXE)" --wasip1 "$(TA
 	--wasip2 "$(TARGET)/wasm32-wasip2/debug/power.wasm" --seed '$(SEED)'
 
 .PHONY: power
-power: guests harness ## lets the power fail under a file that programs edit: make power [POINTS=1000] [SEED=1]
+power: guests harness ## simulates power failures while programs edit a file: make power [POINTS=1000] [SEED=1]
 	@echo '== $(POINTS) power failures, and libraries that do not sync'
 	@$(POWER) --points '$(POINTS)' --controls "$(TARGET)/mutants"
 
 # Each is failed in two runs: in one what is left is looked at, in the other nothing touches it before the call is made
 # again.
 .PHONY: faults
-faults: guests harness ## counts the calls of a storage that the fault sweeps of the suite fail, one by one
+faults: guests harness ## counts the storage calls that the suite makes fail one by one
 	@log="$(TARGET)/faults.log"; $(SUITE) --filter faults/ --show >"$$log" || { cat "$$log" >&2; exit 1; }; \
 		awk '/^TRANSCRIPT / { column = $$0; sub(/.*, /, "", column) } \
 			/ calls failed = / { acts[column]++; calls[column] += $$NF; most = most < $$NF ? $$NF : most } \
@@ -551,7 +551,7 @@ ONLY_FACADE := --manifest-path compat/memmap2/Cargo.toml --target-dir "$(TARGET)
 FACADE := --workspace --exclude api --exclude component-type --exclude portable-mmap-emulation
 
 .PHONY: facade-tests
-facade-tests: wasi harness ## compares memmap2's own tests and the façade's alone: make facade-tests [FILTER=...]
+facade-tests: wasi harness ## compares memmap2's own tests and the façade's: make facade-tests [FILTER=...]
 	@CARGO='$(CARGO)' "$(HARNESS)" compare --columns facade --filter '$(FILTER)' --target-dir "$(TARGET)"
 	@echo '== closed files on Preview 1: with fat link-time optimisation, and with the close of libc'
 	@export CARGO_TARGET_WASM32_WASIP1_RUNNER='$(HARNESS) run'; \
@@ -570,7 +570,7 @@ CONSUMERS := grep hash geoip font set records array tensors objects columns
 HOSTED_PROGRAMS := --locked --release --bins --target-dir "$(TARGET)/compat/hosted" --target wasm32-wasip2
 
 .PHONY: consumers
-consumers: wasi harness ## runs programs that map files through other crates, on WASI without the façade, with it, and where the host maps
+consumers: wasi harness ## runs programs that map files through other crates, on WASI without the façade, with it, and with mappings of the host
 	@echo '== the programs with the memmap2 of crates.io'
 	@$(CARGO) build $(PUBLISHED)
 	@for target in $(WASI); do $(CARGO) build $(PUBLISHED) --target $$target || exit 1; done
