@@ -298,8 +298,8 @@ fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::
         libc::SIG_IGN if !is_fault => {}
         libc::SIG_DFL | libc::SIG_IGN => {
             // The access is repeated when this handler returns, and kills the process as it would have without our
-            // handler. A signal that was sent must be raised again. SAFETY: all zeros is a valid `sigaction`: the
-            // default one.
+            // handler. A signal that was sent must be raised again.
+            // SAFETY: all zeros is a valid `sigaction`: the default one.
             let default: libc::sigaction = unsafe { mem::zeroed() };
             let _ = set_action(&default);
             if !is_fault {

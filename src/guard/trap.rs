@@ -47,7 +47,8 @@ pub(super) fn hand_on(info: *mut libc::siginfo_t, context: *mut libc::c_void) ->
         return true;
     }
     // A handler that does not know the instruction may have set another action, so that the next fault kills the
-    // process. SAFETY: the action that was set before.
+    // process.
+    // SAFETY: the action that was set before.
     unsafe { libc::sigaction(libc::SIGSEGV, &raw const action, ptr::null_mut()) };
     false
 }

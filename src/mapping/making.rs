@@ -207,8 +207,8 @@ impl MmapOptions {
     /// As for [`map`](Self::map).
     ///
     /// # Errors
-    /// As for [`map`](Self::map), and [`Error::Io`] of reading. The size in [`Error::LengthPastEnd`] is the number of
-    /// bytes that were read.
+    /// As for [`map`](Self::map), and [`Error::Io`] of reading. The size in [`Error::LengthPastEnd`] is the length
+    /// that reading found.
     pub unsafe fn map_any(&self, file: impl IntoSharedFile) -> Result<AnyMmap> {
         // SAFETY: the caller guarantees what `map` requires.
         unsafe { self.any_of(file.into_shared().into(), None) }

@@ -172,9 +172,10 @@ impl<B: Backend> Mapping<B> {
     ///
     /// # A sync that fails
     /// An operating system can drop bytes that it cannot write to the disk. After a failed sync the next one succeeds,
-    /// although the bytes are not on the disk. So after such an error the next flush, also
-    /// [`flush_async`](Self::flush_async), and [`close`](Self::close) write every page that was written since the last
-    /// successful sync again and sync it. They return an error until that succeeds.
+    /// although the bytes are not on the disk. So after such an error the pages that were written since the last
+    /// successful sync must be written again. The next flush of such a page, also with
+    /// [`flush_async`](Self::flush_async), and [`close`](Self::close) write it again and sync it. They return an error
+    /// until that succeeds.
     ///
     /// The system reports the error only once to an open file. All mappings of the file in this process then know of it
     /// (on Windows and WASI, all mappings of the same [`Arc`](std::sync::Arc)). If [`File::sync_all`] on

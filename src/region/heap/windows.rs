@@ -12,8 +12,8 @@ pub(super) struct Reserved(NonNull<u8>);
 
 impl Reserved {
     pub(super) fn new(len: usize) -> Option<Self> {
-        // A reservation cannot be empty, so this reserves a page that is never used. SAFETY: addresses of the system's
-        // choice disturb nothing.
+        // A reservation cannot be empty, so this reserves a page that is never used.
+        // SAFETY: addresses of the system's choice disturb nothing.
         let start = unsafe { VirtualAlloc(ptr::null(), len.max(1), MEM_RESERVE, PAGE_READWRITE) };
         NonNull::new(start.cast()).map(Self)
     }

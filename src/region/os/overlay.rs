@@ -47,7 +47,8 @@ pub(super) unsafe fn replace(start: *mut u8, range: Range<usize>, file: &File, p
     let flags = if plan.private { MapFlags::PRIVATE } else { MapFlags::SHARED };
     let error = |e: rustix::io::Errno| Error::io(Operation::Map, offset, len as u64, e);
     // Maps the file at another address first, because a system may unmap the range before it finds that it cannot map
-    // the file. SAFETY: a new mapping at an address of the system's choice disturbs nothing.
+    // the file.
+    // SAFETY: a new mapping at an address of the system's choice disturbs nothing.
     let new = unsafe { mmap(ptr::null_mut(), len, prot, flags, file, offset) }.map_err(error)?;
     // SAFETY: the caller says that the range may be replaced; `new` is this call's own.
     let moved = unsafe { mremap_fixed(new, len, len, MremapFlags::MAYMOVE, start.wrapping_add(range.start).cast()) };

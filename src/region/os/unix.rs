@@ -334,8 +334,8 @@ pub(super) unsafe fn unlock(start: *mut u8, len: usize) -> io::Result<()> {
 /// The range is mapped.
 pub(super) unsafe fn advise(start: *mut u8, len: usize, advice: Advice) {
     if let Some(number) = hint_number(advice) {
-        // SAFETY: the caller says that the range is mapped, and none of these changes a byte. It is not an error if
-        // this kernel or file system does not support a hint.
+        // SAFETY: the caller says that the range is mapped, and none of these changes a byte.
+        // It is not an error if this kernel or file system does not support a hint.
         let _ = unsafe { libc::madvise(start.cast(), len, number) };
     }
 }

@@ -40,8 +40,8 @@ unsafe fn ask_for(request: Request, memory: wasi::Iovec) -> Option<i64> {
     let nonce = RandomState::new().build_hasher().finish();
     let mut bytes = request.encode(nonce);
     let buffers = [memory, wasi::Iovec { buf: bytes.as_mut_ptr(), buf_len: LEN }];
-    // The return value of the call does not matter, because a reply is recognised by its bytes. SAFETY: the host may
-    // write to both.
+    // The return value of the call does not matter, because a reply is recognised by its bytes.
+    // SAFETY: the host may write to both.
     let _ = unsafe { wasi::fd_pread(NOBODY, &buffers, OFFSET) };
     decode_reply(&bytes, nonce)
 }
