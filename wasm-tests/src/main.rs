@@ -249,3 +249,31 @@ fn run_bench(plan: &bench::Plan) -> wasmtime::Result<ExitCode> {
     // Times do not make the command fail, because a busy machine would fail at random.
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{HELP, usage};
+
+    #[test]
+    fn each_command_has_a_usage_of_its_own() {
+        for name in [
+            "suite",
+            "compare",
+            "hosts",
+            "run",
+            "crate",
+            "mutants",
+            "crash",
+            "power",
+            "demo",
+            "bench",
+            "placed",
+            "consumers",
+        ] {
+            let own = usage(Some(name));
+            assert!(own.starts_with(&format!("wasm-tests {name} ")) && !own.contains("\n\n"), "{own}");
+        }
+        assert_eq!(usage(None), HELP.trim_end());
+        assert_eq!(usage(Some("fleet")), HELP.trim_end());
+    }
+}
