@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn no_piece_behind_the_answer_is_asked_for() {
+    fn no_piece_after_the_match_is_read() {
         let bytes = vec![b'x'; 1 << 22];
         let seen = std::cell::Cell::new(0);
         let piece = |range: Range<usize>| {

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_touch_past_the_end_loses_all_that_lies_past_it() {
+    fn an_access_past_the_end_loses_all_pages_past_it() {
         let lost = touched(2 * PAGE + 1, &[7, 9]);
         assert_eq!(lost.fault(), Some((7, FaultKind::Truncated)));
         assert_eq!(runs(&lost), one(3..16));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_and_not_noted_returns_with_any_refresh() {
+    fn lost_pages_that_are_not_noted_return_with_any_refresh() {
         let lost = touched(0, &[7]);
         assert_eq!(refresh(&lost, 0..1), [0..7, 8..16]);
         assert_eq!((lost.fault(), runs(&lost)), (Some((7, FaultKind::Truncated)), one(7..8)));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_restored_stays_lost() {
+    fn pages_that_cannot_be_restored_stay_lost() {
         let lost = touched(3 * PAGE, &[3, 5]);
         let error = lost.refresh(&(0..16), |_| Err(crate::Error::Closed));
         assert!(error.is_err());

@@ -459,7 +459,7 @@ impl<X: Linked> Drop for List<X> {
 fn reserve<X>(vec: &mut Vec<X>, len: usize) -> Result<()> {
     let no_memory = Error::no_memory((len * size_of::<X>()) as u64);
     #[cfg(test)]
-    if tests::is_refused() {
+    if tests::must_fail() {
         return Err(no_memory);
     }
     vec.try_reserve_exact(len).map_err(|_| no_memory)

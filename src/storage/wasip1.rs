@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_rights_say_is_found_by_trying_too() {
+    fn trying_finds_the_same_mode_as_the_rights() {
         for (read, write) in [(true, false), (false, true), (true, true)] {
             let file = File::options().read(read).write(write).open("Cargo.toml").unwrap();
             let tried = OpenMode::tried(&file, false);

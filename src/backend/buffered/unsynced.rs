@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_failure_only_what_was_written_again_is_forgotten() {
+    fn after_a_failure_only_bytes_written_again_are_forgotten() {
         let mut unsynced = Unsynced::default();
         unsynced.note(0..PAGE + 10).unwrap();
         assert!(!unsynced.begin_sync() && unsynced.begin_sync());

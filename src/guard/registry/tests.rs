@@ -12,12 +12,12 @@ use crate::sync::Arc;
 mod loom;
 
 thread_local! {
-    /// How many allocations are granted before one is refused.
+    /// How many allocations succeed before one fails.
     static GRANTED: Cell<Option<usize>> = const { Cell::new(None) };
 }
 
-/// Whether this allocation is refused.
-pub(super) fn is_refused() -> bool {
+/// Whether this allocation must fail.
+pub(super) fn must_fail() -> bool {
     let granted = GRANTED.get();
     GRANTED.set(granted.and_then(|granted| granted.checked_sub(1)));
     granted == Some(0)
