@@ -226,7 +226,7 @@ impl Rig {
         matches!(self.state().failing, Some((_, _, 0, _)))
     }
 
-    /// Whether a call fails now.
+    /// Returns the error of a call that has to fail now.
     fn fail_if_due(&self, op: Op) -> io::Result<()> {
         let State { failing, disk, failed_syncs, .. } = &mut *self.state();
         match failing {

@@ -152,7 +152,7 @@ fn send_to_a_thread() {
     receiver.join().unwrap();
 }
 
-/// The ways to send a signal: what they are called, the program's own handler with its flags, and how often that handler
+/// A way to send a signal: its name, the program's own handler with its flags, and how often that handler
 /// is called for two signals, if the process survives them.
 type Sending = (&'static str, Option<(extern "C" fn(libc::c_int), libc::c_int)>, Option<usize>);
 

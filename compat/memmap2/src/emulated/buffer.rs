@@ -322,12 +322,12 @@ impl Drop for Buffer {
 #[repr(align(4096))]
 struct Page(#[expect(dead_code, reason = "only its alignment counts")] [u8; PAGE]);
 
-/// Refuses what an operating system refuses to map, also where no byte is asked for.
+/// Returns an error for a file that an operating system would not map, even if the mapping is empty.
 fn check_mappable(file: &Descriptor, access: Access) -> io::Result<()> {
     match file.metadata()?.kind {
         FileKind::Regular => {}
         FileKind::Directory => return Err(io::ErrorKind::IsADirectory.into()),
-        _ => return Err(unsupported("mapping what is no file")),
+        _ => return Err(unsupported("mapping a file that is not a regular file")),
     }
     let mode = file.opened_for();
     if !mode.read {
