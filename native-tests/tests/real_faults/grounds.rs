@@ -3,14 +3,13 @@
 use std::ffi::{CStr, CString};
 use std::fs::{self, Permissions};
 use std::io;
-use std::mem::ManuallyDrop;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output};
 use std::ptr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use native_tests::loops::LoopDevice;
@@ -111,6 +110,11 @@ fn judge(output: &Output, ends_by: Option<i32>) -> Result<(), Failed> {
 
 /// Plays a test, or probes a ground, in a child process. An error: it could not become what the test needs.
 fn in_child(role: &str, ground: Ground) -> Result<Output, String> {
+    // `make sanitize` says so. Tests of either ground count this process's areas of memory, or limit its addresses.
+    let counts_areas = matches!(ground, Ground::HugePages | Ground::FewAddresses);
+    if counts_areas && std::env::var_os("SANITIZED").is_some() {
+        return Err("a sanitizer has areas of memory of its own".to_owned());
+    }
     let _pool = if ground == Ground::HugePages { Some(HugePages::reserve()?) } else { None };
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
     fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).map_err(|error| error.to_string())?;
@@ -255,7 +259,10 @@ impl Drop for HugePages {
 fn attach_device(dir: &Path) -> Result<(), String> {
     let image = dir.join("image");
     fs::write(&image, native_tests::others::pattern(DEVICE_LEN)).map_err(|error| error.to_string())?;
-    let device = ManuallyDrop::new(LoopDevice::new(&image)?);
+    // Nothing drops a static: the device stays attached until this process ends.
+    static ATTACHED: OnceLock<LoopDevice> = OnceLock::new();
+    let device = LoopDevice::new(&image)?;
+    let device = ATTACHED.get_or_init(|| device);
     std::os::unix::fs::symlink(device.path(), dir.join(DEVICE)).map_err(|error| error.to_string())
 }
 
