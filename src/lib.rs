@@ -118,6 +118,7 @@ cfg_if::cfg_if! {
         #[doc(hidden)]
         pub mod host;
         mod mapping;
+        mod newlines;
         mod notation;
         mod number;
         mod options;
@@ -137,7 +138,7 @@ cfg_if::cfg_if! {
         pub use backend::{AnyBackend, Backend, Buffered, DefaultBackend, Mapped};
         pub use error::{Asked, Error, Operation, Result, Unit};
         pub use guard::{Fault, FaultKind};
-        pub use mapping::{ByteIndex, IntoSharedFile, Iter, Mapping};
+        pub use mapping::{ByteIndex, IntoSharedFile, Iter, Lines, Mapping};
         pub use notation::{SearchRange, Slice};
         pub use options::{Access, Flags, HostMapping, MmapOptions, Prot};
         #[cfg(not(any(unix, windows)))]

@@ -6,6 +6,7 @@ mod words;
 
 use words::Words;
 
+use crate::region::heap::PAGE;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::{Error, Result};
 
@@ -99,7 +100,7 @@ impl PageSet {
 
     /// The first run of pages within `range` that are in the set; empty, at the end of the range, if none is.
     pub(crate) fn first_present(&self, range: &Range<usize>) -> Range<usize> {
-        first_run(range, |word| self.word(word))
+        if self.words.is_empty() { range.end..range.end } else { first_run(range, |word| self.word(word)) }
     }
 
     /// The first run of pages within `range` that are not in the set; empty, at the end of the range, if all are.
@@ -109,6 +110,8 @@ impl PageSet {
 
     /// The runs of pages within `range` that are in the set, in order.
     pub(crate) fn runs(&self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
+        // Without words there is nothing to look at.
+        let range = if self.words.is_empty() { 0..0 } else { range };
         all_runs(range, |word| self.word(word))
     }
 
@@ -164,7 +167,8 @@ impl PageSet {
 impl PageSet {
     /// The last page within `range` that is in the set.
     pub(crate) fn last(&self, range: &Range<usize>) -> Option<usize> {
-        words(range).rev().find_map(|word| {
+        let words = words(range);
+        (words.start..words.end.min(self.words.len())).rev().find_map(|word| {
             let bits = self.word(word) & mask(word, range);
             (bits != 0).then(|| word * BITS + (BITS - 1) - bits.leading_zeros() as usize)
         })
@@ -212,7 +216,7 @@ impl PageSet {
     }
 }
 
-/// The pages whose bytes are initialised: a set, and one number for all.
+/// The pages whose bytes are initialised: a set, and one number for those from the first on.
 ///
 /// A page is added after its bytes were written, and looked up before a slice over them is made. Pages are taken out
 /// through `&mut self` only, when no slice is alive.
@@ -223,8 +227,8 @@ pub(crate) struct LoadedPages {
     count: AtomicUsize,
     /// How many bytes are ready once every page is in the set: the mapping's length, or 0 where nobody is to rely on it.
     len: usize,
-    /// So many bytes are there to be read: that many once every page is in the set, else 0. One comparison tells an index
-    /// that it is within the mapping and loaded.
+    /// So many bytes from the first on are there to be read: those of pages that are in the set, without a gap. One
+    /// comparison tells an index that it is within the mapping and loaded. While pages are added, it may be less.
     ready: AtomicUsize,
 }
 
@@ -235,22 +239,16 @@ impl LoadedPages {
         Ok(Self { set, pages, count: AtomicUsize::new(0), len, ready: AtomicUsize::new(0) })
     }
 
-    /// How many bytes from the start may be read as they are, without another question: all, or none.
+    /// How many bytes from the first on may be read as they are, without another question.
     #[inline]
     pub(crate) fn ready(&self) -> usize {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// Whether every page is in the set, and that may be relied on.
-    #[inline]
-    pub(crate) fn are_all(&self) -> bool {
-        self.ready() != 0
-    }
-
     /// Whether a page is in the set.
     #[inline]
     pub(crate) fn contains(&self, page: usize) -> bool {
-        self.are_all() || self.set.contains(page)
+        self.set.contains(page)
     }
 
     /// Which pages they are.
@@ -267,6 +265,20 @@ impl LoadedPages {
         let before = self.count.fetch_add(range.len(), Ordering::AcqRel);
         if before + range.len() == self.pages {
             self.ready.store(self.len, Ordering::Release);
+        } else {
+            self.extend(range);
+        }
+    }
+
+    /// Counts the bytes of a range of pages as ready, and those behind it as far as they are loaded, if all bytes before
+    /// it are.
+    fn extend(&self, range: &Range<usize>) {
+        // Pages that another thread adds right now are not seen, and not counted. The last pages of all count them.
+        let page = self.ready.load(Ordering::Relaxed) / PAGE;
+        if range.contains(&page) {
+            let end = self.set.first_absent(&(range.end..self.pages)).start;
+            // The set was read with Acquire: who sees this number sees the bytes of all these pages.
+            self.ready.fetch_max(self.len.min(end * PAGE), Ordering::Release);
         }
     }
 
@@ -275,8 +287,9 @@ impl LoadedPages {
         let removed = self.set.remove(range);
         let count = self.count.load(Ordering::Relaxed);
         self.count.store(count - removed, Ordering::Relaxed);
-        if removed > 0 {
-            self.ready.store(0, Ordering::Relaxed);
+        let before = range.start.saturating_mul(PAGE);
+        if removed > 0 && before < self.ready.load(Ordering::Relaxed) {
+            self.ready.store(before, Ordering::Relaxed);
         }
     }
 }
@@ -394,19 +407,47 @@ mod tests {
 
     #[test]
     fn all_bytes_are_ready_once_every_page_is_loaded() {
-        let mut loaded = LoadedPages::none(200, 200 * 4096 - 1).unwrap();
+        let mut loaded = LoadedPages::none(200, 200 * PAGE - 1).unwrap();
         loaded.insert(&(0..70));
         loaded.insert(&(130..140));
         assert!(loaded.contains(69) && !loaded.contains(70) && loaded.contains(130) && !loaded.contains(200));
         loaded.insert(&(70..130));
-        assert_eq!(loaded.ready(), 0);
+        assert_eq!(loaded.ready(), 140 * PAGE);
         loaded.insert(&(140..200));
-        assert_eq!(loaded.ready(), 200 * 4096 - 1);
+        assert_eq!(loaded.ready(), 200 * PAGE - 1);
         loaded.remove(&(200..200));
-        assert!(loaded.are_all());
+        assert_eq!(loaded.ready(), 200 * PAGE - 1);
         loaded.remove(&(5..6));
-        assert!(!loaded.are_all() && !loaded.contains(5) && loaded.contains(6));
+        assert!(!loaded.contains(5) && loaded.contains(6));
+        assert_eq!(loaded.ready(), 5 * PAGE);
         loaded.insert(&(5..6));
-        assert!(loaded.are_all());
+        assert_eq!(loaded.ready(), 200 * PAGE - 1);
+    }
+
+    #[test]
+    fn the_bytes_before_the_first_page_that_is_not_loaded_are_ready() {
+        let mut loaded = LoadedPages::none(200, 200 * PAGE).unwrap();
+        loaded.insert(&(64..70));
+        assert_eq!(loaded.ready(), 0);
+        loaded.insert(&(0..3));
+        assert_eq!(loaded.ready(), 3 * PAGE);
+        loaded.insert(&(3..64));
+        assert_eq!(loaded.ready(), 70 * PAGE);
+        loaded.remove(&(69..200));
+        assert_eq!(loaded.ready(), 69 * PAGE);
+        loaded.remove(&(80..90));
+        assert_eq!(loaded.ready(), 69 * PAGE);
+        loaded.remove(&(2..3));
+        loaded.insert(&(69..70));
+        assert_eq!(loaded.ready(), 2 * PAGE);
+    }
+
+    #[test]
+    fn under_a_guard_no_byte_is_ready() {
+        let loaded = LoadedPages::none(2, 0).unwrap();
+        loaded.insert(&(0..1));
+        assert_eq!(loaded.ready(), 0);
+        loaded.insert(&(1..2));
+        assert_eq!(loaded.ready(), 0);
     }
 }

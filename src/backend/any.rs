@@ -287,18 +287,13 @@ impl Bytes for AnyBackend {
 
 impl Ready for AnyBackend {
     #[inline]
+    fn ready(&self) -> NonNull<[u8]> {
+        either!(ref self, backend => backend.ready())
+    }
+
+    #[inline]
     fn ready_byte(&self, index: usize) -> Option<u8> {
         either!(ref self, backend => backend.ready_byte(index))
-    }
-
-    #[inline]
-    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        either!(ref self, backend => backend.ready_bytes(range))
-    }
-
-    #[inline]
-    fn ready_ref(&self, index: usize) -> Option<&u8> {
-        either!(ref self, backend => backend.ready_ref(index))
     }
 
     #[inline]

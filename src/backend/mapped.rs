@@ -428,27 +428,17 @@ impl<R: Region> Drop for Mapped<R> {
 
 impl<R: Region> Ready for Mapped<R> {
     #[inline]
+    fn ready(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.region.start(), self.ready)
+    }
+
+    #[inline]
     fn ready_byte(&self, index: usize) -> Option<u8> {
         if index >= self.ready {
             return None;
         }
         // SAFETY: the index lies within the mapping; mapped, readable and initialised, as in `bytes`.
         Some(unsafe { self.region.byte(index) })
-    }
-
-    #[inline]
-    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        if range.start > range.end || range.end > self.ready {
-            return None;
-        }
-        // SAFETY: the range lies within the mapping; mapped, readable and initialised, as in `bytes`.
-        Some(unsafe { self.region.slice_unchecked(range) })
-    }
-
-    #[inline]
-    fn ready_ref(&self, index: usize) -> Option<&u8> {
-        // SAFETY: no more bytes than are mapped; readable and initialised, as in `bytes`.
-        unsafe { self.region.slice_unchecked(0..self.ready) }.get(index)
     }
 
     #[inline]

@@ -228,14 +228,12 @@ pub(crate) mod sealed {
     /// The fast path: bytes that are ready, which need no loading and no check of a guard. A caller that gets `None`
     /// calls [`bytes`](Bytes::bytes).
     pub trait Ready {
-        /// The byte at an index, if it lies in the mapping and is ready.
+        /// Bytes from the first on that are ready: as many as may be read until the backend is borrowed mutably by another
+        /// function than `bytes_mut`, `look_mut`, `copy_within` and [`ready_mut`](Self::ready_mut).
+        fn ready(&self) -> NonNull<[u8]>;
+
+        /// The byte at an index, if it lies in the mapping and is ready, wherever that is.
         fn ready_byte(&self, index: usize) -> Option<u8>;
-
-        /// The bytes of a range, if it lies in the mapping and is ready.
-        fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]>;
-
-        /// A reference to the byte at an index, if it lies in the mapping and all bytes are ready.
-        fn ready_ref(&self, index: usize) -> Option<&u8>;
 
         /// The address of the byte at an index, if it lies in the mapping, is ready, and may be changed. The byte
         /// counts as changed from then on. It may be used as long as the backend is borrowed mutably.

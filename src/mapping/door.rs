@@ -3,10 +3,13 @@
 //! Every call that wants bytes comes through here, so no call can forget what has to be looked at: whether the mapping is open,
 //! whether a guard has noted a fault, whether it may be changed, and afterwards whether a fault was noted meanwhile. The
 //! fields are private to this file.
+//!
+//! Beside it is a [`Front`]: the bytes for which none of this has to be asked.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::front::Front;
 use super::index::check_index;
 use crate::backend::Backend;
 use crate::guard::Fault;
@@ -17,6 +20,7 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub(crate) struct Door<B> {
     state: State<B>,
+    front: Front,
     /// The path by which the file was opened, for errors.
     path: Option<PathBuf>,
 }
@@ -59,7 +63,7 @@ impl<B: Backend> Writer<'_, B> {
 
 impl<B: Backend> Door<B> {
     pub(crate) fn new(backend: B, path: Option<PathBuf>) -> Self {
-        Self { state: State::Open(backend), path }
+        Self { front: Front::of(&backend), state: State::Open(backend), path }
     }
 
     /// An error, with the path of the file.
@@ -76,12 +80,20 @@ impl<B: Backend> Door<B> {
         }
     }
 
+    /// The backend, for a call that changes bytes and nothing else: those that are ready stay ready.
     #[inline]
-    fn backend_mut(&mut self) -> Option<&mut B> {
+    fn backend_for_bytes(&mut self) -> Option<&mut B> {
         match &mut self.state {
             State::Open(backend) => Some(backend),
             State::Closed(_) => None,
         }
+    }
+
+    /// The backend, for a call that may change anything.
+    #[inline]
+    fn backend_mut(&mut self) -> Option<&mut B> {
+        self.front.forget();
+        self.backend_for_bytes()
     }
 
     /// What the mapping is, or was until it was closed.
@@ -131,12 +143,13 @@ impl<B: Backend> Door<B> {
     /// [`open`](Self::open), for a call that changes something but bytes.
     #[inline]
     pub(crate) fn open_mut(&mut self) -> Result<&mut B> {
-        Ok(self.parts()?.0)
+        self.front.forget();
+        Ok(self.parts_for_bytes()?.0)
     }
 
-    /// The backend and the path.
+    /// The backend and the path, for a call that changes bytes and nothing else.
     #[inline]
-    fn parts(&mut self) -> Result<(&mut B, Option<&Path>)> {
+    fn parts_for_bytes(&mut self) -> Result<(&mut B, Option<&Path>)> {
         let (State::Open(backend), path) = (&mut self.state, self.path.as_deref()) else { return Err(Error::Closed) };
         check_fault(backend).map_err(|e| e.with_path(path))?;
         Ok((backend, path))
@@ -145,14 +158,17 @@ impl<B: Backend> Door<B> {
     /// Lets a call do something but change bytes.
     #[inline]
     pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut B) -> Result<T>) -> Result<T> {
-        let (backend, path) = self.parts()?;
-        act(backend).map_err(|e| e.with_path(path))
+        check_fault(self.backend().ok_or(Error::Closed)?).map_err(|e| self.with_path(e))?;
+        self.act_despite_faults(act)
     }
 
     /// [`act`](Self::act), whatever a guard has noted: for the call that takes faults back.
     pub(crate) fn act_despite_faults<T>(&mut self, act: impl FnOnce(&mut B) -> Result<T>) -> Result<T> {
         let backend = self.backend_mut().ok_or(Error::Closed)?;
-        act(backend).map_err(|e| self.with_path(e))
+        let done = act(backend);
+        let front = Front::of(backend);
+        self.front = front;
+        done.map_err(|e| self.with_path(e))
     }
 
     #[cold]
@@ -174,6 +190,7 @@ impl<B: Backend> Door<B> {
     pub(crate) fn read<'m, T>(&'m self, act: impl FnOnce(Reader<'m, B>) -> Result<T>) -> Result<T> {
         let backend = self.open()?;
         let done = act(Reader(backend)).and_then(|value| check_fault(backend).map(|()| value));
+        self.front.renew(backend);
         done.map_err(|e| self.with_path(e))
     }
 
@@ -187,18 +204,16 @@ impl<B: Backend> Door<B> {
     #[inline]
     pub(crate) fn write<T>(&mut self, act: impl FnOnce(Writer<'_, B>) -> Result<T>) -> Result<T> {
         self.check_writable()?;
-        self.act(|backend| {
-            let value = act(Writer(backend))?;
-            check_fault(backend)?;
-            Ok(value)
-        })
+        let (backend, path) = self.parts_for_bytes()?;
+        let done = act(Writer(backend)).and_then(|value| check_fault(backend).map(|()| value));
+        done.map_err(|e| e.with_path(path))
     }
 
     /// The bytes of a range that lies in the mapping, to be changed.
     #[inline]
     pub(crate) fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
         self.check_writable()?;
-        let (backend, path) = self.parts()?;
+        let (backend, path) = self.parts_for_bytes()?;
         backend.bytes_mut(range).map_err(|e| e.with_path(path))
     }
 
@@ -206,8 +221,20 @@ impl<B: Backend> Door<B> {
     #[inline]
     #[track_caller]
     pub(crate) fn look(&self, range: Range<usize>) -> &[u8] {
+        match self.ready_bytes(range.clone()) {
+            Some(bytes) => bytes,
+            None => self.look_closer(range),
+        }
+    }
+
+    /// [`look`](Self::look), at bytes that are not all known to be ready.
+    #[inline(never)]
+    #[track_caller]
+    fn look_closer(&self, range: Range<usize>) -> &[u8] {
         let Some(backend) = self.backend() else { return &[] };
-        backend.look(range)
+        let bytes = backend.look(range);
+        self.front.renew(backend);
+        bytes
     }
 
     /// The bytes of a range that lies in the mapping, to be changed, for the slice face, which cannot fail.
@@ -215,32 +242,47 @@ impl<B: Backend> Door<B> {
     #[track_caller]
     pub(crate) fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         assert!(self.plan().access.is_writable(), "{}", self.read_only());
-        let Some(backend) = self.backend_mut() else { return &mut [] };
+        let Some(backend) = self.backend_for_bytes() else { return &mut [] };
         backend.look_mut(range)
     }
 
-    /// The byte at an index, if nothing has to be done or looked at for it.
+    /// The byte at an index, if nothing has to be done or looked at for it, wherever it lies.
     #[inline]
     pub(crate) fn ready_byte(&self, index: usize) -> Option<u8> {
         self.backend()?.ready_byte(index)
     }
 
-    /// The bytes of a range, if it lies in the mapping and nothing has to be done or looked at for it.
+    /// The bytes of a range, if it lies in the mapping and all bytes up to its end are known to be ready.
     #[inline]
     pub(crate) fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        self.backend()?.ready_bytes(range)
+        // SAFETY: the front is that of the backend, which is borrowed as long as the bytes.
+        self.front.bytes(range).map(|bytes| unsafe { bytes.as_ref() })
     }
 
-    /// A reference to the byte at an index, if nothing has to be done or looked at for it.
+    /// Whether all bytes before `end` are known to be ready, and there is one that is.
+    #[inline]
+    pub(crate) fn is_ready_up_to(&self, end: usize) -> bool {
+        let ready = self.front.len();
+        ready > 0 && end <= ready
+    }
+
+    /// As many bytes from `start` on as are known to be ready, `most` at the most; `None` if there is not even `start`.
+    #[inline]
+    pub(crate) fn ready_part(&self, start: usize, most: usize) -> Option<&[u8]> {
+        self.ready_bytes(start..self.front.len().min(start.saturating_add(most)))
+    }
+
+    /// A reference to the byte at an index, if all bytes up to it are known to be ready.
     #[inline]
     pub(crate) fn ready_ref(&self, index: usize) -> Option<&u8> {
-        self.backend()?.ready_ref(index)
+        // SAFETY: as in `ready_bytes`.
+        self.front.byte(index).map(|byte| unsafe { byte.as_ref() })
     }
 
     /// A reference to the byte at an index, to be changed, if nothing has to be done or looked at for that.
     #[inline]
     pub(crate) fn ready_mut(&mut self, index: usize) -> Option<&mut u8> {
-        let mut byte = self.backend_mut()?.ready_mut(index)?;
+        let mut byte = self.backend_for_bytes()?.ready_mut(index)?;
         // SAFETY: the backend says that it may be used while it is borrowed, and it is borrowed as long as the reference.
         Some(unsafe { byte.as_mut() })
     }
@@ -249,7 +291,7 @@ impl<B: Backend> Door<B> {
     #[inline]
     #[track_caller]
     pub(crate) fn byte_mut(&mut self, index: usize) -> &mut u8 {
-        if let Some(mut byte) = self.backend_mut().and_then(|backend| backend.ready_mut(index)) {
+        if let Some(mut byte) = self.backend_for_bytes().and_then(|backend| backend.ready_mut(index)) {
             // SAFETY: as in `ready_mut`, which cannot be called here: what it returns would be borrowed until the end.
             return unsafe { byte.as_mut() };
         }
@@ -267,15 +309,15 @@ impl<B: Backend> Door<B> {
 
     /// The same with another backend, made of this one.
     pub(crate) fn map<C: Backend>(self, make: impl FnOnce(B) -> C) -> Door<C> {
-        let state = match self.state {
-            State::Open(backend) => State::Open(make(backend)),
-            State::Closed(plan) => State::Closed(plan),
-        };
-        Door { state, path: self.path }
+        match self.state {
+            State::Open(backend) => Door::new(make(backend), self.path),
+            State::Closed(plan) => Door { state: State::Closed(plan), front: Front::default(), path: self.path },
+        }
     }
 
     /// Writes back and gives the backend up; after an error it stays.
     pub(crate) fn close(&mut self) -> Result<()> {
+        self.front.forget();
         if let State::Open(backend) = &mut self.state {
             backend.close().map_err(|e| e.with_path(self.path.as_deref()))?;
             let plan = backend.plan().clone();

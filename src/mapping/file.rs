@@ -3,8 +3,10 @@
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 
+use super::Lines;
 use crate::backend::Backend;
 use crate::error::Asked;
+use crate::newlines::first_newline;
 use crate::{Error, Mapping, Result};
 
 /// The maximum number of bytes that [`BufRead::fill_buf`] returns: one step of reading ahead.
@@ -25,21 +27,22 @@ impl<B: Backend> Mapping<B> {
     /// [`Error::OutOfRange`] for any other target. The position then stays the same.
     #[inline]
     pub fn seek(&mut self, to: SeekFrom) -> Result<u64> {
-        self.door.open()?;
-        let len = self.len();
-        // The fast path for most seeks, without arithmetic of 128 bits.
+        // The fast path for most seeks. A mapping with bytes that are ready is open, and no guard has noted a fault.
         if let SeekFrom::Start(target) = to {
-            if let Some(position) = usize::try_from(target).ok().filter(|&position| position <= len) {
+            if let Some(position) = usize::try_from(target).ok().filter(|&position| self.door.is_ready_up_to(position))
+            {
                 self.position = position;
                 return Ok(target);
             }
         }
-        self.seek_from(to, len)
+        self.seek_from(to)
     }
 
-    /// Sets the position relative to any origin, in a mapping of `len` bytes.
+    /// Sets the position relative to any origin.
     #[inline(never)]
-    fn seek_from(&mut self, to: SeekFrom, len: usize) -> Result<u64> {
+    fn seek_from(&mut self, to: SeekFrom) -> Result<u64> {
+        self.door.open()?;
+        let len = self.len();
         let target = match to {
             SeekFrom::Start(from_start) => i128::from(from_start),
             SeekFrom::Current(distance) => self.position as i128 + i128::from(distance),
@@ -112,8 +115,7 @@ impl<B: Backend> Mapping<B> {
     #[inline]
     pub fn readline(&mut self) -> Result<&[u8]> {
         let start = self.position;
-        let first = self.door.ready_bytes(start..start.saturating_add(FIRST_LINE_STEP).min(self.len()));
-        let Some(index) = first.and_then(|bytes| memchr::memchr(b'\n', bytes)) else {
+        let Some(index) = self.door.ready_part(start, FIRST_LINE_STEP).and_then(first_newline) else {
             return self.read_unready_line();
         };
         self.position = start + index + 1;
@@ -122,6 +124,28 @@ impl<B: Backend> Mapping<B> {
             Some(bytes) => Ok(bytes),
             None => self.door.bytes(line),
         }
+    }
+
+    /// The lines from the position on, each as [`readline`](Self::readline) returns it, with its newline. The position stays.
+    /// This is faster than `readline`, because it searches many lines at once.
+    ///
+    /// A buffer loads the lines as they come. After an error the iterator ends.
+    ///
+    /// ```
+    /// # fn main() -> portable_mmap::Result<()> {
+    /// let mut map = portable_mmap::Mmap::anonymous(9)?;
+    /// map[..].copy_from_slice(b"one\ntwo\n3");
+    /// let lines = map.lines_with_terminator().collect::<Result<Vec<_>, _>>()?;
+    /// assert_eq!(lines, [&b"one\n"[..], b"two\n", b"3"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The iterator returns [`Error::Closed`], and errors of loading the bytes.
+    #[must_use]
+    pub fn lines_with_terminator(&self) -> Lines<'_, B> {
+        Lines::new(self)
     }
 
     /// [`readline`](Self::readline) for a line that is long or not ready.
@@ -160,7 +184,7 @@ impl<B: Backend> Mapping<B> {
     /// [`Error::OutOfRange`] at the end, and those of loading the byte. The position then stays the same.
     #[inline]
     pub fn read_byte(&mut self) -> Result<u8> {
-        if let Some(byte) = self.door.ready_byte(self.position) {
+        if let Some(&byte) = self.door.ready_ref(self.position) {
             self.position += 1;
             return Ok(byte);
         }
@@ -171,6 +195,10 @@ impl<B: Backend> Mapping<B> {
     #[cold]
     #[inline(never)]
     fn read_unready_byte(&mut self) -> Result<u8> {
+        if let Some(byte) = self.door.ready_byte(self.position) {
+            self.position += 1;
+            return Ok(byte);
+        }
         let range = self.room(1, Asked::Read)?;
         let byte = self.door.read(|reader| Ok(reader.bytes(range)?[0]))?;
         self.position += 1;

@@ -45,8 +45,18 @@ impl<'m, B: Backend> Iter<'m, B> {
         if self.is_ready() { end } else { (start / STEP + 1).saturating_mul(STEP).min(end) }
     }
 
-    /// [`next`](Iterator::next), where the front is used up.
+    /// Lets a copy of the iterator take a step, and becomes that copy: an iterator whose own address is never taken stays in
+    /// the registers of a loop.
     #[inline]
+    fn elsewhere(&mut self, step: fn(&mut Self) -> Option<&'m u8>) -> Option<&'m u8> {
+        let mut copy = self.clone();
+        let byte = step(&mut copy);
+        *self = copy;
+        byte
+    }
+
+    /// [`next`](Iterator::next), where the front is used up.
+    #[inline(never)]
     fn next_of_rest(&mut self) -> Option<&'m u8> {
         if self.middle.is_empty() {
             return self.back.next();
@@ -58,7 +68,7 @@ impl<'m, B: Backend> Iter<'m, B> {
     }
 
     /// [`next_back`](DoubleEndedIterator::next_back), where the back is used up.
-    #[inline]
+    #[inline(never)]
     fn next_back_of_rest(&mut self) -> Option<&'m u8> {
         if self.middle.is_empty() {
             return self.front.next_back();
@@ -77,7 +87,7 @@ impl<'m, B: Backend> Iterator for Iter<'m, B> {
     #[inline]
     fn next(&mut self) -> Option<&'m u8> {
         match self.front.next() {
-            None => self.next_of_rest(),
+            None => self.elsewhere(Self::next_of_rest),
             byte => byte,
         }
     }
@@ -125,7 +135,7 @@ impl<'m, B: Backend> DoubleEndedIterator for Iter<'m, B> {
     #[inline]
     fn next_back(&mut self) -> Option<&'m u8> {
         match self.back.next_back() {
-            None => self.next_back_of_rest(),
+            None => self.elsewhere(Self::next_back_of_rest),
             byte => byte,
         }
     }

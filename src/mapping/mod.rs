@@ -18,13 +18,16 @@ use crate::{Access, Advice, Error, MmapOptions, Result, UncheckedAdvice};
 
 mod door;
 mod file;
+mod front;
 mod index;
 mod iter;
+mod lines;
 mod making;
 mod slice;
 
 pub use index::ByteIndex;
 pub use iter::Iter;
+pub use lines::Lines;
 pub use making::IntoSharedFile;
 
 /// A file in memory: a slice of bytes, and a file with a position.
@@ -248,8 +251,10 @@ impl<B: Backend> Mapping<B> {
     /// [`page_size`](Self::page_size).
     pub fn advise_range(&mut self, advice: Advice, start: usize, len: usize) -> Result<()> {
         let range = self.advised(start, len)?;
-        self.door.open_mut()?.advise(advice, range);
-        Ok(())
+        self.door.act(|backend| {
+            backend.advise(advice, range);
+            Ok(())
+        })
     }
 
     /// Gives advice that can change bytes.

@@ -16,6 +16,7 @@ mod flush;
 mod guard;
 mod iterating;
 mod large;
+mod lines;
 mod loading;
 mod lost;
 mod making;
@@ -51,6 +52,7 @@ pub fn all<B: FileBackend>() -> Vec<Case<B>> {
         moving::cases(),
         position::cases(),
         reading::cases(),
+        lines::cases(),
         writing::cases(),
         traits::cases(),
         flush::cases(),

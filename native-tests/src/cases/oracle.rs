@@ -307,6 +307,8 @@ fn the_file_face_is_that_of_a_vector_and_a_number<B: FileBackend>(scene: &mut Sc
                 }
                 1 => {
                     let want = rest.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
+                    let first = map.lines_with_terminator().next().map_or(&[][..], |line| line.unwrap());
+                    assert!(first == want, "{what}: lines_with_terminator");
                     assert!(map.readline().unwrap() == want, "{what}: readline");
                     at += want.len();
                 }

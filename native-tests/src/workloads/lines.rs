@@ -20,6 +20,27 @@ pub(super) fn readline(place: &Place, ways: &mut Ways) {
             while !black_box(map.readline().expect("the text can be read")).is_empty() {}
         }
     });
+    read_until(place, ways);
+    python::add(ways, place, &path, &["readline"]);
+}
+
+/// The same by the iterator.
+pub(super) fn iterator(place: &Place, ways: &mut Ways) {
+    let path = place.text();
+    ways.add(OURS, || {
+        let map = place.mapped(&path);
+        move || {
+            for line in map.lines_with_terminator() {
+                black_box(line.expect("the text can be read"));
+            }
+        }
+    });
+    read_until(place, ways);
+    python::add(ways, place, &path, &["readline"]);
+}
+
+fn read_until(place: &Place, ways: &mut Ways) {
+    let path = place.text();
     ways.add(READ_UNTIL, || {
         let file = File::open(&path).expect("the text can be opened");
         let (mut reader, mut line, len) = (BufReader::with_capacity(MIB, file), Vec::new(), place.len);
@@ -33,5 +54,4 @@ pub(super) fn readline(place: &Place, ways: &mut Ways) {
             }
         }
     });
-    python::add(ways, place, &path, &["readline"]);
 }

@@ -13,6 +13,9 @@ pub(super) const MAPPED: &str = "Mapped";
 /// The same over a slice.
 pub(super) const SLICE: &str = "a slice";
 
+/// So many bytes one after the other.
+const ALL_OF: usize = 64 * MIB;
+
 fn indices(place: &Place) -> Vec<u32> {
     let mut random = Random::new(7);
     (0..place.len.min(4 * MIB))
@@ -59,6 +62,59 @@ pub(super) fn range_once(place: &Place, ways: &mut Ways) {
         once(ways, MAPPED, place, || place.mapped(&path));
     }
     slice(place, ways);
+}
+
+/// `m[i]` at shuffled indices of this platform's own mapping: in the sandbox that of either backend.
+pub(super) fn own_index(place: &Place, ways: &mut Ways) {
+    each(ways, OURS, place, || place.mapped(&place.random()));
+    slice(place, ways);
+}
+
+/// `m[i]` for one index after the other.
+pub(super) fn own_index_in_order(place: &Place, ways: &mut Ways) {
+    let len = place.len.min(ALL_OF);
+    ways.add(OURS, || {
+        let map = place.mapped(&place.random());
+        move || {
+            let mut sum = 0_u64;
+            for at in 0..len {
+                sum += u64::from(map[at]);
+            }
+            black_box(sum);
+        }
+    });
+    slice_in_order(place, ways, len);
+}
+
+/// `m.iter()`.
+pub(super) fn own_iter(place: &Place, ways: &mut Ways) {
+    let len = place.len.min(ALL_OF);
+    ways.add(OURS, || {
+        let map = place.mapped(&place.random());
+        move || {
+            let mut sum = 0_u64;
+            for &byte in map.iter().take(len) {
+                sum += u64::from(byte);
+            }
+            black_box(sum);
+        }
+    });
+    slice_in_order(place, ways, len);
+}
+
+/// The same loop over a slice. Nobody knows the indices beforehand: a loop without a check would be another one.
+#[expect(clippy::needless_range_loop, reason = "indices are what is measured")]
+fn slice_in_order(place: &Place, ways: &mut Ways, len: usize) {
+    ways.add(SLICE, || {
+        let bytes = place.read(&place.random());
+        move || {
+            let (bytes, mut sum) = (black_box(&bytes[..]), 0_u64);
+            for at in 0..black_box(len) {
+                sum += u64::from(bytes[at]);
+            }
+            black_box(sum);
+        }
+    });
 }
 
 fn slice(place: &Place, ways: &mut Ways) {

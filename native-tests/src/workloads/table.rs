@@ -30,9 +30,18 @@ const EDITS: &[Goal] = &[
     Goal::new(WHOLE, Faster(50.0), On::Sandbox).missed_because(CALLS),
 ];
 const READLINE: &[Goal] = &[
-    Goal::new(CPYTHON, Faster(4.0), On::Native).missed_because(LINES),
-    Goal::new(lines::READ_UNTIL, Faster(1.0), On::All),
+    Goal::new(CPYTHON, Faster(6.0), On::Native).missed_because(LINES),
+    Goal::new(lines::READ_UNTIL, Faster(1.0), On::Native),
+    Goal::new(lines::READ_UNTIL, Faster(4.0), On::Sandbox).missed_because(LINES),
 ];
+const ITERATOR: &[Goal] = &[
+    Goal::new(CPYTHON, Faster(6.0), On::Native),
+    Goal::new(lines::READ_UNTIL, Faster(1.0), On::Native),
+    Goal::new(lines::READ_UNTIL, Faster(4.0), On::Sandbox),
+];
+
+/// Single bytes of this platform's own mapping, against a slice of a vector.
+const OWN: &[Goal] = &[Goal::new(SLICE, Times(1.5), On::Sandbox)];
 
 /// `find`: against CPython, and in the sandbox against itself outside.
 const FIND: &[Goal] = &[
@@ -119,6 +128,7 @@ const ALL: &[Workload] = &[
     workload!("rfind, ten needles" / "rfind, one letter repeated", On::All, RFIND, search::rfind_repeated),
     workload!("rfind, ten needles" / "rfind, one letter, mirrored", On::All, RFIND, search::rfind_repeated_mirrored),
     workload!("readline, all lines of 256 MiB", On::All, READLINE, lines::readline, hot),
+    workload!("lines_with_terminator, 256 MiB", On::All, ITERATOR, lines::iterator, hot),
     workload!("read_byte, write_byte, seek" / "read_byte, 16 MiB", On::All, BYTES, bytes::read_byte, hot),
     workload!("read_byte, write_byte, seek" / "write_byte, 16 MiB", On::All, BYTES, bytes::write_byte, hot),
     workload!(
@@ -134,6 +144,9 @@ const ALL: &[Workload] = &[
     workload!("get_slice, stepped" / "get_slice, step 3", On::All, STEPPED, copies::every_third, hot),
     workload!("get_slice, stepped" / "get_slice, step -1", On::All, STEPPED, copies::backwards, hot),
     workload!("m[i], shuffled, Buffered", On::All, &[Goal::new(MAPPED, Times(1.5), On::Native)], pages::index, hot),
+    workload!("m[i], m.iter()" / "m[i], shuffled", On::Sandbox, OWN, pages::own_index),
+    workload!("m[i], m.iter()" / "m[i], in order", On::Sandbox, OWN, pages::own_index_in_order),
+    workload!("m[i], m.iter()" / "m.iter()", On::Sandbox, OWN, pages::own_iter),
     workload!("one range, shuffled, Buffered", On::All, EQUAL, pages::range_once, hot),
     workload!(
         "load all of 256 MiB",

@@ -60,11 +60,13 @@ impl<S: Storage> Buffered<S> {
     /// Loads the pages of a range that are absent.
     #[inline]
     pub(super) fn load(&self, range: &Range<usize>, caller: Caller) -> Result<()> {
-        if self.loaded.are_all() {
+        if range.end <= self.loaded.ready() {
             return Ok(());
         }
-        let pages = span::pages(range, PAGE);
-        if self.loaded.set().contains_all(&pages) { Ok(()) } else { self.load_absent(&pages, caller) }
+        let (pages, set) = (span::pages(range, PAGE), self.loaded.set());
+        // Single bytes have one page.
+        let are_loaded = if pages.len() == 1 { set.contains(pages.start) } else { set.contains_all(&pages) };
+        if are_loaded { Ok(()) } else { self.load_absent(&pages, caller) }
     }
 
     #[cold]

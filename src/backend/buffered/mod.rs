@@ -366,6 +366,11 @@ impl<S: Storage> Bytes for Buffered<S> {
 
 impl<S: Storage> Ready for Buffered<S> {
     #[inline]
+    fn ready(&self) -> NonNull<[u8]> {
+        NonNull::slice_from_raw_parts(self.region.start(), self.loaded.ready())
+    }
+
+    #[inline]
     fn ready_byte(&self, index: usize) -> Option<u8> {
         if self.guard.is_some() || index >= self.plan.span.len() || !self.loaded.contains(index / PAGE) {
             return None;
@@ -375,28 +380,9 @@ impl<S: Storage> Ready for Buffered<S> {
     }
 
     #[inline]
-    fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        if range.start > range.end || range.end > self.loaded.ready() {
-            return None;
-        }
-        // SAFETY: as in `bytes`, and no longer than the mapping.
-        Some(unsafe { self.region.slice_unchecked(range) })
-    }
-
-    #[inline]
-    fn ready_ref(&self, index: usize) -> Option<&u8> {
-        if index >= self.loaded.ready() {
-            return None;
-        }
-        // SAFETY: the index lies in the mapping.
-        let byte = unsafe { self.region.start().add(index) };
-        // SAFETY: loaded, and written to through `&mut self` only.
-        Some(unsafe { byte.as_ref() })
-    }
-
-    #[inline]
     fn ready_mut(&mut self, index: usize) -> Option<NonNull<u8>> {
-        if self.guard.is_some() || index >= self.plan.span.len() || !self.loaded.contains(index / PAGE) {
+        let is_loaded = || index < self.plan.span.len() && self.loaded.contains(index / PAGE);
+        if index >= self.loaded.ready() && (self.guard.is_some() || !is_loaded()) {
             return None;
         }
         let is_known = match &self.changes {

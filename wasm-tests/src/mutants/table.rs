@@ -54,6 +54,8 @@ const LOAD: &str = "src/backend/buffered/load.rs";
 const BUFFERED: &str = "src/backend/buffered/mod.rs";
 const REFRESH: &str = "src/backend/buffered/refresh.rs";
 const MAPPED: &str = "src/backend/mapped.rs";
+const PAGES: &str = "src/page_set.rs";
+const LINES: &str = "src/mapping/lines.rs";
 const REGION: &str = "src/region/os/mod.rs";
 const LOST: &str = "src/guard/lost.rs";
 
@@ -374,5 +376,41 @@ pub const MUTANTS: &[Mutant] = &[
         new: "for page in pages.filter(|&page| !is_lost(page) || page < usize::MAX) {",
         place: Place::Buffered,
         subject: "lost/",
+    },
+    Mutant {
+        name: "keeps pages ready that were given back",
+        contract: "a page that was given back is read again",
+        file: PAGES,
+        old: "if removed > 0 && before < self.ready.load(Ordering::Relaxed) {",
+        new: "if removed > self.pages {",
+        place: Place::Buffered,
+        subject: "refresh/",
+    },
+    Mutant {
+        name: "takes pages behind a gap for ready",
+        contract: "a page is loaded before its bytes are read",
+        file: PAGES,
+        old: "if range.contains(&page) {",
+        new: "if page < range.end {",
+        place: Place::Wasip1,
+        subject: "loading/",
+    },
+    Mutant {
+        name: "ends a line before its newline",
+        contract: "a line has its newline",
+        file: LINES,
+        old: "let end = self.block + self.newlines.trailing_zeros() as usize + 1;",
+        new: "let end = self.block + self.newlines.trailing_zeros() as usize;",
+        place: Place::Mapped,
+        subject: "lines/",
+    },
+    Mutant {
+        name: "looks for lines in pages behind them",
+        contract: "no page behind a line is read",
+        file: LINES,
+        old: "(searched / page + 1).saturating_mul(page).min(end)",
+        new: "(searched / page + 100).saturating_mul(page).min(end)",
+        place: Place::Wasip1,
+        subject: "lines/",
     },
 ];
