@@ -30,6 +30,8 @@ pub struct Plan {
     pub(crate) kind: FileKind,
     /// The source can be read only in whole blocks: see [`Metadata`].
     pub(crate) has_whole_blocks_only: bool,
+    /// The source may lie in huge pages: see [`Metadata`].
+    pub(crate) has_long_blocks: bool,
     /// Nobody else sees the changes.
     pub(crate) private: bool,
     pub(crate) executable: bool,
@@ -88,6 +90,7 @@ impl Plan {
         span::check_aligned(plan.span.offset(), limits.granularity, Unit::AllocationGranularity)?;
         plan.check_mode(facts)?;
         plan.has_whole_blocks_only = facts.has_whole_blocks_only;
+        plan.has_long_blocks = facts.has_long_blocks;
         plan.check_supported(options, limits)?;
         Ok(plan)
     }
@@ -118,6 +121,7 @@ impl Plan {
             extend_from: None,
             kind: FileKind::Regular,
             has_whole_blocks_only: false,
+            has_long_blocks: false,
             access,
             private,
             executable,

@@ -48,7 +48,8 @@ pub struct Mapped<R: Region = OsRegion> {
     unsynced: Unsynced,
     /// A caller has a pointer to the bytes, so every page counts as borrowed mutably.
     exported: bool,
-    maker: Maker,
+    /// None where nothing reaches a file.
+    maker: Option<Maker>,
 }
 
 /// A range that starts after its end. Widened by another range it equals that range.
@@ -71,7 +72,7 @@ impl<R: Region> Mapped<R> {
             hull,
             unsynced,
             exported: false,
-            maker: Maker::current(),
+            maker: tracks_changes.then(Maker::current),
         };
         mapped.make_ready();
         mapped
@@ -174,6 +175,19 @@ impl<R: Region> Mapped<R> {
         Ok(())
     }
 
+    /// The pages of the hull, which all changed pages are among. The cost of a flush depends on them, and not on the length of
+    /// the mapping.
+    fn hull_pages(&self) -> Range<usize> {
+        if self.hull.is_empty() { 0..0 } else { span::pages(&self.hull, R::page_size()) }
+    }
+
+    /// The pages of a range that lie in the hull.
+    fn changed_part(&self, pages: &Range<usize>) -> Range<usize> {
+        let hull = self.hull_pages();
+        let start = pages.start.max(hull.start);
+        start..pages.end.min(hull.end).max(start)
+    }
+
     /// The part of a changed page that lies in the hull. Only bytes in it may have been changed.
     fn changed_within(&self, page: usize) -> Range<usize> {
         let end = ((page + 1) << self.page_shift).min(self.plan.span.len());
@@ -212,9 +226,9 @@ impl<R: Region> Mapped<R> {
 
     /// Forgets the changes in these pages.
     fn forget_changed(&mut self, pages: &Range<usize>) {
+        let all = self.hull_pages();
         self.changed.remove(pages);
         self.reset_known_changed();
-        let all = 0..self.page_count();
         self.hull = match self.changed.last(&all) {
             None => EMPTY,
             Some(last) => {
@@ -340,8 +354,8 @@ impl<R: Region> Bytes for Mapped<R> {
         self.note_exported()?;
         let pages = span::pages(&range, R::page_size());
         self.bring_to_file(&range, &pages, durability)?;
-        let checked = self.check_changes_are_in_file(&pages);
-        self.unsynced.has_failed &= self.changed.last(&(0..self.page_count())).is_some();
+        let checked = self.check_changes_are_in_file(&self.changed_part(&pages));
+        self.unsynced.has_failed &= self.changed.last(&self.hull_pages()).is_some();
         checked
     }
 
@@ -412,7 +426,7 @@ impl<R: Region> Bytes for Mapped<R> {
         if self.unsynced.has_failed {
             return self.flush(0..self.region.len(), Durability::Disk);
         }
-        self.check_changes_are_in_file(&(0..self.page_count()))
+        self.check_changes_are_in_file(&self.hull_pages())
     }
 }
 
@@ -420,7 +434,7 @@ impl<R: Region> Drop for Mapped<R> {
     fn drop(&mut self) {
         // Changes are in the file already. Only after a failed sync is there something to do, in the process that made
         // the mapping. A drop cannot report an error.
-        if self.may_have_failed() && self.maker.is_current() {
+        if self.may_have_failed() && self.maker.is_some_and(Maker::is_current) {
             let _ = self.close();
         }
     }

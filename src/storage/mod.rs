@@ -241,13 +241,22 @@ pub struct Metadata {
     pub(crate) has_whole_blocks_only: bool,
     /// Why every write fails although the file is open for writing.
     pub(crate) unwritable: Option<Reason>,
+    /// It may lie in huge pages: its blocks are longer than a page.
+    pub(crate) has_long_blocks: bool,
 }
 
 impl Metadata {
     /// The metadata of bytes with a length: [`FileKind::Regular`]. Set [`kind`](Self::kind) for any other kind.
     #[must_use]
     pub const fn new(len: u64, mode: OpenMode) -> Self {
-        Self { kind: FileKind::Regular, len, mode, has_whole_blocks_only: false, unwritable: None }
+        Self {
+            kind: FileKind::Regular,
+            len,
+            mode,
+            has_whole_blocks_only: false,
+            unwritable: None,
+            has_long_blocks: false,
+        }
     }
 }
 

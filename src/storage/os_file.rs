@@ -130,6 +130,7 @@ impl Storage for OsFile {
         let mut metadata = Metadata { kind, ..Metadata::new(self.len_by(kind, &data)?, mode) };
         // This crate never opens a file in this mode.
         metadata.has_whole_blocks_only = self.mode.is_none() && os::has_whole_blocks_only(&self.file);
+        metadata.has_long_blocks = has_long_blocks(&data);
         metadata.unwritable = match kind {
             FileKind::Regular if mode.write && os::is_sealed(&self.file) => Some(Reason::Sealed),
             FileKind::BlockDevice if mode.write && os::is_read_only(&self.file) => Some(Reason::ReadOnlyDevice),
@@ -164,4 +165,17 @@ impl Storage for OsFile {
         *self.lent() = true;
         Some(&self.file)
     }
+}
+
+/// Whether its blocks are longer than a page: those of a file in huge pages are such a page.
+#[cfg(all(not(miri), any(target_os = "linux", target_os = "android")))]
+fn has_long_blocks(data: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    data.blksize() > rustix::param::page_size() as u64
+}
+
+/// Only Linux has files in huge pages.
+#[cfg(any(miri, not(any(target_os = "linux", target_os = "android"))))]
+fn has_long_blocks(_: &std::fs::Metadata) -> bool {
+    false
 }

@@ -63,7 +63,8 @@ pub struct Buffered<S: Storage = OsFile> {
     /// Bytes may be written through a pointer, so no borrow tells which pages change. Every page keeps its copy.
     tracks_all: bool,
     guard: Option<Guard>,
-    maker: Maker,
+    /// None where nothing is written back.
+    maker: Option<Maker>,
 }
 
 /// How changes are tracked.
@@ -108,6 +109,7 @@ impl<S: Storage> Buffered<S> {
     fn new(plan: Plan) -> Result<Self> {
         let (region, loaded, guard) = memory(&plan)?;
         let changes = Changes::of(&plan);
+        let maker = matches!(changes, Changes::Kept(_)).then(Maker::current);
         let flights = Flights::new(Pattern::new());
         Ok(Self {
             storage: None,
@@ -119,7 +121,7 @@ impl<S: Storage> Buffered<S> {
             unsynced: Unsynced::default(),
             tracks_all: false,
             guard,
-            maker: Maker::current(),
+            maker,
         })
     }
 
@@ -419,7 +421,7 @@ impl<S: Storage> Drop for Buffered<S> {
     fn drop(&mut self) {
         // A forked child has a copy of its parent's changes and must not write them. A drop cannot report an error;
         // `close` does.
-        if self.maker.is_current() {
+        if self.maker.is_some_and(Maker::is_current) {
             let _ = self.close();
         }
     }

@@ -61,7 +61,7 @@ impl<R: Region> Mapped<R> {
                 return Err(error);
             }
             if durability == Durability::Visible {
-                self.changed.runs(pages.clone()).for_each(|run| self.unsynced.pages.insert(&run));
+                self.changed.runs(self.changed_part(pages)).for_each(|run| self.unsynced.pages.insert(&run));
                 return Ok(());
             }
             // A sync of another mapping may have failed after the bytes were stored here, and may have lost them.

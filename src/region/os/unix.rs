@@ -34,7 +34,8 @@ pub(super) fn check_supported(plan: &Plan) -> Result<()> {
 
 /// A mapping of memmap2, unless the file uses huge pages. A mapping of huge pages must be unmapped in whole huge pages.
 pub(super) fn view_of_file(file: &OsFile, plan: &Plan) -> Result<View> {
-    match huge_page_of(&**file.get()) {
+    // Where blocks are no longer than a page, there is no need to ask the system.
+    match plan.has_long_blocks.then(|| huge_page_of(&**file.get())).flatten() {
         Some(unit) => Ok(View::Own(OwnView::new(Some((file, unit)), plan)?)),
         None => View::of_file(file, plan),
     }
