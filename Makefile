@@ -45,8 +45,8 @@ help: ## lists the targets
 demo: examples harness ## runs the examples on a copy of a file, natively and in wasmtime, also with mappings of the host: make demo [FILE=...]
 	@echo '== hello, grep and replace, natively and in wasmtime, on $(FILE)'
 	@"$(HARNESS)" demo --file "$(FILE)" --native-dir "$(TARGET)/release/examples" \
-		--wasip1-dir "$(TARGET)/wasm32-wasip1/release/examples" \
-		--wasip2-dir "$(TARGET)/wasm32-wasip2/release/examples"
+		--wasip1-dir "$(VECTORS)/wasm32-wasip1/release/examples" \
+		--wasip2-dir "$(VECTORS)/wasm32-wasip2/release/examples"
 
 SUITE = "$(HARNESS)" suite --native "$(TARGET)/debug/suite$(EXE)" --wasip1 "$(TARGET)/wasm32-wasip1/debug/suite.wasm" \
 	--wasip2 "$(TARGET)/wasm32-wasip2/debug/suite.wasm" --wasip2-hosted "$(WASIP2_HOSTED)/debug/suite.wasm"
@@ -107,12 +107,18 @@ compare-tools: compare-hosts ## installs everything that the columns of `make co
 
 # --- What they are made of ---
 
+# Programs of WASI with vectors of 128 bits, as this machine's programs have them. In a directory of its own: other flags would
+# have everything built again.
+VECTORS := $(TARGET)/simd128
+with_vectors = CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='-C target-feature=+simd128' \
+	CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS='-C target-feature=+simd128' $(CARGO) build --target-dir "$(VECTORS)"
+
 .PHONY: examples
 examples: wasi
 	@echo '== the examples, for this machine and for WASI'
 	@$(CARGO) build --release -p portable-mmap --examples
 	@for target in $(WASI); do \
-		$(CARGO) build --release -p portable-mmap --examples --target $$target || exit 1; done
+		$(with_vectors) --release -p portable-mmap --examples --target $$target || exit 1; done
 
 .PHONY: harness
 harness: rust
@@ -206,11 +212,11 @@ PORT ?= 8080
 .PHONY: demo-site
 demo-site: wasi
 	$(call npm,@bjorn3/browser_wasi_shim,0.4.2)
-	@$(CARGO) build --release -p portable-mmap --example grep --example replace --target wasm32-wasip1
+	@$(with_vectors) --release -p portable-mmap --example grep --example replace --target wasm32-wasip1
 	@rm -rf "$(SITE)" && mkdir -p "$(SITE)/shim" "$(SITE)/programs"
 	@cp demo/*.html demo/*.css demo/*.js "$(SITE)"
 	@cp "$(NODE_PACKAGES)/$(SHIM)"/dist/*.js "$(NODE_PACKAGES)/$(SHIM)"/LICENSE-* "$(SITE)/shim"
-	@for program in grep replace; do cp "$(TARGET)/wasm32-wasip1/release/examples/$$program.wasm" "$(SITE)/programs"; done
+	@for program in grep replace; do cp "$(VECTORS)/wasm32-wasip1/release/examples/$$program.wasm" "$(SITE)/programs"; done
 
 .PHONY: demo-browser
 demo-browser: demo-site ## serves a page in which grep and replace run on a file in the browser: make demo-browser [PORT=8080]
@@ -447,8 +453,7 @@ hostile: rust ## runs random hostile guests against the host crate and a model: 
 		$(if $(AGAIN),--seed '$(AGAIN)',--time '$(TIME)')
 
 # Times vary from run to run; the two of a ratio are taken in turns. The table is no test. What is measured: the programs of
-# the workloads, and two small ones whose sizes are compared. Vectors are enabled in a folder of their own: other flags
-# would have everything built again.
+# the workloads, and two small ones whose sizes are compared.
 BENCH := $(TARGET)/bench
 MEASURED := --release -p native-tests --bin bench --bin maps --bin reads
 # Nobody runs guests in a host that is not optimised: calls into that of the tests take several times as long. In a folder of
@@ -468,13 +473,12 @@ sizes = --size "$(1)/maps.wasm" "$(1)/reads.wasm"
 bench: wasi released-harness ## measures the workloads natively and in wasmtime, checks their goals, and writes target/bench/
 	@$(CARGO) build $(MEASURED)
 	@for target in $(WASI); do $(CARGO) build $(MEASURED) --target $$target || exit 1; done
-	@CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='-C target-feature=+simd128' \
-		$(CARGO) build $(MEASURED) --target wasm32-wasip1 --target-dir "$(TARGET)/simd128"
+	@$(with_vectors) $(MEASURED) --target wasm32-wasip1
 	@echo '== the workloads, natively and in wasmtime'
 	@"$(RELEASED)" bench --native "$(TARGET)/release/bench$(EXE)" --dir "$(BENCH)" --sources "$(SOURCES)" \
 		--wasip1 "$(TARGET)/wasm32-wasip1/release/bench.wasm" --wasip2 "$(TARGET)/wasm32-wasip2/release/bench.wasm" \
-		--simd "$(TARGET)/simd128/wasm32-wasip1/release/bench.wasm" --python "$(PYTHON)" $(BENCHFLAGS) \
-		$(call sizes,$(TARGET)/wasm32-wasip1/release) $(call sizes,$(TARGET)/simd128/wasm32-wasip1/release) \
+		--simd "$(VECTORS)/wasm32-wasip1/release/bench.wasm" --python "$(PYTHON)" $(BENCHFLAGS) \
+		$(call sizes,$(TARGET)/wasm32-wasip1/release) $(call sizes,$(VECTORS)/wasm32-wasip1/release) \
 		$(call sizes,$(TARGET)/wasm32-wasip2/release)
 
 # The guests are compiled for vectors of 128 bits, as this machine's programs are.
@@ -482,10 +486,9 @@ PLACED := --release -p native-tests --bin placed
 .PHONY: bench-hosted
 bench-hosted: wasi released-harness ## measures mappings of the host, of the system and of the emulation: times, and the memory of 1 to 1,000 instances
 	@$(CARGO) build $(PLACED)
-	@export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS='-C target-feature=+simd128'; \
-		$(CARGO) build $(PLACED) --target wasm32-wasip1 --target-dir "$(TARGET)/simd128"
+	@$(with_vectors) $(PLACED) --target wasm32-wasip1
 	@"$(RELEASED)" placed --native "$(TARGET)/release/placed$(EXE)" --dir "$(TARGET)/placed" \
-		--guest "$(TARGET)/simd128/wasm32-wasip1/release/placed.wasm"
+		--guest "$(VECTORS)/wasm32-wasip1/release/placed.wasm"
 
 # Beside the ratios, natively: each way by itself, with the error of its time. make criterion [FILTER=...]
 .PHONY: criterion
