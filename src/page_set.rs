@@ -278,7 +278,8 @@ impl LoadedPages {
         if range.contains(&page) {
             let end = self.set.first_absent(&(range.end..self.pages)).start;
             // The set was read with Acquire: who sees this number sees the bytes of all these pages.
-            self.ready.fetch_max(self.len.min(end * PAGE), Ordering::Release);
+            let end = self.len.min(end * PAGE);
+            let _ = self.ready.fetch_update(Ordering::Release, Ordering::Relaxed, |ready| (ready < end).then_some(end));
         }
     }
 

@@ -137,6 +137,7 @@ impl<B: Backend> Door<B> {
     pub(crate) fn open(&self) -> Result<&B> {
         let backend = self.backend().ok_or(Error::Closed)?;
         check_fault(backend).map_err(|e| self.with_path(e))?;
+        self.front.renew(backend);
         Ok(backend)
     }
 

@@ -43,8 +43,10 @@ impl Front {
         let ready = backend.ready();
         // Of a mapping whose last call panicked the address may be another: it is as if nothing were ready.
         if ready.len() > self.len.load(Ordering::Relaxed) && ready.cast() == self.start {
-            // With Release, and with Acquire below: who sees the number sees the bytes, as the backend saw them.
-            self.len.fetch_max(ready.len(), Ordering::Release);
+            // With Release, and with Acquire below: who sees the number sees the bytes, as the backend saw them. Not
+            // `fetch_max`, which ThreadSanitizer does not know.
+            let more = |len: usize| (len < ready.len()).then_some(ready.len());
+            let _ = self.len.fetch_update(Ordering::Release, Ordering::Relaxed, more);
         }
     }
 

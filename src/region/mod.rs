@@ -4,7 +4,7 @@
 //! maps, either from a file or anonymous. It can be flushed and resized together with its file, and is unmapped when it
 //! is dropped. A [`HeapRegion`](heap::HeapRegion) is memory that a buffer fills itself.
 
-#[cfg(any(not(any(unix, windows)), miri))]
+#[cfg(any(not(windows), miri))]
 mod block;
 mod file;
 pub(crate) mod heap;

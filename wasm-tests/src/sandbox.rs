@@ -244,7 +244,17 @@ impl Sandbox {
     ///
     /// A file that cannot be read, is neither of the two, does not compile, or asks for something that is not WASI.
     pub fn load(path: &Path) -> wasmtime::Result<Self> {
-        Self::load_as(path, false)
+        Self::load_as(path, false, true)
+    }
+
+    /// As [`load`](Self::load), for a program that is measured: it is compiled as wasmtime compiles by default, without a look
+    /// at a clock in every turn of every loop. A limit of time in its [`Run`] has no effect.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load`](Self::load).
+    pub fn load_to_measure(path: &Path) -> wasmtime::Result<Self> {
+        Self::load_as(path, false, false)
     }
 
     /// As [`load`](Self::load), for a program into whose memory the host maps files: any that it has open, so it has to be
@@ -256,17 +266,17 @@ impl Sandbox {
     ///
     /// As for [`load`](Self::load).
     pub fn load_with_host_mapping(path: &Path) -> wasmtime::Result<Self> {
-        Self::load_as(path, true)
+        Self::load_as(path, true, true)
     }
 
-    fn load_as(path: &Path, maps_files: bool) -> wasmtime::Result<Self> {
+    fn load_as(path: &Path, maps_files: bool, ends_overdue: bool) -> wasmtime::Result<Self> {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Self::from_bytes(&bytes, maps_files).with_context(|| format!("cannot load {}", path.display()))
+        Self::from_bytes(&bytes, maps_files, ends_overdue).with_context(|| format!("cannot load {}", path.display()))
     }
 
-    fn from_bytes(bytes: &[u8], maps_files: bool) -> wasmtime::Result<Self> {
+    fn from_bytes(bytes: &[u8], maps_files: bool, ends_overdue: bool) -> wasmtime::Result<Self> {
         let mut config = Config::new();
-        config.epoch_interruption(true);
+        config.epoch_interruption(ends_overdue);
         // Initial memory is small, and copied in microseconds. Mapped from a file, it would be written to that file first, in
         // the middle of the first run: the counts of bytes would show it.
         config.memory_init_cow(false);

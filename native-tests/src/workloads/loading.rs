@@ -114,6 +114,15 @@ pub(super) fn one_change_in_all(place: &Place, ways: &mut Ways) {
             map.flush_async().expect("there is room on the disk");
         }
     });
+    ways.add("one copy and one comparison", || {
+        let bytes = place.read(&place.random());
+        let mut copy = vec![0; bytes.len()];
+        move || {
+            copy.copy_from_slice(black_box(&bytes));
+            let words = bytes.as_chunks().0.iter().zip(copy.as_chunks().0);
+            black_box(words.fold(0, |any, (&own, &copy)| any | u64::from_le_bytes(own) ^ u64::from_le_bytes(copy)));
+        }
+    });
     ways.add(SUM, || {
         let bytes = place.read(&place.random());
         move || {

@@ -6,6 +6,8 @@ use std::hint::black_box;
 use super::data::{ABSENT, EARLY, LATE, mirrored};
 use super::{OURS, Place, Ways, python};
 
+/// The search of a slice that a mapping uses: what it takes there is a bound.
+pub(super) const MEMMEM: &str = "memchr's memmem, a slice";
 /// The way that searches for the same from the other end.
 pub(super) const OUR_FIND: &str = "our find";
 
@@ -22,6 +24,12 @@ fn find(place: &Place, ways: &mut Ways, needle: &[u8]) {
         let (map, needle) = (place.mapped(&path), needle.to_vec());
         move || {
             black_box(map.find(black_box(&needle)).expect("the text can be searched"));
+        }
+    });
+    ways.add(MEMMEM, || {
+        let (bytes, needle) = (place.read(&path), needle.to_vec());
+        move || {
+            black_box(memchr::memmem::find(black_box(&bytes), black_box(&needle)));
         }
     });
     python::add(ways, place, &path, &["find", &hexadecimal(needle)]);

@@ -257,10 +257,10 @@ impl Drop for HugePages {
 
 /// Makes a block device of a file. It is gone when this process ends.
 fn attach_device(dir: &Path) -> Result<(), String> {
-    let image = dir.join("image");
-    fs::write(&image, native_tests::others::pattern(DEVICE_LEN)).map_err(|error| error.to_string())?;
     // Nothing drops a static: the device stays attached until this process ends.
     static ATTACHED: OnceLock<LoopDevice> = OnceLock::new();
+    let image = dir.join("image");
+    fs::write(&image, native_tests::others::pattern(DEVICE_LEN)).map_err(|error| error.to_string())?;
     let device = LoopDevice::new(&image)?;
     let device = ATTACHED.get_or_init(|| device);
     std::os::unix::fs::symlink(device.path(), dir.join(DEVICE)).map_err(|error| error.to_string())

@@ -31,7 +31,7 @@ pub(super) struct Program<'p> {
 impl<'p> Program<'p> {
     pub(super) fn load(column: &'static str, path: &'p Path, data: &'p Path) -> wasmtime::Result<Self> {
         debug_assert!(COLUMNS.contains(&column));
-        let sandbox = if column == NATIVE { None } else { Some(Sandbox::load(path)?) };
+        let sandbox = if column == NATIVE { None } else { Some(Sandbox::load_to_measure(path)?) };
         Ok(Self { column, path, data, sandbox })
     }
 
