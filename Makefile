@@ -41,8 +41,28 @@ help: ## lists the targets
 
 # --- The three commands ---
 
+# What a newcomer sees within the first minute, while the harness is not built yet: one example on a file of this repository.
+FIRST := Cargo.lock
+.PHONY: demo-first
+demo-first: rust
+	@test -f "$(HARNESS)" || { \
+		echo '== a first result: grep maps $(FIRST) and searches it, on this machine' && \
+		$(CARGO) build --release -p portable-mmap --example grep && \
+		"$(TARGET)/release/examples/grep" 'name = "mem' $(FIRST) && \
+		$(MAKE) --no-print-directory demo-node && \
+		echo '== next: wasmtime, for the three sandboxes; it is built once, in 5 to 15 minutes'; }
+
+.PHONY: demo-node
+demo-node: wasi
+	@if command -v node >/dev/null; then \
+		echo '== the same program for wasm32-wasip1, in Node' && \
+		$(with_vectors) --release -p portable-mmap --example grep --target wasm32-wasip1 && \
+		node wasm-tests/hosts/node-wasi.mjs --dir .::/ "$(VECTORS)/wasm32-wasip1/release/examples/grep.wasm" \
+			'name = "mem' /$(FIRST); \
+	else echo 'NOT RUN in Node: there is no node here'; fi
+
 .PHONY: demo
-demo: examples harness ## runs the examples on a copy of a file, natively and in wasmtime, also with mappings of the host: make demo [FILE=...]
+demo: demo-first examples harness ## runs the examples on a copy of a file, natively and in wasmtime, also with mappings of the host: make demo [FILE=...]
 	@echo '== hello, grep and replace, natively and in wasmtime, on $(FILE)'
 	@"$(HARNESS)" demo --file "$(FILE)" --native-dir "$(TARGET)/release/examples" \
 		--wasip1-dir "$(VECTORS)/wasm32-wasip1/release/examples" \
