@@ -9,7 +9,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { Chromium } from "./chromium.mjs";
+import { Chromium } from "../wasm-tests/hosts/chromium.mjs";
 import { sample } from "./sample.js";
 import { serve } from "./serve.mjs";
 

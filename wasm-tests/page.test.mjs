@@ -8,7 +8,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { Chromium } from "../demo/chromium.mjs";
+import { Chromium } from "./hosts/chromium.mjs";
 
 const { CHROMIUM, SCREENSHOTS } = process.env;
 const COLUMNS = 20;
