@@ -83,7 +83,7 @@ test: test-native test-release test-threads test-memory guests harness test-wasi
 # The harness builds what each column needs. A shell that exports its width as COLUMNS demands nothing.
 .PHONY: compare
 compare: wasi harness ## compares all targets that can run here, and writes target/compare/: make compare [COLUMNS='ci'] [FILTER=...]
-	@CARGO='$(CARGO)' "$(HARNESS)" compare --columns '$(COLUMNS)' --filter '$(FILTER)' --target-dir "$(TARGET)"
+	@CARGO='$(CARGO)' CHROMIUM='$(CHROMIUM)' "$(HARNESS)" compare --columns '$(COLUMNS)' --filter '$(FILTER)' --target-dir "$(TARGET)"
 
 # From the report of a comparison of all columns.
 .PHONY: hosts
@@ -108,16 +108,16 @@ compare-wasmtimes: ## installs the oldest and the newest wasmtime of PyPI for `m
 .PHONY: compare-hosts
 compare-hosts: compare-wasmtimes rust ## installs these, and the WASI hosts of npm
 	$(call ensure,test -d "$$(rustc --print target-libdir --target $(THREADS))",target add $(THREADS))
-	@echo '== Deno, Bun and jco'
+	@echo '== Deno, Bun, jco, and a host for browsers'
 	@cp wasm-tests/hosts/package.json "$(TOOLS)/package.json"
 	@cd "$(TOOLS)" && npm install --no-audit --no-fund --no-package-lock --loglevel=error
 
-# Other processors and another system; everything else that `make compare` needs is there with Rust and Node.
+# Other processors, another system and a browser; everything else that `make compare` needs is there with Rust and Node.
 CROSS := x86_64-unknown-linux-musl aarch64-unknown-linux-gnu s390x-unknown-linux-gnu i686-unknown-linux-gnu $(WINDOWS)
 CROSS_PACKAGES := qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross \
-	gcc-i686-linux-gnu libc6-dev-i386-cross gcc-mingw-w64-x86-64 wine64
+	gcc-i686-linux-gnu libc6-dev-i386-cross gcc-mingw-w64-x86-64 wine64 chromium
 .PHONY: compare-tools
-compare-tools: compare-hosts ## installs everything that the columns of `make compare` need, other hosts and emulators, on Debian
+compare-tools: compare-hosts ## installs everything that the columns of `make compare` need, other hosts, emulators and a browser, on Debian
 	@echo '== wasmi, a host of WASI'
 	@$(CARGO) build --release --quiet --locked --manifest-path wasm-tests/hosts/wasmi/Cargo.toml --target-dir "$(TOOLS)/wasmi"
 	@command -v apt-get >/dev/null || { echo 'These are Debian packages: $(CROSS_PACKAGES)' >&2; exit 1; }
@@ -228,10 +228,12 @@ test-action: action-tools wasi harness ## runs the steps of the GitHub Action (a
 # The page of demo/ with what it needs: files that any server can serve, from loopback or from elsewhere.
 SITE := $(TARGET)/demo
 SHIM := node_modules/@bjorn3/browser_wasi_shim
+# The release that `make compare` runs the suite in too.
+SHIM_VERSION := $(shell sed -n 's/.*browser_wasi_shim": "\(.*\)".*/\1/p' wasm-tests/hosts/package.json)
 PORT ?= 8080
 .PHONY: demo-site
 demo-site: wasi
-	$(call npm,@bjorn3/browser_wasi_shim,0.4.2)
+	$(call npm,@bjorn3/browser_wasi_shim,$(SHIM_VERSION))
 	@$(with_vectors) --release -p portable-mmap --example grep --example replace --target wasm32-wasip1
 	@rm -rf "$(SITE)" && mkdir -p "$(SITE)/shim" "$(SITE)/programs"
 	@cp demo/*.html demo/*.css demo/*.js "$(SITE)"

@@ -48,6 +48,8 @@ pub enum Platform {
     BufferedBun,
     /// The emulation in Deno's WASI.
     BufferedDeno,
+    /// The emulation in a browser, over browser_wasi_shim.
+    BufferedBrowser,
     /// memmap2 itself, with its own tests and those of its façade.
     Memmap2,
     /// The façade's emulation on this machine.
@@ -151,6 +153,7 @@ const LEDGER: &[Group] = &[
             Platform::BufferedNode,
             Platform::BufferedBun,
             Platform::BufferedDeno,
+            Platform::BufferedBrowser,
             Platform::Hosted,
         ],
         reason: "WASI has no call that reserves disk space: hosts do not support fd_allocate, or write zeros instead",

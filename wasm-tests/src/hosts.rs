@@ -22,8 +22,10 @@ pub struct Host {
     options: &'static [&'static str],
     /// The script of the harness that makes the program a host, if it is none by itself.
     script: Option<&'static str>,
-    /// Whether the script loads packages of npm.
-    packages: bool,
+    /// The packages of npm that the script loads.
+    packages: &'static [&'static str],
+    /// Whether the script starts a browser, in whose memory the files of guests are.
+    in_browser: bool,
 }
 
 /// Where a program is.
@@ -38,9 +40,16 @@ enum Program {
 /// How to get a program that is not on the path.
 const INSTALLED: &str = "`make compare-tools` installs what this host needs";
 
+/// The browser, and the variable of the environment that names another one.
+const CHROMIUM: (&str, &str) = ("chromium", "CHROMIUM");
+
 /// The scripts, which lie in one directory when they run.
-const SCRIPTS: [(&str, &str); 5] = [
+const SCRIPTS: [(&str, &str); 9] = [
     ("serve.mjs", include_str!("../hosts/serve.mjs")),
+    ("chromium.mjs", include_str!("../hosts/chromium.mjs")),
+    ("browser.mjs", include_str!("../hosts/browser.mjs")),
+    ("browser-page.html", include_str!("../hosts/browser-page.html")),
+    ("browser-worker.js", include_str!("../hosts/browser-worker.js")),
     ("preview1.mjs", include_str!("../hosts/preview1.mjs")),
     ("threads.mjs", include_str!("../hosts/threads.mjs")),
     ("jco.mjs", include_str!("../hosts/jco.mjs")),
@@ -64,7 +73,8 @@ pub const ALL: &[Host] = &[
         program: NODE,
         options: NODE_OPTIONS,
         script: Some("preview1.mjs"),
-        packages: false,
+        packages: &[],
+        in_browser: false,
     },
     Host {
         key: "threads",
@@ -73,7 +83,8 @@ pub const ALL: &[Host] = &[
         program: NODE,
         options: NODE_OPTIONS,
         script: Some("threads.mjs"),
-        packages: false,
+        packages: &[],
+        in_browser: false,
     },
     Host {
         key: "jco",
@@ -82,7 +93,8 @@ pub const ALL: &[Host] = &[
         program: NODE,
         options: NODE_OPTIONS,
         script: Some("jco.mjs"),
-        packages: true,
+        packages: &["@bytecodealliance/jco-transpile", "@bytecodealliance/preview2-shim"],
+        in_browser: false,
     },
     Host {
         key: "deno",
@@ -91,7 +103,8 @@ pub const ALL: &[Host] = &[
         program: Program::Tool("node_modules/.bin/deno"),
         options: &["run", "--quiet", "--allow-all", "--no-config", "--v8-flags=--expose-gc,--wasm-lazy-compilation"],
         script: Some("preview1.mjs"),
-        packages: false,
+        packages: &[],
+        in_browser: false,
     },
     Host {
         key: "bun",
@@ -100,7 +113,18 @@ pub const ALL: &[Host] = &[
         program: Program::Tool("node_modules/.bin/bun"),
         options: &["run"],
         script: Some("preview1.mjs"),
-        packages: false,
+        packages: &[],
+        in_browser: false,
+    },
+    Host {
+        key: "browser",
+        name: "browser",
+        targets: &[WASIP1],
+        program: NODE,
+        options: &["--no-warnings"],
+        script: Some("browser.mjs"),
+        packages: &["@bjorn3/browser_wasi_shim"],
+        in_browser: true,
     },
     Host {
         key: "wasmtime-oldest",
@@ -109,7 +133,8 @@ pub const ALL: &[Host] = &[
         program: Program::Tool("wasmtime-oldest/bin/python"),
         options: &[],
         script: Some("python_wasmtime.py"),
-        packages: false,
+        packages: &[],
+        in_browser: false,
     },
     Host {
         key: "wasmtime-newest",
@@ -118,7 +143,8 @@ pub const ALL: &[Host] = &[
         program: Program::Tool("wasmtime-newest/bin/python"),
         options: &[],
         script: Some("python_wasmtime.py"),
-        packages: false,
+        packages: &[],
+        in_browser: false,
     },
     Host {
         key: "wasmi",
@@ -127,7 +153,8 @@ pub const ALL: &[Host] = &[
         program: Program::Tool("wasmi/release/wasmi-host"),
         options: &[],
         script: None,
-        packages: false,
+        packages: &[],
+        in_browser: false,
     },
 ];
 
@@ -152,11 +179,22 @@ impl Host {
                 (found, INSTALLED)
             }
         };
-        let packages = tools.join("node_modules");
-        if self.packages && !packages.is_dir() {
-            return Err(format!("there is no {}: {INSTALLED}", packages.display()));
+        for package in self.packages {
+            let package = tools.join("node_modules").join(package);
+            if !package.is_dir() {
+                return Err(format!("there is no {}: {INSTALLED}", package.display()));
+            }
+        }
+        if self.in_browser {
+            chromium()?;
         }
         name.map_err(|name| format!("there is no `{name}`: {how}"))
+    }
+
+    /// Whether guests have the files of this machine. Otherwise their directories are empty when they start.
+    #[must_use]
+    pub fn opens_files(&self) -> bool {
+        !self.in_browser
     }
 
     /// Whether its version is one that the harness has chosen. Of another, one that does not start is no news.
@@ -180,12 +218,23 @@ impl Host {
                 written.map_err(|error| format!("its scripts cannot be written: {error}"))?;
             }
             command.push(scripts.path().join(script).into());
-            if self.packages {
+            if !self.packages.is_empty() {
                 command.push(tools.into());
+            }
+            if self.in_browser {
+                command.push(chromium()?.into());
             }
         }
         Served::start(command, scripts)
     }
+}
+
+/// The browser.
+fn chromium() -> Result<PathBuf, String> {
+    let (name, variable) = CHROMIUM;
+    let name = std::env::var_os(variable).unwrap_or_else(|| name.into());
+    let found = which::which(&name).map_err(|_| name.display().to_string());
+    found.map_err(|name| format!("there is no `{name}`: {INSTALLED}, and {variable} names another Chromium"))
 }
 
 /// The directory of what `make compare-tools` installs, beside the directory in which cargo has built this program.

@@ -132,6 +132,16 @@ pub const COLUMNS: &[Definition] = &[
         patience: 2,
     },
     Definition {
+        key: "browser",
+        name: "wasip1 browser",
+        what: "WASI Preview 1 in Chromium, over browser_wasi_shim, which keeps files in memory",
+        ci: false,
+        platform: Platform::BufferedBrowser,
+        backend: None,
+        host: Host::Guest { key: "browser", target: "wasm32-wasip1" },
+        patience: 4,
+    },
+    Definition {
         key: "wasmtime-oldest",
         name: "wasip1 wasmtime-oldest",
         what: "WASI Preview 1 in the wasmtime of Python's package, of 2021",

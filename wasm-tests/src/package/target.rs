@@ -55,8 +55,10 @@ impl Host {
     pub fn parse(name: &str) -> Result<Self, String> {
         match name {
             "wasmtime" => Ok(Self::Wasmtime),
-            _ => hosts::Host::find(name).map(Self::Other).ok_or_else(|| {
-                let keys: Vec<&str> = hosts::ALL.iter().map(|host| host.key).collect();
+            // Tests read files of their package.
+            _ => hosts::Host::find(name).filter(|host| host.opens_files()).map(Self::Other).ok_or_else(|| {
+                let hosts = hosts::ALL.iter().filter(|host| host.opens_files());
+                let keys: Vec<&str> = hosts.map(|host| host.key).collect();
                 format!("{name:?} is none of the hosts wasmtime, {}", keys.join(", "))
             }),
         }
@@ -75,11 +77,18 @@ impl Host {
 
 #[cfg(test)]
 mod tests {
-    use super::Target;
+    use super::{Host, Target};
 
     #[test]
     fn other_targets_are_refused() {
         assert!(Target::parse("native").is_ok() && Target::parse("wasm32-wasip2").is_ok());
         assert!(Target::parse("wasm32-unknown-unknown").unwrap_err().contains("wasm32-wasip1"));
+    }
+
+    #[test]
+    fn a_host_without_the_files_of_this_machine_is_refused() {
+        assert!(Host::parse("wasmtime").is_ok() && Host::parse("deno").is_ok());
+        let told = Host::parse("browser").unwrap_err();
+        assert!(told.contains("deno, bun, wasmtime-oldest"), "{told}");
     }
 }
