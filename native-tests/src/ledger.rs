@@ -177,6 +177,29 @@ const LEDGER: &[Group] = &[
         reason: "Deno's fd_write fails with EFAULT for a buffer that lies above 2 GiB of the guest's memory",
         cases: Cases::Named(&["large/memory_that_runs_out_is_an_error_and_not_an_abort"]),
     },
+    // Without this library, in browser_wasi_shim 0.4.2: fd_fdstat_get tells neither a right nor a flag of a file that
+    // path_open has opened. fd_pwrite changes a file that was opened with the right to read alone, fd_pread reads one that
+    // was opened with the right to write alone, and fd_write does not append to one that was opened for appending.
+    Group {
+        platforms: &[Platform::BufferedBrowser],
+        reason: "browser_wasi_shim lets a guest read and change every file that it has opened, and does not tell how it was \
+                 opened",
+        cases: Cases::Named(&[
+            "errors/every_variant_is_what_a_call_answers",
+            "errors/messages_say_what_to_do",
+            "errors/numbers_are_the_system_s",
+            "extend/a_file_that_is_not_open_for_writing_is_refused",
+            "modes/a_file_open_for_append_alone_cannot_be_mapped",
+            "modes/a_file_open_for_reading_and_append_takes_no_changes",
+            "modes/a_file_open_for_reading_takes_no_changes",
+            "modes/a_file_open_for_writing_alone_cannot_be_mapped",
+            "modes/open_opens_with_the_mode_that_the_access_needs",
+            "modes/the_mode_is_that_of_this_descriptor",
+            "order/each_mistake_has_its_error",
+            "order/of_two_mistakes_the_first_is_reported",
+            "ways/every_way_to_map_refuses_alike",
+        ]),
+    },
     Group {
         platforms: &[Platform::Memmap2],
         reason: "these tests are about the emulation, and this column uses mappings of the operating system",

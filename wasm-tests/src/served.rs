@@ -223,6 +223,13 @@ impl Drop for Process {
         // It may have ended already.
         _ = self.child.kill();
         _ = self.child.wait();
+        // A browser that it has started ends a moment later, and writes until then.
+        for _ in 0..100 {
+            match fs::remove_dir_all(self.streams.path()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => thread::sleep(Duration::from_millis(50)),
+                _ => break,
+            }
+        }
     }
 }
 
