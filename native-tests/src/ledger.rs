@@ -48,7 +48,7 @@ pub enum Platform {
     BufferedBun,
     /// The emulation in Deno's WASI.
     BufferedDeno,
-    /// The emulation in a browser, over browser_wasi_shim.
+    /// The emulation in a browser, over `browser_wasi_shim`.
     BufferedBrowser,
     /// memmap2 itself, with its own tests and those of its façade.
     Memmap2,

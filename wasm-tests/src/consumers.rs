@@ -288,7 +288,7 @@ mod tests {
         for (end, out, left, with_it) in [
             (0, "out", "file", Cell::Equal),
             (0, "other", "file", Cell::Wrong("it prints something else".to_owned())),
-            (0, "out", "other", Cell::Wrong("it leaves other, not file".to_owned())),
+            (0, "out", "other", Cell::Wrong("it left other, not file".to_owned())),
             (1, "out", "file", Cell::Wrong("why".to_owned())),
         ] {
             let ran = ran(End::Exited(end), out, left);
