@@ -47,15 +47,21 @@ impl Reserved {
         self.start
     }
 
-    /// Asks for the memory of a range that is about to be written, where the system has such a call.
-    #[cfg_attr(not(any(target_os = "linux", target_os = "android")), expect(clippy::unused_self))]
+    /// Asks for the memory of a range that is about to be written.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn commit(&self, range: &Range<usize>) -> bool {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
         if range.len() >= MANY && self.block.is_none() {
             let start = self.start.as_ptr().wrapping_add(range.start).cast();
             // SAFETY: the range lies in our own mapping, and no byte of it changes.
             let _ = unsafe { rustix::mm::madvise(start, range.len(), rustix::mm::Advice::LinuxPopulateWrite) };
         }
+        true
+    }
+
+    /// Other systems have no such call.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    #[expect(clippy::unused_self, reason = "others have something to do")]
+    pub(super) fn commit(&self, _: &Range<usize>) -> bool {
         true
     }
 }
