@@ -15,6 +15,7 @@ pub mod counted;
 pub mod counts;
 pub mod crash;
 mod disk;
+pub mod jobs;
 pub mod ledger;
 #[cfg(target_os = "linux")]
 pub mod loops;

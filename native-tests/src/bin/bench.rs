@@ -7,13 +7,21 @@
 //!   each is done once, between lines that have its host count its calls.
 //! - `bench once NAME DATA SCRATCH --way WAY [--times N] [--len BYTES]` does one way alone, so that somebody can look at
 //!   the process: it prints `peak<TAB>way<TAB>bytes of memory` where the system tells them.
+//! - `bench job NAME WAY DATA SCRATCH [--turn N] [--times N] [--look]` does a job once, between such lines, and prints
+//!   a line `time<TAB>nanoseconds` and one `answer<TAB>number`; or `absent<TAB>why` if there is no memory for it. What
+//!   else is known comes in lines `backend`, `note` and, with `--look`, `memory`.
+//! - `bench peer DATA SCRATCH` does what a C program does over the `mmap` of wasi-libc.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use native_tests::jobs;
 use native_tests::workloads::{Effort, Place, Ways, Workload, all, data, peak_memory};
+
+const USAGE: &str = "usage: bench make DIR SOURCES | bench list | bench time|once NAME DATA SCRATCH [OPTION]... | \
+    bench job NAME WAY DATA SCRATCH [OPTION]... | bench peer DATA SCRATCH";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -27,7 +35,11 @@ fn main() -> ExitCode {
         [command @ ("time" | "once"), name, data, scratch, options @ ..] => {
             work(*command == "time", name, Path::new(data), Path::new(scratch), options)
         }
-        _ => Err("usage: bench make DIR SOURCES | bench list | bench time|once NAME DATA SCRATCH [OPTION]...".into()),
+        ["job", name, way, data, scratch, options @ ..] => job(name, way, Path::new(data), Path::new(scratch), options),
+        ["peer", data, scratch] => {
+            jobs::peer::run(Path::new(data), Path::new(scratch)).map_err(|error| error.to_string())
+        }
+        _ => Err(USAGE.into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -92,6 +104,43 @@ fn once(workload: &Workload, place: &Place, way: &str, times: usize) -> Result<(
     (0..times).for_each(|_| _ = ways.act(0));
     if let Some(bytes) = peak_memory() {
         println!("peak\t{way}\t{bytes}");
+    }
+    Ok(())
+}
+
+fn job(name: &str, way: &str, data: &Path, scratch: &Path, options: &[&str]) -> Result<(), String> {
+    let job = jobs::find(name).ok_or_else(|| format!("there is no job {name:?}"))?;
+    let find = |other: &&jobs::Way| other.name == way;
+    let way = job.ways.iter().find(find).ok_or_else(|| format!("{name} has no way {way:?}"))?;
+    let mut place = jobs::Place::new(data, scratch);
+    let mut options = options.iter();
+    while let Some(option) = options.next() {
+        let mut number =
+            || options.next().and_then(|value| value.parse().ok()).ok_or(format!("{option} has no number"));
+        match *option {
+            "--turn" => place.turn = number()?,
+            "--times" => place.times = number()?,
+            "--look" => place.looks = true,
+            _ => return Err(format!("there is no option {option}")),
+        }
+    }
+    println!("counting {}", way.name);
+    let start = Instant::now();
+    let done = (way.act)(&place);
+    let time = start.elapsed();
+    println!("counted {}: ", way.name);
+    match done {
+        Ok(answer) => println!("time\t{}\nanswer\t{answer}", time.as_nanos()),
+        Err(error) if error.kind() == ErrorKind::OutOfMemory => println!("absent\tdoes not fit: {error}"),
+        Err(error) => return Err(error.to_string()),
+    }
+    let told = [
+        ("memory", place.most_memory().map(|most| most.to_string())),
+        ("backend", place.backend().map(str::to_owned)),
+        ("note", place.noted()),
+    ];
+    for (what, value) in told.into_iter().filter_map(|(what, value)| Some((what, value?))) {
+        println!("{what}\t{value}");
     }
     Ok(())
 }

@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 
 use portable_mmap::{Access, BufferedMmap, Mmap, MmapOptions};
 
+use crate::jobs::table;
 use crate::random::Random;
 
 /// A mebibyte.
 pub const MIB: usize = 1 << 20;
 /// The length of each of the two files, in bytes.
 pub const LEN: usize = 256 * MIB;
+/// The length of each of the files of the jobs, in bytes.
+const LONG: usize = 1024 * MIB;
 
 /// What is nowhere in the text. The first two differ in how often their bytes are there.
 pub const ABSENT: [&[u8]; 4] = [b"\x07Zq\x07ZQ_", b"return the self of other types", b"\x01\x02", &[b'e'; 24]];
@@ -110,11 +113,12 @@ fn touch(bytes: &[u8]) {
 /// Those of reading and writing; and `NotFound` if there is no file of Rust.
 pub fn make(dir: &Path, sources: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    once(&dir.join("random"), |file| {
+    once(&dir.join("random"), LEN, |file| {
         let mut random = Random::new(256);
         (0..LEN / 8).try_for_each(|_| file.write_all(&random.number().to_le_bytes()))
     })?;
-    once(&dir.join("text"), |file| {
+    let text = dir.join("text");
+    once(&text, LEN, |file| {
         let mut paths = Vec::new();
         find_sources(sources, &mut paths)?;
         paths.sort();
@@ -133,12 +137,16 @@ pub fn make(dir: &Path, sources: &Path) -> io::Result<()> {
         }
         file.flush()?;
         place_needles(file.get_mut())
-    })
+    })?;
+    once(&dir.join("text-1-gib"), LONG, |file| {
+        (0..LONG / LEN).try_for_each(|_| io::copy(&mut File::open(&text)?, file).map(drop))
+    })?;
+    once(&dir.join("table"), LONG, |file| table::write(file, (LONG / table::RECORD) as u64))
 }
 
-/// Writes a file as a whole or not at all.
-fn once(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|data| data.len() == LEN as u64) {
+/// Writes a file of so many bytes as a whole or not at all.
+fn once(path: &Path, len: usize, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
+    if fs::metadata(path).is_ok_and(|data| data.len() == len as u64) {
         return Ok(());
     }
     let part = path.with_extension("part");

@@ -1,0 +1,106 @@
+//! Where a job finds its files, and what it tells beside its answer.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use portable_mmap::{Access, Mmap, MmapOptions};
+
+/// Text, and the copy of it.
+pub(super) const TEXT: &str = "text";
+/// The table, and the copy of its beginning.
+pub(super) const TABLE: &str = "table";
+
+/// Where a job works.
+#[derive(Debug)]
+pub struct Place {
+    /// The data.
+    pub data: PathBuf,
+    /// Copies of the data, which are edited.
+    pub scratch: PathBuf,
+    /// How often the copy was edited before, or which keys are looked up.
+    pub turn: usize,
+    /// How many instances one process plays.
+    pub times: usize,
+    /// Whether [`held`](Self::held) looks at the memory, which takes time.
+    pub looks: bool,
+    most: Cell<u64>,
+    backend: Cell<Option<&'static str>>,
+    note: RefCell<Option<String>>,
+}
+
+impl Place {
+    /// Of the first act on data, and on copies in `scratch`.
+    #[must_use]
+    pub fn new(data: &Path, scratch: &Path) -> Self {
+        Self {
+            data: data.to_owned(),
+            scratch: scratch.to_owned(),
+            turn: 0,
+            times: 1,
+            looks: false,
+            most: Cell::new(0),
+            backend: Cell::new(None),
+            note: RefCell::new(None),
+        }
+    }
+
+    /// Text of 1 GiB.
+    pub(super) fn text(&self) -> PathBuf {
+        self.data.join("text-1-gib")
+    }
+
+    /// The table of 1 GiB.
+    pub(super) fn table(&self) -> PathBuf {
+        self.data.join(TABLE)
+    }
+
+    pub(super) fn copy(&self, name: &str) -> PathBuf {
+        self.scratch.join(name)
+    }
+
+    /// Maps a file.
+    pub(super) fn map(&self, path: &Path, access: Access) -> io::Result<Mmap> {
+        // SAFETY: nobody else changes the file meanwhile.
+        let map = unsafe { MmapOptions::new().access(access).open(path) }?;
+        self.backend.set(Some(map.backend_name()));
+        Ok(map)
+    }
+
+    /// A job has all its memory now.
+    pub(super) fn held(&self) {
+        if self.looks {
+            self.most.set(self.most.get().max(own_memory().unwrap_or(0)));
+        }
+    }
+
+    /// The most memory that a call of `held` has seen; nothing where the system does not tell.
+    pub fn most_memory(&self) -> Option<u64> {
+        Some(self.most.get()).filter(|&most| most > 0)
+    }
+
+    /// What the mapping was, if the job has made one.
+    pub fn backend(&self) -> Option<&'static str> {
+        self.backend.get()
+    }
+
+    /// Notes that the job was done in another way than its name says, and why.
+    pub(super) fn note(&self, note: String) {
+        self.note.replace(Some(note));
+    }
+
+    /// What was noted.
+    pub fn noted(&self) -> Option<String> {
+        self.note.borrow().clone()
+    }
+}
+
+/// The memory that belongs to this process alone, in bytes; nothing where the system does not tell. Pages of mapped
+/// files are no part of it: they are in the system's cache once, for all who read the file.
+#[must_use]
+pub fn own_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib << 10)
+}
