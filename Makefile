@@ -478,6 +478,8 @@ hostile: rust ## runs random hostile guests against the host crate and a model: 
 # the workloads, and two small ones whose sizes are compared.
 BENCH := $(TARGET)/bench
 MEASURED := --release -p native-tests --bin bench --bin maps --bin reads
+# A compiler of C for WASI: Debian's packages clang, lld, wasi-libc and libclang-rt-dev-wasm32 have one, and so has wasi-sdk.
+WASI_CC ?= clang
 # Nobody runs guests in a host that is not optimised: calls into that of the tests take several times as long. In a folder of
 # its own, since what other packages ask of shared dependencies would have them built again.
 RELEASED := $(TARGET)/bench-host/release/wasm-tests$(EXE)
@@ -492,14 +494,15 @@ SOURCES ?= $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 sizes = --size "$(1)/maps.wasm" "$(1)/reads.wasm"
 
 .PHONY: bench
-bench: wasi released-harness ## measures the workloads natively and in wasmtime, checks their goals, and writes target/bench/
+bench: wasi released-harness ## measures the workloads and whole jobs natively and in wasmtime, checks their goals, and writes target/bench/
 	@$(CARGO) build $(MEASURED)
 	@for target in $(WASI); do $(CARGO) build $(MEASURED) --target $$target || exit 1; done
 	@$(with_vectors) $(MEASURED) --target wasm32-wasip1
 	@echo '== the workloads, natively and in wasmtime'
 	@"$(RELEASED)" bench --native "$(TARGET)/release/bench$(EXE)" --dir "$(BENCH)" --sources "$(SOURCES)" \
 		--wasip1 "$(TARGET)/wasm32-wasip1/release/bench.wasm" --wasip2 "$(TARGET)/wasm32-wasip2/release/bench.wasm" \
-		--simd "$(VECTORS)/wasm32-wasip1/release/bench.wasm" --python "$(PYTHON)" $(BENCHFLAGS) \
+		--simd "$(VECTORS)/wasm32-wasip1/release/bench.wasm" --python "$(PYTHON)" \
+		--wasi-cc "$(WASI_CC)" $(BENCHFLAGS) \
 		$(call sizes,$(TARGET)/wasm32-wasip1/release) $(call sizes,$(VECTORS)/wasm32-wasip1/release) \
 		$(call sizes,$(TARGET)/wasm32-wasip2/release)
 
@@ -517,9 +520,9 @@ bench-hosted: wasi released-harness ## measures mappings of the host, of the sys
 criterion: rust ## measures the workloads natively with Criterion, on the data of `make bench`
 	@BENCH_DATA="$(BENCH)/data" $(CARGO) bench -p native-tests --features criterion --bench workloads -- $(FILTER)
 
-# $(call quote,TABLE,FILE): the table of measured costs in a file is this one.
+# $(call quote,TABLE,FILE,WORDS): the table in a file whose head begins with these two words is this one.
 define quote
-@awk 'FNR == NR { table = table $$0 "\n"; next } /^\| work \| against/ { printf "%s", table; quoted = 1 } \
+@awk 'FNR == NR { table = table $$0 "\n"; next } /^\| $(word 1,$(3)) \| $(word 2,$(3))/ { printf "%s", table; quoted = 1 } \
 	!/^\|/ { quoted = 0 } !quoted' "$(BENCH)/$(1)" $(2) >"$(BENCH)/quoted.md"
 @cp "$(BENCH)/quoted.md" $(2)
 endef
@@ -528,8 +531,11 @@ endef
 keep: ## copies tables and plots of the last `make bench` and `make bench-hosted` to README.md and docs/
 	@cp "$(BENCH)/growth.svg" docs/growth.svg
 	@test ! -f "$(TARGET)/placed/fleets.svg" || cp "$(TARGET)/placed/fleets.svg" docs/fleets.svg
-	$(call quote,table.md,docs/performance.md)
-	$(call quote,table-readme.md,README.md)
+	$(call quote,table.md,docs/performance.md,work against)
+	$(call quote,table-readme.md,README.md,work against)
+	$(call quote,jobs.md,docs/performance.md,job against)
+	$(call quote,jobs.md,README.md,job against)
+	$(call quote,jobs-details.md,docs/performance.md,job way)
 
 # The copy and what is built from it lie in target/mutants, but for the tests of the host, which want what the harness is
 # built of. With ONLY=TEXT, those whose names contain it; with SKIP=TEXT, the others.

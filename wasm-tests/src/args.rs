@@ -335,6 +335,7 @@ fn bench(mut parser: Parser) -> Result<bench::Plan, Error> {
     let (mut native, mut wasip1, mut simd, mut wasip2) = (None, None, None, None);
     let (mut sources, mut dir) = (None, None);
     let (mut sizes, mut filter, mut python) = (Vec::new(), None, "python3".to_owned());
+    let mut wasi_cc = "clang".to_owned();
     let mut effort = bench::Plan::EFFORT;
     while let Some(arg) = parser.next()? {
         match arg {
@@ -347,6 +348,7 @@ fn bench(mut parser: Parser) -> Result<bench::Plan, Error> {
             Long("size") => sizes.push((parser.value()?.into(), parser.value()?.into())),
             Long("filter") => filter = Some(parser.value()?.string()?),
             Long("python") => python = parser.value()?.string()?,
+            Long("wasi-cc") => wasi_cc = parser.value()?.string()?,
             Long("rounds") => effort.rounds = parser.value()?.parse()?,
             Long("milliseconds") => effort.time = Duration::from_millis(parser.value()?.parse()?),
             other => return Err(unexpected(other)),
@@ -359,7 +361,7 @@ fn bench(mut parser: Parser) -> Result<bench::Plan, Error> {
         required(wasip2, "--wasip2")?,
     ];
     let (sources, dir) = (required(sources, "--sources")?, required(dir, "--dir")?);
-    Ok(bench::Plan { programs, sizes, sources, dir, filter, python, effort })
+    Ok(bench::Plan { programs, sizes, sources, dir, filter, wasi_cc, python, effort })
 }
 
 fn consumers(mut parser: Parser) -> Result<consumers::Plan, Error> {

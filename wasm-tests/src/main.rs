@@ -76,10 +76,13 @@ wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --wasip2-dir DIR [
     --wasip1-dir also with mappings of the host.
 
 wasm-tests bench --native PROGRAM --wasip1 WASM --simd WASM --wasip2 WASM --sources DIR --dir DIR
-                 [--size MAPS READS]... [--filter TEXT] [--python PROGRAM] [--rounds N] [--milliseconds N]
-    Runs the workloads of the program `bench` natively and in wasmtime, one after the other. Prints a comparison of the
+                 [--size MAPS READS]... [--filter TEXT] [--python PROGRAM] [--wasi-cc PROGRAM] [--rounds N]
+                 [--milliseconds N]
+    Runs the workloads and the jobs of the program `bench` natively and in wasmtime, one after the other. Prints a comparison of the
     ways to do them and whether the goals are met, and writes both to DIR. The text to work on is made of the Rust
-    files in --sources. --size names two programs whose sizes are compared.
+    files in --sources. --size names two programs whose sizes are compared. --wasi-cc compiles a program
+    in C that maps files with wasi-libc. --filter takes those whose names contain TEXT; the name of a job begins with
+    `job`.
 
 wasm-tests placed --native PROGRAM --guest WASM --dir DIR [--blocks N]
     Measures mappings of the operating system, of the emulation and of the host in one run. Also measures the memory of

@@ -2,6 +2,7 @@
 //! times from one run.
 
 mod instructions;
+pub mod jobs;
 mod judge;
 mod measured;
 mod plan;
@@ -26,7 +27,7 @@ pub use results::Results;
 use program::Program;
 
 /// Measures everything, one column after the other, and writes the report: `report.json`, `table.md` and
-/// its part for the README, `table-readme.md`, and `growth.svg`.
+/// its part for the README, `table-readme.md`, of the jobs `jobs.md` and `jobs-details.md`, and `growth.svg`.
 ///
 /// # Errors
 ///
@@ -52,7 +53,9 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
             results.measured.extend(program.measure(&name, plan)?);
         }
     }
-    if results.measured.is_empty() {
+    results.jobs = jobs::measure(plan, &data, &progress)?;
+    results.peer = jobs::compare_peer(plan, &data, &progress)?;
+    if results.measured.is_empty() && results.jobs.is_empty() && results.peer.is_none() {
         wasmtime::bail!("there is no such workload");
     }
     progress.set_message("counting instructions");
@@ -66,8 +69,14 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     };
     write("report.json", format!("{:#}\n", results.to_json()))?;
-    write("table.md", markdown(&results))?;
-    write("table-readme.md", markdown_for_readme(&results))?;
+    if !results.measured.is_empty() {
+        write("table.md", markdown(&results))?;
+        write("table-readme.md", markdown_for_readme(&results))?;
+    }
+    if !results.jobs.is_empty() {
+        write("jobs.md", jobs::markdown(&results.jobs, &results.sizes))?;
+        write("jobs-details.md", jobs::details_markdown(&results.jobs))?;
+    }
     if plan.filter.is_none() {
         write("growth.svg", plot::draw(&results.measured)?)?;
     }

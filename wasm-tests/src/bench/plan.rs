@@ -23,8 +23,10 @@ pub struct Plan {
     pub sources: PathBuf,
     /// Where the data is kept and the report goes.
     pub dir: PathBuf,
-    /// Only workloads whose names contain this.
+    /// Only workloads and jobs whose names contain this.
     pub filter: Option<String>,
+    /// What a compiler of C for WASI is called.
+    pub wasi_cc: String,
     /// What CPython is called.
     pub python: String,
     /// How long a workload is measured.

@@ -13,10 +13,10 @@ use crate::outcome::{End, Report};
 use crate::sandbox::{Run, Sandbox};
 
 /// Where a guest finds its data, and where it may write.
-const GUEST: (&str, &str) = ("/data", "/scratch");
+pub(super) const GUEST: (&str, &str) = ("/data", "/scratch");
 
 /// All that a guest can have: a file of 1 GiB, and what else it has been used for.
-const MEMORY: u64 = 4 << 30;
+pub(super) const MEMORY: u64 = 4 << 30;
 
 /// How the names of workloads begin that measure many lengths: the peak would be that of the longest.
 const GROWTH: &str = "from 1 MiB";
@@ -106,7 +106,7 @@ fn start(program: &Path, args: &[&str]) -> wasmtime::Result<Report> {
     Ok(child::run(program.as_os_str(), &args, None)?.0)
 }
 
-fn check(report: Report, column: &str, args: &[&str]) -> wasmtime::Result<Report> {
+pub(super) fn check(report: Report, column: &str, args: &[&str]) -> wasmtime::Result<Report> {
     if report.end != End::Exited(0) {
         let stderr = String::from_utf8_lossy(&report.stderr);
         wasmtime::bail!("bench {} on {column}: {:?}: {stderr}", args.join(" "), report.end);

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, CellAlignment, Table};
 use native_tests::workloads::{Limit, all};
 
+use super::jobs::{self, Peer};
 use super::judge::{Judged, Verdict, goal_text, is_met};
 use super::measured::Measured;
 use super::plan::COLUMNS;
@@ -25,6 +26,8 @@ pub fn render(results: &Results) -> String {
     }
     align_right(&mut table, 3);
     _ = writeln!(text, "{table}");
+    text.push_str(&jobs::render(&results.jobs, &results.sizes));
+    text.push_str(&results.peer.as_ref().map_or_else(String::new, Peer::render));
     let python = results.python.as_deref().unwrap_or("there is no python3 here");
     _ = writeln!(text, "CPython: {python}.");
     for judged in results.judged.iter().filter(|judged| judged.is_missed()) {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::jobs::{Done, Peer};
 use super::judge::Judged;
 use super::measured::{Instructions, Measured, Size};
 
@@ -16,6 +17,10 @@ pub struct Results {
     pub instructions: Option<Vec<Instructions>>,
     /// What the crate adds to a program.
     pub sizes: Vec<Size>,
+    /// Each way of each job on each column.
+    pub jobs: Vec<Done>,
+    /// The mappings of the sandbox's own library.
+    pub peer: Option<Peer>,
     /// The goals.
     pub judged: Vec<Judged>,
 }
@@ -27,8 +32,8 @@ impl Results {
         Self { python, ..Self::default() }
     }
 
-    /// An object: `python`, and the lists `goals`, `measured`, `instructions` and `sizes`. What there is none of is
-    /// null.
+    /// An object: `python`, and the lists `goals`, `measured`, `instructions`, `sizes` and `jobs`, and `peer`. What there
+    /// is none of is null.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let goals = self.judged.iter().map(Judged::to_json).collect::<Value>();
@@ -50,6 +55,8 @@ impl Results {
             "measured": self.measured.iter().map(measured).collect::<Value>(),
             "instructions": self.instructions.as_ref().map(instructions),
             "sizes": self.sizes.iter().map(size).collect::<Value>(),
+            "jobs": self.jobs.iter().map(Done::to_json).collect::<Value>(),
+            "peer": self.peer.as_ref().map(Peer::to_json),
         })
     }
 }

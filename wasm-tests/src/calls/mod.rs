@@ -114,7 +114,8 @@ impl Counter {
         let mut state = self.state();
         let is_mapped = state.is_mapped;
         if let Some(what) = line.strip_prefix("counting ") {
-            let (what, before, resident) = (what.to_owned(), state.calls.total.clone(), memory::resident());
+            let (what, before) = (what.to_owned(), state.calls.total.clone());
+            let resident = resident(is_mapped);
             if let Some(open) = state.open.replace(Open { what, before, resident }) {
                 let stretch = close(open, &state.calls.total, Err("another began within it".to_owned()), is_mapped);
                 state.calls.stretches.push(stretch);
@@ -130,10 +131,16 @@ impl Counter {
     }
 }
 
+/// The memory of this thread's guest. Of a guest whose files the host maps it is that of this process alone, which other
+/// guests change too: the pages of mapped files are no part of it.
+fn resident(is_mapped: bool) -> Option<u64> {
+    if is_mapped { native_tests::jobs::own_memory() } else { memory::resident() }
+}
+
 /// Ends a stretch, and holds it against its bounds.
 fn close(open: Open, now: &Tally, bounds: Result<Bounds, String>, is_mapped: bool) -> Stretch {
     let calls = now.since(&open.before);
-    let resident = open.resident.zip(memory::resident()).map(|(before, now)| now.saturating_sub(before));
+    let resident = open.resident.zip(resident(is_mapped)).map(|(before, now)| now.saturating_sub(before));
     let count = |kind| if kind == Kind::BytesResident { resident } else { calls.count(kind) };
     let (broken, unknown) = match bounds {
         Ok(_) if is_mapped => (Vec::new(), Vec::new()),

@@ -1,0 +1,207 @@
+//! Jobs: what a user does with a mapping, against what the user writes without one. Each act runs in a process or an
+//! instance of its own, and all ways of a job have to come to the same answer.
+
+mod files;
+mod host;
+mod peer;
+mod render;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use indicatif::ProgressBar;
+use native_tests::jobs::{Job, On, Way, all};
+use serde_json::{Value, json};
+
+use super::plan::Plan;
+use files::Copy;
+use host::{Host, Once};
+
+pub use peer::Peer;
+pub use render::{details_markdown, markdown, render};
+
+/// The columns, in the order of the table. The last two are one program, in two hosts.
+pub const COLUMNS: [&str; 3] = ["native", "wasip1 simd128, emulated", "wasip1 simd128, hosted"];
+
+/// The column whose other ways a hosted mapping is compared with: they are the same programs, and need no such host.
+const SANDBOX: usize = 1;
+
+/// Rounds of all ways in turns. In the first, somebody looks at memory and calls; the shortest of the others counts.
+const ROUNDS: usize = 4;
+/// A way that takes longer than this, in nanoseconds, has two rounds.
+const SLOW: f64 = 2e9;
+
+/// A way of a job, on a column.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    /// The index of the column.
+    pub column: usize,
+    /// The job.
+    pub job: &'static str,
+    /// The way.
+    pub way: &'static str,
+    /// What it costs, or why it cannot be done.
+    pub cost: Result<Cost, String>,
+    /// How the way differs from its name, if it does.
+    pub note: Option<String>,
+}
+
+/// What a way costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// The shortest time, in nanoseconds.
+    pub time: f64,
+    /// The memory that belongs to the program alone, in bytes, where somebody can tell.
+    pub memory: Option<u64>,
+    /// The bytes that its calls moved, where they are counted.
+    pub bytes: Option<u64>,
+}
+
+impl Done {
+    pub(super) fn to_json(&self) -> Value {
+        let cost = self.cost.as_ref().ok();
+        json!({
+            "column": COLUMNS[self.column], "job": self.job, "way": self.way, "note": self.note,
+            "nanoseconds": cost.map(|cost| cost.time), "memory": cost.and_then(|cost| cost.memory),
+            "bytes_moved": cost.and_then(|cost| cost.bytes), "absent": self.cost.as_ref().err(),
+        })
+    }
+}
+
+/// The word `job` is before each name: it selects them all, and no workload.
+fn is_wanted(plan: &Plan, name: &str) -> bool {
+    plan.filter.as_ref().is_none_or(|filter| format!("job {name}").contains(filter))
+}
+
+/// Does all jobs, one after the other, on each column.
+pub(super) fn measure(plan: &Plan, data: &Path, progress: &ProgressBar) -> wasmtime::Result<Vec<Done>> {
+    let jobs: Vec<&Job> = all().iter().filter(|job| is_wanted(plan, job.name)).collect();
+    let mut list = Vec::new();
+    if jobs.is_empty() {
+        return Ok(list);
+    }
+    let hosts = [Host::native(plan, data), Host::emulated(plan, data)?, Host::hosted(plan, data)?];
+    for job in jobs {
+        let scratch = files::scratch(plan)?;
+        let mut copy = match job.on {
+            On::Copy(name) => Some(Copy::make(data, scratch.path(), name)?),
+            On::Data | On::Instances(_) => None,
+        };
+        let mut answers = Vec::new();
+        for (column, host) in hosts.iter().enumerate() {
+            progress.set_message(format!("{}: {}", COLUMNS[column], job.name));
+            // The others are measured where nothing maps files.
+            let ways = if column > SANDBOX { &job.ways[..1] } else { job.ways };
+            let mut tallies: Vec<Tally> = ways.iter().map(Tally::new).collect();
+            if let Some(why) = host.obstacle() {
+                for tally in &mut tallies {
+                    tally.absent = Some(why.to_owned());
+                }
+            }
+            for round in 0..ROUNDS {
+                for tally in tallies.iter_mut().filter(|tally| tally.goes_on(round)) {
+                    let turn = copy.as_ref().map_or(0, |copy| copy.turn);
+                    match host.act(job, tally.way, scratch.path(), turn, round == 0)? {
+                        Ok(once) => {
+                            answers.push((tally.way.name, COLUMNS[column], once.answer));
+                            tally.add(once, round);
+                            copy.as_mut().map_or(Ok(()), |copy| copy.check(tally.way.name, COLUMNS[column]))?;
+                        }
+                        Err(why) => tally.absent = Some(why),
+                    }
+                }
+            }
+            list.extend(tallies.into_iter().map(|tally| tally.done(column, job.name)));
+        }
+        agree(job.name, &answers)?;
+    }
+    Ok(list)
+}
+
+/// Compares the sandbox's own mappings, from C, with ours.
+pub(super) fn compare_peer(plan: &Plan, data: &Path, progress: &ProgressBar) -> wasmtime::Result<Option<Peer>> {
+    if !is_wanted(plan, peer::NAME) {
+        return Ok(None);
+    }
+    progress.set_message(peer::NAME);
+    peer::measure(plan, data).map(Some)
+}
+
+/// Fails if two ways came to different answers: the time of a wrong one is of no use.
+fn agree(job: &str, answers: &[(&str, &str, u64)]) -> wasmtime::Result<()> {
+    let different: BTreeSet<u64> = answers.iter().map(|(_, _, answer)| *answer).collect();
+    if different.len() > 1 {
+        wasmtime::bail!("{job}: the ways do not agree: {answers:?}");
+    }
+    Ok(())
+}
+
+/// What is known of a way by now.
+struct Tally {
+    way: &'static Way,
+    first: f64,
+    cost: Cost,
+    note: Option<String>,
+    absent: Option<String>,
+}
+
+impl Tally {
+    fn new(way: &'static Way) -> Self {
+        let cost = Cost { time: f64::INFINITY, ..Cost::default() };
+        Self { way, first: 0.0, cost, note: None, absent: None }
+    }
+
+    fn goes_on(&self, round: usize) -> bool {
+        self.absent.is_none() && (round < 2 || self.first <= SLOW)
+    }
+
+    fn add(&mut self, once: Once, round: usize) {
+        if round == 0 {
+            self.first = once.time;
+            self.cost.memory = once.memory;
+            self.cost.bytes = once.bytes;
+        } else {
+            self.cost.time = self.cost.time.min(once.time);
+        }
+        self.note = once.note;
+    }
+
+    fn done(self, column: usize, job: &'static str) -> Done {
+        let cost = self.absent.map_or(Ok(self.cost), Err);
+        Done { column, job, way: self.way.name, cost, note: self.note }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use native_tests::jobs::all;
+
+    use super::host::Once;
+    use super::{SLOW, Tally, agree};
+
+    #[test]
+    fn ways_that_do_not_agree_are_an_error() {
+        assert!(agree("job", &[("a", "native", 1), ("b", "native", 1)]).is_ok());
+        let error = agree("job", &[("a", "native", 1), ("b", "native", 2)]).unwrap_err();
+        assert!(format!("{error}").contains("do not agree"), "{error}");
+    }
+
+    #[test]
+    fn the_first_round_looks_and_the_shortest_other_counts() {
+        let once = |time, memory| Once { time, memory, ..Once::default() };
+        let mut tally = Tally::new(&all()[0].ways[0]);
+        for (round, time) in [1.0, 9.0, 7.0, 8.0].into_iter().enumerate() {
+            assert!(tally.goes_on(round));
+            tally.add(once(time, Some(5).filter(|_| round == 0)), round);
+        }
+        let cost = tally.done(0, "job").cost.unwrap();
+        assert_eq!((cost.time, cost.memory), (7.0, Some(5)));
+    }
+
+    #[test]
+    fn a_slow_way_has_two_rounds() {
+        let mut tally = Tally::new(&all()[0].ways[0]);
+        tally.add(Once { time: SLOW * 2.0, ..Once::default() }, 0);
+        assert!(tally.goes_on(1) && !tally.goes_on(2));
+    }
+}
