@@ -532,7 +532,6 @@ keep: ## copies tables and plots of the last `make bench` and `make bench-hosted
 	@cp "$(BENCH)/growth.svg" docs/growth.svg
 	@test ! -f "$(TARGET)/placed/fleets.svg" || cp "$(TARGET)/placed/fleets.svg" docs/fleets.svg
 	$(call quote,table.md,docs/performance.md,work against)
-	$(call quote,table-readme.md,README.md,work against)
 	$(call quote,jobs.md,docs/performance.md,job against)
 	$(call quote,jobs.md,README.md,job against)
 	$(call quote,jobs-details.md,docs/performance.md,job way)

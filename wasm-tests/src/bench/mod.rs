@@ -21,13 +21,13 @@ use wasmtime::error::Context as _;
 pub use judge::{Judged, Verdict};
 pub use measured::{Instructions, Measured, Size};
 pub use plan::{COLUMNS, NATIVE, Plan, SIMD};
-pub use render::{markdown, markdown_for_readme, render};
+pub use render::{markdown, render};
 pub use results::Results;
 
 use program::Program;
 
-/// Measures everything, one column after the other, and writes the report: `report.json`, `table.md` and
-/// its part for the README, `table-readme.md`, of the jobs `jobs.md` and `jobs-details.md`, and `growth.svg`.
+/// Measures everything, one column after the other, and writes the report: `report.json`, `table.md`, of the
+/// jobs `jobs.md` and `jobs-details.md`, and `growth.svg`.
 ///
 /// # Errors
 ///
@@ -71,7 +71,6 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     write("report.json", format!("{:#}\n", results.to_json()))?;
     if !results.measured.is_empty() {
         write("table.md", markdown(&results))?;
-        write("table-readme.md", markdown_for_readme(&results))?;
     }
     if !results.jobs.is_empty() {
         write("jobs.md", jobs::markdown(&results.jobs, &results.sizes))?;

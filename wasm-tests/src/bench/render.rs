@@ -1,4 +1,4 @@
-//! The results as text: goals and details for a terminal, and the tables of docs/performance.md and of the README.
+//! The results as text: goals and details for a terminal, and the table of docs/performance.md.
 
 use std::fmt::Write as _;
 
@@ -138,33 +138,9 @@ fn sizes(results: &Results) -> String {
     })
 }
 
-/// The lines of the tables that the README shows, each by its group and by what it is against. A pair of which there are
-/// several lines, with different goals, shows all of them.
-const IN_README: [(&str, &str); 9] = [
-    ("map and close 256 MiB, 1,000 times", "memmap2"),
-    ("find, five needles", "CPython"),
-    ("find, five needles", "the same natively"),
-    ("readline, all lines of 256 MiB", "CPython"),
-    ("lines_with_terminator, 256 MiB", "read_until, BufReader of 1 MiB"),
-    ("m[i], m.iter()", "a slice"),
-    ("load all of 256 MiB", "a read loop, the fastest"),
-    ("small edits in 256 MiB", "read whole, edit, write whole"),
-    ("borrow 256 MiB mutably, 1 change", "a sum of u64 words"),
-];
-
 /// The table of docs/performance.md: one line for each group of workloads, with the value that is worst.
 #[must_use]
 pub fn markdown(results: &Results) -> String {
-    table(results, |_, _| true)
-}
-
-/// The table of the README: some of the lines of [`markdown`].
-#[must_use]
-pub fn markdown_for_readme(results: &Results) -> String {
-    table(results, |group, against| IN_README.contains(&(group, against)))
-}
-
-fn table(results: &Results, is_shown: impl Fn(&str, &str) -> bool) -> String {
     let mut text = format!("| {} |\n|---|---|---|---:|---:|---:|---:|\n", header().join(" | "));
     let mut lines: Vec<(&Judged, [Verdict; 4])> = Vec::new();
     for judged in &results.judged {
@@ -182,10 +158,8 @@ fn table(results: &Results, is_shown: impl Fn(&str, &str) -> bool) -> String {
     }
     for (judged, worst) in lines {
         let Judged { group, against, limit, .. } = judged;
-        if is_shown(group, against) {
-            let cells = worst.iter().map(|verdict| cell(verdict, *limit, "missed")).collect::<Vec<_>>().join(" | ");
-            _ = writeln!(text, "| {group} | {against} | {} | {cells} |", goal_text(*limit));
-        }
+        let cells = worst.iter().map(|verdict| cell(verdict, *limit, "missed")).collect::<Vec<_>>().join(" | ");
+        _ = writeln!(text, "| {group} | {against} | {} | {cells} |", goal_text(*limit));
     }
     text
 }
@@ -213,7 +187,7 @@ fn worse(a: &Verdict, b: &Verdict, limit: Limit) -> Verdict {
 mod tests {
     use native_tests::workloads::{Limit, all, most};
 
-    use super::{COLUMNS, IN_README, Judged, Results, Verdict, header, markdown, markdown_for_readme, render, worse};
+    use super::{COLUMNS, Judged, Results, Verdict, header, markdown, render, worse};
 
     fn judged(group: &'static str, value: f64) -> Judged {
         let verdict = if value <= 2.0 { Verdict::Met(value) } else { Verdict::Missed(value) };
@@ -243,18 +217,6 @@ mod tests {
         assert_eq!(worse(&met, &more, Limit::Times(9.0)), more);
     }
 
-    #[test]
-    fn the_table_of_the_readme_has_some_of_the_lines() {
-        let (group, against) = IN_README[0];
-        let shown = Judged { against: against.into(), ..judged(group, 1.5) };
-        let elsewhere = Judged { against: against.into(), ..judged("g", 1.5) };
-        let results = Results { judged: vec![judged(group, 1.5), shown, elsewhere], ..Results::default() };
-        let all: Vec<String> = markdown(&results).lines().map(str::to_owned).collect();
-        let readme: Vec<String> = markdown_for_readme(&results).lines().map(str::to_owned).collect();
-        assert_eq!(all.len(), 5);
-        assert_eq!(readme, [&all[0], &all[1], &all[3]].map(String::clone));
-    }
-
     /// The lines of the table in a text, below its head.
     fn quoted(text: &str) -> Vec<&str> {
         let head = format!("| {} |", header().join(" | "));
@@ -279,19 +241,6 @@ mod tests {
         }
         for group in groups {
             assert!(quoted.iter().any(|line| cells(line)[0] == group), "the page does not quote {group:?}");
-        }
-    }
-
-    /// The README quotes the same measurement as the page, and every line that it is to show.
-    #[test]
-    fn the_table_of_the_readme_is_a_part_of_the_one_on_the_page() {
-        let page = quoted(include_str!("../../../docs/performance.md"));
-        let readme = quoted(include_str!("../../../README.md"));
-        let is_shown = |line: &&str| IN_README.contains(&(cells(line)[0], cells(line)[1]));
-        let shown: Vec<&str> = page.into_iter().filter(is_shown).collect();
-        assert_eq!(readme, shown);
-        for (group, against) in IN_README {
-            assert!(shown.iter().any(|line| cells(line)[..2] == [group, against]), "{group}, against {against}");
         }
     }
 }
