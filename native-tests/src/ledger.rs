@@ -185,10 +185,10 @@ const LEDGER: &[Group] = &[
         reason: "browser_wasi_shim lets a guest read and change every file that it has opened, and does not tell how it was \
                  opened",
         cases: Cases::Named(&[
-            "errors/every_variant_is_what_a_call_answers",
+            "errors/every_variant_is_returned_by_a_call",
             "errors/messages_say_what_to_do",
             "errors/numbers_are_the_system_s",
-            "extend/a_file_that_is_not_open_for_writing_is_refused",
+            "extend/a_file_that_is_not_open_for_writing_is_an_error",
             "modes/a_file_open_for_append_alone_cannot_be_mapped",
             "modes/a_file_open_for_reading_and_append_takes_no_changes",
             "modes/a_file_open_for_reading_takes_no_changes",
@@ -197,7 +197,7 @@ const LEDGER: &[Group] = &[
             "modes/the_mode_is_that_of_this_descriptor",
             "order/each_mistake_has_its_error",
             "order/of_two_mistakes_the_first_is_reported",
-            "ways/every_way_to_map_refuses_alike",
+            "ways/every_way_to_map_returns_the_same_errors",
         ]),
     },
     Group {
