@@ -25,7 +25,7 @@ pub struct Host {
     /// The packages of npm that the script loads.
     packages: &'static [&'static str],
     /// Whether the script starts a browser, in whose memory the files of guests are.
-    in_browser: bool,
+    pub in_browser: bool,
 }
 
 /// Where a program is.
