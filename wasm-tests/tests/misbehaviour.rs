@@ -76,7 +76,7 @@ fn each_misbehaviour_is_told() {
         "    nobody asked\n",
         "FAILED observes_otherwise, wasip1: transcript differs from that of native (-) at line 2:\n      begins\n    - elsewhere\n",
         "\n    + on wasip1\n",
-        "(it wanted 1",
+        "(it asked for 1",
         "FAILED reads_twice, wasip1: out of bounds: counted one read: 2 reads, not 1; 8 bytes read, not 4 (fd_pread 2 calls 8 bytes)\n",
         "FAILED reads_twice, wasip2: out of bounds: counted one read: 2 reads, not 1; 8 bytes read, not 4 (",
         "FAILED stops_counting, wasip2: out of bounds: counting nothing: no line says its end and its bounds\n",
