@@ -22,7 +22,7 @@ pub struct Place {
     pub turn: usize,
     /// How many instances one process plays.
     pub times: usize,
-    /// Whether [`held`](Self::held) looks at the memory, which takes time.
+    /// Whether `held` looks at the memory, which takes time.
     pub looks: bool,
     most: Cell<u64>,
     backend: Cell<Option<&'static str>>,
