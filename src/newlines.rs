@@ -3,86 +3,70 @@
 /// How many bytes a block has.
 pub(crate) const BLOCK: usize = 64;
 
-/// Whether there are vectors of 16 bytes.
-const HAS_VECTORS: bool = cfg!(any(target_feature = "simd128", all(target_arch = "x86_64", target_feature = "sse2")));
-
-// A bit for each byte that is a newline, the lowest for the first byte: of a vector where there are vectors, which have an
-// instruction for that, else of a word.
+// A lane is what is compared at once: a vector where vectors have an instruction that gathers a bit of each byte, else a
+// word.
 cfg_if::cfg_if! {
     if #[cfg(target_feature = "simd128")] {
-        /// A bit for each byte of a block that is a newline. The lowest bit is that of the first byte.
-        #[inline]
-        pub(crate) fn newlines(block: &[u8; BLOCK]) -> u64 {
-            use std::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, v128_load};
+        use std::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, v128_load};
 
-            of_vectors(block, |vector| {
-                // SAFETY: a vector may be loaded from any address.
-                let bytes = unsafe { v128_load(vector.as_ptr().cast()) };
-                u8x16_bitmask(u8x16_eq(bytes, u8x16_splat(b'\n')))
-            })
+        const LANE: usize = 16;
+
+        /// A bit for each byte of a lane that is a newline. The lowest bit is that of the first byte.
+        #[inline]
+        fn newlines_of(lane: &[u8; LANE]) -> u64 {
+            // SAFETY: a vector is loaded from 16 bytes, at any address.
+            let bytes = unsafe { v128_load(lane.as_ptr().cast()) };
+            u64::from(u8x16_bitmask(u8x16_eq(bytes, u8x16_splat(b'\n'))))
         }
     } else if #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))] {
-        /// A bit for each byte of a block that is a newline. The lowest bit is that of the first byte.
-        #[inline]
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_possible_wrap,
-            clippy::cast_sign_loss,
-            reason = "16 bits, and a byte below 128"
-        )]
-        #[allow(unused_unsafe, reason = "in newer Rust only the load is unsafe")]
-        pub(crate) fn newlines(block: &[u8; BLOCK]) -> u64 {
-            use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
+        use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_set1_epi8};
 
-            of_vectors(block, |vector| {
-                // SAFETY: the vector is loaded from 16 bytes, at any address.
-                let bytes = unsafe { _mm_loadu_si128(vector.as_ptr().cast()) };
-                // SAFETY: this processor has SSE2.
-                let newline = unsafe { _mm_set1_epi8(b'\n' as i8) };
-                // SAFETY: as above.
-                let equal = unsafe { _mm_cmpeq_epi8(bytes, newline) };
-                // SAFETY: as above.
-                (unsafe { _mm_movemask_epi8(equal) }) as u16
-            })
+        const LANE: usize = 16;
+
+        /// A bit for each byte of a lane that is a newline. The lowest bit is that of the first byte.
+        #[inline]
+        #[expect(clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "a byte below 128, and 16 bits")]
+        #[allow(unused_unsafe, reason = "in newer Rust only the load is unsafe")]
+        fn newlines_of(lane: &[u8; LANE]) -> u64 {
+            // SAFETY: a vector is loaded from 16 bytes, at any address.
+            let bytes = unsafe { _mm_loadu_si128(lane.as_ptr().cast()) };
+            // SAFETY: this processor has SSE2.
+            let newline = unsafe { _mm_set1_epi8(b'\n' as i8) };
+            // SAFETY: as above.
+            let equal = unsafe { _mm_cmpeq_epi8(bytes, newline) };
+            // SAFETY: as above.
+            u64::from((unsafe { _mm_movemask_epi8(equal) }) as u32)
         }
     } else {
-        /// A bit for each byte of a block that is a newline. The lowest bit is that of the first byte.
+        const LANE: usize = 8;
+
+        /// A bit for each byte of a lane that is a newline. The lowest bit is that of the first byte.
         #[inline]
-        pub(crate) fn newlines(block: &[u8; BLOCK]) -> u64 {
+        fn newlines_of(lane: &[u8; LANE]) -> u64 {
             /// The lower seven bits of each byte.
             const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
 
-            let mut bits = 0;
-            for (index, word) in block.chunks_exact(8).enumerate() {
-                // The words of a block have eight bytes each.
-                let word = word.try_into().map_or(0, u64::from_le_bytes);
-                let differs = word ^ u64::from_ne_bytes([b'\n'; 8]);
-                // The highest bit of each byte that does not differ. No carry goes from a byte to the next.
-                let equal = !(((differs & LOW) + LOW) | differs | LOW);
-                // The product gathers those eight bits in its highest byte.
-                bits |= ((equal >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (index * 8);
-            }
-            bits
+            let differs = u64::from_le_bytes(*lane) ^ u64::from_ne_bytes([b'\n'; 8]);
+            // The highest bit of each byte that does not differ. No carry goes from a byte to the next.
+            let equal = !(((differs & LOW) + LOW) | differs | LOW);
+            // The product gathers those eight bits in its highest byte.
+            (equal >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
         }
     }
 }
 
-/// The bits of a block, of which `bits` gives those of each vector.
-#[cfg_attr(
-    not(any(target_feature = "simd128", target_arch = "x86_64")),
-    expect(dead_code, reason = "there are no vectors")
-)]
+/// A bit for each byte of a block that is a newline. The lowest bit is that of the first byte.
 #[inline]
-fn of_vectors(block: &[u8; BLOCK], bits: impl Fn(&[u8; 16]) -> u16) -> u64 {
-    let vectors = block.chunks_exact(16).rev().filter_map(<[u8]>::first_chunk);
-    vectors.fold(0, |all, vector| all << 16 | u64::from(bits(vector)))
+pub(crate) fn newlines(block: &[u8; BLOCK]) -> u64 {
+    let lanes = block.chunks_exact(LANE).rev().filter_map(<[u8]>::first_chunk);
+    lanes.fold(0, |all, lane| all << LANE | newlines_of(lane))
 }
 
 /// The index of the first newline.
 #[inline]
 pub(crate) fn first_newline(bytes: &[u8]) -> Option<usize> {
-    // A call of `memchr` takes longer than a look at one block.
-    if HAS_VECTORS || cfg!(target_family = "wasm") {
+    // A look at one block takes less time than a call of `memchr`. Natively that needs vectors.
+    if LANE == 16 || cfg!(target_family = "wasm") {
         if let Some(bits) = bytes.first_chunk().map(newlines).filter(|&bits| bits != 0) {
             return Some(bits.trailing_zeros() as usize);
         }

@@ -135,9 +135,16 @@ impl<B: Backend> Door<B> {
     /// [`Error::Closed`], and that of a fault.
     #[inline]
     pub(crate) fn open(&self) -> Result<&B> {
+        let backend = self.checked()?;
+        self.front.renew(backend);
+        Ok(backend)
+    }
+
+    /// The backend, if the mapping is open and no fault was noted.
+    #[inline]
+    fn checked(&self) -> Result<&B> {
         let backend = self.backend().ok_or(Error::Closed)?;
         check_fault(backend).map_err(|e| self.with_path(e))?;
-        self.front.renew(backend);
         Ok(backend)
     }
 
@@ -159,7 +166,7 @@ impl<B: Backend> Door<B> {
     /// Lets a call do something but change bytes.
     #[inline]
     pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut B) -> Result<T>) -> Result<T> {
-        check_fault(self.backend().ok_or(Error::Closed)?).map_err(|e| self.with_path(e))?;
+        self.checked()?;
         self.act_despite_faults(act)
     }
 
@@ -183,13 +190,13 @@ impl<B: Backend> Door<B> {
     /// [`Error::Closed`], that of a fault, then [`Error::ReadOnly`].
     #[inline]
     pub(crate) fn check_writable(&self) -> Result<()> {
-        if self.open()?.plan().access.is_writable() { Ok(()) } else { Err(self.read_only()) }
+        if self.checked()?.plan().access.is_writable() { Ok(()) } else { Err(self.read_only()) }
     }
 
     /// Lets a call read, and looks for a fault before and afterwards.
     #[inline]
     pub(crate) fn read<'m, T>(&'m self, act: impl FnOnce(Reader<'m, B>) -> Result<T>) -> Result<T> {
-        let backend = self.open()?;
+        let backend = self.checked()?;
         let done = act(Reader(backend)).and_then(|value| check_fault(backend).map(|()| value));
         self.front.renew(backend);
         done.map_err(|e| self.with_path(e))

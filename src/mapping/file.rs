@@ -151,19 +151,24 @@ impl<B: Backend> Mapping<B> {
     /// [`readline`](Self::readline) for a line that is long or not ready.
     #[inline(never)]
     fn read_unready_line(&mut self) -> Result<&[u8]> {
-        let Range { start, end } = self.rest(usize::MAX)?;
-        let (mut searched, page) = (start, B::page_size());
-        let mut line = start..end;
+        let Range { start, .. } = self.rest(0)?;
+        let end = self.line_end(start)?;
+        self.advance_over(start..end)
+    }
+
+    /// The end of the line whose bytes before `searched` have no newline: after its newline, or at the end of the mapping.
+    /// Reads no page after the line, because it may be gone.
+    pub(super) fn line_end(&self, mut searched: usize) -> Result<usize> {
+        self.door.open()?;
+        let (end, page) = (self.len(), B::page_size());
         while searched < end {
-            // Reads no page after the line, because it may be gone.
             let page_end = (searched / page + 1).saturating_mul(page).min(end);
             if let Some(index) = memchr::memchr(b'\n', self.door.bytes(searched..page_end)?) {
-                line.end = searched + index + 1;
-                break;
+                return Ok(searched + index + 1);
             }
             searched = page_end;
         }
-        self.advance_over(line)
+        Ok(end)
     }
 
     /// Returns the bytes of a range that starts at the position, and moves the position past them.

@@ -11,8 +11,8 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 /// The backend knows this too, behind the questions whether the mapping is open and which backend it has. A loop over
 /// `m[i]` asks each time, since another thread may load bytes between two turns, so what it asks is one comparison.
 ///
-/// More bytes become ready while the mapping is shared, and [`renew`](Self::renew) notices that. Fewer become ready only by
-/// calls that borrow the mapping mutably: whoever lets one act calls [`forget`](Self::forget) first.
+/// More bytes become ready while the mapping is shared, and [`renew`](Self::renew) notices that. Only calls that borrow the
+/// mapping mutably can make fewer bytes ready: before such a call, the door calls [`forget`](Self::forget).
 #[derive(Debug)]
 pub(super) struct Front {
     start: NonNull<u8>,

@@ -10,7 +10,7 @@ use crate::{Mapping, Result};
 #[derive(Debug)]
 pub struct Lines<'m, B: Backend> {
     mapping: &'m Mapping<B>,
-    /// The bytes that are borrowed at the moment: those of the next line come first, or lines that were returned before it.
+    /// The bytes that are borrowed at the moment: lines that were returned, and those that follow.
     bytes: &'m [u8],
     /// The index of the first of them in the mapping.
     base: usize,
@@ -21,22 +21,13 @@ pub struct Lines<'m, B: Backend> {
     newlines: u64,
     /// How many of `bytes` were searched.
     searched: usize,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Nothing was borrowed yet.
-    New,
-    Running,
-    /// The last line, or an error, was returned.
-    Done,
+    has_failed: bool,
 }
 
 impl<'m, B: Backend> Lines<'m, B> {
     pub(super) fn new(mapping: &'m Mapping<B>) -> Self {
         let base = mapping.position.min(mapping.len());
-        Self { mapping, bytes: &[], base, start: 0, block: 0, newlines: 0, searched: 0, state: State::New }
+        Self { mapping, bytes: &[], base, start: 0, block: 0, newlines: 0, searched: 0, has_failed: false }
     }
 
     /// Searches whole blocks up to the next newline, and returns the line that it ends.
@@ -60,44 +51,39 @@ impl<'m, B: Backend> Lines<'m, B> {
         line
     }
 
-    /// [`next`](Iterator::next), where all whole blocks are searched.
+    /// [`next`](Iterator::next), when all whole blocks are searched.
     #[inline(never)]
     fn next_of_rest(&mut self) -> Option<Result<&'m [u8]>> {
-        loop {
-            if let Some(index) = memchr::memchr(b'\n', &self.bytes[self.searched..]) {
-                self.searched += index + 1;
-                return Some(Ok(self.up_to(self.searched)));
-            }
-            self.searched = self.bytes.len();
-            let is_at_end = self.base + self.searched == self.mapping.len();
-            if self.state == State::Done || (self.state == State::Running && is_at_end) {
-                self.state = State::Done;
-                let line = self.up_to(self.searched);
-                return (!line.is_empty()).then_some(Ok(line));
-            }
-            if let Err(error) = self.borrow_more() {
-                self.state = State::Done;
-                self.start = self.searched;
-                return Some(Err(error));
-            }
-            if let Some(line) = self.next_of_blocks() {
-                return Some(Ok(line));
+        if self.has_failed {
+            return None;
+        }
+        if let Some(index) = memchr::memchr(b'\n', &self.bytes[self.searched..]) {
+            self.searched += index + 1;
+            return Some(Ok(self.up_to(self.searched)));
+        }
+        match self.next_of_pages() {
+            Ok([]) => None,
+            Ok(line) => Some(Ok(line)),
+            Err(error) => {
+                self.has_failed = true;
+                Some(Err(error))
             }
         }
     }
 
-    /// Borrows what has been searched of the next line, and more: all that is ready, or the next page.
-    fn borrow_more(&mut self) -> Result<()> {
-        let (start, searched) = (self.base + self.start, self.base + self.searched);
-        let (end, page) = (self.mapping.len(), B::page_size());
-        self.bytes = match self.mapping.door.ready_bytes(start..end) {
-            Some(bytes) if end > 0 => bytes,
-            // No page behind the line is looked at: it may be gone.
-            _ => self.mapping.door.bytes(start..(searched / page + 1).saturating_mul(page).min(end))?,
+    /// The next line, which does not end in the bytes that are borrowed. It is empty at the end of the mapping.
+    fn next_of_pages(&mut self) -> Result<&'m [u8]> {
+        let (mapping, start) = (self.mapping, self.base + self.start);
+        let end = mapping.line_end(self.base + self.bytes.len())?;
+        // The lines behind it come at once as far as nothing has to be loaded for them: to the end of the mapping, or of
+        // the page in which this line ends.
+        let len = mapping.len();
+        self.bytes = match mapping.door.ready_bytes(start..len) {
+            Some(bytes) => bytes,
+            None => mapping.door.bytes(start..end.next_multiple_of(B::page_size()).min(len))?,
         };
-        (self.base, self.start, self.searched, self.newlines) = (start, 0, searched - start, 0);
-        self.state = State::Running;
-        Ok(())
+        (self.base, self.start, self.searched, self.newlines) = (start, 0, end - start, 0);
+        Ok(self.up_to(end - start))
     }
 }
 
