@@ -97,7 +97,7 @@ fn read_plan(plan: &Plan) -> Option<Plan> {
 #[cfg(target_os = "wasi")]
 const HOSTED_FROM: usize = 512 << 10;
 
-/// Asks the host for a mapping if the plan allows it. Returns `None` if there is none and the plan does not require
+/// Asks the host for a mapping if the plan allows it. Returns `None` if the host has none and the plan does not require
 /// one.
 ///
 /// # Safety

@@ -30,7 +30,7 @@ pub struct Mapped<R: Region = OsRegion> {
     source: Option<OsFile>,
     /// The plan that it was made from. A resize updates the span.
     plan: Plan,
-    /// How many bytes may be read without a check: all, or none if there is a guard.
+    /// How many bytes may be read without a check: all, or 0 under a guard.
     ready: usize,
     /// Bytes that may be changed without noting their pages, which are noted already or need not be. Only the hull is
     /// updated.
@@ -78,7 +78,7 @@ impl<R: Region> Mapped<R> {
         mapped
     }
 
-    /// Sets how many bytes are ready: all, or none if there is a guard.
+    /// Sets how many bytes are ready: all, or 0 under a guard.
     fn make_ready(&mut self) {
         self.ready = if self.region.is_guarded() { 0 } else { self.region.len() };
         self.reset_known_changed();
@@ -111,8 +111,8 @@ impl<R: Region> Mapped<R> {
         if self.tracks_changes && !range.is_empty() {
             self.note_changed(&range)?;
         }
-        // SAFETY: mapped, writable and initialised, and the mapping is borrowed mutably. Whoever mapped the bytes
-        // guarantees that nobody else uses them.
+        // SAFETY: mapped, writable and initialised, and the mapping is borrowed mutably. The caller that mapped the
+        // bytes guarantees that nobody else uses them.
         Ok(unsafe { self.region.slice_mut(range) })
     }
 
@@ -303,7 +303,8 @@ impl<R: Region> Bytes for Mapped<R> {
         if self.region.is_guarded() {
             self.touch(&range)?;
         }
-        // SAFETY: mapped, readable and initialised; whoever mapped them guarantees that nobody else changes them.
+        // SAFETY: mapped, readable and initialised. The caller that mapped them guarantees that nobody else changes
+        // them.
         Ok(unsafe { self.region.slice(range) })
     }
 

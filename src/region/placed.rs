@@ -107,7 +107,7 @@ impl Region for Placed {
         let size = file.len().map_err(|e| Error::io(Operation::Metadata, 0, 0, e))?;
         let from = (new.span.end() > size).then_some(size);
         *self = with_length(file, from, new.span.end(), new.allocate, || {
-            // SAFETY: whoever made this mapping guarantees what `MmapOptions::map` requires.
+            // SAFETY: the caller that made this mapping guarantees what `MmapOptions::map` requires.
             unsafe { Self::map(file, new) }
         })?;
         file.set_len(new.span.end()).map_err(|e| Error::io(Operation::Truncate, 0, 0, e))

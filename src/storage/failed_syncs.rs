@@ -16,7 +16,7 @@ const PLACES: usize = 1024;
 
 static FAILED: [AtomicUsize; PLACES] = [const { AtomicUsize::new(0) }; PLACES];
 
-/// A sync holds a lock. So whoever reads the count after a sync that succeeded sees all earlier failures.
+/// A sync holds a lock. So a caller that reads the count after a sync that succeeded sees all earlier failures.
 type Locks = [Mutex<()>; PLACES];
 
 /// The locks of one process. In a forked child, locks that other threads of the parent held are never released.

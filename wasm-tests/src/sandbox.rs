@@ -75,6 +75,14 @@ pub enum Output {
     Inherited,
 }
 
+/// How a program is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    MapsFiles,
+    Measured,
+}
+
 /// What a guest is given: the builder of one run.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -244,7 +252,7 @@ impl Sandbox {
     ///
     /// A file that cannot be read, is neither of the two, does not compile, or asks for something that is not WASI.
     pub fn load(path: &Path) -> wasmtime::Result<Self> {
-        Self::load_as(path, false, true)
+        Self::load_as(path, Kind::Plain)
     }
 
     /// As [`load`](Self::load), for a program that is measured: it is compiled as wasmtime compiles by default, without a look
@@ -254,7 +262,7 @@ impl Sandbox {
     ///
     /// As for [`load`](Self::load).
     pub fn load_to_measure(path: &Path) -> wasmtime::Result<Self> {
-        Self::load_as(path, false, false)
+        Self::load_as(path, Kind::Measured)
     }
 
     /// As [`load`](Self::load), for a program into whose memory the host maps files: any that it has open, so it has to be
@@ -266,17 +274,18 @@ impl Sandbox {
     ///
     /// As for [`load`](Self::load).
     pub fn load_with_host_mapping(path: &Path) -> wasmtime::Result<Self> {
-        Self::load_as(path, true, true)
+        Self::load_as(path, Kind::MapsFiles)
     }
 
-    fn load_as(path: &Path, maps_files: bool, ends_overdue: bool) -> wasmtime::Result<Self> {
+    fn load_as(path: &Path, kind: Kind) -> wasmtime::Result<Self> {
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Self::from_bytes(&bytes, maps_files, ends_overdue).with_context(|| format!("cannot load {}", path.display()))
+        Self::from_bytes(&bytes, kind).with_context(|| format!("cannot load {}", path.display()))
     }
 
-    fn from_bytes(bytes: &[u8], maps_files: bool, ends_overdue: bool) -> wasmtime::Result<Self> {
+    fn from_bytes(bytes: &[u8], kind: Kind) -> wasmtime::Result<Self> {
+        let maps_files = kind == Kind::MapsFiles;
         let mut config = Config::new();
-        config.epoch_interruption(ends_overdue);
+        config.epoch_interruption(kind != Kind::Measured);
         // Initial memory is small, and copied in microseconds. Mapped from a file, it would be written to that file first, in
         // the middle of the first run: the counts of bytes would show it.
         config.memory_init_cow(false);

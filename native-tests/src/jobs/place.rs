@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use portable_mmap::{Access, Mmap, MmapOptions};
 
+use crate::workloads::own_status;
+
 /// Text, and the copy of it.
 pub(super) const TEXT: &str = "text";
 /// The table, and the copy of its beginning.
@@ -99,8 +101,5 @@ impl Place {
 /// files are no part of it: they are in the system's cache once, for all who read the file.
 #[must_use]
 pub fn own_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib << 10)
+    own_status("RssAnon")
 }

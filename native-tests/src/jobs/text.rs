@@ -40,19 +40,29 @@ fn each_line(place: &Place, path: &Path, mut see: impl FnMut(&[u8])) -> io::Resu
     Ok(())
 }
 
-/// How many lines match.
-pub(super) fn search(place: &Place) -> io::Result<u64> {
+/// What `count` finds in the text, over a mapping.
+fn over_mapping(place: &Place, count: fn(&[u8]) -> u64) -> io::Result<u64> {
     let map = place.map(&place.text(), Access::Read)?;
-    let count = matches(map.as_slice()?);
+    let count = count(map.as_slice()?);
     place.held();
     Ok(count)
 }
 
-pub(super) fn search_read(place: &Place) -> io::Result<u64> {
+/// The same over a vector.
+fn over_vector(place: &Place, count: fn(&[u8]) -> u64) -> io::Result<u64> {
     let bytes = whole::read(place, &place.text())?;
-    let count = matches(&bytes);
+    let count = count(&bytes);
     place.held();
     Ok(count)
+}
+
+/// How many lines match.
+pub(super) fn search(place: &Place) -> io::Result<u64> {
+    over_mapping(place, matches)
+}
+
+pub(super) fn search_read(place: &Place) -> io::Result<u64> {
+    over_vector(place, matches)
 }
 
 pub(super) fn search_lines(place: &Place) -> io::Result<u64> {
@@ -63,17 +73,11 @@ pub(super) fn search_lines(place: &Place) -> io::Result<u64> {
 
 /// How many lines there are.
 pub(super) fn count(place: &Place) -> io::Result<u64> {
-    let map = place.map(&place.text(), Access::Read)?;
-    let count = newlines(map.as_slice()?);
-    place.held();
-    Ok(count)
+    over_mapping(place, newlines)
 }
 
 pub(super) fn count_read(place: &Place) -> io::Result<u64> {
-    let bytes = whole::read(place, &place.text())?;
-    let count = newlines(&bytes);
-    place.held();
-    Ok(count)
+    over_vector(place, newlines)
 }
 
 pub(super) fn count_lines(place: &Place) -> io::Result<u64> {

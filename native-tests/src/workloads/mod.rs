@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 pub use data::Place;
 pub use growth::SIZES;
+pub(crate) use peak::own_status;
 pub use peak::peak_memory;
 pub use python::version as python_version;
 pub use table::{all, most};

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use portable_mmap::{Backend, Mapping};
+use portable_mmap::{Backend, Mapping, Mmap};
 
 use super::data::MIB;
 use super::{OURS, Place, Ways};
@@ -72,32 +72,27 @@ pub(super) fn own_index(place: &Place, ways: &mut Ways) {
 
 /// `m[i]` for one index after the other.
 pub(super) fn own_index_in_order(place: &Place, ways: &mut Ways) {
-    let len = place.len.min(ALL_OF);
-    ways.add(OURS, || {
-        let map = place.mapped(&place.random());
-        move || {
-            let mut sum = 0_u64;
-            for at in 0..len {
-                sum += u64::from(map[at]);
-            }
-            black_box(sum);
-        }
-    });
-    slice_in_order(place, ways, len);
+    in_order(place, ways, |map, len| (0..len).fold(0, |sum, at| sum + u64::from(map[at])));
 }
 
 /// `m.iter()`.
 pub(super) fn own_iter(place: &Place, ways: &mut Ways) {
+    in_order(place, ways, |map, len| {
+        let mut sum = 0;
+        // A loop, as users write it: `sum` would borrow a piece at a time.
+        for &byte in map.iter().take(len) {
+            sum += u64::from(byte);
+        }
+        sum
+    });
+}
+
+/// The sum of so many bytes, by a loop over this platform's own mapping and by one over a slice.
+fn in_order(place: &Place, ways: &mut Ways, sum: fn(&Mmap, usize) -> u64) {
     let len = place.len.min(ALL_OF);
     ways.add(OURS, || {
         let map = place.mapped(&place.random());
-        move || {
-            let mut sum = 0_u64;
-            for &byte in map.iter().take(len) {
-                sum += u64::from(byte);
-            }
-            black_box(sum);
-        }
+        move || _ = black_box(sum(&map, black_box(len)))
     });
     slice_in_order(place, ways, len);
 }

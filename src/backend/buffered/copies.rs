@@ -30,7 +30,7 @@ pub(super) struct Copies {
 }
 
 impl Copies {
-    /// Keeps a copy of a page if there is none yet. `bytes` are the bytes of the page, and the mapping has `pages`
+    /// Keeps a copy of a page that has no copy yet. `bytes` are the bytes of the page, and the mapping has `pages`
     /// pages.
     pub(super) fn keep(&mut self, page: usize, pages: usize, bytes: &[u8]) -> Result<()> {
         debug_assert_eq!(bytes.len(), PAGE);

@@ -82,7 +82,7 @@ impl View {
             options.no_reserve_swap();
         }
         let map = if plan.executable {
-            // SAFETY: whoever makes a mapping of a file guarantees what `MmapOptions::map` requires.
+            // SAFETY: the caller that maps a file guarantees what `MmapOptions::map` requires.
             unsafe { options.map_exec(&**file) }.map(MmapRaw::from)
         } else if plan.private && plan.access == Access::Read {
             // SAFETY: as above.
