@@ -13,7 +13,7 @@ cfg_if::cfg_if! {
 
         /// A bit for each byte of a lane that is a newline. The lowest bit is that of the first byte.
         #[inline]
-        fn newlines_of(lane: &[u8; LANE]) -> u64 {
+        fn newlines_of(lane: [u8; LANE]) -> u64 {
             // SAFETY: a vector is loaded from 16 bytes, at any address.
             let bytes = unsafe { v128_load(lane.as_ptr().cast()) };
             u64::from(u8x16_bitmask(u8x16_eq(bytes, u8x16_splat(b'\n'))))
@@ -27,7 +27,7 @@ cfg_if::cfg_if! {
         #[inline]
         #[expect(clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "a byte below 128, and 16 bits")]
         #[allow(unused_unsafe, reason = "in newer Rust only the load is unsafe")]
-        fn newlines_of(lane: &[u8; LANE]) -> u64 {
+        fn newlines_of(lane: [u8; LANE]) -> u64 {
             // SAFETY: a vector is loaded from 16 bytes, at any address.
             let bytes = unsafe { _mm_loadu_si128(lane.as_ptr().cast()) };
             // SAFETY: this processor has SSE2.
@@ -42,11 +42,11 @@ cfg_if::cfg_if! {
 
         /// A bit for each byte of a lane that is a newline. The lowest bit is that of the first byte.
         #[inline]
-        fn newlines_of(lane: &[u8; LANE]) -> u64 {
+        fn newlines_of(lane: [u8; LANE]) -> u64 {
             /// The lower seven bits of each byte.
             const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
 
-            let differs = u64::from_le_bytes(*lane) ^ u64::from_ne_bytes([b'\n'; 8]);
+            let differs = u64::from_le_bytes(lane) ^ u64::from_ne_bytes([b'\n'; 8]);
             // The highest bit of each byte that does not differ. No carry goes from a byte to the next.
             let equal = !(((differs & LOW) + LOW) | differs | LOW);
             // The product gathers those eight bits in its highest byte.
@@ -59,7 +59,7 @@ cfg_if::cfg_if! {
 #[inline]
 pub(crate) fn newlines(block: &[u8; BLOCK]) -> u64 {
     let lanes = block.chunks_exact(LANE).rev().filter_map(<[u8]>::first_chunk);
-    lanes.fold(0, |all, lane| all << LANE | newlines_of(lane))
+    lanes.fold(0, |all, &lane| all << LANE | newlines_of(lane))
 }
 
 /// The index of the first newline.
