@@ -1,4 +1,4 @@
-//! How to do what programs do with mappings: a page for each subject.
+//! How to use mappings: a page for each subject.
 //!
 //! | page | subjects |
 //! |---|---|
@@ -6,16 +6,16 @@
 //! | [`writing`] | mapping for writing, copy-on-write, anonymous and shared memory, storages |
 //! | [`records`] | records and typed views |
 //! | [`growing`] | new files, `resize`, full disks, files that others append to |
-//! | [`durability`] | what is on the disk when, errors of a flush, crash safety |
+//! | [`durability`] | when changes are on the disk, errors of a flush, crash safety |
 //! | [`changing`] | files that others change or truncate, `refresh`, guards, file locks |
 //! | [`wasi`] | WASI: hosts, the emulation, hosted mappings, the façade, tests |
 //! | [`threads`] | threads and async |
 //! | [`porting`] | from memmap2, from Python |
-//! | [`troubleshooting`] | error messages, and what to do |
+//! | [`troubleshooting`] | error messages, and what to do about them |
 //!
-//! Words that this documentation uses in a sense of its own: an *OS mapping* is a mapping of the operating system; a
-//! *buffer* is the emulation, a copy of the file's pages in memory; a *hosted mapping* is an OS mapping that the host of a
-//! WASI program has placed in the program's memory; the *position* is where the next read or write of a mapping happens.
+//! Words with a special meaning in this documentation: an *OS mapping* is a mapping of the operating system; a *buffer*
+//! is the emulation, a copy of the file's pages in memory; a *hosted mapping* is an OS mapping that the host of a WASI
+//! program has placed in the program's memory; the *position* is where the next read or write of a mapping starts.
 //!
 //! The pages are also files, `src/guide/*.md`.
 
