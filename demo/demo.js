@@ -7,13 +7,13 @@ const some = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}
 const forms = [element("grep"), element("replace")];
 const strip = new Strip(element("strip"));
 
-/** Where the programs run: one that takes long does not keep the page from being drawn. */
+/** The programs run in a worker, so that a long run does not block the page. */
 const worker = new Worker("worker.js", { type: "module" });
 
 /** The blob that the programs work on, and its name. */
 let file, name;
 let counts;
-/** The address of the changed file, which keeps it in memory. */
+/** The URL of the changed file. It keeps the file in memory. */
 let saved = null;
 
 function enable(on) {
@@ -50,7 +50,7 @@ function clear() {
 function take(blob, called) {
   [file, name] = [blob, called];
   element("name").textContent = `${name}, ${some(blob.size, "byte")}`;
-  say("Nothing yet.");
+  say("No program has run yet.");
   clear();
   enable(true);
 }
@@ -58,7 +58,7 @@ function take(blob, called) {
 function start(program, args) {
   enable(false);
   clear();
-  say(`${program} runs …`);
+  say(`Running ${program} …`);
   worker.postMessage({ program, args, file });
 }
 

@@ -1,5 +1,5 @@
-// A file for a WASI program that runs in a worker: a `Blob`, such as one that a visitor has picked. What the program
-// reads is read from the blob at that moment, and what it writes is kept beside it, in pages.
+// A file for a WASI program that runs in a worker, over a `Blob`, such as a file that a visitor has picked. A read of
+// the program reads from the blob; pages that the program writes are kept in memory.
 
 import { Fd, Inode, wasi } from "./shim/index.js";
 
@@ -14,7 +14,7 @@ export class BlobFile extends Inode {
     super();
     this.blob = blob;
     this.moved = moved;
-    /** The pages that were written to, by their numbers. */
+    /** The written pages, by number. */
     this.pages = new Map();
   }
 
@@ -52,7 +52,7 @@ export class BlobFile extends Inode {
     if (from < to) this.moved("written", from, to);
   }
 
-  /** The file with what was written. Parts that were not written to are not copied. */
+  /** Returns the changed file. Parts that were not written are not copied. */
   changed() {
     const parts = [];
     let done = 0;
@@ -65,7 +65,7 @@ export class BlobFile extends Inode {
   }
 }
 
-/** The file with a position. Neither of the programs makes a file longer or shorter, and so this cannot. */
+/** An open file with a position. It cannot change its length, because neither program needs that. */
 class OpenBlob extends Fd {
   constructor(file) {
     super();
@@ -85,7 +85,7 @@ class OpenBlob extends Fd {
     try {
       return { ret: wasi.ERRNO_SUCCESS, data: this.file.read(Number(offset), size) };
     } catch {
-      // The file on the visitor's disk has changed or is gone since it was picked.
+      // The file on the visitor's disk was changed or removed after it was picked.
       return { ret: wasi.ERRNO_IO, data: new Uint8Array() };
     }
   }
@@ -115,7 +115,7 @@ class OpenBlob extends Fd {
   fd_seek(offset, whence) {
     const from = { [wasi.WHENCE_SET]: 0, [wasi.WHENCE_CUR]: this.position, [wasi.WHENCE_END]: this.file.blob.size };
     const position = from[whence] + Number(offset);
-    // Not a number for an unknown `whence`.
+    // `position` is NaN for an unknown `whence`.
     if (!(position >= 0)) return { ret: wasi.ERRNO_INVAL, offset: 0n };
     this.position = position;
     return this.fd_tell();

@@ -1,4 +1,4 @@
-// Serves a directory on loopback: `node serve.mjs DIRECTORY [PORT]`. Without a port it takes a free one.
+// Serves a directory on loopback: `node serve.mjs DIRECTORY [PORT]`. Without a port it uses a free one.
 
 import fs from "node:fs";
 import http from "node:http";
@@ -17,7 +17,7 @@ export function serve(directory, port = 0) {
         response.writeHead(404).end(`There is no ${pathname} here.\n`);
         return;
       }
-      // What was built anew is to be seen at the next load.
+      // After a rebuild the next load has to show the new files.
       const type = TYPES[path.extname(file)] ?? "application/octet-stream";
       response.writeHead(200, { "content-type": type, "cache-control": "no-cache" }).end(data);
     });

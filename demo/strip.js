@@ -1,9 +1,9 @@
-// The strip of pages: squares that fill as the pages of a file are read, and change colour as they are written.
+// The strip of pages: squares fill when the pages of a file are read, and change colour when they are written.
 
 export const PAGE = 4096;
 
 const COLUMNS = 64;
-/** Squares at most: each stands for as many pages as it takes. */
+/** The largest number of squares: in a large file a square stands for several pages. */
 const SQUARES = COLUMNS * 16;
 
 const READ = 1, WRITTEN = 2;
@@ -14,7 +14,7 @@ export class Strip {
     this.start(0);
   }
 
-  /** A file of so many bytes, of which nothing is read. */
+  /** Starts with a file of `size` bytes, none of them read. */
   start(size) {
     this.pages = new Uint8Array(Math.ceil(size / PAGE));
     this.perCell = Math.max(1, Math.ceil(this.pages.length / SQUARES));
@@ -25,7 +25,7 @@ export class Strip {
     this.draw();
   }
 
-  /** Bytes that were read or written. */
+  /** Marks bytes as read or written. */
   mark(kind, from, to) {
     const bit = kind === "read" ? READ : WRITTEN;
     for (let page = Math.floor(from / PAGE); page * PAGE < to; page += 1) {

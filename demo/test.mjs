@@ -1,5 +1,5 @@
-// Tests the demo in headless Chromium: what it shows is what the same programs print natively, and the file that it
-// saves is the one that they leave. `make test-browser` calls it.
+// Tests the demo in headless Chromium: it shows what the same programs print natively, and saves the same file.
+// `make test-browser` calls it.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -19,14 +19,14 @@ const native = (program, ...args) => spawnSync(path.join(NATIVE, program), args,
 const number = (text) => Number(text.replaceAll(",", ""));
 
 let browser, server, url;
-/** What the page asked for, and what went wrong in it. */
+/** The requests of the page, and its errors. */
 const asked = [], problems = [];
 
 before(async () => {
   ({ server, url } = await serve(SITE));
   browser = await Chromium.launch(CHROMIUM);
   browser.listeners.add(({ method, params }) => {
-    // The worker, which waits until its requests are seen too.
+    // A new worker waits until its requests are recorded too.
     if (method === "Target.attachedToTarget") {
       for (const command of ["Network.enable", "Runtime.enable", "Runtime.runIfWaitingForDebugger"]) {
         browser.send(command, {}, params.sessionId).catch((error) => problems.push(error.message));
@@ -47,7 +47,7 @@ after(async () => {
   fs.rmSync(home, { recursive: true });
 });
 
-/** Writes a file and has the page take it, as a visitor picks one. */
+/** Writes a file and picks it in the page, as a visitor does. */
 async function pick(name, data) {
   const file = path.join(home, name);
   fs.writeFileSync(file, data);
@@ -58,7 +58,7 @@ async function pick(name, data) {
   return file;
 }
 
-/** Fills in a form and submits it: what the page shows when the program has ended. */
+/** Fills in a form and submits it. Returns what the page shows when the program has ended. */
 async function run(program, values) {
   await browser.evaluate(`{
     const form = document.querySelector("#${program}");
@@ -82,7 +82,7 @@ async function run(program, values) {
   return { ...shown, readBytes, writtenBytes };
 }
 
-/** Saves the changed file as a visitor does, and reads what was saved. */
+/** Saves the changed file as a visitor does, and returns its bytes. */
 async function save(name) {
   const file = path.join(home, "saved", name);
   await browser.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: path.dirname(file) }, null);
@@ -94,7 +94,7 @@ async function save(name) {
   return fs.readFileSync(file);
 }
 
-test("the sample is searched as natively, and each page is read once", async () => {
+test("grep prints the same for the sample as natively, and reads each page once", async () => {
   await browser.evaluate(`document.querySelector("#sample").click()`);
   const file = path.join(home, "sample.log");
   fs.writeFileSync(file, sample());
@@ -108,7 +108,7 @@ test("the sample is searched as natively, and each page is read once", async () 
   assert.ok(!shown.saves && !shown.failed);
 });
 
-test("64 MiB are searched and replaced as natively: only the bytes that change are written", async (context) => {
+test("grep and replace work on 64 MiB as natively, and only changed bytes are written", async (context) => {
   const data = Buffer.from(sample(64 << 20));
   const file = await pick("large.log", data);
   const searched = await run("grep", { pattern: "wrote [0-9]+ bytes" });
@@ -124,13 +124,13 @@ test("64 MiB are searched and replaced as natively: only the bytes that change a
     context.diagnostic(`${program}, ${data.length} bytes: ${time}, read ${read}, written ${written}`);
   }
   const changed = fs.readFileSync(file);
-  // Five bytes for each.
+  // Five bytes for each replacement.
   assert.equal(replaced.writtenBytes, 5 * number(expected.stdout.split(" ")[0]));
   const written = Number(/, ([\d,]+) written$/.exec(replaced.strip)[1].replaceAll(",", ""));
   const pages = new Set();
   for (let at = 0; at < data.length; at += 1) if (data[at] !== changed[at]) pages.add(at >> 12);
   assert.equal(written, pages.size);
-  // The file that was picked has changed since, and is picked anew.
+  // The native program has changed the file that was picked, so pick a copy.
   await pick("again.log", data);
   await run("replace", { from: "error", to: "ERROR" });
   assert.ok(changed.equals(await save("again.log")));
@@ -146,9 +146,9 @@ test("the strip fills while a program runs", async () => {
   assert.equal(strip, `${pages.toLocaleString("en")} of ${pages.toLocaleString("en")} pages read, 0 written`);
 });
 
-test("text of several bytes a character reaches the programs", async () => {
+test("characters of several bytes reach the programs", async () => {
   const file = await pick("words.txt", "naïve, naïve\nfaçade – œuvre\n");
-  // A long one too: what a host has no room for would overwrite other memory of the program.
+  // A long pattern too: if the host reports too small a size, the text overwrites other memory of the program.
   for (const pattern of ["ï.*ï|–", `${"é".repeat(2000)}|–`]) {
     assert.equal((await run("grep", { pattern })).output, native("grep", pattern, file).stdout);
   }
@@ -156,7 +156,7 @@ test("text of several bytes a character reaches the programs", async () => {
   assert.equal((await save("words.txt")).toString(), "œuvre, œuvre\nfaçade – œuvre\n");
 });
 
-test("what a program says of an error is shown as one", async () => {
+test("an error message of a program is shown as an error", async () => {
   const file = await pick("short.txt", "a short file\n");
   for (const [program, values] of [["grep", { pattern: "(" }], ["replace", { from: "short", to: "long" }]]) {
     const shown = await run(program, values);
@@ -166,7 +166,7 @@ test("what a program says of an error is shown as one", async () => {
     assert.equal(shown.output, expected.stderr);
     assert.ok(!shown.saves);
   }
-  // A file that the visitor changes after it was picked can no longer be read.
+  // A file that the visitor changes after picking it can no longer be read.
   await run("grep", { pattern: "short" });
   fs.writeFileSync(file, "another file, and a longer one\n");
   const { failed, state } = await run("grep", { pattern: "short" });
@@ -200,7 +200,7 @@ test("the page fits wide and narrow screens, in light and dark", async () => {
   assert.equal(backs.size, 2);
 });
 
-test("nothing is asked for from elsewhere, and nothing went wrong in the page", () => {
+test("the page loads nothing from other servers, and has no errors", () => {
   assert.ok(asked.some((address) => address.endsWith("grep.wasm")));
   assert.deepEqual(asked.filter((address) => !address.startsWith(url) && !address.startsWith("data:")
     && !address.startsWith(`blob:${url}`)), []);

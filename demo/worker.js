@@ -1,14 +1,14 @@
-// Runs one of the programs on a file, and tells the page meanwhile which bytes it has read and written.
+// Runs one of the programs on a file, and meanwhile sends the page the ranges that it has read and written.
 
 import { ConsoleStdout, Fd, PreopenDirectory, WASI } from "./shim/index.js";
 import { BlobFile } from "./file.js";
 
-/** Milliseconds between two messages about a program that runs. */
+/** Milliseconds between two messages from a running program. */
 const PAUSE = 30;
 
 const modules = new Map();
 
-/** Gathers what a program moves, and sends it at intervals: a message for each call would cost more than the call. */
+/** Collects the reads and writes of a program and sends them at intervals: a message costs more than a call. */
 class Teller {
   constructor() {
     this.moved = [];
@@ -38,7 +38,7 @@ async function run({ program, args, file }) {
     new ConsoleStdout((bytes) => stderr.push(bytes)), new PreopenDirectory("/", new Map([["file", inode]]))];
   const argv = [program, ...args, "/file"];
   const host = new WASI(argv, [], descriptors);
-  // The shim takes the number of characters, and a guest has too little room then for some that take several bytes.
+  // The shim counts characters instead of bytes, so a guest would reserve too little memory for non-ASCII text.
   host.wasiImport.args_sizes_get = (count, size) => {
     const memory = new DataView(host.inst.exports.memory.buffer);
     memory.setUint32(count, argv.length, true);

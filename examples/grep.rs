@@ -1,7 +1,8 @@
-//! Searches a file of any size with a regular expression, without reading it into a buffer of one's own first.
+//! Searches a file of any size with a regular expression, without reading it into a buffer first.
 //!
-//! `cargo run --release --example grep -- PATTERN FILE` prints the first 20 lines that match, each behind its number, and
-//! then how many there are. A mapping is a slice of bytes: whatever works on one works on a file.
+//! `cargo run --release --example grep -- PATTERN FILE` prints the first 20 lines that match, each after its line
+//! number, and then the number of matches. A mapping dereferences to a slice of bytes, so all code that takes a slice
+//! works on the file.
 
 use std::error::Error;
 use std::io::{BufWriter, Write};
@@ -34,28 +35,28 @@ fn grep(pattern: &str, path: &Path) -> Result<(), Box<dyn Error>> {
     // `^` and `$` match at every line.
     let regex = RegexBuilder::new(pattern).multi_line(true).build()?;
 
-    // `Access::Read` opens the file for reading alone, and every change of the bytes is an error.
-    // SAFETY: nobody changes or shortens the file while it is searched. That is the user's to see to, as with any program
-    // that maps a file.
+    // `Access::Read` opens the file only for reading, and every change of the bytes is an error.
+    // SAFETY: nobody changes or truncates the file while it is searched. The user has to ensure this, as with any
+    // program that maps a file.
     let map = match unsafe { MmapOptions::new().access(Access::Read).open(path) } {
-        // An empty file has nothing to map, and nothing that matches.
+        // An empty file cannot be mapped, and nothing in it can match.
         Err(portable_mmap::Error::EmptyFile { .. }) => None,
         map => Some(map?),
     };
-    // Sliced once, then used as any slice. The operating system brings in what is touched, and WASI the whole file.
+    // One slice of the whole file. An OS mapping loads pages when they are touched; a buffer loads the whole file here.
     let bytes = map.as_ref().map_or(Ok(&[][..]), |map| map.as_slice())?;
 
     let mut out = BufWriter::new(std::io::stdout().lock());
     let (mut lines, mut matches) = (0, 0);
-    // The number and the start of the last line found, and where the line behind it starts.
+    // The number and the start of the last line found, and the start of the line after it.
     let (mut number, mut start, mut next) = (1, 0, 0);
     for found in regex.find_iter(bytes).map(|found| found.start()) {
         if found == bytes.len() && bytes.last().is_none_or(|&byte| byte == b'\n') {
-            break; // Behind the last newline there is no line any more.
+            break; // There is no line after the last newline.
         }
         matches += 1;
         if found < next {
-            continue; // One more in the same line.
+            continue; // Another match in the same line.
         }
         let line = memrchr(b'\n', &bytes[..found]).map_or(0, |newline| newline + 1);
         let end = memchr(b'\n', &bytes[found..]).map_or(bytes.len(), |length| found + length);

@@ -1,7 +1,7 @@
-//! Python's first `mmap` example in Rust: one file, as a slice and as a file at once.
+//! Python's first `mmap` example in Rust: a mapping used both as a slice and as a file.
 //!
-//! `cargo run --example hello -- DIR` writes `hello.txt` in DIR, changes it through a mapping, and prints what Python
-//! prints. Built for `wasm32-wasip1` or `-wasip2` it does the same in a sandbox that is given DIR.
+//! `cargo run --example hello -- DIR` writes `hello.txt` in DIR, changes it through a mapping, and prints the same
+//! lines as Python. Built for `wasm32-wasip1` or `-wasip2` it does the same in a host that opens DIR for it.
 
 use std::error::Error;
 use std::fs;
@@ -33,8 +33,8 @@ fn hello(dir: &Path) -> Result<(), Box<dyn Error>> {
     let path = dir.join("hello.txt");
     fs::write(&path, b"Hello Python!\n")?;
 
-    // Map it. Without a length the whole file is mapped, and by default for reading and writing.
-    // SAFETY: this program has just made the file, and nobody else changes it while it is mapped.
+    // Map it. By default the whole file is mapped, for reading and writing.
+    // SAFETY: this program has just created the file, and nobody else changes it while it is mapped.
     let mut map = unsafe { MmapOptions::new().open(&path)? };
 
     // Read through the methods of a file ...
@@ -42,15 +42,15 @@ fn hello(dir: &Path) -> Result<(), Box<dyn Error>> {
     // ... and as a slice.
     writeln!(out, "b'{}'", map[..5].escape_ascii())?; // b'Hello'
 
-    // Change it as a slice: what is assigned has the length of what it replaces. `map[6..].copy_from_slice(...)` would do
-    // the same, and panic where this returns an error.
+    // Change it as a slice: the new bytes have to be as long as the range. `map[6..].copy_from_slice(...)` does the
+    // same, but panics where `set_slice` returns an error.
     map.set_slice(6.., b" world!\n")?;
 
     // And read it again as a file.
     map.seek(SeekFrom::Start(0))?;
     writeln!(out, "b'{}'", map.readline()?.escape_ascii())?; // b'Hello  world!\n'
 
-    // Close it. Dropping it would write the changes to the file too, but could not tell if that failed.
+    // Close it. A drop writes the changes to the file too, but it cannot return an error.
     map.close()?;
     Ok(())
 }

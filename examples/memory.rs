@@ -1,4 +1,4 @@
-//! A module that needs nothing from its host: bytes in memory, as a slice and as a file.
+//! A module without imports from its host: it maps bytes in memory, and uses them as a slice and as a file.
 //!
 //! Built for `wasm32-unknown-unknown`, where there are no files, it maps bytes that the program holds, and anonymous memory.
 //! `make test-memory` runs it in Node.
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use portable_mmap::{Metadata, Mmap, MmapOptions, OpenMode, Storage};
 
-/// Bytes that the program keeps an eye on while they are mapped.
+/// Bytes that the program can still read while they are mapped.
 #[derive(Clone)]
 struct Bytes(Arc<Mutex<Vec<u8>>>);
 
@@ -18,7 +18,7 @@ impl Bytes {
     }
 }
 
-/// An offset, or the error of one that memory cannot have.
+/// Converts an offset to an index, or returns an error if it is larger than any index.
 fn index(offset: u64) -> io::Result<usize> {
     usize::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
@@ -51,8 +51,8 @@ impl Storage for Bytes {
     }
 }
 
-/// Changes 10,000 bytes, of which the one at `i` is `i % 251`, and makes them 10,010; writes two words to 100 bytes of
-/// anonymous memory. Returns a checksum of both.
+/// Maps 10,000 bytes (the byte at `i` is `i % 251`), changes some and resizes them to 10,010; then writes two words to
+/// 100 bytes of anonymous memory. Returns a checksum of both.
 fn edit() -> portable_mmap::Result<u32> {
     let bytes = Bytes(Arc::new(Mutex::new((0..10_000_u32).map(|i| (i % 251) as u8).collect())));
     let mut map = MmapOptions::new().map_storage(bytes.clone())?;
@@ -75,7 +75,7 @@ fn checksum(bytes: &[u8], start: u32) -> u32 {
     bytes.iter().fold(start, |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
 }
 
-/// The checksum of [`edit`], for the host; 0 if something fails, or if a file could be opened.
+/// Returns the checksum of [`edit`] to the host; 0 if something fails, or if a file can be opened.
 #[unsafe(no_mangle)]
 pub extern "C" fn run() -> u32 {
     // SAFETY: nobody else uses the file, which does not exist.
