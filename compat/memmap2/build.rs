@@ -1,4 +1,4 @@
-//! Cargo wants a build script of a package that says what it `links`. There is nothing to build.
+//! Cargo requires a build script for a package with `links`. It has nothing to build.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,6 +1,7 @@
-//! Finds memmap2 as it was published, and copies its tests beside the program.
+//! Finds the published memmap2, and copies its tests to the output directory.
 //!
-//! Their text is not in this repository: cargo has it, for this package depends on it where files can be mapped.
+//! The tests are not in this repository: cargo downloads them, because this package depends on memmap2 on native
+//! targets.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +19,8 @@ fn main() {
     fs::write(Path::new(&out).join("map.rs"), tests).expect("the tests can be written");
 }
 
-/// The folder of the real memmap2's source. All platforms' dependencies are listed, so it is there for WASI too.
+/// Returns the folder of the published memmap2's source. `cargo metadata` lists the dependencies of all platforms, so
+/// it works for WASI too.
 fn source() -> PathBuf {
     let cargo = env::var_os("CARGO").expect("cargo says where it is");
     let output = Command::new(cargo)
@@ -30,6 +32,7 @@ fn source() -> PathBuf {
     let metadata: serde_json::Value = serde_json::from_str(&text).expect("cargo prints JSON");
     let packages = metadata["packages"].as_array().expect("a list of packages");
     let real = packages.iter().find(|package| package["name"] == "memmap2" && !package["source"].is_null());
-    let manifest = real.and_then(|package| package["manifest_path"].as_str()).expect("the real memmap2 is among them");
-    Path::new(manifest).parent().expect("a manifest lies in a folder").to_path_buf()
+    let manifest =
+        real.and_then(|package| package["manifest_path"].as_str()).expect("the published memmap2 is among them");
+    Path::new(manifest).parent().expect("a manifest is in a folder").to_path_buf()
 }

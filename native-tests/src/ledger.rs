@@ -225,9 +225,9 @@ const LEDGER: &[Group] = &[
         reason: "an operating system kills a process that accesses bytes that its file has lost, and has no buffers beside mappings",
         cases: Cases::Named(&[
             "hosted/guest::a_mapping_keeps_no_descriptor_open",
-            "hosted/guest::a_mapping_past_the_end_of_the_file_is_a_buffer_beside_the_others",
-            "hosted/guest::strict_mode_refuses_no_flush_for_nothing_is_overwritten",
-            "hosted/guest::what_the_file_no_longer_has_reads_zeros_and_a_flush_of_it_fails",
+            "hosted/guest::a_mapping_past_the_end_of_the_file_is_a_buffer",
+            "hosted/guest::in_strict_mode_flushing_a_hosted_mapping_succeeds",
+            "hosted/guest::lost_pages_read_as_zeros_and_flushing_them_fails",
         ]),
     },
     Group {
@@ -236,24 +236,24 @@ const LEDGER: &[Group] = &[
                  overwrites bytes of another writer",
         cases: Cases::Named(&[
             "emulation/a_raw_mapping_shows_what_others_have_flushed",
-            "emulation/in_strict_mode_a_conflict_stops_no_flush_of_other_pages",
-            "emulation/in_strict_mode_a_flush_overwrites_no_byte_that_somebody_else_has_changed",
-            "emulation/in_strict_mode_what_others_write_beside_a_change_is_no_conflict",
+            "emulation/in_strict_mode_pages_without_a_conflict_can_be_flushed",
+            "emulation/in_strict_mode_a_flush_that_would_overwrite_a_change_fails",
+            "emulation/in_strict_mode_changes_of_different_bytes_are_no_conflict",
             "emulation/without_strict_mode_the_last_flush_wins",
         ]),
     },
     Group {
         platforms: MEMMAP2_HOSTED,
         reason: "the host has no call that changes the length of a mapping: the file is mapped again, so it must be open",
-        cases: Cases::Named(&["outlive/a_mapping_is_given_another_length_after_the_file_is_closed"]),
+        cases: Cases::Named(&["outlive/a_mapping_can_be_remapped_after_the_file_is_closed"]),
     },
     Group {
         platforms: &[Platform::Memmap2Wasip1Hosted],
         reason: "a mapping of the host needs no descriptor, so it keeps none open",
         cases: Cases::Named(&[
-            "close/a_held_descriptor_is_closed_with_the_last_mapping_that_needs_it",
+            "close/the_last_mapping_that_needs_a_descriptor_closes_it",
             "close/a_held_descriptor_is_not_renumbered",
-            "close/a_stream_that_is_mapped_is_not_opened_anew_and_loses_no_changes",
+            "close/reopening_a_mapped_stream_fails_and_loses_no_changes",
         ]),
     },
     Group {

@@ -1,5 +1,5 @@
-//! Compares the interface of the façade on WASI with that of memmap2 on Linux, which has the most: `api UPSTREAM FACADE`,
-//! each a file of rustdoc's JSON. `api FILE` prints that of one, an item a line.
+//! Compares the interface of the façade on WASI with that of memmap2 on Linux, which has the most items.
+//! `api UPSTREAM FACADE` takes two files of rustdoc's JSON. `api FILE` prints the interface of one, an item per line.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use public_api::Builder;
 
-/// What the façade has beside memmap2's interface.
+/// The additions of the façade to memmap2's interface.
 const OWN: &str = "memmap2::emulation";
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -21,7 +21,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         (None, _) => return Err("usage: api UPSTREAM FACADE, or api FILE".into()),
     };
     let (upstream, facade) = (items(&upstream)?, items(&facade)?);
-    // An interface that could not be read must not pass for an empty one.
+    // An interface that could not be read must not count as an empty one.
     if upstream.len() < 100 {
         return Err(format!("memmap2 has {} items only", upstream.len()).into());
     }
@@ -37,13 +37,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if missing.is_empty() && more.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Every item as Rust writes it, also what is implemented without being said: `Send`, `Sync` and their like.
+/// Every item as Rust writes it, including auto traits such as `Send` and `Sync`.
 fn items(json: &str) -> Result<BTreeSet<String>, Box<dyn Error>> {
     let api = Builder::from_rustdoc_json(json).omit_blanket_impls(true).build()?;
     Ok(api.items().map(ToString::to_string).collect())
 }
 
-/// Prints what a crate says itself: `Send`, `Sync` and their like would be half of the lines.
+/// Prints the items of a crate without auto traits such as `Send` and `Sync`, which would be half of the lines.
 fn print(json: &str) -> Result<(), Box<dyn Error>> {
     let api = Builder::from_rustdoc_json(json).omit_blanket_impls(true).omit_auto_trait_impls(true).build()?;
     for item in api.items() {

@@ -1,4 +1,4 @@
-//! Writes the types of an interface as a component embeds them: `component-type FILE.wit WORLD OUT`.
+//! Writes the types of an interface in the form that a component embeds: `component-type FILE.wit WORLD OUT`.
 
 use std::path::Path;
 use std::{env, fs};

@@ -1,5 +1,4 @@
-//! What becomes of a build script that maps files, which cargo builds with the façade too: every call returns an error that
-//! says what to do.
+//! The façade in a build script, which cargo builds with it too: every call returns an error that says what to do.
 
 #![cfg(not(any(target_os = "wasi", memmap2_emulated)))]
 
@@ -8,7 +7,7 @@ use std::io::{self, ErrorKind};
 
 use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw};
 
-/// Demands the error that says what to do.
+/// Requires the error that says what to do.
 fn says_what_to_do<T>(result: Result<T, impl Into<io::Error>>) {
     let Err(error) = result.map_err(Into::into) else { panic!("nothing is mapped") };
     assert_eq!(error.kind(), ErrorKind::Unsupported);
@@ -16,7 +15,7 @@ fn says_what_to_do<T>(result: Result<T, impl Into<io::Error>>) {
 }
 
 #[test]
-fn no_file_is_mapped_and_the_error_says_what_to_do() {
+fn mapping_a_file_fails_with_an_error_that_says_what_to_do() {
     let file = File::open("Cargo.toml").unwrap();
     let options = MmapOptions::new();
     // SAFETY: nobody changes the file.
@@ -41,7 +40,7 @@ fn no_file_is_mapped_and_the_error_says_what_to_do() {
 }
 
 #[test]
-fn no_memory_is_mapped_and_the_error_says_what_to_do() {
+fn anonymous_memory_fails_with_an_error_that_says_what_to_do() {
     says_what_to_do(MmapMut::map_anon(4096));
     says_what_to_do(MmapMut::map_anon(0));
     says_what_to_do(MmapOptions::new().len(usize::MAX).map_anon());

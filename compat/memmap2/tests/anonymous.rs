@@ -1,7 +1,7 @@
-//! What a program may count on of memory without a file: the same tests over the operating system's mappings and the
-//! emulation, which Miri interprets.
+//! The guarantees of memory without a file. The same tests run over OS mappings and over the emulation, the latter in
+//! Miri too.
 
-// Where files can be mapped, memmap2 itself is what the façade is compared with.
+// On native targets these tests run over memmap2 itself, for comparison.
 #[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
 extern crate published as memmap2;
 
@@ -9,15 +9,15 @@ use memmap2::{MmapMut, MmapOptions, MmapRaw};
 #[cfg(any(target_os = "linux", target_os = "wasi"))]
 use memmap2::{RemapOptions, UncheckedAdvice};
 
-/// A multiple of every system's page.
+/// A multiple of the page size of every system.
 #[cfg(any(target_os = "linux", target_os = "wasi"))]
 const PAGES: usize = 64 << 10;
 
 #[test]
-fn it_is_zeros_and_its_own() {
+fn anonymous_memory_is_zero_and_not_shared() {
     let mut map = MmapMut::map_anon(10_000).unwrap();
     let other = MmapMut::map_anon(10_000).unwrap();
-    // As a whole, not byte by byte: interpreters are slow at that.
+    // Compared as a whole, because interpreters are slow at comparing byte by byte.
     assert!(map[..] == [0; 10_000]);
     map[9_999] = 7;
     map.flush().unwrap();
@@ -29,7 +29,7 @@ fn it_is_zeros_and_its_own() {
 }
 
 #[test]
-fn none_is_an_empty_slice() {
+fn a_length_of_zero_is_an_empty_slice() {
     assert!(MmapMut::map_anon(0).unwrap().is_empty());
     let mut map = MmapOptions::new().map_anon().unwrap();
     assert_eq!(&mut map[..], b"");
@@ -37,17 +37,17 @@ fn none_is_an_empty_slice() {
 }
 
 #[test]
-fn a_length_that_no_slice_has_is_an_error() {
+fn a_length_over_isize_max_is_an_error() {
     let most = isize::MAX.unsigned_abs();
     for len in [most + 1, usize::MAX] {
         assert!(MmapMut::map_anon(len).is_err(), "{len}");
     }
-    // A slice has it, and no memory.
+    // A slice can have this length, but there is not enough memory.
     assert!(MmapMut::map_anon(most).is_err());
 }
 
 #[test]
-fn a_flush_lets_slices_be_alive_and_a_move_does_too() {
+fn slices_survive_a_flush_and_bytes_do_not_move_with_the_value() {
     let mut map = MmapMut::map_anon(5000).unwrap();
     map[4999] = 1;
     let start = map.as_ptr();
@@ -60,13 +60,13 @@ fn a_flush_lets_slices_be_alive_and_a_move_does_too() {
 }
 
 #[test]
-fn a_pointer_is_good_for_writing_between_slices() {
+fn a_pointer_can_be_written_through_after_flushes() {
     let mut map = MmapMut::map_anon(5000).unwrap();
     map.fill(b'a');
     let raw = MmapRaw::from(map);
     let pointer = raw.as_mut_ptr();
     for at in [0, 4095, 4096, 4999] {
-        // SAFETY: within the memory, of which there are no slices.
+        // SAFETY: the address is inside the memory, and there are no slices of it.
         unsafe { pointer.wrapping_add(at).write(b'b') };
         raw.flush_range(at, 1).unwrap();
         // SAFETY: as above.
@@ -77,7 +77,7 @@ fn a_pointer_is_good_for_writing_between_slices() {
 
 #[cfg(any(target_os = "linux", target_os = "wasi"))]
 #[test]
-fn it_is_given_another_length() {
+fn anonymous_memory_can_be_remapped_to_another_length() {
     let mut map = MmapMut::map_anon(3).unwrap();
     map.copy_from_slice(b"abc");
     // SAFETY: there is no pointer into the memory.
@@ -91,12 +91,12 @@ fn it_is_given_another_length() {
 
 #[cfg(any(target_os = "linux", target_os = "wasi"))]
 #[test]
-fn advice_takes_the_bytes_of_a_range_away() {
+fn advice_fills_a_range_with_zeros() {
     let mut map = MmapMut::map_anon(3 * PAGES).unwrap();
     map.fill(1);
     // SAFETY: nobody borrows the bytes.
     unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, PAGES, PAGES) }.unwrap();
     let (ones, zeros) = (vec![1; PAGES], vec![0; PAGES]);
-    assert!(map[..PAGES] == ones && map[2 * PAGES..] == ones, "the others keep theirs");
+    assert!(map[..PAGES] == ones && map[2 * PAGES..] == ones, "the other bytes are unchanged");
     assert!(map[PAGES..2 * PAGES] == zeros);
 }

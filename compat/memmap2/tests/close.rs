@@ -1,4 +1,4 @@
-//! `close` on Preview 1: what a mapping needs stays open, and nothing else does.
+//! `close` on Preview 1: descriptors that a mapping needs stay open, and all others are closed.
 
 #![cfg(all(target_os = "wasi", target_env = "p1", not(memmap2_libc_close)))]
 
@@ -21,23 +21,23 @@ unsafe extern "C" {
 
 const BAD: Option<i32> = Some(libc::EBADF);
 
-/// The error of a call of libc.
+/// Converts the result of a call of libc, with its error.
 fn called(result: c_int) -> Result<(), Option<i32>> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error().raw_os_error()) }
 }
 
 fn close(fd: c_int) -> Result<(), Option<i32>> {
-    // SAFETY: the tests own what they close, or it is not open.
+    // SAFETY: the tests own the descriptors that they close, or these are not open.
     called(unsafe { libc::close(fd) })
 }
 
-/// Whether the host has a file of this number.
+/// Whether the host has an open file with this number.
 fn is_open(fd: c_int) -> bool {
     // SAFETY: the call changes nothing.
     unsafe { libc::fcntl(fd, libc::F_GETFL) != -1 }
 }
 
-/// A mapping for writing, and the number that its file had.
+/// A writable mapping of a file that is closed, and the number that the file had.
 fn orphan(path: &Path) -> (MmapMut, c_int) {
     let mapped = open(path);
     // SAFETY: nobody else changes the file meanwhile.
@@ -45,7 +45,7 @@ fn orphan(path: &Path) -> (MmapMut, c_int) {
 }
 
 #[test]
-fn a_held_descriptor_is_closed_with_the_last_mapping_that_needs_it() {
+fn the_last_mapping_that_needs_a_descriptor_closes_it() {
     let path = file("held", b"text");
     let mapped = open(&path);
     let fd = mapped.as_raw_fd();
@@ -62,7 +62,7 @@ fn a_held_descriptor_is_closed_with_the_last_mapping_that_needs_it() {
 }
 
 #[test]
-fn a_file_outlives_its_mapping_as_before() {
+fn a_file_stays_open_after_its_mapping_is_dropped() {
     let path = file("outlives", b"text");
     let mapped = open(&path);
     // SAFETY: nobody else changes the file meanwhile.
@@ -74,10 +74,10 @@ fn a_file_outlives_its_mapping_as_before() {
 }
 
 #[test]
-fn for_the_program_a_held_descriptor_is_closed() {
+fn a_held_descriptor_is_closed_for_the_program() {
     let path = file("closed", b"text");
     let (mut map, fd) = orphan(&path);
-    assert_eq!(close(fd), Err(BAD), "it is closed once");
+    assert_eq!(close(fd), Err(BAD), "it can be closed only once");
     // SAFETY: nobody else changes the file meanwhile.
     let refused = unsafe { MmapMut::map_mut(fd) }.unwrap_err();
     assert_eq!(refused.raw_os_error(), BAD);
@@ -89,7 +89,7 @@ fn for_the_program_a_held_descriptor_is_closed() {
 }
 
 #[test]
-fn mappings_that_write_nothing_hold_no_descriptor() {
+fn mappings_that_cannot_write_hold_no_descriptor() {
     let path = file("reading", b"text");
     let reader = File::open(&path).unwrap();
     let other = open(&path);
@@ -125,9 +125,9 @@ fn a_standard_stream_is_closed_and_its_number_can_be_mapped() {
     let path = file("standard", b"text");
     assert_eq!(close(0), Ok(()));
     assert_eq!(close(0), Err(BAD));
-    // The numbers that are free are given to files, 0 among them.
+    // New files get the free numbers, including 0.
     let mut files: Vec<_> = std::iter::repeat_with(|| open(&path)).take(8).collect();
-    let zero = files.iter().position(|file| file.as_raw_fd() == 0).expect("0 is given to a file");
+    let zero = files.iter().position(|file| file.as_raw_fd() == 0).expect("a file gets the number 0");
     let standard = files.swap_remove(zero);
     // SAFETY: nobody else changes the file meanwhile.
     let mut map = unsafe { MmapMut::map_mut(&standard) }.unwrap();
@@ -139,17 +139,17 @@ fn a_standard_stream_is_closed_and_its_number_can_be_mapped() {
 }
 
 #[test]
-fn a_stream_of_libc_is_closed_under_its_mapping() {
+fn a_mapping_keeps_the_file_of_a_closed_libc_stream() {
     let path = file("stream", b"0123456789");
     let name = CString::new(path.to_str().unwrap()).unwrap();
-    // SAFETY: both are texts of C.
+    // SAFETY: both are C strings.
     let stream = unsafe { libc::fopen(name.as_ptr(), c"r+".as_ptr()) };
     assert!(!stream.is_null());
     // SAFETY: the stream is open.
     let fd = unsafe { libc::fileno(stream) };
     // SAFETY: nobody else changes the file meanwhile.
     let mut map = unsafe { MmapMut::map_mut(fd) }.unwrap();
-    // SAFETY: the stream is open, and not used any more.
+    // SAFETY: the stream is open, and not used afterwards.
     assert_eq!(called(unsafe { libc::fclose(stream) }), Ok(()));
     map[0] = b'A';
     drop(map);
@@ -158,36 +158,36 @@ fn a_stream_of_libc_is_closed_under_its_mapping() {
 }
 
 #[test]
-fn a_stream_that_is_not_mapped_is_opened_anew_under_its_number() {
+fn an_unmapped_stream_can_be_reopened_under_its_number() {
     let [first, second] = [file("freopen", b"first"), file("freopen-again", b"second")];
     let names = [&first, &second].map(|path| CString::new(path.to_str().unwrap()).unwrap());
-    // SAFETY: both are texts of C.
+    // SAFETY: both are C strings.
     let stream = unsafe { libc::fopen(names[0].as_ptr(), c"r".as_ptr()) };
     // SAFETY: the stream is open.
     let fd = unsafe { libc::fileno(stream) };
-    // SAFETY: both are texts of C, and the stream is open.
+    // SAFETY: both are C strings, and the stream is open.
     let again = unsafe { libc::freopen(names[1].as_ptr(), c"r".as_ptr(), stream) };
     assert_eq!(again, stream);
     // SAFETY: the stream is open, and closes its number itself.
     let content = ManuallyDrop::new(unsafe { File::from_raw_fd(fd) });
     assert_eq!(io::read_to_string(&*content).unwrap(), "second");
-    // SAFETY: the stream is open, and not used any more.
+    // SAFETY: the stream is open, and not used afterwards.
     assert_eq!(called(unsafe { libc::fclose(again) }), Ok(()));
     assert!(!is_open(fd));
 }
 
 #[test]
-fn a_stream_that_is_mapped_is_not_opened_anew_and_loses_no_changes() {
+fn reopening_a_mapped_stream_fails_and_loses_no_changes() {
     let [path, other] = [file("busy", b"0123456789"), file("busy-other", b"other")];
     let names = [&path, &other].map(|path| CString::new(path.to_str().unwrap()).unwrap());
-    // SAFETY: both are texts of C.
+    // SAFETY: both are C strings.
     let stream = unsafe { libc::fopen(names[0].as_ptr(), c"r+".as_ptr()) };
     // SAFETY: the stream is open.
     let fd = unsafe { libc::fileno(stream) };
     // SAFETY: nobody else changes the file meanwhile.
     let mut map = unsafe { MmapMut::map_mut(fd) }.unwrap();
     map[0] = b'A';
-    // SAFETY: both are texts of C, and the stream is open; the call closes it where it fails.
+    // SAFETY: both are C strings, and the stream is open; the call closes it if it fails.
     assert!(unsafe { libc::freopen(names[1].as_ptr(), c"r+".as_ptr(), stream) }.is_null());
     map.flush().unwrap();
     drop(map);
@@ -214,7 +214,7 @@ fn a_held_descriptor_is_not_renumbered() {
     drop(map);
     assert_eq!(fs::read(&path).unwrap(), b"next");
     assert_eq!(io::read_to_string(&free).unwrap(), "other");
-    // Of two that no mapping holds, one takes the place of the other.
+    // A descriptor that no mapping holds can replace another one.
     let last = open(&path).into_raw_fd();
     assert_eq!(called(__wasilibc_fd_renumber(last, to)), Ok(()));
     assert_eq!((is_open(last), io::read_to_string(&free).unwrap()), (false, "next".into()));

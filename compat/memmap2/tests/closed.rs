@@ -1,4 +1,5 @@
-//! Files that are closed under a mapping where nothing keeps them open: nothing is written, and that is told.
+//! Files that are closed while they are mapped, where they cannot be kept open: nothing is written, and the error is
+//! reported.
 
 #![cfg(any(
     memmap2_emulated,
@@ -18,7 +19,7 @@ use common::{file, open};
 use lost::lost_in;
 use memmap2::{MmapMut, MmapRaw, emulation};
 
-/// A writable mapping of a file whose `File` is closed, and whose number is that of another file now.
+/// A writable mapping whose `File` is closed, and another file that now has its number.
 fn orphan(path: &Path, reopen: impl FnOnce() -> File) -> (MmapMut, File) {
     let mapped = open(path);
     let fd = mapped.as_raw_fd();
@@ -26,7 +27,7 @@ fn orphan(path: &Path, reopen: impl FnOnce() -> File) -> (MmapMut, File) {
     let map = unsafe { MmapMut::map_mut(&mapped) }.unwrap();
     drop(mapped);
     let other = reopen();
-    assert_eq!(other.as_raw_fd(), fd, "a number that is closed is given to the next file");
+    assert_eq!(other.as_raw_fd(), fd, "the next file gets the number of the closed one");
     (map, other)
 }
 
@@ -47,14 +48,14 @@ fn another_file_under_the_same_number_is_not_written_to() {
         drop(map);
         drop(other);
     });
-    assert_eq!(lost, [STALE], "the drop tells");
+    assert_eq!(lost, [STALE], "the drop reports the error");
     assert_eq!(fs::read(&victim).unwrap(), [b'v'; 5000]);
     assert_eq!(fs::read(&path).unwrap(), [b'a'; 5000]);
 }
 
 #[test]
 fn a_page_that_is_merged_is_not_read_from_another_file() {
-    // More runs than are written one by one: the page is read again first.
+    // There are too many runs to write them one by one, so the page is read again first.
     let path = file("merged", &[b'a'; 4096]);
     let victim = file("merged-victim", &[b'v'; 4096]);
     let lost = lost_in(|| {
@@ -69,7 +70,7 @@ fn a_page_that_is_merged_is_not_read_from_another_file() {
 }
 
 #[test]
-fn a_directory_under_the_same_number_is_told_from_the_file() {
+fn a_directory_under_the_same_number_is_detected() {
     let path = file("kind", b"text");
     let lost = lost_in(|| {
         let (mut map, _directory) = orphan(&path, || File::open(path.parent().unwrap()).unwrap());
@@ -80,7 +81,7 @@ fn a_directory_under_the_same_number_is_told_from_the_file() {
 }
 
 #[test]
-fn a_number_that_is_closed_names_nothing() {
+fn a_flush_after_the_descriptor_is_closed_fails() {
     let path = file("closed", b"text");
     let lost = lost_in(|| {
         let mapped = open(&path);
@@ -96,7 +97,7 @@ fn a_number_that_is_closed_names_nothing() {
 }
 
 #[test]
-fn without_changes_a_closed_file_is_no_error() {
+fn a_flush_without_changes_succeeds_after_the_file_is_closed() {
     let path = file("unchanged", b"text");
     let victim = file("unchanged-victim", b"other");
     let lost = lost_in(|| {
@@ -126,7 +127,7 @@ fn changes_that_are_flushed_before_the_file_is_closed_are_saved() {
 }
 
 #[test]
-fn the_same_file_opened_again_is_the_same_file() {
+fn changes_reach_the_same_file_opened_again() {
     let path = file("again", b"text");
     let (mut map, _again) = orphan(&path, || open(&path));
     map[0] = b'n';
@@ -135,7 +136,7 @@ fn the_same_file_opened_again_is_the_same_file() {
 }
 
 #[test]
-fn the_same_file_opened_otherwise_is_not_written_to() {
+fn the_same_file_opened_in_another_mode_is_not_written_to() {
     let path = file("otherwise", b"text");
     for (read_only, append) in [(true, false), (false, true)] {
         let lost = lost_in(|| {
@@ -151,7 +152,7 @@ fn the_same_file_opened_otherwise_is_not_written_to() {
 }
 
 #[test]
-fn a_raw_mapping_tells_of_lost_changes_too() {
+fn a_raw_mapping_reports_lost_changes() {
     let path = file("raw", b"text");
     let lost = lost_in(|| {
         let mapped = open(&path);
@@ -164,7 +165,7 @@ fn a_raw_mapping_tells_of_lost_changes_too() {
 }
 
 #[test]
-fn a_hook_that_holds_a_mapping_can_be_replaced() {
+fn a_hook_that_owns_a_mapping_can_be_replaced() {
     let path = file("held", b"text");
     let lost = lost_in(|| {
         let mapped = open(&path);
@@ -175,7 +176,7 @@ fn a_hook_that_holds_a_mapping_can_be_replaced() {
         emulation::set_drop_hook(move |_| assert!(!map.is_empty()));
         emulation::reset_drop_hook();
     });
-    assert_eq!(lost, [], "the hook that would have heard of it was gone");
+    assert_eq!(lost, [], "the hook was removed before the drop");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What holds of the emulation alone: lengths past the end, lost changes, conflicts.
+//! Properties of the emulation only: lengths past the end, lost changes, conflicts.
 
 #![cfg(any(target_os = "wasi", memmap2_emulated))]
 
@@ -16,10 +16,10 @@ use lost::lost_in;
 use memmap2::{Advice, Mmap, MmapMut, MmapOptions, MmapRaw, RemapOptions, UncheckedAdvice, emulation};
 
 #[test]
-fn a_mapping_that_would_load_more_from_a_closed_file_is_refused() {
+fn extending_a_mapping_of_a_closed_file_fails() {
     let path = file("remapped", &[b'a'; 6000]);
     let victim = file("remapped-victim", &[b'v'; 6000]);
-    // Where a file can be kept open under a mapping, one for reading is not: there are too many of them.
+    // A file that is mapped only for reading is never kept open, because there may be very many.
     let mapped = File::open(&path).unwrap();
     // SAFETY: nobody changes the file meanwhile.
     let mut map = unsafe { MmapOptions::new().len(10).map(&mapped) }.unwrap();
@@ -32,7 +32,7 @@ fn a_mapping_that_would_load_more_from_a_closed_file_is_refused() {
 }
 
 #[test]
-fn behind_the_end_there_are_zeros_and_changes_are_errors() {
+fn past_the_end_are_zeros_and_flushing_changes_there_fails() {
     let path = file("past", b"text");
     let lost = lost_in(|| {
         let file = open(&path);
@@ -49,7 +49,7 @@ fn behind_the_end_there_are_zeros_and_changes_are_errors() {
 }
 
 #[test]
-fn a_file_made_longer_takes_what_lay_behind_its_end() {
+fn changes_past_the_end_are_written_once_the_file_is_longer() {
     let path = file("longer", b"text");
     let file = open(&path);
     // SAFETY: nobody else changes the file meanwhile.
@@ -72,27 +72,27 @@ fn a_file_for_append_is_mapped_for_reading_only() {
 }
 
 #[test]
-fn a_number_can_be_mapped() {
+fn a_descriptor_number_can_be_mapped() {
     let path = file("number", b"text");
     let file = open(&path);
     // SAFETY: nobody changes the file meanwhile.
     assert_eq!(&unsafe { Mmap::map(file.as_raw_fd()) }.unwrap()[..], b"text");
-    // SAFETY: it names no file.
+    // SAFETY: it is not the number of an open file.
     assert!(unsafe { Mmap::map(-1) }.is_err());
-    // SAFETY: it names no file.
+    // SAFETY: it is not the number of an open file.
     assert!(unsafe { MmapOptions::new().len(0).map(12_345) }.is_err());
     drop(file);
 }
 
 #[test]
-fn a_mapping_is_given_another_length() {
+fn a_mapping_can_be_remapped_to_another_length() {
     let path = file("length", b"0123456789");
     let file = open(&path);
     // SAFETY: nobody changes the file meanwhile.
     let mut map = unsafe { MmapOptions::new().len(4).map_mut(&file) }.unwrap();
     map[1] = b'X';
     // SAFETY: there is no pointer into the mapping.
-    assert!(unsafe { map.remap(10, RemapOptions::new()) }.is_err(), "it cannot grow where it is");
+    assert!(unsafe { map.remap(10, RemapOptions::new()) }.is_err(), "it cannot grow in place");
     // SAFETY: as above.
     unsafe { map.remap(10, RemapOptions::new().may_move(true)) }.unwrap();
     assert_eq!(&map[..], b"0X23456789");
@@ -105,7 +105,7 @@ fn a_mapping_is_given_another_length() {
 }
 
 #[test]
-fn hints_are_taken_and_advice_that_changes_bytes_of_a_file_is_not() {
+fn advice_is_accepted_unless_it_changes_bytes_of_a_file() {
     let path = file("advice", b"text");
     // SAFETY: nobody changes the file meanwhile.
     let map = unsafe { Mmap::map(&open(&path)) }.unwrap();
@@ -117,7 +117,7 @@ fn hints_are_taken_and_advice_that_changes_bytes_of_a_file_is_not() {
 }
 
 #[test]
-fn what_a_guest_cannot_have_is_said() {
+fn calls_that_a_guest_cannot_have_are_unsupported() {
     let map = MmapMut::map_anon(10).unwrap();
     assert_eq!(map.lock().unwrap_err().kind(), ErrorKind::Unsupported);
     assert_eq!(map.unlock().unwrap_err().kind(), ErrorKind::Unsupported);
@@ -144,8 +144,8 @@ fn a_raw_mapping_shows_what_others_have_flushed() {
     assert_eq!(first_byte(), b'n');
 }
 
-/// A mapping of `path` with a changed first byte, which somebody else has changed in the file too. It is dropped before its
-/// file, which comes first.
+/// Returns a mapping of `path` with a changed first byte that somebody else has changed in the file too. The caller
+/// drops the mapping before the file, because the file comes first.
 fn conflicting(path: &Path) -> (File, MmapMut) {
     let file = open(path);
     // SAFETY: nobody changes the file while the call runs.
@@ -155,9 +155,9 @@ fn conflicting(path: &Path) -> (File, MmapMut) {
     (file, map)
 }
 
-/// Strict mode for as long as `act` runs.
+/// Runs `act` in strict mode.
 fn strictly(act: impl FnOnce()) {
-    // One test at a time: there is one mode.
+    // One test at a time, because the mode is global.
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock();
     emulation::set_strict(true);
@@ -167,7 +167,7 @@ fn strictly(act: impl FnOnce()) {
 }
 
 #[test]
-fn in_strict_mode_a_flush_overwrites_no_byte_that_somebody_else_has_changed() {
+fn in_strict_mode_a_flush_that_would_overwrite_a_change_fails() {
     let path = file("strict", b"0123456789");
     strictly(|| {
         let lost = lost_in(|| {
@@ -180,13 +180,13 @@ fn in_strict_mode_a_flush_overwrites_no_byte_that_somebody_else_has_changed() {
             }
             assert_eq!(map[0], b'A', "the change stays");
         });
-        assert_eq!(lost, [ErrorKind::ResourceBusy], "the drop tells");
+        assert_eq!(lost, [ErrorKind::ResourceBusy], "the drop reports the error");
     });
-    assert_eq!(fs::read(&path).unwrap(), b"N123456789", "nothing was written, by the drop neither");
+    assert_eq!(fs::read(&path).unwrap(), b"N123456789", "nothing was written, not even by the drop");
 }
 
 #[test]
-fn in_strict_mode_a_conflict_stops_no_flush_of_other_pages() {
+fn in_strict_mode_pages_without_a_conflict_can_be_flushed() {
     let mut content = vec![b'a'; 10_000];
     let path = file("strict-pages", &content);
     strictly(|| {
@@ -203,11 +203,11 @@ fn in_strict_mode_a_conflict_stops_no_flush_of_other_pages() {
 }
 
 #[test]
-fn in_strict_mode_what_others_write_beside_a_change_is_no_conflict() {
+fn in_strict_mode_changes_of_different_bytes_are_no_conflict() {
     let path = file("strict-beside", b"0123456789");
     strictly(|| {
         let (file, mut map) = conflicting(&path);
-        // Once more the value that the file had, and the value that it has.
+        // One byte has its old value again, and one will have the same value in the file.
         (map[0], map[1], map[2]) = (b'0', b'X', b'Y');
         (&file).write_all(b"X").unwrap();
         map.flush().unwrap();
@@ -218,7 +218,7 @@ fn in_strict_mode_what_others_write_beside_a_change_is_no_conflict() {
 }
 
 #[test]
-fn in_strict_mode_a_copy_is_flushed_as_before() {
+fn in_strict_mode_flushing_a_copy_succeeds() {
     let path = file("strict-copy", b"0123456789");
     strictly(|| {
         let file = open(&path);

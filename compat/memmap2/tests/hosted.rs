@@ -1,9 +1,8 @@
-//! Mappings whose bytes are the file's own: the same tests over the operating system's mappings and over those that a
-//! host places in the memory of a guest.
+//! Mappings whose bytes are the file's own. The same tests run over OS mappings and over hosted mappings.
 
 #![cfg(any(not(any(target_os = "wasi", memmap2_emulated)), all(target_os = "wasi", memmap2_host_mapping)))]
 
-// Where files can be mapped, memmap2 itself is what the façade is compared with.
+// On native targets these tests run over memmap2 itself, for comparison.
 #[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
 extern crate published as memmap2;
 
@@ -19,9 +18,9 @@ use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw};
 /// More than two pages.
 const LEN: usize = 10_000;
 
-/// A mapping for writing.
+/// Makes a writable mapping.
 fn map(file: &File) -> MmapMut {
-    // SAFETY: while a test changes the bytes in one way, it has no reference to them in another.
+    // SAFETY: a test never changes bytes while it has a reference to them in another way.
     unsafe { MmapMut::map_mut(file) }.unwrap()
 }
 
@@ -31,7 +30,7 @@ fn write(mut file: &File, at: u64, byte: u8) {
     file.write_all(&[byte]).unwrap();
 }
 
-/// One byte of a file, read anew.
+/// Reads one byte of a file.
 fn byte(path: &Path, at: usize) -> u8 {
     fs::read(path).unwrap()[at]
 }
@@ -46,14 +45,14 @@ fn a_store_is_in_the_file_at_once() {
         assert_eq!(byte(&path, at), value);
     }
     let raw = MmapRaw::map_raw(&file).unwrap();
-    // SAFETY: the byte lies in the mapping, and nobody borrows it.
+    // SAFETY: the byte is in the mapping, and nobody borrows it.
     unsafe { raw.as_mut_ptr().wrapping_add(4096).write(b'R') };
     assert_eq!(byte(&path, 4096), b'R');
     assert_eq!(map[4096], b'R');
 }
 
 #[test]
-fn what_is_written_to_the_file_shows_in_every_mapping_of_it() {
+fn bytes_written_to_the_file_show_in_all_its_mappings() {
     let path = file("written", &[b'a'; LEN]);
     let file = open(&path);
     let read_only = File::open(&path).unwrap();
@@ -62,7 +61,7 @@ fn what_is_written_to_the_file_shows_in_every_mapping_of_it() {
     let (writer, raw) = (map(&file), MmapRaw::map_raw(&file).unwrap());
     for (at, value) in [(0, b'X'), (LEN - 1, b'Y')] {
         write(&file, at as u64, value);
-        // SAFETY: the byte lies in the mapping, and nobody writes to it meanwhile.
+        // SAFETY: the byte is in the mapping, and nobody writes to it meanwhile.
         let pointed = unsafe { raw.as_ptr().wrapping_add(at).read() };
         assert_eq!([reader[at], read_only[at], writer[at], pointed], [value; 4]);
     }
@@ -86,12 +85,12 @@ fn two_mappings_of_a_file_show_the_same_bytes() {
 }
 
 #[test]
-fn a_file_that_is_closed_is_still_changed_by_its_mapping() {
+fn a_mapping_still_changes_its_file_after_the_file_is_closed() {
     let path = file("closed", &[b'a'; LEN]);
     let mapped = open(&path);
     let mut map = map(&mapped);
     drop(mapped);
-    // Another file, which may get the number of the first.
+    // Another file, which may get the number of the closed one.
     let victim = file("closed-victim", &[b'v'; LEN]);
     let _other = open(&victim);
     map[0] = b'X';
@@ -108,7 +107,7 @@ fn a_file_that_is_closed_is_still_changed_by_its_mapping() {
 }
 
 #[test]
-fn changes_of_a_mapping_that_is_leaked_are_in_the_file() {
+fn changes_of_a_leaked_mapping_are_in_the_file() {
     let path = file("leaked", &[b'a'; LEN]);
     let mut leaked = map(&open(&path));
     leaked[0] = b'L';
@@ -119,7 +118,7 @@ fn changes_of_a_mapping_that_is_leaked_are_in_the_file() {
 }
 
 #[test]
-fn a_mapping_is_made_writable_and_read_only_again() {
+fn a_mapping_can_be_made_writable_and_read_only_again() {
     let path = file("made", &[b'a'; LEN]);
     // SAFETY: as in `map`.
     let reader = unsafe { Mmap::map(&open(&path)) }.unwrap();
@@ -149,7 +148,7 @@ fn changes_of_a_copy_stay_in_memory() {
 
 #[cfg(any(target_os = "linux", target_os = "wasi"))]
 #[test]
-fn a_mapping_of_another_length_is_still_the_file() {
+fn a_remapped_mapping_still_shares_the_file() {
     use memmap2::RemapOptions;
 
     let path = file("remapped", &[b'a'; LEN]);
@@ -168,7 +167,7 @@ fn a_mapping_of_another_length_is_still_the_file() {
     assert_eq!(&map[..], b"aaaaS");
 }
 
-/// What only a guest can see: a process of its own would end, or has no buffers beside its mappings.
+/// Tests for guests only: a native process would be killed, or has no buffers beside its mappings.
 #[cfg(target_os = "wasi")]
 mod guest {
     use std::io::ErrorKind;
@@ -184,14 +183,14 @@ mod guest {
         let mut map = map(&mapped);
         drop(mapped);
         let other = open(&path);
-        assert_eq!(other.as_raw_fd(), number, "a number that is closed is given to the next file");
+        assert_eq!(other.as_raw_fd(), number, "the next file gets the number of the closed one");
         drop(other);
         map[0] = b'X';
         assert_eq!(byte(&path, 0), b'X');
     }
 
     #[test]
-    fn what_the_file_no_longer_has_reads_zeros_and_a_flush_of_it_fails() {
+    fn lost_pages_read_as_zeros_and_flushing_them_fails() {
         let path = file("shorter", &[b'a'; LEN]);
         let file = open(&path);
         let mut map = map(&file);
@@ -206,7 +205,7 @@ mod guest {
     }
 
     #[test]
-    fn a_mapping_past_the_end_of_the_file_is_a_buffer_beside_the_others() {
+    fn a_mapping_past_the_end_of_the_file_is_a_buffer() {
         let path = file("past", b"0123456789");
         let file = open(&path);
         // SAFETY: as in `map`.
@@ -222,11 +221,11 @@ mod guest {
         assert_eq!(map[1], b'B');
         map[2] = b'D';
         drop(map);
-        assert_eq!(buffer.as_mut()[2], b'D', "a drop tells too");
+        assert_eq!(buffer.as_mut()[2], b'D', "a drop informs the buffer too");
     }
 
     #[test]
-    fn strict_mode_refuses_no_flush_for_nothing_is_overwritten() {
+    fn in_strict_mode_flushing_a_hosted_mapping_succeeds() {
         let path = file("strict", &[b'a'; LEN]);
         let file = open(&path);
         let mut map = map(&file);

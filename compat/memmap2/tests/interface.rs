@@ -1,6 +1,6 @@
-//! What a program may count on wherever it runs: the same tests over the operating system's mappings and the emulation.
+//! Guarantees on all targets. The same tests run over OS mappings and over the emulation.
 
-// Where files can be mapped, memmap2 itself is what the façade is compared with.
+// On native targets these tests run over memmap2 itself, for comparison.
 #[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
 extern crate published as memmap2;
 
@@ -13,7 +13,7 @@ use std::path::Path;
 use common::{file, open};
 use memmap2::{Mmap, MmapMut, MmapOptions, MmapRaw};
 
-/// More than two pages, all bytes of a page different from the next page's.
+/// More than two pages, in which each byte differs from the one a page later.
 fn pattern() -> Vec<u8> {
     (0..10_000_u32).map(|i| (i % 251) as u8).collect()
 }
@@ -34,7 +34,7 @@ fn an_empty_file_is_an_empty_slice() {
 }
 
 #[test]
-fn a_length_of_none_is_an_empty_slice() {
+fn a_mapping_of_length_zero_is_an_empty_slice() {
     let path = file("none", b"something");
     // SAFETY: nobody changes the file meanwhile.
     let map = unsafe { MmapOptions::new().len(0).map(&open(&path)) }.unwrap();
@@ -42,7 +42,7 @@ fn a_length_of_none_is_an_empty_slice() {
 }
 
 #[test]
-fn an_offset_need_not_be_aligned() {
+fn an_offset_does_not_have_to_be_aligned() {
     let content = pattern();
     let path = file("unaligned", &content);
     for offset in [0_usize, 1, 7, 4095, 4096, 4097, 9_999, 10_000] {
@@ -53,7 +53,7 @@ fn an_offset_need_not_be_aligned() {
 }
 
 #[test]
-fn what_is_aligned_in_the_file_is_aligned_in_memory() {
+fn alignment_in_the_file_is_kept_in_memory() {
     let path = file("alignment", &pattern());
     for offset in [8, 24, 4104] {
         // SAFETY: nobody changes the file meanwhile.
@@ -63,7 +63,7 @@ fn what_is_aligned_in_the_file_is_aligned_in_memory() {
 }
 
 #[test]
-fn an_offset_behind_the_end_needs_a_length() {
+fn an_offset_past_the_end_without_a_length_is_an_error() {
     let path = file("behind", b"short");
     // SAFETY: nobody changes the file meanwhile.
     let refused = unsafe { MmapOptions::new().offset(6).map(&open(&path)) }.unwrap_err();
@@ -71,7 +71,7 @@ fn an_offset_behind_the_end_needs_a_length() {
 }
 
 #[test]
-fn changes_at_an_unaligned_offset_reach_the_file_and_nothing_else_does() {
+fn a_flush_at_an_unaligned_offset_writes_only_the_changes() {
     let mut content = pattern();
     let path = file("changes", &content);
     let file = open(&path);
@@ -88,7 +88,7 @@ fn changes_at_an_unaligned_offset_reach_the_file_and_nothing_else_does() {
 }
 
 #[test]
-fn a_flush_lets_slices_be_alive() {
+fn slices_survive_a_flush() {
     let path = file("alive", b"some text");
     let file = open(&path);
     // SAFETY: nobody changes the file meanwhile.
@@ -101,19 +101,19 @@ fn a_flush_lets_slices_be_alive() {
 }
 
 #[test]
-fn a_pointer_is_good_for_writing_across_flushes() {
+fn a_pointer_can_be_written_through_before_and_after_flushes() {
     let path = file("pointer", &pattern());
     let file = open(&path);
     let raw = MmapRaw::map_raw(&file).unwrap();
     let pointer = raw.as_mut_ptr();
     for (at, byte) in [(0, b'a'), (5000, b'b'), (9_999, b'c')] {
-        // SAFETY: within the mapping, of which there are no slices.
+        // SAFETY: the address is inside the mapping, and there are no slices of it.
         unsafe { pointer.wrapping_add(at).write(byte) };
         raw.flush().unwrap();
         assert_eq!(fs::read(&path).unwrap()[at], byte);
         assert_eq!(raw.as_mut_ptr(), pointer);
     }
-    // The same bytes again: also what was written once is noticed when it changes once more.
+    // The same byte again: a second change of a byte that was written before is written too.
     // SAFETY: as above.
     unsafe { pointer.write(b'z') };
     raw.flush_async().unwrap();
@@ -121,7 +121,7 @@ fn a_pointer_is_good_for_writing_across_flushes() {
 }
 
 #[test]
-fn what_is_made_read_only_has_reached_the_file() {
+fn make_read_only_writes_changes_to_the_file() {
     let path = file("read-only", b"text");
     let file = open(&path);
     // SAFETY: nobody changes the file meanwhile.
@@ -136,7 +136,7 @@ fn what_is_made_read_only_has_reached_the_file() {
 }
 
 #[test]
-fn a_file_for_reading_is_not_made_writable() {
+fn a_mapping_of_a_read_only_file_cannot_be_made_writable() {
     let path = file("for-reading", b"text");
     let file = File::open(&path).unwrap();
     // SAFETY: nobody changes the file meanwhile.
@@ -154,19 +154,19 @@ fn a_file_for_reading_is_not_made_writable() {
 }
 
 #[test]
-fn a_file_mapped_anew_shows_what_was_changed() {
+fn a_new_mapping_shows_changes_of_the_old_one() {
     let path = file("anew", b"0123456789");
     let file = open(&path);
     // SAFETY: nobody else changes the file meanwhile.
     let mut map = unsafe { MmapMut::map_mut(&file) }.unwrap();
     map[0] = b'X';
     file.set_len(12).unwrap();
-    // The old one is dropped after the new one is made.
+    // The old mapping is dropped after the new one is made.
     // SAFETY: as above.
     map = unsafe { MmapMut::map_mut(&file) }.unwrap();
     assert_eq!(&map[..], b"X123456789\0\0");
     map[11] = b'Y';
-    // Another way to open it is the same file.
+    // The same file, opened in another way.
     // SAFETY: as above.
     let reader = unsafe { Mmap::map(&File::open(&path).unwrap()) }.unwrap();
     assert_eq!(&reader[..], b"X123456789\0Y");
@@ -175,7 +175,7 @@ fn a_file_mapped_anew_shows_what_was_changed() {
 }
 
 #[test]
-fn a_range_to_flush_lies_within() {
+fn flushing_a_range_outside_the_mapping_fails() {
     let path = file("range", b"text");
     // SAFETY: nobody changes the file meanwhile.
     let map = unsafe { MmapMut::map_mut(&open(&path)) }.unwrap();
@@ -186,7 +186,7 @@ fn a_range_to_flush_lies_within() {
 }
 
 #[test]
-fn readers_outlive_their_file() {
+fn mappings_for_reading_outlive_their_file() {
     let content = pattern();
     let path = file("outlive", &content);
     // SAFETY: nobody changes the file meanwhile.
@@ -201,7 +201,7 @@ fn readers_outlive_their_file() {
     drop(other);
 }
 
-// Windows opens no directory.
+// `File::open` fails for a directory on Windows.
 #[cfg(not(windows))]
 #[test]
 fn a_directory_is_not_mapped() {
@@ -213,7 +213,7 @@ fn a_directory_is_not_mapped() {
     assert!(unsafe { MmapOptions::new().len(0).map(&directory) }.is_err());
 }
 
-/// Two mappings of one file, and that file.
+/// Returns two mappings of one file, and the file.
 fn two(path: &Path) -> (MmapMut, MmapMut, File) {
     let file = open(path);
     // SAFETY: nobody else changes the file meanwhile, and no reference to mapped bytes is live.
@@ -222,21 +222,21 @@ fn two(path: &Path) -> (MmapMut, MmapMut, File) {
 }
 
 #[test]
-fn what_one_mapping_flushes_the_others_show_when_they_are_borrowed_for_writing() {
+fn flushed_changes_show_in_others_when_borrowed_for_writing() {
     let path = file("siblings", &pattern());
     let (mut first, mut second, file) = two(&path);
     first[9_000] = b'S';
     (second[0], second[5000], second[9_999]) = (b'A', b'B', b'C');
     second.flush().unwrap();
     assert_eq!([0, 5000, 9_000, 9_999].map(|at| first.as_mut()[at]), *b"ABSC");
-    // A part that starts elsewhere.
+    // A mapping of a part of the file.
     // SAFETY: nobody else changes the file meanwhile, and no reference to mapped bytes is live.
     let mut part = unsafe { MmapOptions::new().offset(4999).len(10).map_mut(&file) }.unwrap();
     second[4998..5001].copy_from_slice(b"xyz");
     second.flush_async_range(5000, 1).unwrap();
     assert_eq!(part[..3].as_mut(), [b'y', b'z', pattern()[5001]]);
     assert_eq!(first[4998..5001].as_mut(), b"xyz");
-    // And the other way round.
+    // The same in the other direction.
     first[1] = b'!';
     first.flush().unwrap();
     assert_eq!(second[..2].as_mut(), b"A!");
@@ -244,7 +244,7 @@ fn what_one_mapping_flushes_the_others_show_when_they_are_borrowed_for_writing()
 }
 
 #[test]
-fn a_change_that_another_mapping_has_not_seen_is_not_taken_back() {
+fn a_flush_keeps_changes_that_another_mapping_has_flushed() {
     let path = file("unseen", b"0123456789");
     let (mut first, mut second, _file) = two(&path);
     second[0] = b'B';
@@ -256,7 +256,7 @@ fn a_change_that_another_mapping_has_not_seen_is_not_taken_back() {
 }
 
 #[test]
-fn a_mapping_that_is_leaked_does_not_write_over_what_is_newer() {
+fn a_leaked_mapping_does_not_overwrite_newer_bytes() {
     let path = file("leaked", &[b'a'; 10_000]);
     let file = open(&path);
     // SAFETY: nobody reads the mapping while the file is changed.
@@ -264,7 +264,7 @@ fn a_mapping_that_is_leaked_does_not_write_over_what_is_newer() {
     (leaked[0], leaked[9_999]) = (b'A', b'Z');
     std::mem::forget(leaked);
     fs::OpenOptions::new().write(true).open(&path).unwrap().write_all(b"N").unwrap();
-    // SAFETY: nobody changes the file from here on but by the mapping.
+    // SAFETY: from now on only the mapping changes the file.
     let mut map = unsafe { MmapMut::map_mut(&file) }.unwrap();
     assert_eq!((map[0], map[9_999]), (b'N', b'Z'));
     map[0] = b'M';
@@ -276,10 +276,10 @@ fn a_mapping_that_is_leaked_does_not_write_over_what_is_newer() {
     assert_eq!((content[0], content[9_999]), (b'M', b'Z'));
 }
 
-// There is no advice on Windows.
+// Windows has no advice.
 #[cfg(not(windows))]
 #[test]
-fn advice_for_a_range_that_ends_past_the_end_is_taken() {
+fn advice_for_a_range_that_ends_past_the_end_is_accepted() {
     let path = file("advised", b"text");
     // SAFETY: nobody changes the file meanwhile.
     let map = unsafe { Mmap::map(&open(&path)) }.unwrap();

@@ -1,5 +1,5 @@
-//! Mappings that outlive their file: the same tests over the operating system's mappings, over those of a guest's host,
-//! and over the emulation, where that can keep a file open.
+//! Mappings that outlive their file. The same tests run over OS mappings, over hosted mappings, and over the emulation
+//! where it can keep a file open.
 
 #![cfg(any(
     not(any(target_os = "wasi", memmap2_emulated)),
@@ -7,7 +7,7 @@
     all(target_os = "wasi", memmap2_host_mapping)
 ))]
 
-// Where files can be mapped, memmap2 itself is what the façade is compared with.
+// On native targets these tests run over memmap2 itself, for comparison.
 #[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
 extern crate published as memmap2;
 
@@ -20,7 +20,7 @@ use std::path::Path;
 use common::{file, open};
 use memmap2::{Mmap, MmapMut, MmapRaw};
 
-/// A mapping for writing whose `File` is closed.
+/// A writable mapping whose `File` is closed.
 fn orphan(path: &Path) -> MmapMut {
     // SAFETY: nobody else changes the file meanwhile.
     unsafe { MmapMut::map_mut(&open(path)) }.unwrap()
@@ -110,13 +110,13 @@ fn changes_through_a_pointer_are_saved() {
 }
 
 #[test]
-fn files_that_are_opened_after_it_are_not_touched() {
+fn files_that_are_opened_later_are_not_written_to() {
     let path = file("mapped", &[b'a'; 5000]);
     let victim = file("victim", &[b'v'; 5000]);
     let mut map = orphan(&path);
     let other = open(&victim);
     let directory = fs::read_dir(path.parent().unwrap()).unwrap();
-    // More runs than are written one by one: the page is read again first.
+    // There are too many runs to write them one by one, so the page is read again first.
     for at in (0..5000).step_by(8) {
         map[at] = b'X';
     }
@@ -128,7 +128,7 @@ fn files_that_are_opened_after_it_are_not_touched() {
 }
 
 #[test]
-fn mappings_of_one_file_may_go_in_any_order() {
+fn mappings_of_one_file_can_be_dropped_in_any_order() {
     for is_first_dropped_first in [true, false] {
         let path = file("several", b"0123456789");
         let file = open(&path);
@@ -152,7 +152,7 @@ fn mappings_of_one_file_may_go_in_any_order() {
 }
 
 #[test]
-fn a_file_that_is_removed_and_made_anew_is_another() {
+fn a_mapping_of_a_removed_file_does_not_write_to_its_successor() {
     let path = file("removed", b"old text");
     let mut map = orphan(&path);
     map[0] = b'X';
@@ -164,7 +164,7 @@ fn a_file_that_is_removed_and_made_anew_is_another() {
 }
 
 #[test]
-fn a_leaked_mapping_lets_the_file_be_mapped_again() {
+fn a_file_can_be_mapped_again_after_a_mapping_is_leaked() {
     let path = file("leaked", b"0123456789");
     let mut leaked = orphan(&path);
     leaked[1] = b'L';
@@ -179,7 +179,7 @@ fn a_leaked_mapping_lets_the_file_be_mapped_again() {
 
 #[cfg(any(target_os = "linux", target_os = "wasi"))]
 #[test]
-fn a_mapping_is_given_another_length_after_the_file_is_closed() {
+fn a_mapping_can_be_remapped_after_the_file_is_closed() {
     use memmap2::{MmapOptions, RemapOptions};
 
     let path = file("remapped", b"0123456789");

@@ -1,7 +1,7 @@
-//! References to the bytes of a mapping while safe functions are called: the same tests over the operating system's
-//! mappings and the emulation, which Miri interprets.
+//! References to the bytes of a mapping while safe functions are called. The same tests run over OS mappings and over
+//! the emulation, the latter in Miri too.
 
-// Where files can be mapped, memmap2 itself is what the façade is compared with.
+// On native targets these tests run over memmap2 itself, for comparison.
 #[cfg(not(any(target_os = "wasi", memmap2_emulated)))]
 extern crate published as memmap2;
 
@@ -13,7 +13,7 @@ use common::{file, open};
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
 
 #[test]
-fn a_slice_for_writing_outlives_a_mapping_from_safe_code() {
+fn a_mutable_slice_survives_a_mapping_made_by_safe_code() {
     let path = file("slice", &[b'a'; 5000]);
     let file = open(&path);
     // SAFETY: nobody changes the file meanwhile.

@@ -1,5 +1,5 @@
-//! memmap2's own tests against the façade: their crate is this one, in which the names that they use are the
-//! façade's. Where files can be mapped they are those of memmap2 itself.
+//! memmap2's own tests, included in this crate. On WASI the names that they import are the façade's; on native targets
+//! they are memmap2's own.
 
 #[cfg(any(target_os = "wasi", memmap2_emulated))]
 extern crate facade as memmap2;
@@ -8,13 +8,14 @@ extern crate published as memmap2;
 
 pub use memmap2::*;
 
-/// Where the tests look for hints.
+/// The path at which the tests import advice.
 #[cfg(unix)]
 mod advice {
     pub(crate) use memmap2::Advice;
 }
 
-/// The one thing that the tests want of this crate, where it cannot know a directory for such files.
+/// Replaces the crate `tempfile`, which has no directory for its files on WASI, with the one function that the tests
+/// use.
 #[cfg(target_os = "wasi")]
 extern crate self as tempfile;
 #[cfg(target_os = "wasi")]
@@ -31,7 +32,7 @@ mod directory {
     pub struct Directory(PathBuf);
 
     impl Directory {
-        /// Its name.
+        /// Its path.
         #[must_use]
         pub fn path(&self) -> &Path {
             &self.0
@@ -40,15 +41,15 @@ mod directory {
 
     impl Drop for Directory {
         fn drop(&mut self) {
-            // A file that is still open may be in the way, and then it stays, as with the crate of this name.
+            // If a file in it is still open, removing may fail, and the directory stays, as with the crate `tempfile`.
             let _ = fs::remove_dir_all(&self.0);
         }
     }
 
-    /// A new directory.
+    /// Creates a new directory.
     ///
     /// # Errors
-    /// Where it cannot be made.
+    /// If it cannot be created.
     pub fn tempdir() -> io::Result<Directory> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         loop {
@@ -62,7 +63,7 @@ mod directory {
     }
 }
 
-/// The tests themselves, as they are.
+/// The tests themselves, unchanged.
 #[allow(clippy::all, clippy::pedantic, clippy::restriction, warnings, reason = "another project's text")]
 mod map {
     include!(concat!(env!("OUT_DIR"), "/map.rs"));

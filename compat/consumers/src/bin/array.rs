@@ -1,4 +1,4 @@
-//! An array of the crate `ndarray`, in a file of NumPy's, changed in place through a mapping.
+//! An array of the crate `ndarray` in a NumPy file, changed in place through a mapping.
 
 use std::fs::{self, OpenOptions};
 

@@ -1,4 +1,4 @@
-//! A table of Arrow's by way of `arrow-ipc`: its columns lie in the mapping of the file, and nothing is copied.
+//! An Arrow table, read with `arrow-ipc`: its columns are in the mapping of the file and are not copied.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use arrow_ipc::reader::{FileDecoder, read_footer_length};
 use bytes::Bytes;
 use memmap2::Mmap;
 
-/// The length of the footer, and the text that ends a file.
+/// The size of the length of the footer and of the text at the end of a file.
 const TRAILER: usize = 10;
 
 fn main() -> std::process::ExitCode {
     consumers::run(|dir| {
-        // SAFETY: nobody changes the file. Its `File` is gone when this is done.
+        // SAFETY: nobody changes the file. The `File` is closed after this statement.
         let map = unsafe { Mmap::map(&File::open(dir.join("columns.arrow"))?) }?;
         let range = map.as_ptr_range();
         let file = Buffer::from(Bytes::from_owner(map));

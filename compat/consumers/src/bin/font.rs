@@ -1,4 +1,4 @@
-//! A font by way of `fontdb`, which maps it to look at it and once more to lend it.
+//! A font, read with `fontdb`, which maps it once to analyse it and once to share its data.
 
 use fontdb::{Database, Query};
 
@@ -15,7 +15,7 @@ fn main() -> std::process::ExitCode {
         let sum = fonts.with_face_data(id, |data, index| {
             (index, data.len(), data.iter().fold(0_u64, |sum, &byte| sum.wrapping_mul(31) + u64::from(byte)))
         });
-        println!("{family}: {:?}", sum.ok_or("the font's data cannot be had")?);
+        println!("{family}: {:?}", sum.ok_or("the font's data cannot be read")?);
         // SAFETY: nobody changes the file.
         let (shared, _) = unsafe { fonts.make_shared_face_data(id) }.ok_or("the font's data cannot be shared")?;
         println!("{:?}", (*shared).as_ref().get(..4));

@@ -1,4 +1,4 @@
-//! ripgrep's searcher, with memory maps forced on. It reads the file where mapping fails, and tells its log alone.
+//! ripgrep's searcher, with memory maps forced on. If mapping fails it reads the file, and only logs the error.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,7 +6,7 @@ use grep_regex::RegexMatcher;
 use grep_searcher::sinks::UTF8;
 use grep_searcher::{MmapChoice, SearcherBuilder};
 
-/// Whether the searcher could not map.
+/// Whether the searcher has failed to map.
 static REFUSED: AtomicBool = AtomicBool::new(false);
 
 struct Log;

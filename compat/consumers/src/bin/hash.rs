@@ -1,4 +1,4 @@
-//! BLAKE3 over a mapping. It reads the file where mapping fails, without a word.
+//! BLAKE3 over a mapping. If mapping fails it reads the file, without an error.
 
 fn main() -> std::process::ExitCode {
     consumers::run(|dir| {

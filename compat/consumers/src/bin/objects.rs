@@ -1,4 +1,4 @@
-//! A pack of git's and its index by way of `gix-pack`, which maps both.
+//! A pack of git and its index, read with `gix-pack`, which maps both.
 
 use gix_hash::Kind;
 use gix_pack::Bundle;

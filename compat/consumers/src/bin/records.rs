@@ -1,4 +1,4 @@
-//! A vector of the crate `memvec` that lives in a file: it grows by mapping the file anew, and is written through that.
+//! A vector of the crate `memvec` in a file: it grows by mapping the file again, and is written through the mapping.
 
 use std::fs::{self, OpenOptions};
 

@@ -1,4 +1,4 @@
-//! Weights of a model in the format of the crate `safetensors`, looked at in a mapping of their file.
+//! Weights of a model in the format of the crate `safetensors`, read from a mapping of their file.
 
 use std::fs::File;
 
@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 
 fn main() -> std::process::ExitCode {
     consumers::run(|dir| {
-        // SAFETY: nobody changes the file. Its `File` is gone when this is done.
+        // SAFETY: nobody changes the file. The `File` is closed after this statement.
         let map = unsafe { Mmap::map(&File::open(dir.join("model.safetensors"))?) }?;
         let tensors = SafeTensors::deserialize(&map)?;
         let mut names = tensors.names();

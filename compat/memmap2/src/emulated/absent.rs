@@ -1,7 +1,7 @@
-//! What stands in the place of the emulation in a program for the machine that builds: nothing is mapped there.
+//! Replaces the emulation in a program for the machine that builds, where nothing can be mapped.
 //!
-//! Cargo patches a whole graph, with its build scripts and procedural macros. Those that depend on memmap2 compile with this,
-//! and every call that would make a mapping returns an error, before it looks at the file.
+//! Cargo patches the whole graph, including build scripts and procedural macros. Those that depend on memmap2 compile
+//! with this module. Every call that makes a mapping returns an error, without accessing the file.
 
 use std::io;
 #[cfg(not(windows))]
@@ -11,15 +11,15 @@ use std::os::windows::io::{AsRawHandle as AsRaw, RawHandle as Raw};
 
 use super::advice::{Advice, UncheckedAdvice};
 
-/// The one error.
+/// The error of every call.
 pub(super) fn unsupported(_: &'static str) -> io::Error {
-    let text = "this program is built for the machine that builds, with the memmap2 of portable-mmap, which maps files on WASI \
-                alone. If it is a program of your own, build it without the patch of memmap2: without `--config …/wasi.toml`, \
-                or in another directory. If it is a build script or a procedural macro, tell it not to map files";
+    let text = "this program is not built for WASI, but with the memmap2 of portable-mmap, which maps only on WASI. \
+                If it is your own program, build it without the patch of memmap2: without `--config …/wasi.toml`, \
+                or in another directory. If it is a build script or a procedural macro, it must not map files";
     io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
-/// A file or its descriptor, which is not looked at.
+/// A file or its descriptor, which is not used.
 #[expect(missing_debug_implementations, reason = "the interface has none")]
 pub struct MmapRawDescriptor(());
 

@@ -1,44 +1,44 @@
-//! Hints, with Linux's numbers.
+//! Advice, with Linux's numbers.
 
-/// What a program may say about how it will use a range, without changing its bytes. In memory that is loaded as a whole
-/// every hint is accepted and does nothing.
+/// Advice about how a program will use a range, which does not change its bytes. In a buffer every advice is accepted
+/// and has no effect.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub enum Advice {
     /// `MADV_NORMAL`: no special treatment.
     Normal = 0,
-    /// `MADV_RANDOM`: reading ahead is of no use.
+    /// `MADV_RANDOM`: do not read ahead.
     Random = 1,
     /// `MADV_SEQUENTIAL`: read far ahead.
     Sequential = 2,
     /// `MADV_WILLNEED`: load now.
     WillNeed = 3,
-    /// `MADV_DONTFORK`: a forked child does not get the range.
+    /// `MADV_DONTFORK`: do not give the range to a forked child.
     DontFork = 10,
-    /// `MADV_DOFORK`: takes back `DontFork`.
+    /// `MADV_DOFORK`: undoes `DontFork`.
     DoFork = 11,
     /// `MADV_MERGEABLE`: equal pages may share memory.
     Mergeable = 12,
-    /// `MADV_UNMERGEABLE`: takes back `Mergeable`.
+    /// `MADV_UNMERGEABLE`: undoes `Mergeable`.
     Unmergeable = 13,
-    /// `MADV_HUGEPAGE`: huge pages are welcome.
+    /// `MADV_HUGEPAGE`: use huge pages if possible.
     HugePage = 14,
-    /// `MADV_NOHUGEPAGE`: takes back `HugePage`.
+    /// `MADV_NOHUGEPAGE`: undoes `HugePage`.
     NoHugePage = 15,
     /// `MADV_DONTDUMP`: leave the range out of core dumps.
     DontDump = 16,
-    /// `MADV_DODUMP`: takes back `DontDump`.
+    /// `MADV_DODUMP`: undoes `DontDump`.
     DoDump = 17,
     /// `MADV_HWPOISON`: treat the pages as broken memory.
     HwPoison = 100,
-    /// `MADV_POPULATE_READ`: load now, and say whether that succeeded.
+    /// `MADV_POPULATE_READ`: load the pages now for reading.
     PopulateRead = 22,
-    /// `MADV_POPULATE_WRITE`: make ready to be written to now, and say whether that succeeded.
+    /// `MADV_POPULATE_WRITE`: load the pages now for writing.
     PopulateWrite = 23,
 }
 
 impl Advice {
-    /// Whether memory that is loaded as a whole is as this advice asks.
+    /// Returns whether a buffer already is as this advice requests.
     #[must_use]
     pub fn is_supported(self) -> bool {
         matches!(
@@ -52,17 +52,17 @@ impl Advice {
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub enum UncheckedAdvice {
-    /// `MADV_DONTNEED`: anonymous memory is zeros from now on. On a file it is `Unsupported`.
+    /// `MADV_DONTNEED`: fills anonymous memory with zeros. `Unsupported` for files.
     DontNeed = 4,
-    /// `MADV_FREE`: the bytes may become zeros at any time until they are written again. Accepted on anonymous memory,
-    /// and does nothing.
+    /// `MADV_FREE`: the bytes may become zeros at any time until they are written again. Accepted for anonymous memory,
+    /// without effect.
     Free = 8,
-    /// `MADV_REMOVE`: punch a hole into the file. `Unsupported`.
+    /// `MADV_REMOVE`: makes a hole in the file. `Unsupported`.
     Remove = 9,
 }
 
 impl UncheckedAdvice {
-    /// Whether anonymous memory takes this advice.
+    /// Returns whether this advice is accepted for anonymous memory.
     #[must_use]
     pub fn is_supported(self) -> bool {
         !matches!(self, Self::Remove)

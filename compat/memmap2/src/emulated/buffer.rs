@@ -1,4 +1,4 @@
-//! The bytes behind memmap2's three types of mapping.
+//! The bytes of memmap2's three types of mapping.
 
 use std::io;
 use std::ptr::NonNull;
@@ -14,37 +14,37 @@ use super::hosted::Hosted;
 use super::live;
 use crate::emulation;
 
-/// What an offset in a file is brought down to, and a pointer differs from an address of a page by what was left: so
-/// what is aligned in the file is aligned in memory.
+/// Offsets in a file are rounded down to this, and the pointer is moved forward by the difference. So what is aligned
+/// in the file is aligned in memory.
 pub(super) const PAGE: usize = 4096;
 
-/// Where the bytes of a mapping lie.
+/// The memory of a mapping.
 enum Bytes {
     /// No byte is mapped.
     None,
-    /// They were loaded when they were mapped. Once changes are noticed, [`live`] knows of it.
+    /// A copy of the file's bytes, loaded when the mapping was made. A writable one is registered in [`live`].
     Loaded(Arc<RawBuffer<Descriptor>>),
-    /// They are the file's own: changes are in the file, and nothing is written back.
+    /// The file's own bytes: changes are in the file, and nothing is written back.
     Hosted(Hosted),
 }
 
-/// Bytes that were loaded when they were mapped, or that the host has mapped.
+/// A mapping: a loaded copy, or a mapping of the host.
 pub(super) struct Buffer {
     bytes: Bytes,
-    /// None: anonymous.
+    /// `None` for anonymous memory.
     file: Option<Descriptor>,
-    /// Where the mapping starts in the file, in bytes.
+    /// The offset of the mapping in the file, in bytes.
     offset: u64,
     len: usize,
-    /// What is kept of changes: in the file, in memory, or none may be made.
+    /// Whether changes go to the file, stay in memory, or are not allowed.
     access: Access,
-    /// Changes are noticed.
+    /// Whether changes are recorded.
     watched: bool,
 }
 
 impl Buffer {
-    /// Has the host map `len` bytes of a file from `offset` on, or loads them. With [`Access::Default`], changes may be
-    /// made later if the file is open for writing.
+    /// Maps `len` bytes of a file from `offset` through the host, or loads them. With [`Access::Default`],
+    /// [`Self::make_mut`] can allow changes later if the file is open for writing.
     pub(super) fn of_file(file: &Descriptor, offset: u64, len: usize, access: Access) -> io::Result<Self> {
         let mode = file.opened_for();
         let access = match access {
@@ -57,7 +57,7 @@ impl Buffer {
         let before = buffer.before();
         if len > 0 {
             let whole = len.checked_add(before).ok_or_else(length_overflow)?;
-            // A number that names another file now is an error of loading.
+            // If the number now names another file, loading returns the error.
             let named = file.checked().ok();
             if let Some(hosted) = named.and_then(|file| Hosted::map(file, offset - before as u64, whole, access)) {
                 buffer.bytes = Bytes::Hosted(hosted);
@@ -70,14 +70,14 @@ impl Buffer {
             let map =
                 MmapOptions::new().access(access).offset(offset - before as u64).len(whole).map_storage(file.clone());
             let loaded = map.and_then(RawBuffer::new);
-            // From here on the file reaches as far as it does: a change behind its end is an error.
+            // From now on the file has its true length: writing back a change past its end is an error.
             file.pretend(0);
             buffer.bytes = Bytes::Loaded(Arc::new(loaded?));
         }
         Ok(buffer)
     }
 
-    /// Zeros.
+    /// Makes zero-filled memory without a file.
     pub(super) fn anonymous(len: usize) -> io::Result<Self> {
         let mut buffer = Self { bytes: Bytes::None, file: None, offset: 0, len, access: Access::Copy, watched: true };
         if len > 0 {
@@ -87,7 +87,7 @@ impl Buffer {
         Ok(buffer)
     }
 
-    /// How many bytes lie before the first that was asked for, in its page.
+    /// The number of bytes in the first page that are before the mapping's first byte.
     fn before(&self) -> usize {
         #[expect(clippy::cast_possible_truncation, reason = "below a page")]
         let before = (self.offset % PAGE as u64) as usize;
@@ -104,14 +104,14 @@ impl Buffer {
         let start = match &self.bytes {
             Bytes::Loaded(bytes) => bytes.as_ptr(),
             Bytes::Hosted(hosted) => hosted.ptr(),
-            // No byte is there, and the address is that of a page, as an operating system's is.
+            // An empty mapping has the address of a page, as those of an operating system have.
             Bytes::None => return NonNull::<Page>::dangling().as_ptr().cast(),
         };
-        // SAFETY: that many bytes lie before the mapping's own.
+        // SAFETY: the memory starts with that many bytes before the first byte of the mapping.
         unsafe { start.add(self.before()) }
     }
 
-    /// The address of the first byte, for a `&mut`: with what other mappings of the file have written meanwhile.
+    /// The address of the first byte, for a `&mut`. First reads what other mappings of the file have written since.
     #[inline]
     pub(super) fn ptr_mut(&mut self) -> *mut u8 {
         if self.file.as_ref().is_some_and(|file| file.news().are_there()) {
@@ -120,8 +120,8 @@ impl Buffer {
         self.ptr()
     }
 
-    /// Reads what other mappings of the file have written since the last time. If that fails the bytes stay as they are, and
-    /// the next call tries again.
+    /// Reads what other mappings of the file have written since the last call. If that fails the bytes stay as they
+    /// are, and the next call tries again.
     #[cold]
     fn catch_up(&mut self) {
         let (Bytes::Loaded(bytes), Some(file)) = (&self.bytes, &self.file) else { return };
@@ -136,13 +136,13 @@ impl Buffer {
         }
     }
 
-    /// Lets changes be made, which are noticed from now on where they are not the file's at once.
+    /// Allows changes. In a buffer they are recorded from now on.
     pub(super) fn make_mut(&mut self) -> io::Result<()> {
         if !self.access.is_writable() {
             return Err(denied("the file was not open for writing when it was mapped"));
         }
         if let (Bytes::Loaded(bytes), false) = (&mut self.bytes, self.watched) {
-            // Nobody shares it before it is watched.
+            // Nothing shares it before it is watched.
             Arc::get_mut(bytes).ok_or(io::ErrorKind::Other)?.watch()?;
             if let (Some(file), Access::Write) = (&self.file, self.access) {
                 live::add(file, bytes);
@@ -152,12 +152,13 @@ impl Buffer {
         Ok(())
     }
 
-    /// Lets no more changes be made: those that were are written to the file, for the next call may be a drop.
+    /// Ends a time of changes: writes them to the file, because the next call may be a drop.
     pub(super) fn make_read_only(&mut self) -> io::Result<()> {
         self.write_back()
     }
 
-    /// Writes the changes of the pages that hold a range back: until others see them, or until they are on the disk.
+    /// Writes back the changes of all pages that overlap a range. When it returns, others see them, or they are on the
+    /// disk if `to_disk` is set.
     ///
     /// # Safety
     /// Nobody writes to the bytes of these pages while the call runs, and no `&mut` to them is live.
@@ -174,7 +175,7 @@ impl Buffer {
             _ => return Ok(()),
         };
         file.distrust();
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         unsafe { self.refuse_conflict(bytes, page, len) }?;
         if to_disk {
             // SAFETY: as above.
@@ -186,7 +187,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// In strict mode, fails if a flush of a range of what is loaded would overwrite what somebody else has written.
+    /// In strict mode, fails if a flush of a range of a buffer would overwrite what somebody else has written.
     ///
     /// # Safety
     /// As for [`flush`](Self::flush).
@@ -194,7 +195,7 @@ impl Buffer {
         if !emulation::is_strict() {
             return Ok(());
         }
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         let Some(at) = unsafe { bytes.first_conflict(start, len) }? else { return Ok(()) };
         let at = self.offset - self.before() as u64 + at as u64;
         let text = format!(
@@ -204,21 +205,21 @@ impl Buffer {
         Err(io::Error::new(io::ErrorKind::ResourceBusy, text))
     }
 
-    /// Refuses a range that does not lie in the mapping.
+    /// Returns an error if a range is not inside the mapping.
     pub(super) fn check(&self, offset: usize, len: usize) -> io::Result<()> {
         if offset <= self.len && len <= self.len - offset {
             return Ok(());
         }
-        let text = format!("{len} bytes from {offset} on do not lie in a mapping of {} bytes", self.len);
+        let text = format!("{len} bytes from offset {offset} end past the end of a mapping of {} bytes", self.len);
         Err(io::Error::new(io::ErrorKind::InvalidInput, text))
     }
 
-    /// Hands a hint on, where somebody may have a use for it.
+    /// Passes advice on to the host, which may use it.
     pub(super) fn advise(&self, advice: Advice, offset: usize, len: usize) -> io::Result<()> {
         self.check(offset, 0)?;
         self.check(0, len)?;
         match &self.bytes {
-            // A range that ends past the end is taken, and what is there of it is meant.
+            // A range that ends past the end is accepted; the advice is for the part inside the mapping.
             Bytes::Hosted(hosted) => hosted.advise(advice, self.before() + offset, len.min(self.len - offset)),
             Bytes::Loaded(_) | Bytes::None => Ok(()),
         }
@@ -232,7 +233,7 @@ impl Buffer {
             (UncheckedAdvice::DontNeed, Bytes::Loaded(bytes)) if self.file.is_none() => {
                 let page = offset - offset % PAGE;
                 let end = (offset + len).next_multiple_of(PAGE).min(self.len);
-                // SAFETY: the range lies in the mapping, and the caller vouches that nobody borrows it.
+                // SAFETY: the range is inside the mapping, and the caller guarantees that nobody borrows it.
                 unsafe { bytes.as_ptr().wrapping_add(page).write_bytes(0, end.saturating_sub(page)) };
                 Ok(())
             }
@@ -241,7 +242,7 @@ impl Buffer {
         }
     }
 
-    /// Maps another length of the same file, which stays as it is. What was changed stays changed.
+    /// Changes the length of the mapping, not of the file. Changes of the bytes are kept.
     ///
     /// # Safety
     /// As for [`live::write_back`], of all mappings of the file.
@@ -252,14 +253,14 @@ impl Buffer {
             return Ok(());
         }
         if !may_move {
-            let text = format!("{len} bytes have no room where {} are: `RemapOptions::may_move` gives them", self.len);
+            let text = format!("cannot extend {} bytes to {len} in place: set `RemapOptions::may_move`", self.len);
             return Err(io::Error::new(io::ErrorKind::OutOfMemory, text));
         }
         let mut new = if let Some(file) = self.file.clone() {
             if self.access == Access::Write {
                 self.write_back()?;
             }
-            // SAFETY: the caller vouches for it.
+            // SAFETY: the caller guarantees it.
             unsafe { live::write_back(&file) };
             file.distrust();
             file.checked()?;
@@ -271,16 +272,17 @@ impl Buffer {
             new.make_mut()?;
         }
         if self.access == Access::Copy {
-            // SAFETY: two buffers, the new one longer than the other.
+            // SAFETY: these are two buffers, and the new one is longer.
             unsafe { std::ptr::copy_nonoverlapping(self.ptr(), new.ptr(), self.len) };
         }
-        // Its changes are written. It has nothing to tell when it is dropped, and shares the file with the new one.
+        // The changes of the old buffer are written, so its drop has nothing to write back. The new buffer has the
+        // file.
         self.file = None;
         *self = new;
         Ok(())
     }
 
-    /// Tells the file's buffers that bytes of what the host has mapped may have been changed.
+    /// Informs the buffers of the same file that bytes of a hosted mapping may have changed.
     fn tell(&self, start: usize, len: usize) {
         if let (Some(file), Access::Write, true) = (&self.file, self.access, self.watched) {
             let start = self.offset - self.before() as u64 + start as u64;
@@ -298,8 +300,8 @@ impl Buffer {
             _ => return Ok(()),
         };
         file.distrust();
-        // SAFETY: the mapping is borrowed mutably, so no slice of it is live. Code that makes a `&mut` from the pointer of
-        // a `MmapRaw`, or writes through the pointer, keeps the rules that stand there.
+        // SAFETY: the mapping is borrowed mutably, so no slice of it is live. Code that makes a `&mut` from the pointer
+        // of a `MmapRaw`, or writes through the pointer, keeps the rules in its documentation.
         unsafe { self.refuse_conflict(bytes, 0, bytes.len()) }?;
         // SAFETY: as above.
         Ok(unsafe { bytes.flush_async_range(0, bytes.len()) }?)
@@ -311,7 +313,7 @@ impl Drop for Buffer {
         if let Err(error) = self.write_back() {
             emulation::report(&error);
             if let Some(file) = &self.file {
-                // What lies below would write what was just refused.
+                // Otherwise the drop of the storage's mapping would write what has just been rejected.
                 file.give_up();
             }
         }
@@ -322,7 +324,7 @@ impl Drop for Buffer {
 #[repr(align(4096))]
 struct Page(#[expect(dead_code, reason = "only its alignment counts")] [u8; PAGE]);
 
-/// Returns an error for a file that an operating system would not map, even if the mapping is empty.
+/// Returns an error for a file that an operating system could not map, even if the mapping is empty.
 fn check_mappable(file: &Descriptor, access: Access) -> io::Result<()> {
     match file.metadata()?.kind {
         FileKind::Regular => {}
@@ -347,7 +349,7 @@ pub(super) fn unsupported(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, what)
 }
 
-/// A length that a slice can have.
+/// Converts a length that a slice can have.
 pub(super) fn check_len(len: u64) -> io::Result<usize> {
     isize::try_from(len).map(isize::unsigned_abs).map_err(|_| length_overflow())
 }

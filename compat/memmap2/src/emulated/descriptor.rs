@@ -1,7 +1,8 @@
-//! A file that somebody else may close: read and written through its number, and only while that still names it.
+//! A file that somebody else may close. It is read and written through its number, only while the number still names
+//! it.
 //!
-//! Where a closed number can be kept open, it is [held](super::held). The file is looked at all the same: who closes it without
-//! libc's `close` is not noticed.
+//! If a descriptor can be kept open, it is [held](super::held). The identity of the file is checked anyway, because it
+//! can be closed without libc's `close`.
 
 use std::fs::File;
 use std::io;
@@ -45,10 +46,10 @@ where
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct FileId(u64, u64);
 
-/// Which file a descriptor names, and for what it was opened.
+/// The file that a descriptor names, and the mode in which it was opened.
 ///
-/// WASI has no `dup`, so a mapping that outlives its `File` is left with a number, and a number that is closed is given
-/// to the file that is opened next.
+/// WASI has no `dup`, so a mapping that outlives its `File` has only a number, and the number of a closed descriptor is
+/// reused for the next file that is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
     id: FileId,
@@ -56,11 +57,11 @@ struct Identity {
     mode: OpenMode,
 }
 
-/// The file behind a mapping. Clones share what they know of it.
+/// The file of a mapping. Clones share its state.
 #[derive(Clone, Debug)]
 pub(super) struct Descriptor(Arc<Borrowed>);
 
-/// A file that is not kept open.
+/// A weak reference to a [`Descriptor`].
 pub(super) struct WeakDescriptor(Weak<Borrowed>);
 
 impl WeakDescriptor {
@@ -71,36 +72,37 @@ impl WeakDescriptor {
 
 #[derive(Debug)]
 struct Borrowed {
-    /// The caller's, and never closed here unless it is held.
+    /// The caller's file. It is never closed here unless it is held.
     file: ManuallyDrop<OsFile>,
     fd: RawFd,
     identity: Identity,
-    /// Whether the number is known to name the file still.
+    /// Whether the number is known to name the file.
     trusted: AtomicBool,
-    /// Whether nothing is written any more.
+    /// Whether writes are no longer allowed.
     is_given_up: AtomicBool,
-    /// How far the file is made to seem to reach while it is loaded, in bytes: zeros stand behind its end.
+    /// While the file is loaded it is treated as at least this long, in bytes, with zeros past its end.
     reach: AtomicU64,
-    /// Keeps the number open, once a mapping may write to the file. Where nothing can, the number is not trusted.
+    /// Keeps the descriptor open from when a mapping may write to the file. Where that is impossible, the number is
+    /// checked instead.
     hold: OnceLock<Hold>,
-    /// What other mappings of the file have written. Those are told what is written through this one.
+    /// The ranges that other mappings of the file have written. Writes through this one are added to theirs.
     news: News,
 }
 
 impl Descriptor {
-    /// Looks at the file that a descriptor names now.
+    /// Records the identity of the file that a descriptor names now.
     pub(super) fn new(desc: &MmapRawDescriptor) -> io::Result<Self> {
         let fd = desc.0;
         if fd < 0 {
-            // std keeps this number for itself.
+            // std reserves this number.
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the number of an open file"));
         }
         if held::is_closed(fd) {
             return Err(rustix::io::Errno::BADF.into());
         }
-        // SAFETY: whoever gives a number to map vouches that it is open, and the file made of it is never closed.
+        // SAFETY: the caller guarantees that the number is open, and the `File` made from it is never closed.
         let file = ManuallyDrop::new(OsFile::from(unsafe { File::from_raw_fd(fd) }));
-        // The caller can use the cursor at any time. After this call the file never moves it.
+        // The caller can use the cursor at any time. After this call the `OsFile` never moves it.
         let _ = file.file();
         let identity = identity(fd, &file)?;
         Ok(Self(Arc::new(Borrowed {
@@ -120,17 +122,17 @@ impl Descriptor {
         self.0.checked()
     }
 
-    /// Where the file ends, in bytes.
+    /// The length of the file, in bytes.
     pub(super) fn end(&self) -> io::Result<u64> {
         self.0.file.len()
     }
 
-    /// Which file it was when it was looked at.
+    /// The file that the descriptor named when it was mapped.
     pub(super) fn id(&self) -> FileId {
         self.0.identity.id
     }
 
-    /// Keeps the file open until this is dropped, even if the program closes it, where that is possible.
+    /// Keeps the file open until `self` is dropped, even if the program closes it, where that is possible.
     pub(super) fn hold(&self) {
         self.0.hold.get_or_init(|| Hold::new(self.0.fd));
     }
@@ -139,7 +141,7 @@ impl Descriptor {
         WeakDescriptor(Arc::downgrade(&self.0))
     }
 
-    /// Whether both are the same mapping's.
+    /// Whether both belong to the same mapping.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -149,22 +151,22 @@ impl Descriptor {
         &self.0.news
     }
 
-    /// For what it was opened.
+    /// The mode in which the file was opened.
     pub(super) fn opened_for(&self) -> OpenMode {
         self.0.identity.mode
     }
 
-    /// Makes the file seem to reach up to `end`, if it does not: there are zeros.
+    /// Treats the file as if it reached to `end`, with zeros past its true end.
     pub(super) fn pretend(&self, end: u64) {
         self.0.reach.store(end, Ordering::Relaxed);
     }
 
-    /// Lets nothing more be written.
+    /// Stops all writes from now on.
     pub(super) fn give_up(&self) {
         self.0.is_given_up.store(true, Ordering::Relaxed);
     }
 
-    /// Forgets that the number names the file: it is looked at again before the next byte is read or written.
+    /// Requires a new check of the number before the next byte is read or written.
     pub(super) fn distrust(&self) {
         self.0.trusted.store(false, Ordering::Relaxed);
     }
@@ -174,13 +176,13 @@ impl Descriptor {
 fn identity(fd: RawFd, file: &OsFile) -> io::Result<Identity> {
     use std::os::fd::BorrowedFd;
 
-    // SAFETY: borrowed for this call. If it was closed the call says so.
+    // SAFETY: borrowed for this call. If it was closed the call returns an error.
     let stat = rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(fd) })?;
     let kind = FileType::from_raw_mode(stat.st_mode);
     Ok(Identity { id: FileId(stat.st_dev, stat.st_ino), kind, mode: file.metadata()?.mode })
 }
 
-/// Miri cannot tell for what a file was opened. There every file counts as open for reading and writing.
+/// Miri cannot return the mode in which a file was opened. There every file counts as open for reading and writing.
 #[cfg(miri)]
 fn identity(_: RawFd, file: &OsFile) -> io::Result<Identity> {
     use std::os::unix::fs::MetadataExt as _;
@@ -192,7 +194,7 @@ fn identity(_: RawFd, file: &OsFile) -> io::Result<Identity> {
 }
 
 impl Borrowed {
-    /// The file, if the number still names it, and it can still be written as it could.
+    /// The file, if the number still names it and it is still open in the same mode.
     fn checked(&self) -> io::Result<&OsFile> {
         if !self.trusted.load(Ordering::Relaxed) {
             match identity(self.fd, &self.file) {
@@ -212,9 +214,9 @@ fn stale(fd: RawFd, why: &str) -> io::Error {
 
 impl Drop for Borrowed {
     fn drop(&mut self) {
-        // SAFETY: taken once, for nothing comes after this.
+        // SAFETY: it is taken once, and not used after this.
         let file = unsafe { ManuallyDrop::take(&mut self.file) };
-        // The memory of the `Arc` is given back, and the number stays open, for it is not ours.
+        // Release the memory of the `Arc`, but leave the number open: it belongs to the caller.
         if let Some(file) = Arc::into_inner(Arc::<File>::from(file)) {
             let _ = file.into_raw_fd();
         }
@@ -239,8 +241,8 @@ impl Storage for Descriptor {
         if n == 0 {
             read.fill(MaybeUninit::new(0));
         }
-        // SAFETY: the file has initialised the first `n` bytes, or all of these were just now; and `MaybeUninit<u8>` has
-        // the layout of `u8`.
+        // SAFETY: the file has initialised the first `n` bytes, or the line above has initialised them all; and
+        // `MaybeUninit<u8>` has the layout of `u8`.
         Ok(unsafe { &mut *(std::ptr::from_mut(read) as *mut [u8]) })
     }
 
@@ -258,7 +260,7 @@ impl Storage for Descriptor {
     }
 
     fn set_len(&self, _: u64) -> io::Result<()> {
-        // memmap2 never changes how long a file is.
+        // memmap2 never changes the length of a file.
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -275,7 +277,7 @@ impl Storage for Descriptor {
 }
 
 impl Descriptor {
-    /// How many of `len` bytes from `offset` on, which lies behind the end of the file, are zeros.
+    /// Returns how many of `len` bytes from `offset`, which is past the end of the file, are zeros.
     fn zeros(&self, len: usize, offset: u64) -> usize {
         let rest = self.0.reach.load(Ordering::Relaxed).saturating_sub(offset);
         usize::try_from(rest).map_or(len, |rest| rest.min(len))

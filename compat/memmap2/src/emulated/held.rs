@@ -1,20 +1,20 @@
-//! Descriptors that stay open while a mapping needs them, although the program has closed them.
+//! Keeps descriptors open while a mapping needs them, although the program has closed them.
 //!
-//! A mapping outlives its `File`. Preview 1 has no `dup`, so a mapping cannot have a descriptor of its own. But all who close
-//! a descriptor call libc's `close`, std and C code too, and the function of this module takes its place. It leaves a held
-//! descriptor open, and the last mapping that needs it closes it.
+//! A mapping outlives its `File`. Preview 1 has no `dup`, so a mapping cannot have a descriptor of its own. But std and
+//! C code close descriptors with libc's `close`, and this module replaces that function. It leaves a held descriptor
+//! open, and the last mapping that needs it closes it.
 //!
-//! libc has `close` and `__wasilibc_fd_renumber` in one object. A program that needs both would fail to link with two
-//! definitions of `close` if this module had only that one.
+//! libc has `close` and `__wasilibc_fd_renumber` in one object file. If this module defined only `close`, a program
+//! that needs both would not link, because it would have two definitions of `close`.
 
 use std::collections::BTreeMap;
 use std::ffi::{c_char, c_int};
 use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What is known of a held descriptor.
+/// The state of a held descriptor.
 struct Held {
-    /// How many [`Hold`]s there are of it.
+    /// The number of its [`Hold`]s.
     holds: usize,
     /// Whether the program has closed it.
     is_closed: bool,
@@ -50,7 +50,7 @@ impl Drop for Hold {
         held.remove(&self.0);
         drop(held);
         if is_closed {
-            // The program was told long ago that it is closed. The changes were written by calls that report.
+            // The program's own `close` has already succeeded. The changes were written by calls that return errors.
             let _ = host_close(self.0);
         }
     }
@@ -66,21 +66,21 @@ unsafe extern "C" {
     fn __wasilibc_find_abspath(path: *const c_char, directory: *mut *const c_char, rest: *mut *const c_char) -> c_int;
 }
 
-/// Lets libc look at the directories that the host has opened for the program, as it does itself before it closes a
-/// descriptor: it stops looking at the first number that is free.
+/// Makes libc read the directories that the host has opened for the program, as libc's `close` does before it closes a
+/// descriptor. libc stops at the first free number, so it has to read them before one becomes free.
 ///
-/// It has a function for only that, `__wasilibc_populate_preopens`. But the object with libc's `close` has an empty one of
-/// this name, and naming it may link that object.
+/// libc has a function that does only this, `__wasilibc_populate_preopens`. But the object file of libc's `close` has
+/// an empty function of the same name, and calling it may link that object.
 fn find_directories() {
     let (mut directory, mut rest) = (std::ptr::null(), std::ptr::null());
-    // SAFETY: the path is a text of C, and both places can be written to.
+    // SAFETY: the path is a C string, and both variables can be written to.
     let _ = unsafe { __wasilibc_find_abspath(c"/".as_ptr(), &raw mut directory, &raw mut rest) };
 }
 
-/// Closes a descriptor for good.
+/// Closes a descriptor of the host.
 fn host_close(fd: RawFd) -> Result<(), wasi::Errno> {
     find_directories();
-    // SAFETY: no mapping holds it, and the program has closed it: it uses it no more.
+    // SAFETY: no mapping holds it, and the program has closed it, so it no longer uses it.
     unsafe { wasi::fd_close(number(fd)) }
 }
 
@@ -89,10 +89,10 @@ fn number(fd: c_int) -> wasi::Fd {
     fd as wasi::Fd
 }
 
-/// In place of libc's `close`.
+/// Replaces libc's `close`.
 ///
-/// A held descriptor stays open. For the program it is closed: to close it again is an error, and its number is given to no
-/// other file.
+/// A held descriptor stays open. For the program it is closed: closing it again is an error, and its number is not
+/// reused.
 #[unsafe(no_mangle)]
 extern "C" fn close(fd: c_int) -> c_int {
     if let Some(entry) = held().get_mut(&fd) {
@@ -102,11 +102,11 @@ extern "C" fn close(fd: c_int) -> c_int {
     returned(host_close(fd))
 }
 
-/// In place of libc's function, which `dup2` and `freopen` are made of where there is no `dup`: gives the file of one
-/// descriptor the number of another, which is closed.
+/// Replaces the libc function that `dup2` and `freopen` use where there is no `dup`: gives the file of one descriptor
+/// the number of another, which is closed.
 ///
-/// A mapping knows its file by its number. So a held descriptor is neither replaced nor given another number: the call fails
-/// with `EBUSY`.
+/// A mapping finds its file by its number. So a held descriptor is not replaced and does not get another number: the
+/// call fails with `EBUSY`.
 #[unsafe(no_mangle)]
 extern "C" fn __wasilibc_fd_renumber(fd: c_int, newfd: c_int) -> c_int {
     let held = held();
@@ -118,18 +118,18 @@ extern "C" fn __wasilibc_fd_renumber(fd: c_int, newfd: c_int) -> c_int {
         (Some(false), _) | (_, Some(false)) => Err(wasi::ERRNO_BUSY),
         (None, None) => {
             find_directories();
-            // SAFETY: no mapping holds either, and the caller has both.
+            // SAFETY: no mapping holds either of them, and the caller owns both.
             unsafe { wasi::fd_renumber(number(fd), number(newfd)) }
         }
     })
 }
 
-/// What a function of libc returns.
+/// Converts a result to the return value of a function of libc, and sets `errno`.
 fn returned(result: Result<(), wasi::Errno>) -> c_int {
     let Err(errno) = result else { return 0 };
     // SAFETY: the call has no conditions.
     let place = unsafe { libc::__errno_location() };
-    // SAFETY: the place is this thread's own.
+    // SAFETY: the pointer is to this thread's own `errno`.
     unsafe { place.write(errno.raw().into()) };
     -1
 }

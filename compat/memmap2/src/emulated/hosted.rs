@@ -1,7 +1,7 @@
-//! Mappings that the host of the guest places in its memory: the bytes are the file's own.
+//! Mappings that the host places in the guest's memory: the bytes are the file's own.
 //!
-//! Preview 1 has a call by which a guest asks any host for them, and hears nothing from one that does not know it. A
-//! component imports what it asks, and does not start where that is missing: so there it is a flag.
+//! On Preview 1 a guest requests them by a call that every host has, and that has no effect in a host that cannot map
+//! files. A component has to import the request, and does not start in a host without it, so there a flag turns it on.
 
 use std::io;
 
@@ -14,10 +14,10 @@ use super::advice::Advice;
 pub(super) struct Hosted(RawHosted);
 
 impl Hosted {
-    /// Has the host map `len` bytes of a file from `offset` on, which is one of a page. None where it does not:
-    /// whatever its reason, a buffer needs no host.
+    /// Lets the host map `len` bytes of a file from `offset`, which is the start of a page. Returns `None` if it does
+    /// not, for any reason: a buffer does not need the host.
     ///
-    /// Small ones too: only then do all mappings of a file show the same bytes.
+    /// This includes small mappings: only then do all mappings of a file show the same bytes.
     pub(super) fn map(file: &OsFile, offset: u64, len: usize, access: Access) -> Option<Self> {
         RawHosted::map(file, offset, len, access).ok()?.map(Self)
     }
@@ -32,13 +32,13 @@ impl Hosted {
         self.0.len()
     }
 
-    /// Has the system see to the changes of a range, which the file has already.
+    /// Flushes the changes of a range, which are already in the file.
     pub(super) fn flush(&self, offset: usize, len: usize, to_disk: bool) -> io::Result<()> {
         let flushed = if to_disk { self.0.flush_range(offset, len) } else { self.0.flush_async_range(offset, len) };
         Ok(flushed?)
     }
 
-    /// Hands a hint on, if the host can have a use for it.
+    /// Passes advice on, if the host may use it.
     pub(super) fn advise(&self, advice: Advice, offset: usize, len: usize) -> io::Result<()> {
         use portable_mmap::Advice as Hint;
         let hint = match advice {

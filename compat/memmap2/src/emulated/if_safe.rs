@@ -1,12 +1,13 @@
-//! Mapping from safe code, which needs a kernel that vouches for the file.
+//! Mapping from safe code, which needs a kernel that guarantees that the file does not change.
 
 use std::marker::PhantomData;
 use std::{error, fmt, io};
 
-/// Why [`map_if_safe`](crate::Mmap::map_if_safe) made no mapping: no host of WASI can vouch for a file, so it is always
-/// [`not_supported`](Self::not_supported).
+/// The error of [`map_if_safe`](crate::Mmap::map_if_safe). WASI has no way to guarantee that a file does not change, so
+/// it is always [`not_supported`](Self::not_supported).
 pub struct MapIfSafeError {
-    /// As there: what holds an [`io::Error`] may be sent and shared, and is not safe to unwind.
+    /// Gives this type the auto traits of memmap2's, which contains an [`io::Error`]: it is `Send` and `Sync`, but not
+    /// `UnwindSafe`.
     cause: PhantomData<io::Error>,
 }
 
@@ -15,19 +16,19 @@ impl MapIfSafeError {
         Self { cause: PhantomData }
     }
 
-    /// Whether this system cannot tell if a file is safe to map: always.
+    /// Whether this system cannot determine if a file is safe to map: always `true`.
     #[must_use]
     pub fn not_supported(&self) -> bool {
         true
     }
 
-    /// Whether the file may change while it is mapped: never known.
+    /// Whether the file may change while it is mapped: always `false`, because it is not known.
     #[must_use]
     pub fn not_safe(&self) -> bool {
         false
     }
 
-    /// Whether mapping itself failed: it is never tried.
+    /// Whether mapping itself failed: always `false`, because it is not tried.
     #[must_use]
     pub fn map_failed(&self) -> bool {
         false

@@ -1,13 +1,12 @@
-//! The mappings whose changes reach a file, and what they know of each other.
+//! The mappings whose changes reach a file, and how they exchange changes.
 //!
-//! Where the operating system maps files, all mappings of one file show the same bytes. Here each has its own. Two things
-//! bring them together:
+//! OS mappings of one file all show the same bytes. Buffers each have their own copy. Two rules keep them together:
 //!
-//! - The `unsafe` functions that map a file write the changes of the others to it first. A program needs that if it makes its
-//!   file longer, maps it anew and drops the old mapping then. The safe functions do not: somebody may have a `&mut` to the
-//!   bytes of another mapping.
-//! - What one mapping writes to the file is [`News`] for the others. Each reads it when it is borrowed mutably the next time:
-//!   nobody else has a reference to its bytes then.
+//! - The `unsafe` functions that map a file first write the changes of its other mappings to it. A program needs this
+//!   if it makes its file longer, maps it again and then drops the old mapping. The safe functions do not, because
+//!   there may be a `&mut` to the bytes of another mapping.
+//! - A range that one mapping writes to the file is recorded as [`News`] in the others. Each reads it when it is next
+//!   borrowed mutably, because then there is no other reference to its bytes.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,12 +19,12 @@ use portable_mmap::raw::RawBuffer;
 use super::buffer::PAGE;
 use super::descriptor::{Descriptor, FileId, WeakDescriptor};
 
-/// Bytes of the file that other mappings have written since they were read here.
+/// A range of the file that other mappings have written since this mapping read it.
 #[derive(Debug, Default)]
 pub(super) struct News {
-    /// Whether there are any: a look at the range costs a lock.
+    /// Whether the range is not empty. Checking the range itself takes a lock.
     are_there: AtomicBool,
-    /// All of them lie in this range of the file, in bytes.
+    /// The smallest range that contains them all, in bytes of the file.
     range: Mutex<Range<u64>>,
 }
 
@@ -35,14 +34,14 @@ impl News {
         self.are_there.load(Ordering::Relaxed)
     }
 
-    /// Adds bytes.
+    /// Adds a range.
     pub(super) fn add(&self, more: &Range<u64>) {
         let mut range = self.range.lock().unwrap_or_else(PoisonError::into_inner);
         *range = if range.is_empty() { more.clone() } else { range.start.min(more.start)..range.end.max(more.end) };
         self.are_there.store(true, Ordering::Relaxed);
     }
 
-    /// Takes all of them.
+    /// Removes and returns the range.
     pub(super) fn take(&self) -> Range<u64> {
         let mut range = self.range.lock().unwrap_or_else(PoisonError::into_inner);
         self.are_there.store(false, Ordering::Relaxed);
@@ -50,7 +49,7 @@ impl News {
     }
 }
 
-/// A mapping, for as long as it lives. What is here keeps neither its memory nor its file.
+/// A mapping that is alive. An entry keeps neither its memory nor its file.
 struct Entry {
     file: WeakDescriptor,
     bytes: Weak<RawBuffer<Descriptor>>,
@@ -62,10 +61,10 @@ fn live() -> MutexGuard<'static, BTreeMap<FileId, Vec<Entry>>> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Remembers a mapping for as long as it lives.
+/// Registers a mapping until it is dropped.
 pub(super) fn add(file: &Descriptor, bytes: &Arc<RawBuffer<Descriptor>>) {
     let mut live = live();
-    // Those of files that are not mapped any more go too.
+    // Remove all entries of dropped mappings, also those of other files.
     live.retain(|_, entries| {
         entries.retain(|entry| entry.bytes.strong_count() > 0);
         !entries.is_empty()
@@ -74,16 +73,17 @@ pub(super) fn add(file: &Descriptor, bytes: &Arc<RawBuffer<Descriptor>>) {
     live.entry(file.id()).or_default().push(entry);
 }
 
-/// Tells the other mappings of a file that bytes of it were written.
+/// Records in the other mappings of a file that a range of it was written.
 pub(super) fn tell(writer: &Descriptor, written: &Range<u64>) {
     let live = live();
     let others = live.get(&writer.id()).into_iter().flatten().filter_map(|entry| entry.file.upgrade());
     others.filter(|other| !other.is(writer)).for_each(|other| other.news().add(written));
 }
 
-/// Writes the changes of all mappings of the same file to it, except those of pages with a byte that somebody else has changed
-/// since it was read. The mapping may have been leaked long ago, so its byte is no newer than that of the file. What is not
-/// written stays changed, and the mapping's own flush or drop writes it or tells why not.
+/// Writes the changes of all mappings of the same file to it, except the pages with a byte that somebody else has
+/// changed since it was read. Such a mapping may have been leaked long ago, so its byte may be older than that of the
+/// file. Pages that are not written still count as changed, and the mapping's own flush or drop writes them or returns
+/// the error.
 ///
 /// # Safety
 /// Nobody writes to the bytes of these mappings while the call runs, and no `&mut` to them is live.
@@ -91,7 +91,7 @@ pub(super) unsafe fn write_back(file: &Descriptor) {
     let live = live();
     let same = live.get(&file.id()).into_iter().flatten();
     let same: Vec<_> = same.filter_map(|entry| Some((entry.file.upgrade()?, entry.bytes.upgrade()?))).collect();
-    // Not under the lock: a write tells of itself.
+    // Not under the lock: a write calls `tell`, which takes it.
     drop(live);
     for (other, bytes) in same {
         other.distrust();

@@ -6,50 +6,50 @@ use std::{fmt, io, slice};
 use super::advice::{Advice, UncheckedAdvice};
 use super::buffer::{Buffer, unsupported};
 
-/// A file for reading: a slice of its bytes as they were when it was mapped. Where the host maps files they are the
-/// file's own, which others may change.
+/// A read-only mapping of a file: a slice of its bytes as they were when it was mapped. If the host maps the file, they
+/// are the file's own bytes, and others may change them.
 pub struct Mmap {
     inner: Buffer,
 }
 
-/// A file or anonymous memory for reading and writing, as a slice.
+/// A writable mapping of a file or of anonymous memory, as a slice.
 ///
-/// A flush reads the bytes. A pointer that was made from a slice before a flush may not be used to write after it.
+/// A flush reads the bytes. After a flush, do not write through a pointer that was made from a slice before it.
 ///
-/// Changes reach the file when it is flushed, made read-only or dropped, and where the host maps files at once. A drop
-/// that cannot write them tells [`emulation`](crate::emulation).
+/// Changes reach the file when the mapping is flushed, made read-only or dropped; if the host maps the file, at once.
+/// If a drop cannot write them, it calls the hook of [`emulation`](crate::emulation).
 pub struct MmapMut {
     inner: Buffer,
 }
 
-/// A file behind a pointer, for those who keep Rust's rules themselves.
+/// A mapping of a file behind a pointer. The user of the pointer has to keep Rust's rules.
 ///
 /// # References
-/// With a mapping of the operating system, the kernel does the work of a flush. Here a flush reads the bytes of its pages,
-/// and a drop reads all bytes. While one of them runs, nobody may write to these bytes, and no `&mut` to them may be live.
+/// With an OS mapping the kernel does the work of a flush. Here a flush reads the bytes of its pages, and a drop reads
+/// all bytes. While one of them runs, nobody may write to these bytes, and no `&mut` to them may be live.
 ///
-/// memmap2's `flush` is a safe function, so this one is too, and it cannot demand this of its caller. The code that makes
-/// a `&mut` from the pointer keeps the rule. A program that uses the same `&mut` before and after a flush is sound with
-/// memmap2 and has undefined behaviour here. Make a new `&mut` after the flush, or use the pointer alone, which stays
-/// valid.
+/// memmap2's `flush` is a safe function, so this one is too, and cannot require this of its caller. The `unsafe` code
+/// that makes a `&mut` from the pointer has to keep the rule. A program that uses the same `&mut` before and after a
+/// flush is sound with memmap2, but has undefined behaviour here. Make a new `&mut` after the flush, or use only the
+/// pointer, which stays valid.
 pub struct MmapRaw {
     inner: Buffer,
 }
 
-/// How [`MmapMut::remap`] may go about it.
+/// Options of [`MmapMut::remap`].
 #[derive(Copy, Clone, Default, Debug)]
 pub struct RemapOptions {
     may_move: bool,
 }
 
 impl RemapOptions {
-    /// The bytes stay where they are.
+    /// By default the mapping must not move.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether the bytes may come to lie elsewhere. Only then a mapping can become longer here.
+    /// Sets whether the mapping may move to another address. Here a mapping can only become longer if it may move.
     #[must_use]
     pub fn may_move(mut self, may_move: bool) -> Self {
         self.may_move = may_move;
@@ -57,7 +57,7 @@ impl RemapOptions {
     }
 }
 
-/// What all of them can do.
+/// The methods of all three types.
 macro_rules! any_mapping {
     ($type:ident, $name:literal) => {
         impl $type {
@@ -65,7 +65,7 @@ macro_rules! any_mapping {
                 Self { inner }
             }
 
-            /// Says how all bytes will be used.
+            /// Advises how all bytes will be used.
             ///
             /// # Errors
             /// None.
@@ -73,11 +73,11 @@ macro_rules! any_mapping {
                 self.advise_range(advice, 0, self.inner.len())
             }
 
-            /// Says how a range will be used.
+            /// Advises how a range will be used.
             ///
             /// # Errors
-            /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a range that starts past the end, or that is longer than the
-            /// mapping. One that ends past it is taken, as memmap2 does.
+            /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a range that starts past the end, or that is longer
+            /// than the mapping. As in memmap2, a range that only ends past the end is accepted.
             pub fn advise_range(&self, advice: Advice, offset: usize, len: usize) -> io::Result<()> {
                 self.inner.advise(advice, offset, len)
             }
@@ -90,7 +90,7 @@ macro_rules! any_mapping {
             /// # Errors
             /// As for [`unchecked_advise_range`](Self::unchecked_advise_range).
             pub unsafe fn unchecked_advise(&self, advice: UncheckedAdvice) -> io::Result<()> {
-                // SAFETY: the caller vouches for it.
+                // SAFETY: the caller guarantees it.
                 unsafe { self.unchecked_advise_range(advice, 0, self.inner.len()) }
             }
 
@@ -100,7 +100,7 @@ macro_rules! any_mapping {
             /// Nobody borrows the bytes of the range.
             ///
             /// # Errors
-            /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a range that does not lie in the mapping, and
+            /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a range that is not inside the mapping, and
             /// [`Unsupported`](io::ErrorKind::Unsupported) for files.
             pub unsafe fn unchecked_advise_range(
                 &self,
@@ -108,19 +108,19 @@ macro_rules! any_mapping {
                 offset: usize,
                 len: usize,
             ) -> io::Result<()> {
-                // SAFETY: the caller vouches for it.
+                // SAFETY: the caller guarantees it.
                 unsafe { self.inner.advise_unchecked(advice, offset, len) }
             }
 
             /// Keeps the bytes in memory and out of swap space.
             ///
             /// # Errors
-            /// [`Unsupported`](io::ErrorKind::Unsupported): a guest has no say in what its host swaps.
+            /// [`Unsupported`](io::ErrorKind::Unsupported): a guest cannot control what its host swaps.
             pub fn lock(&self) -> io::Result<()> {
                 Err(unsupported("locking a guest's memory"))
             }
 
-            /// Takes [`lock`](Self::lock) back.
+            /// Undoes [`lock`](Self::lock).
             ///
             /// # Errors
             /// [`Unsupported`](io::ErrorKind::Unsupported).
@@ -128,16 +128,16 @@ macro_rules! any_mapping {
                 Err(unsupported("unlocking a guest's memory"))
             }
 
-            /// Maps another length of the same file, which stays as long as it is.
+            /// Changes the length of the mapping. The length of the file does not change.
             ///
             /// # Safety
-            /// Nobody holds a pointer into the mapping; and as for [`MmapOptions`](crate::MmapOptions).
+            /// There are no pointers into the mapping; and as for [`MmapOptions`](crate::MmapOptions).
             ///
             /// # Errors
-            /// As for [`MmapOptions`](crate::MmapOptions); [`OutOfMemory`](io::ErrorKind::OutOfMemory) where it would
-            /// become longer and may not move; and those of a flush. The mapping is as it was.
+            /// As for [`MmapOptions`](crate::MmapOptions); [`OutOfMemory`](io::ErrorKind::OutOfMemory) if it would
+            /// become longer and must not move; and the errors of a flush. After an error the mapping is unchanged.
             pub unsafe fn remap(&mut self, new_len: usize, options: RemapOptions) -> io::Result<()> {
-                // SAFETY: the caller vouches for it.
+                // SAFETY: the caller guarantees it.
                 unsafe { self.inner.remap(new_len, options.may_move) }
             }
         }
@@ -154,11 +154,11 @@ any_mapping!(Mmap, "Mmap");
 any_mapping!(MmapMut, "MmapMut");
 any_mapping!(MmapRaw, "MmapRaw");
 
-/// What those of them can do that may have been changed.
+/// The methods of the types that can be written to.
 macro_rules! flushed {
     ($type:ident, $references:literal) => {
         impl $type {
-            /// Writes all changes to the file, and returns once they are on the disk.
+            /// Writes all changes to the file, and returns when they are on the disk.
             ///
             #[doc = $references]
             ///
@@ -168,7 +168,7 @@ macro_rules! flushed {
                 self.flush_range(0, self.inner.len())
             }
 
-            /// Writes all changes to the file, and returns once all who read it see them.
+            /// Writes all changes to the file, and returns when all readers of the file see them.
             ///
             #[doc = $references]
             ///
@@ -178,22 +178,23 @@ macro_rules! flushed {
                 self.flush_async_range(0, self.inner.len())
             }
 
-            /// Writes the changes of the pages that hold a range to the file, and returns once they are on the disk.
+            /// Writes the changes of all pages that overlap a range to the file, and returns when they are on the disk.
             ///
             #[doc = $references]
             ///
             /// # Errors
-            /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a range that does not lie in the mapping;
-            /// [`StaleNetworkFileHandle`](io::ErrorKind::StaleNetworkFileHandle) if the file was closed meanwhile;
-            /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) for changes behind its end; the system's. What was not
-            /// written stays changed.
+            /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a range that is not inside the mapping;
+            /// [`StaleNetworkFileHandle`](io::ErrorKind::StaleNetworkFileHandle) if the file has been closed;
+            /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) for changes past its end; and the errors of the system.
+            /// Bytes that were not written still count as changed.
             pub fn flush_range(&self, offset: usize, len: usize) -> io::Result<()> {
                 // SAFETY: a `&mut` from a `MmapMut` borrows it mutably, so none is live. Code that makes one from the
-                // pointer of a `MmapRaw`, or writes through the pointer, keeps the rules that stand there.
+                // pointer of a `MmapRaw`, or writes through the pointer, keeps the rules in its documentation.
                 unsafe { self.inner.flush(offset, len, true) }
             }
 
-            /// Writes the changes of the pages that hold a range to the file, and returns once all who read it see them.
+            /// Writes the changes of all pages that overlap a range to the file, and returns when all readers of the
+            /// file see them.
             ///
             #[doc = $references]
             ///
@@ -209,15 +210,15 @@ macro_rules! flushed {
 
 flushed!(
     MmapMut,
-    "The call reads the bytes: do not write after it through a pointer that was made from a slice before."
+    "The call reads the bytes: after it, do not write through a pointer that was made from a slice before it."
 );
 flushed!(MmapRaw, "The call reads the bytes: no `&mut` to them may be live, see [References](MmapRaw#references).");
 
-/// What those of them are that are slices.
+/// The traits of the types that are slices.
 macro_rules! slices {
     ($type:ident) => {
-        // SAFETY: the bytes stay where they are when the mapping is moved, and nothing but `remap`, which borrows it
-        // mutably and is `unsafe`, gives them another place.
+        // SAFETY: the address of the bytes does not change when the value is moved. Only `remap` changes it, which
+        // borrows the mapping mutably and is `unsafe`.
         #[cfg(feature = "stable_deref_trait")]
         unsafe impl stable_deref_trait::StableDeref for $type {}
 
@@ -226,7 +227,7 @@ macro_rules! slices {
 
             #[inline]
             fn deref(&self) -> &[u8] {
-                // SAFETY: so many bytes are initialised there, and are changed through a mutable borrow only.
+                // SAFETY: that many bytes are initialised there, and they change only through a mutable borrow.
                 unsafe { slice::from_raw_parts(self.inner.ptr(), self.inner.len()) }
             }
         }
@@ -244,10 +245,10 @@ slices!(Mmap);
 slices!(MmapMut);
 
 impl Mmap {
-    /// Lets changes be made: to the file if it was open for writing when it was mapped.
+    /// Makes the mapping writable. The file must have been open for writing when it was mapped, except for a copy.
     ///
     /// # Errors
-    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) if it was not, and
+    /// [`PermissionDenied`](io::ErrorKind::PermissionDenied) if it was not open for writing, and
     /// [`OutOfMemory`](io::ErrorKind::OutOfMemory).
     pub fn make_mut(mut self) -> io::Result<MmapMut> {
         self.inner.make_mut()?;
@@ -256,16 +257,17 @@ impl Mmap {
 }
 
 impl MmapMut {
-    /// Writes all changes to the file, as [`flush_async`](Self::flush_async) does, and lets no more be made.
+    /// Writes all changes to the file, as [`flush_async`](Self::flush_async) does, and makes the mapping read-only.
     ///
     /// # Errors
-    /// As for [`flush_range`](Self::flush_range); the mapping is dropped, which tries once more.
+    /// As for [`flush_range`](Self::flush_range). After an error the mapping is dropped, and the drop tries to write
+    /// once more.
     pub fn make_read_only(mut self) -> io::Result<Mmap> {
         self.inner.make_read_only()?;
         Ok(Mmap { inner: self.inner })
     }
 
-    /// As [`make_read_only`](Self::make_read_only). Nothing is executable, here or anywhere in WebAssembly.
+    /// Does the same as [`make_read_only`](Self::make_read_only). WebAssembly has no executable memory.
     ///
     /// # Errors
     /// As for [`make_read_only`](Self::make_read_only).
@@ -277,7 +279,7 @@ impl MmapMut {
 impl DerefMut for MmapMut {
     #[inline]
     fn deref_mut(&mut self) -> &mut [u8] {
-        // SAFETY: so many bytes are initialised there, and the mapping is borrowed mutably.
+        // SAFETY: that many bytes are initialised there, and the mapping is borrowed mutably.
         unsafe { slice::from_raw_parts_mut(self.inner.ptr_mut(), self.inner.len()) }
     }
 }
@@ -297,7 +299,7 @@ impl MmapRaw {
         self.inner.ptr()
     }
 
-    /// The address of the first byte, to be written to if the mapping was made for that. For references that are made
+    /// The address of the first byte. It can be written to if the mapping is writable. For references that are made
     /// from it see [References](Self#references).
     #[inline]
     #[must_use]
@@ -305,7 +307,7 @@ impl MmapRaw {
         self.inner.ptr()
     }
 
-    /// How many bytes there are.
+    /// The number of bytes.
     #[inline]
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "the interface has none")]

@@ -1,11 +1,12 @@
-//! Where nothing keeps a descriptor open that the program closes: a mapping notices it and writes nothing.
+//! Replaces `held` where a descriptor that the program closes cannot be kept open: a mapping detects this and writes
+//! nothing.
 //!
-//! Preview 2 has no `dup` either, and its `close` cannot be replaced: it gives resources back to the host whose layout only
-//! libc knows.
+//! Preview 2 has no `dup` either, and its `close` cannot be replaced: it releases resources of the host that are
+//! recorded in a private table of libc.
 
 use std::os::fd::RawFd;
 
-/// Would keep a descriptor open.
+/// Does not keep a descriptor open.
 #[derive(Debug)]
 pub(super) struct Hold;
 
@@ -15,7 +16,7 @@ impl Hold {
     }
 }
 
-/// A descriptor that is closed is not open.
+/// Returns `false`: no closed descriptor is kept open.
 pub(super) fn is_closed(_: RawFd) -> bool {
     false
 }

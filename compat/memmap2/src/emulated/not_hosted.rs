@@ -1,4 +1,4 @@
-//! Where no host is asked to map files: every mapping is a buffer.
+//! Replaces `hosted` where the host cannot map files: every mapping is a buffer.
 
 use std::io;
 

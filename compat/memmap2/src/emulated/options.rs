@@ -1,4 +1,4 @@
-//! How a mapping is made: with options, or with none, of the whole file.
+//! Functions that make mappings, with options or of the whole file.
 
 use std::io;
 
@@ -8,29 +8,30 @@ use super::if_safe::MapIfSafeError;
 use super::live;
 use super::mappings::{Mmap, MmapMut, MmapRaw};
 
-/// How to make a mapping: a builder whose setters can be chained.
+/// A builder for mappings. Its setters can be chained.
 ///
 /// # Safety
 ///
 /// The functions that map a file are `unsafe` for two reasons:
 ///
-/// - Where the host maps files, the bytes are the file's own. While there is a reference to bytes of a mapping, nobody
-///   may change them in another way: not in another mapping, nor in the file, nor from another process. In a buffer the
-///   bytes are a copy in memory, which nobody else changes.
-/// - These functions write the changes of the file's buffers to the file first, and read their bytes for that. While
-///   one of these functions runs, nobody may write to the bytes of another mapping of the same file, in any thread, and
-///   no `&mut` to them may be live.
+/// - If the host maps the file, the bytes are the file's own. While a reference to bytes of a mapping is live, nobody
+///   may change them in another way: not in another mapping, in the file, or from another process. In a buffer the
+///   bytes are a copy in memory, which nobody else can change.
+/// - These functions first write the changes of all buffers of the file to it, and read their bytes for that. While one
+///   of these functions runs, no thread may write to the bytes of another mapping of the same file, and no `&mut` to
+///   them may be live.
 ///
-/// [`map_raw`](Self::map_raw) and [`map_raw_read_only`](Self::map_raw_read_only) are safe and show the file as it is: flush
-/// other mappings first.
+/// [`map_raw`](Self::map_raw) and [`map_raw_read_only`](Self::map_raw_read_only) are safe. They do not write changes of
+/// other mappings, so flush those first.
 ///
 /// # Errors
 ///
-/// All of them load everything, unless the host maps the file, and fail as reading the file does: with the system's
-/// error, with [`OutOfMemory`](io::ErrorKind::OutOfMemory), [`IsADirectory`](io::ErrorKind::IsADirectory), with
-/// [`Unsupported`](io::ErrorKind::Unsupported) for what is neither file nor directory, and with
-/// [`PermissionDenied`](io::ErrorKind::PermissionDenied) for a file that is not open for what is asked. A length over
-/// `isize::MAX`, or none and an offset behind the end of the file, is [`InvalidData`](io::ErrorKind::InvalidData).
+/// Unless the host maps the file, all of them load the whole mapping, and return the errors of reading the file. Others
+/// are [`OutOfMemory`](io::ErrorKind::OutOfMemory); [`IsADirectory`](io::ErrorKind::IsADirectory);
+/// [`Unsupported`](io::ErrorKind::Unsupported) for what is neither a regular file nor a directory;
+/// [`PermissionDenied`](io::ErrorKind::PermissionDenied) for a file that is not open in the required mode; and
+/// [`InvalidData`](io::ErrorKind::InvalidData) for a length over `isize::MAX`, and for an offset past the end of the
+/// file without a length.
 #[derive(Clone, Debug, Default)]
 pub struct MmapOptions {
     offset: u64,
@@ -40,48 +41,49 @@ pub struct MmapOptions {
 
 #[expect(clippy::needless_pass_by_value, reason = "the interface has it so")]
 impl MmapOptions {
-    /// The whole file.
+    /// Options for a mapping of the whole file.
     #[must_use]
     pub fn new() -> MmapOptions {
         MmapOptions::default()
     }
 
-    /// Where the mapping starts, in bytes from the start of the file: anywhere.
+    /// Sets the offset in the file where the mapping starts, in bytes. It can have any value.
     pub fn offset(&mut self, offset: u64) -> &mut Self {
         self.offset = offset;
         self
     }
 
-    /// How many bytes to map, which may be none, or more than the file has: behind its end there are zeros, and a change
-    /// of these is an error when it is written back. Without a length the mapping ends where the file ends.
+    /// Sets the length of the mapping in bytes. It may be 0, or more than the file has: past the end there are zeros,
+    /// and writing back a change of them is an error. Without a length the mapping ends where the file ends.
     pub fn len(&mut self, len: usize) -> &mut Self {
         self.len = Some(len);
         self
     }
 
-    /// The memory is used as a stack: a hint that does nothing.
+    /// A hint that the memory is used as a stack. It has no effect.
     pub fn stack(&mut self) -> &mut Self {
         self
     }
 
-    /// Anonymous memory of huge pages, which [`map_anon`](Self::map_anon) then answers with
+    /// Requests anonymous memory of huge pages: [`map_anon`](Self::map_anon) then returns
     /// [`Unsupported`](io::ErrorKind::Unsupported).
     pub fn huge(&mut self, page_bits: Option<u8>) -> &mut Self {
         self.huge = Some(page_bits.unwrap_or(0));
         self
     }
 
-    /// Load everything when mapping: a buffer does so in any case, and to a host it is no order.
+    /// Requests that everything is loaded when it is mapped. A buffer always does that; for a hosted mapping it has no
+    /// effect.
     pub fn populate(&mut self) -> &mut Self {
         self
     }
 
-    /// Reserve no swap space: a hint that does nothing.
+    /// A hint to reserve no swap space. It has no effect.
     pub fn no_reserve_swap(&mut self) -> &mut Self {
         self
     }
 
-    /// Does nothing but on Windows.
+    /// Has an effect only on Windows.
     pub fn no_probe_handle(&mut self) -> &mut Self {
         self
     }
@@ -94,11 +96,11 @@ impl MmapOptions {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         unsafe { self.after_others(&file, Access::Default) }.map(Mmap::over)
     }
 
-    /// Maps a file for reading. Nothing is executable, here or anywhere in WebAssembly.
+    /// Maps a file for reading. WebAssembly has no executable memory.
     ///
     /// # Safety
     /// As for [`MmapOptions`].
@@ -106,12 +108,12 @@ impl MmapOptions {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map_exec<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         unsafe { self.after_others(&file, Access::Default) }.map(Mmap::over)
     }
 
-    /// Maps a file for reading and writing: changes reach it when the mapping is flushed or dropped, and where the host
-    /// maps it at once.
+    /// Maps a file for reading and writing. Changes reach the file when the mapping is flushed or dropped; if the host
+    /// maps the file, at once.
     ///
     /// # Safety
     /// As for [`MmapOptions`].
@@ -119,11 +121,11 @@ impl MmapOptions {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map_mut<T: MmapAsRawDesc>(&self, file: T) -> io::Result<MmapMut> {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         unsafe { self.after_others(&file, Access::Write) }.and_then(changeable).map(MmapMut::over)
     }
 
-    /// Maps a file for reading and writing: changes stay in memory.
+    /// Maps a file for reading and writing. Changes stay in memory.
     ///
     /// # Safety
     /// As for [`MmapOptions`].
@@ -131,11 +133,11 @@ impl MmapOptions {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map_copy<T: MmapAsRawDesc>(&self, file: T) -> io::Result<MmapMut> {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         unsafe { self.after_others(&file, Access::Copy) }.and_then(changeable).map(MmapMut::over)
     }
 
-    /// Maps a file for reading, and for changes that stay in memory once [`make_mut`](Mmap::make_mut) allows them.
+    /// Maps a file for reading. After [`make_mut`](Mmap::make_mut) it can be changed, and changes stay in memory.
     ///
     /// # Safety
     /// As for [`MmapOptions`].
@@ -143,11 +145,11 @@ impl MmapOptions {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map_copy_read_only<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         unsafe { self.after_others(&file, Access::Copy) }.map(Mmap::over)
     }
 
-    /// Maps a file from safe code, if the kernel vouches that nobody changes it.
+    /// Maps a file from safe code, if the kernel guarantees that nobody changes it.
     ///
     /// # Errors
     /// [`MapIfSafeError::not_supported`], always.
@@ -156,7 +158,7 @@ impl MmapOptions {
         Err(MapIfSafeError::new_not_supported())
     }
 
-    /// Zeros without a file. Needs a [`len`](Self::len).
+    /// Makes zero-filled memory without a file. Needs a [`len`](Self::len).
     ///
     /// # Errors
     /// As for [`MmapOptions`].
@@ -168,7 +170,8 @@ impl MmapOptions {
         Buffer::anonymous(len).map(MmapMut::over)
     }
 
-    /// As [`map_mut`](Self::map_mut), behind a pointer. Changes of other buffers that were not flushed do not show.
+    /// Does the same as [`map_mut`](Self::map_mut), behind a pointer. Changes of other buffers that were not flushed do
+    /// not show.
     ///
     /// # Errors
     /// As for [`MmapOptions`].
@@ -176,7 +179,8 @@ impl MmapOptions {
         self.of_file(&file, Access::Write).and_then(changeable).map(MmapRaw::over)
     }
 
-    /// As [`map`](Self::map), behind a pointer. Changes of other buffers that were not flushed do not show.
+    /// Does the same as [`map`](Self::map), behind a pointer. Changes of other buffers that were not flushed do not
+    /// show.
     ///
     /// # Errors
     /// As for [`MmapOptions`].
@@ -184,18 +188,18 @@ impl MmapOptions {
         self.of_file(&file, Access::Default).map(MmapRaw::over)
     }
 
-    /// The file, with the changes of its other mappings.
+    /// Maps the file after writing the changes of its other mappings to it.
     ///
     /// # Safety
     /// As for [`MmapOptions`].
     unsafe fn after_others<T: MmapAsRawDesc>(&self, file: &T, access: Access) -> io::Result<Buffer> {
         let file = Descriptor::new(&file.as_raw_desc())?;
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         unsafe { live::write_back(&file) };
         self.load(&file, access)
     }
 
-    /// The file as it is.
+    /// Maps the file as it is.
     fn of_file<T: MmapAsRawDesc>(&self, file: &T, access: Access) -> io::Result<Buffer> {
         self.load(&Descriptor::new(&file.as_raw_desc())?, access)
     }
@@ -218,7 +222,7 @@ fn changeable(mut buffer: Buffer) -> io::Result<Buffer> {
 }
 
 impl Mmap {
-    /// As [`MmapOptions::map`], of the whole file.
+    /// Does the same as [`MmapOptions::map`], for the whole file.
     ///
     /// # Safety
     /// As for [`MmapOptions`].
@@ -226,11 +230,11 @@ impl Mmap {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map<T: MmapAsRawDesc>(file: T) -> io::Result<Mmap> {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         unsafe { MmapOptions::new().map(file) }
     }
 
-    /// As [`MmapOptions::map_if_safe`].
+    /// Does the same as [`MmapOptions::map_if_safe`].
     ///
     /// # Errors
     /// [`MapIfSafeError::not_supported`], always.
@@ -240,7 +244,7 @@ impl Mmap {
 }
 
 impl MmapMut {
-    /// As [`MmapOptions::map_mut`], of the whole file.
+    /// Does the same as [`MmapOptions::map_mut`], for the whole file.
     ///
     /// # Safety
     /// As for [`MmapOptions`].
@@ -248,11 +252,11 @@ impl MmapMut {
     /// # Errors
     /// As for [`MmapOptions`].
     pub unsafe fn map_mut<T: MmapAsRawDesc>(file: T) -> io::Result<MmapMut> {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         unsafe { MmapOptions::new().map_mut(file) }
     }
 
-    /// `length` zeros without a file.
+    /// Makes `length` bytes of zero-filled memory without a file.
     ///
     /// # Errors
     /// As for [`MmapOptions`].
@@ -262,7 +266,7 @@ impl MmapMut {
 }
 
 impl MmapRaw {
-    /// As [`MmapOptions::map_raw`], of the whole file.
+    /// Does the same as [`MmapOptions::map_raw`], for the whole file.
     ///
     /// # Errors
     /// As for [`MmapOptions`].

@@ -5,7 +5,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-/// A file of this test's own that holds `content`.
+/// Creates a file for one test with `content`.
 pub(crate) fn file(test: &str, content: &[u8]) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(env!("CARGO_CRATE_NAME"));
     fs::create_dir_all(&dir).unwrap();
@@ -14,7 +14,7 @@ pub(crate) fn file(test: &str, content: &[u8]) -> PathBuf {
     path
 }
 
-/// The file, open for reading and writing.
+/// Opens a file for reading and writing.
 pub(crate) fn open(path: &Path) -> File {
     OpenOptions::new().read(true).write(true).open(path).unwrap()
 }

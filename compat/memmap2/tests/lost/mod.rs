@@ -1,13 +1,13 @@
-//! Changes of mappings that are dropped and cannot be written.
+//! Changes that cannot be written when their mapping is dropped.
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
 use memmap2::emulation;
 
-/// What `act` makes the hook hear of.
+/// Returns the kinds of the errors that the hook gets while `act` runs.
 pub(crate) fn lost_in(act: impl FnOnce()) -> Vec<ErrorKind> {
-    // One test at a time: there is one hook.
+    // One test at a time, because there is only one hook.
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock();
     let heard = Arc::new(Mutex::new(Vec::new()));

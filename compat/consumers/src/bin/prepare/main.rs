@@ -1,5 +1,5 @@
-//! Writes the files that the programs work on: made here, taken from this system, or from a crate that carries them; and
-//! says which.
+//! Writes the files for the programs. Most are made here; the font is taken from this system or from a crate, and its
+//! origin is printed.
 
 #[cfg(target_os = "wasi")]
 fn main() {
@@ -76,7 +76,7 @@ mod files {
         Ok(writer.finish()?)
     }
 
-    /// The first font of this system by its path, or that of a crate where the system has none; and whose it is.
+    /// Returns the first font of this system by path, or that of a crate if the system has none, and its origin.
     fn font() -> (Vec<u8>, String) {
         let mut fonts = Database::new();
         fonts.load_system_fonts();
@@ -89,7 +89,7 @@ mod files {
         let found = files.into_iter().find_map(|path| Some((fs::read(path).ok()?, path)));
         match found {
             Some((font, path)) => (font, format!("{} of this system", path.display())),
-            None => (HACK_REGULAR.to_vec(), "Hack Regular out of a crate, for this system has no font".to_owned()),
+            None => (HACK_REGULAR.to_vec(), "Hack Regular from a crate, because this system has no font".to_owned()),
         }
     }
 
@@ -163,11 +163,11 @@ mod files {
         file.extend([0; 16]);
         file.extend(data);
         file.extend(b"\xab\xcd\xefMaxMind.com");
-        // A map of what a reader must know.
+        // The metadata map.
         file.push(0b111_01001);
         for (key, value) in [("node_count", nodes.len() as u32), ("build_epoch", 0)] {
             file.extend(string(key));
-            // 32 bits, or 64 where the format asks for them.
+            // 32 bits, or 64 where the format requires them.
             file.extend(if key == "build_epoch" { vec![0b000_00100, 2] } else { vec![0b110_00100] });
             file.extend(value.to_be_bytes());
         }

@@ -1,4 +1,4 @@
-//! A pack of git's and its index, as the documentation of git describes their formats.
+//! A pack of git and its index, in the formats that git's documentation describes.
 
 use std::fs;
 use std::path::Path;
@@ -6,18 +6,18 @@ use std::path::Path;
 use consumers::Outcome;
 use gix_hash::{Kind, ObjectId, hasher};
 
-/// The number of a whole object of the type `blob`, and of one that is told by its difference from one before it.
+/// The types of an entry: a whole object of the type `blob`, and a delta against an earlier object.
 const BLOB: u8 = 3;
 const DELTA: u8 = 6;
 
-/// An entry that was written.
+/// A written entry.
 struct Entry {
     id: ObjectId,
     crc: u32,
     offset: u32,
 }
 
-/// Writes a pack of some texts, and of the first once more with another end.
+/// Writes a pack of some texts, and of the first one with another end as a delta.
 pub(crate) fn write(dir: &Path, text: &str) -> Outcome {
     let mut objects: Vec<&[u8]> = text.as_bytes().chunks(300_000).take(5).collect();
     let mut changed = objects[0].to_vec();
@@ -34,7 +34,7 @@ pub(crate) fn write(dir: &Path, text: &str) -> Outcome {
         } else {
             let delta = delta(objects[0].len(), object);
             begin(&mut pack, DELTA, delta.len());
-            // How far back the first object is, whose place is behind the header.
+            // The distance back to the first object, which is right after the header.
             distance(&mut pack, start - 12);
             deflate(&mut pack, &delta);
         }
@@ -74,7 +74,7 @@ fn begin(pack: &mut Vec<u8>, kind: u8, len: usize) {
     }
 }
 
-/// A distance in groups of 7 bits, the first the highest; each that follows counts one less.
+/// A distance in groups of 7 bits, the highest first; each following group is stored less one.
 fn distance(pack: &mut Vec<u8>, mut rest: usize) {
     let mut groups = vec![(rest & 0x7f) as u8];
     while rest >> 7 > 0 {
@@ -84,7 +84,8 @@ fn distance(pack: &mut Vec<u8>, mut rest: usize) {
     pack.extend(groups.iter().rev());
 }
 
-/// What makes an object of one whose `base_len` bytes it begins with: copies of that, and the rest of it.
+/// A delta for an object that starts with the `base_len` bytes of another: instructions to copy these and to insert the
+/// rest.
 fn delta(base_len: usize, object: &[u8]) -> Vec<u8> {
     let mut delta = Vec::new();
     for mut len in [base_len, object.len()] {
@@ -94,18 +95,18 @@ fn delta(base_len: usize, object: &[u8]) -> Vec<u8> {
         }
         delta.push(len as u8);
     }
-    // An order to copy, with four bytes of its offset and three of its length.
+    // An instruction to copy, with four bytes of offset and three of length.
     delta.push(0xff);
     delta.extend(0_u32.to_le_bytes());
     delta.extend(&(base_len as u32).to_le_bytes()[..3]);
     let rest = &object[base_len..];
-    assert!((1..128).contains(&rest.len()), "an order to insert has its length in seven bits");
+    assert!((1..128).contains(&rest.len()), "an instruction to insert has its length in seven bits");
     delta.push(rest.len() as u8);
     delta.extend(rest);
     delta
 }
 
-/// As zlib does it, without compression.
+/// The zlib format, without compression.
 fn deflate(pack: &mut Vec<u8>, content: &[u8]) {
     pack.extend([0x78, 0x01]);
     let mut blocks = content.chunks(usize::from(u16::MAX)).peekable();
