@@ -1,5 +1,5 @@
-//! What `map_any` does where the system does not map a file: it falls back where nobody can map this file, and nowhere else.
-//! And files that can be mapped, but not by every backend or for every access.
+//! `map_any` where the system does not map a file: it falls back to a buffer only if the file cannot be mapped at all.
+//! Also files that can be mapped, but not by every backend or for every access.
 
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
 
@@ -23,7 +23,7 @@ fn file(dir: &tempfile::TempDir) -> Arc<File> {
     Arc::new(OpenOptions::new().read(true).write(true).open(path).unwrap())
 }
 
-/// Does something in a thread that may not map files, or not with these flags.
+/// Runs `act` in a thread that cannot map files, or cannot map with these flags.
 fn without_mappings<T: Send>(number: i32, flags: Option<libc::c_int>, act: impl FnOnce() -> T + Send) -> T {
     let condition = |index, compared, value: i32| {
         let value = u64::from(value.cast_unsigned());
@@ -35,12 +35,12 @@ fn without_mappings<T: Send>(number: i32, flags: Option<libc::c_int>, act: impl 
     }
     let calls = [(libc::SYS_mmap, vec![SeccompRule::new(conditions).expect("conditions")])].into_iter().collect();
     let refuse = SeccompAction::Errno(number.cast_unsigned());
-    let machine = std::env::consts::ARCH.try_into().expect("one of the machines at the top");
+    let machine = std::env::consts::ARCH.try_into().expect("one of the architectures listed above");
     let filter = SeccompFilter::new(calls, SeccompAction::Allow, refuse, machine).expect("two different actions");
     let program = BpfProgram::try_from(filter).expect("a small filter");
     thread::scope(|scope| {
         let playing = scope.spawn(move || {
-            seccompiler::apply_filter(&program).expect("a kernel with filters");
+            seccompiler::apply_filter(&program).expect("the kernel has filters");
             act()
         });
         playing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -53,7 +53,7 @@ fn any(options: &MmapOptions, file: &Arc<File>) -> Result<AnyMmap, Error> {
 }
 
 #[test]
-fn any_is_a_buffer_where_the_system_cannot_map_this_file() {
+fn map_any_makes_a_buffer_if_the_system_cannot_map_the_file() {
     let dir = tempfile::tempdir().unwrap();
     for number in [libc::ENODEV, libc::EINVAL, libc::EACCES, libc::EOPNOTSUPP, libc::ENOSYS] {
         let file = file(&dir);
@@ -74,7 +74,7 @@ fn any_is_a_buffer_where_the_system_cannot_map_this_file() {
 }
 
 #[test]
-fn any_returns_every_other_error_of_the_system() {
+fn map_any_returns_every_other_error_of_the_system() {
     let dir = tempfile::tempdir().unwrap();
     let numbers =
         [libc::EPERM, libc::ENOMEM, libc::EAGAIN, libc::EOVERFLOW, libc::ENFILE, libc::EBADF, libc::EIO, libc::ETXTBSY];
@@ -91,14 +91,14 @@ fn any_returns_every_other_error_of_the_system() {
             let mut extending = options.clone();
             extending.len(LEN + 1).extend(true);
             assert!(without_mappings(number, None, || any(&extending, &file).map(|map| map.len())).is_err());
-            assert_eq!(file.metadata().unwrap().len(), LEN as u64, "the file is as before");
+            assert_eq!(file.metadata().unwrap().len(), LEN as u64, "the file is unchanged");
         }
     }
 }
 
-/// As with FUSE and direct I/O.
+/// As FUSE with direct I/O does.
 #[test]
-fn any_reads_a_private_mapping_where_the_system_has_no_shared_ones() {
+fn map_any_makes_a_private_mapping_if_shared_ones_fail() {
     let dir = tempfile::tempdir().unwrap();
     let file = file(&dir);
     let shared = Some(libc::MAP_SHARED);
@@ -118,10 +118,10 @@ fn any_reads_a_private_mapping_where_the_system_has_no_shared_ones() {
         }
         map.close().unwrap();
     }
-    // What is written to a private mapping reaches no file.
+    // Bytes written to a private mapping do not reach the file.
     let map = without_mappings(libc::ENODEV, shared, || any(&MmapOptions::new(), &file)).unwrap();
     assert_eq!(map.backend_name(), "buffered");
-    // The second error counts as much as the first one.
+    // An error of the private mapping is handled like one of the shared mapping.
     let options = MmapOptions::new().access(Access::Read).clone();
     let refused = without_mappings(libc::ENODEV, shared, || {
         without_mappings(libc::EPERM, Some(libc::MAP_PRIVATE), || any(&options, &file).map(|map| map.len()))
@@ -129,21 +129,21 @@ fn any_reads_a_private_mapping_where_the_system_has_no_shared_ones() {
     assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EPERM));
 }
 
-/// Memory of `LEN` bytes with these seals.
+/// Creates a memory file of `LEN` bytes with these seals.
 fn sealed(seals: libc::c_int) -> Arc<File> {
-    // SAFETY: a name that ends in zero.
+    // SAFETY: the name ends with a zero byte.
     let fd = unsafe { libc::memfd_create(c"sealed".as_ptr(), libc::MFD_ALLOW_SEALING) };
     assert!(fd >= 0);
-    // SAFETY: just made, and nobody else's.
+    // SAFETY: the descriptor is new, and nobody else owns it.
     let mut file = unsafe { File::from_raw_fd(fd) };
     file.write_all(&[7; LEN]).unwrap();
-    // SAFETY: a call without memory.
+    // SAFETY: the call accesses no memory.
     assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) }, 0);
     Arc::new(file)
 }
 
 #[test]
-fn memory_that_is_sealed_against_writing_is_refused_when_it_is_mapped() {
+fn mapping_memory_sealed_against_writing_fails() {
     for seals in [libc::F_SEAL_WRITE, libc::F_SEAL_FUTURE_WRITE] {
         let file = sealed(seals);
         let options = MmapOptions::new();
@@ -165,7 +165,7 @@ fn memory_that_is_sealed_against_writing_is_refused_when_it_is_mapped() {
 }
 
 #[test]
-fn memory_that_is_sealed_against_growing_is_not_extended() {
+fn extending_memory_sealed_against_growing_fails() {
     let file = sealed(libc::F_SEAL_GROW);
     for allocate in [false, true] {
         for access in [Access::Write, Access::Read, Access::Copy] {
@@ -188,7 +188,7 @@ fn memory_that_is_sealed_against_growing_is_not_extended() {
 }
 
 #[test]
-fn a_file_open_with_o_direct_is_mapped_by_the_system_and_refused_by_a_buffer() {
+fn the_system_maps_a_file_open_with_o_direct_and_a_buffer_does_not() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
     fs::write(&path, [7; LEN]).unwrap();
@@ -212,6 +212,6 @@ fn a_file_open_with_o_direct_is_mapped_by_the_system_and_refused_by_a_buffer() {
             map.close().unwrap();
         }
         let refused = without_mappings(libc::ENODEV, None, || any(&options, &direct).map(|map| map.len()));
-        assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::ENODEV), "a buffer is no way out");
+        assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::ENODEV), "a buffer does not help");
     }
 }

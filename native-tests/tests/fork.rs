@@ -1,4 +1,4 @@
-//! Python's example of a parent and its child: anonymous memory that both see. Nothing but unix forks.
+//! Python's example of a parent and its child, which share anonymous memory. Only unix has `fork`.
 
 #![cfg(unix)]
 
@@ -10,18 +10,18 @@ use std::path::{Path, PathBuf};
 use portable_mmap::raw::RawBuffer;
 use portable_mmap::{Access, BufferedMmap, Flags, Mmap, MmapOptions};
 
-/// Runs `child` in a forked child process, and gives its exit status: 0 where it returned true, 1 where it returned false.
+/// Runs `child` in a forked child process, and returns its exit status: 0 if it returned true, 1 if it returned false.
 ///
-/// The test program has threads, of which the child has only its own: what it does must wait for no other and should
-/// allocate nothing.
+/// The test program has several threads, and the child has only one of them. So `child` must not wait for another
+/// thread, and should not allocate.
 fn in_a_child(child: impl FnOnce() -> bool) -> i32 {
     while_a_child_runs(child, || ())
 }
 
-/// As above; the parent does its own part meanwhile.
+/// As above; meanwhile the parent runs `parent`.
 fn while_a_child_runs(child: impl FnOnce() -> bool, parent: impl FnOnce()) -> i32 {
-    // SAFETY: what the child does until `_exit` is in its own memory and the shared mapping; it takes no lock that another
-    // thread may hold, but for the message of a panic, and then the alarm ends it.
+    // SAFETY: until `_exit` the child uses only its own memory and the shared mapping. It takes no lock that another
+    // thread may hold, except for the message of a panic, and then the alarm ends it.
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
     if pid == 0 {
@@ -31,12 +31,12 @@ fn while_a_child_runs(child: impl FnOnce() -> bool, parent: impl FnOnce()) -> i3
             Ok(right) => i32::from(!right),
             Err(_) => 101,
         };
-        // SAFETY: ends the child without the parent's destructors and buffers.
+        // SAFETY: ends the child without running the parent's destructors or flushing its buffers.
         unsafe { libc::_exit(code) };
     }
     parent();
     let mut status = 0;
-    // SAFETY: waits for the child that was just made, and writes to a number of ours.
+    // SAFETY: waits for the child that was just created, and writes to a local variable.
     let waited = unsafe { libc::waitpid(pid, &raw mut status, 0) };
     assert_eq!(waited, pid, "waitpid: {}", std::io::Error::last_os_error());
     assert!(libc::WIFEXITED(status), "the child ended by signal {}", libc::WTERMSIG(status));
@@ -44,12 +44,12 @@ fn while_a_child_runs(child: impl FnOnce() -> bool, parent: impl FnOnce()) -> i3
 }
 
 #[test]
-fn a_child_s_verdict_reaches_the_test() {
+fn the_exit_status_of_a_child_reaches_the_test() {
     assert_eq!(in_a_child(|| true), 0);
     assert_eq!(in_a_child(|| false), 1);
 }
 
-/// What another thread of the parent held at that moment is never given back in the child.
+/// In the child, a lock that another thread of the parent holds during the fork is never released.
 #[test]
 fn a_child_flushes_although_its_parent_was_syncing_when_it_was_forked() {
     use std::sync::Arc;
@@ -102,7 +102,7 @@ fn a_child_reads_what_its_parent_wrote_and_the_parent_what_the_child_wrote() {
         sought && read && written && mm.close().is_ok()
     });
     assert_eq!(status, 0);
-    // The position is the child's own, and so is its close.
+    // The child has its own position, and its close does not affect the parent.
     assert_eq!(mm.tell(), 12);
     assert_eq!(mm.as_slice().unwrap(), b"Adieu world!\0");
     mm.close().unwrap();
@@ -112,13 +112,13 @@ fn a_child_reads_what_its_parent_wrote_and_the_parent_what_the_child_wrote() {
 fn a_child_sees_what_its_parent_writes_after_the_fork() {
     let mut mm = Mmap::anonymous(13).unwrap();
     let (mut told, mut tell) = UnixStream::pair().unwrap();
-    // The child's view of the memory that the parent goes on to change.
+    // The child reads memory that the parent changes after the fork.
     let view = mm.as_slice().unwrap().as_ptr();
     let status = while_a_child_runs(
         || {
             let mut word = [0];
             let heard = told.read_exact(&mut word).is_ok();
-            // SAFETY: thirteen bytes that are mapped here too, and that the parent no longer changes.
+            // SAFETY: these thirteen bytes are mapped in the child too, and the parent no longer changes them.
             heard && unsafe { std::slice::from_raw_parts(view, 13) } == b"Hello child!\0"
         },
         || {
@@ -140,7 +140,7 @@ fn memory_that_was_made_shorter_is_still_shared() {
 }
 
 #[test]
-fn private_memory_is_each_one_s_own() {
+fn parent_and_child_have_separate_private_memory() {
     for options in [MmapOptions::new().flags(Flags::PRIVATE), MmapOptions::new().access(Access::Copy)] {
         let mut mm = options.len(13).map_anonymous().unwrap();
         mm.write_bytes(b"Hello world!").unwrap();
@@ -168,9 +168,9 @@ fn a_mapping_of_a_file_is_shared_too_and_a_copy_is_not() {
     }
 }
 
-/// Where a buffer cannot be a mapping: a fork copies it.
+/// A difference between a buffer and an OS mapping: a fork copies a buffer.
 #[test]
-fn a_buffer_is_each_one_s_own() {
+fn parent_and_child_have_separate_buffers() {
     let mut mm: BufferedMmap = BufferedMmap::anonymous(13).unwrap();
     mm.write_bytes(b"Hello world!").unwrap();
     let status = in_a_child(|| {
@@ -181,7 +181,7 @@ fn a_buffer_is_each_one_s_own() {
     assert_eq!(mm.as_slice().unwrap(), b"Hello world!\0");
 }
 
-/// A buffer of a file of its own, with a change that is not flushed.
+/// Makes a buffer of a new file, with a change that is not flushed.
 fn changed(dir: &Path, options: &MmapOptions) -> (PathBuf, Option<BufferedMmap>) {
     let path = dir.join("f");
     std::fs::write(&path, [0; 8192]).unwrap();
@@ -190,7 +190,7 @@ fn changed(dir: &Path, options: &MmapOptions) -> (PathBuf, Option<BufferedMmap>)
     (path, Some(map))
 }
 
-/// The change is its parent's to write, who may have written another one by then.
+/// The parent writes the change, and may have made another one by then.
 #[test]
 fn a_child_that_drops_a_buffer_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
@@ -201,7 +201,8 @@ fn a_child_that_drops_a_buffer_writes_nothing() {
             true
         });
         assert_eq!((status, std::fs::read(&path).unwrap()[0]), (0, 0));
-        // Nor does a child write what it has changed itself: a drop cannot tell the two apart.
+        // A drop in the child does not write the child's own changes either, because it cannot distinguish them from
+        // the parent's.
         let status = in_a_child(|| {
             map.as_mut().unwrap()[4096] = 1;
             drop(map.take());
@@ -219,7 +220,7 @@ fn a_child_that_drops_a_buffer_behind_a_pointer_writes_nothing() {
     let (path, map) = changed(dir.path(), &MmapOptions::new());
     let mut buffer = RawBuffer::new(map.unwrap()).unwrap();
     buffer.watch().unwrap();
-    // SAFETY: a byte of the buffer, which nobody borrows.
+    // SAFETY: the byte is in the buffer, and nobody borrows it.
     unsafe { buffer.as_ptr().wrapping_add(5).write(5) };
     let mut buffer = Some(buffer);
     let status = in_a_child(|| {

@@ -1,5 +1,5 @@
-//! The guard over OS mappings: a file that is shortened is an error and not a death. The cases of the suite say the same
-//! for every backend; here are threads and many pages, and `guard_signals.rs` has signals.
+//! The guard over OS mappings: a truncated file is an error and does not kill the process. The cases of the suite test
+//! this for every backend. These tests use threads and many pages; `guard_signals.rs` tests signals.
 
 #![cfg(unix)]
 
@@ -33,7 +33,7 @@ fn a_touch_past_the_end_reads_zeros_until_refresh() {
 }
 
 #[test]
-fn a_call_that_meets_the_fault_itself_says_so_and_keeps_the_position() {
+fn a_call_that_faults_returns_an_error_and_keeps_the_position() {
     let dir = tempfile::tempdir().unwrap();
     let (mut map, file, page) = guarded(&dir, Access::Write);
     file.set_len(page as u64).unwrap();
@@ -56,11 +56,11 @@ fn private_changes_outside_of_the_fault_survive_a_refresh() {
 }
 
 #[test]
-fn ten_threads_read_while_the_file_is_cut_and_grown() {
+fn ten_threads_read_while_the_file_is_truncated_and_grows() {
     let dir = tempfile::tempdir().unwrap();
     let (mut map, file, page) = guarded(&dir, Access::Read);
     let (stop, touched) = (AtomicBool::new(false), AtomicUsize::new(0));
-    // What a thread that begins to read now reads stands for what the file is now.
+    // From here on a thread that starts to read reads the current bytes of the file.
     let await_reads = || {
         let seen = touched.load(Ordering::Relaxed);
         while touched.load(Ordering::Relaxed) < seen + 20 {
@@ -77,7 +77,7 @@ fn ten_threads_read_while_the_file_is_cut_and_grown() {
                     let byte = map[at * page];
                     assert!(byte == 7 || byte == 0);
                     touched.fetch_add(1, Ordering::Relaxed);
-                    // There are more threads than processors, and the file waits for a read.
+                    // There are more threads than processors, and the next change of the file waits for a read.
                     std::thread::yield_now();
                 }
             });
@@ -92,15 +92,15 @@ fn ten_threads_read_while_the_file_is_cut_and_grown() {
     assert_eq!(map.fault().map(|fault| fault.kind), Some(FaultKind::Truncated));
     let content: Vec<u8> = (1..).take(PAGES).flat_map(|value| vec![value; page]).collect();
     file.write_all_at(&content, 0).unwrap();
-    assert!(matches!(map.get_item(0), Err(Error::Truncated { .. })), "it stays until a refresh");
+    assert!(matches!(map.get_item(0), Err(Error::Truncated { .. })), "the fault stays until a refresh");
     map.refresh().unwrap();
     assert_eq!(map.fault(), None);
-    assert!(map[..] == content, "all is as the file is");
+    assert!(map[..] == content, "the mapping shows the file again");
 }
 
-/// Each knows its own faults, however many there are, and whoever made and dropped others meanwhile.
+/// Each mapping records its own faults, even if there are many mappings and other threads make and drop some meanwhile.
 #[test]
-fn many_mappings_in_many_threads_note_their_own_faults() {
+fn many_mappings_in_many_threads_record_their_own_faults() {
     const THREADS: usize = 8;
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -131,7 +131,7 @@ fn many_mappings_in_many_threads_note_their_own_faults() {
 }
 
 #[test]
-fn what_is_written_to_a_page_that_was_replaced_is_lost() {
+fn bytes_written_to_a_replaced_page_are_lost() {
     let dir = tempfile::tempdir().unwrap();
     let (mut map, file, page) = guarded(&dir, Access::Write);
     file.set_len(page as u64).unwrap();
@@ -143,12 +143,12 @@ fn what_is_written_to_a_page_that_was_replaced_is_lost() {
     map.close().unwrap();
     let mut written = [1];
     file.read_exact_at(&mut written, 5 * page as u64).unwrap();
-    assert_eq!(written, [0], "it has reached no file");
+    assert_eq!(written, [0], "it has not reached the file");
 }
 
-/// A truncation that follows replaces what the first has left, and no more.
+/// A second truncation replaces only pages that the first one has left.
 #[test]
-fn what_is_stored_in_a_lost_page_outlasts_another_truncation() {
+fn bytes_stored_in_a_lost_page_survive_another_truncation() {
     for access in [Access::Write, Access::Copy] {
         let dir = tempfile::tempdir().unwrap();
         let (mut map, file, page) = guarded(&dir, access);
@@ -164,15 +164,15 @@ fn what_is_stored_in_a_lost_page_outlasts_another_truncation() {
         assert_eq!((map[10 * page], map[31 * page], map[40 * page]), (0, 0, 1), "{access:?}");
         assert_eq!((map[7 * page], map.fault().map(|fault| fault.offset)), (7, Some(40 * page as u64)));
         file.set_len((PAGES * page) as u64).unwrap();
-        assert_eq!((map[40 * page], in_file()), (1, 0), "the mapping has it and the file does not");
+        assert_eq!((map[40 * page], in_file()), (1, 0), "it is in the mapping and not in the file");
         map.refresh().unwrap();
         assert_eq!((map[40 * page], map.fault()), (0, None));
         map.close().unwrap();
-        assert_eq!(in_file(), 0, "it has reached no file");
+        assert_eq!(in_file(), 0, "it has not reached the file");
     }
 }
 
-/// How many mappings this process has.
+/// The number of mappings of this process.
 #[cfg(target_os = "linux")]
 fn mappings() -> usize {
     std::fs::read_to_string("/proc/self/maps").unwrap().lines().count()
@@ -181,11 +181,11 @@ fn mappings() -> usize {
 /// The kernel allows a process 65,530 mappings, fewer than this file has pages.
 #[cfg(target_os = "linux")]
 #[test]
-fn any_number_of_lost_pages_takes_few_mappings() {
+fn many_lost_pages_take_few_mappings() {
     use guarded::{DONE, end_of, role};
 
     const LEN: usize = 600 << 20;
-    let test = "any_number_of_lost_pages_takes_few_mappings";
+    let test = "many_lost_pages_take_few_mappings";
     let ways: [(&str, Access, &[usize]); 4] = [
         ("shared, at once", Access::Read, &[0]),
         ("shared, in two stages", Access::Write, &[LEN / 2, 0]),
@@ -225,7 +225,7 @@ fn any_number_of_lost_pages_takes_few_mappings() {
 
 type Call = fn(&Mmap) -> Result<()>;
 
-/// Each of them gives the first byte.
+/// Each call returns the first byte.
 const CALLS: &[(&str, Call)] = &[
     ("get_item", |map| map.get_item(0).map(drop)),
     ("get_slice", |map| map.get_slice(..1).map(drop)),
@@ -235,7 +235,7 @@ const CALLS: &[(&str, Call)] = &[
 ];
 
 #[test]
-fn a_byte_that_is_asked_for_is_touched_whether_it_is_used_or_not() {
+fn every_call_touches_the_bytes_that_it_returns() {
     for (name, call) in CALLS {
         let dir = tempfile::tempdir().unwrap();
         let (map, file, _) = guarded(&dir, Access::Read);
@@ -245,9 +245,9 @@ fn a_byte_that_is_asked_for_is_touched_whether_it_is_used_or_not() {
     }
 }
 
-/// A handler finds each of them by its address, whatever was dropped and made meanwhile.
+/// The handler finds each mapping by its address, whichever were dropped and made before.
 #[test]
-fn twenty_thousand_mappings_note_their_own_faults() {
+fn twenty_thousand_mappings_record_their_own_faults() {
     const COUNT: usize = 20_000;
     let (dir, page) = (tempfile::tempdir().unwrap(), Mmap::page_size());
     let path = dir.path().join("f");
@@ -258,7 +258,7 @@ fn twenty_thousand_mappings_note_their_own_faults() {
     let mut maps: Vec<Mmap> = (0..COUNT).map(|_| map()).collect();
     assert!(maps.iter().all(|map| map[page] == 7));
 
-    // Which mappings have noted a fault, and in which page.
+    // The mappings that have recorded a fault, with the page.
     let faults = |maps: &[Mmap]| -> Vec<(usize, usize)> {
         let fault =
             |(index, map): (usize, &Mmap)| map.fault().map(|fault| (index, usize::from(fault.offset >= page as u64)));
@@ -269,7 +269,7 @@ fn twenty_thousand_mappings_note_their_own_faults() {
     assert!(touched.iter().all(|&(index, number)| maps[index][number * page] == 0));
     assert_eq!(faults(&maps), touched);
 
-    // Every second mapping is dropped, and with it two of those that were touched.
+    // Every second mapping is dropped, including two of those that were touched.
     let mut index = 0;
     maps.retain(|_| (index % 2 == 1, index += 1).0);
     assert_eq!(faults(&maps), [(COUNT / 2 - 1, 1)]);
@@ -286,17 +286,17 @@ fn twenty_thousand_mappings_note_their_own_faults() {
     assert_eq!((faults(&new), faults(&maps)), (touched_new.to_vec(), touched.to_vec()));
 }
 
-/// What is written a byte at a time is noted as other changes are: of a copy it is nobody's loss that its file became
-/// shorter, of a mapping that reaches the file it is.
+/// Bytes written one at a time count as changes like any others. If the file is truncated, a copy loses nothing, but a
+/// mapping whose changes reach the file does.
 #[test]
-fn bytes_written_past_a_new_end_are_a_loss_where_they_reach_the_file() {
+fn bytes_written_past_a_new_end_are_an_error_unless_private() {
     let dir = tempfile::tempdir().unwrap();
     for (access, lost) in [(Access::Copy, false), (Access::Write, true)] {
         let path = dir.path().join("f");
         let page = Mmap::page_size();
         std::fs::write(&path, vec![7; 2 * page]).unwrap();
         let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
-        // SAFETY: nothing is touched after the file is shortened.
+        // SAFETY: nothing is touched after the file is truncated.
         let mut map = unsafe { MmapOptions::new().access(access).map(file.try_clone().unwrap()).unwrap() };
         map.seek(std::io::SeekFrom::End(-1)).unwrap();
         map.write_byte(8).unwrap();

@@ -1,5 +1,5 @@
-//! The guard over OS mappings, and SIGBUS: that of a fault and one that somebody sends, and handlers before and after the
-//! guard's.
+//! The guard over OS mappings, and SIGBUS: raised by a fault or sent by a process, with handlers that are installed
+//! before and after the guard's.
 
 #![cfg(unix)]
 
@@ -14,7 +14,7 @@ use std::{io, ptr, thread};
 use guarded::{DONE, end_of, guarded};
 use portable_mmap::{Access, FaultKind, MmapOptions};
 
-/// Which signal has ended a process of its own that plays `role`.
+/// Runs a child process as `role`, and returns the signal that has ended it.
 fn signal_of(test: &str, role: &str) -> Option<i32> {
     end_of(test, role).signal()
 }
@@ -24,12 +24,12 @@ fn is_child(role: &str) -> bool {
 }
 
 #[test]
-fn a_fault_outside_of_guarded_mappings_is_as_deadly_as_before() {
-    let test = "a_fault_outside_of_guarded_mappings_is_as_deadly_as_before";
+fn a_fault_outside_of_guarded_mappings_still_ends_the_process() {
+    let test = "a_fault_outside_of_guarded_mappings_still_ends_the_process";
     if is_child("unguarded") {
         let dir = tempfile::tempdir().unwrap();
         let (_guarded, file, _) = guarded(&dir, Access::Read);
-        // SAFETY: the process is to die of it.
+        // SAFETY: this access is meant to end the process.
         let map = unsafe { MmapOptions::new().access(Access::Read).map(file.try_clone().unwrap()).unwrap() };
         file.set_len(0).unwrap();
         std::process::exit(i32::from(map[0]));
@@ -38,14 +38,14 @@ fn a_fault_outside_of_guarded_mappings_is_as_deadly_as_before() {
 }
 
 #[test]
-fn a_signal_that_is_sent_has_the_effect_that_it_has_without_a_guard() {
-    let test = "a_signal_that_is_sent_has_the_effect_that_it_has_without_a_guard";
+fn a_signal_that_is_sent_has_the_same_effect_as_without_a_guard() {
+    let test = "a_signal_that_is_sent_has_the_same_effect_as_without_a_guard";
     for role in ["1 guarded", "2 guarded", "1 plain", "2 plain"] {
         if is_child(role) {
             let dir = tempfile::tempdir().unwrap();
             let _guarded = role.ends_with("guarded").then(|| guarded(&dir, Access::Read));
             for _ in 0..usize::from(role.as_bytes()[0] - b'0') {
-                // SAFETY: a signal to this very thread, delivered before the call returns.
+                // SAFETY: the signal goes to this thread, and is delivered before the call returns.
                 unsafe { libc::raise(libc::SIGBUS) };
             }
             std::process::exit(0);
@@ -58,16 +58,16 @@ fn a_signal_that_is_sent_has_the_effect_that_it_has_without_a_guard() {
     assert_eq!(signal_of(test, "2 guarded"), Some(libc::SIGBUS));
 }
 
-/// Where the next fault is to be.
+/// The address of the next expected fault.
 static EXPECTED: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn on_fault(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
-    // SAFETY: the system, or whoever passes a signal on, hands over a valid structure.
+    // SAFETY: the system, or the handler that calls this one, passes a valid structure.
     let info = unsafe { &*info };
-    // SAFETY: a fault comes with an address.
+    // SAFETY: the structure of a fault has an address.
     let address = unsafe { info.si_addr() }.addr();
     let is_right = info.si_code == libc::BUS_ADRERR && address == EXPECTED.load(Ordering::Relaxed);
-    // SAFETY: ends the process, from within a handler too.
+    // SAFETY: ends the process, and may be called in a handler.
     unsafe { libc::_exit(if is_right { 42 } else { 1 }) };
 }
 
@@ -76,21 +76,21 @@ extern "C" fn on_signal(signal: libc::c_int) {
     unsafe { libc::_exit(if signal == libc::SIGBUS { 43 } else { 1 }) };
 }
 
-/// Sets the program's own way with SIGBUS.
+/// Sets the program's own handler of SIGBUS.
 fn set_handler(handler: usize, flags: libc::c_int) {
     // SAFETY: all zeros is a valid `sigaction`.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     (action.sa_sigaction, action.sa_flags) = (handler, flags);
-    // SAFETY: the handlers above do what handlers may do.
+    // SAFETY: the handlers above do only what a handler may do.
     assert_eq!(unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) }, 0);
 }
 
-/// A handler that the program had installed gets the faults of others, with all that the system says of them, and not
-/// those of guarded mappings; and it may be of either kind. A program that ignores the signal dies of a fault all the
-/// same, as it does without a guard, and survives one that is sent.
+/// A handler that the program installed before the guard gets all faults outside of guarded mappings, with the complete
+/// information of the system. It may be of either kind. A program that ignores the signal is ended by a fault, as
+/// without a guard, and survives a signal that is sent.
 #[test]
-fn what_is_not_the_guard_s_goes_to_the_handler_that_stood_before() {
-    let test = "what_is_not_the_guard_s_goes_to_the_handler_that_stood_before";
+fn other_faults_go_to_the_handler_installed_before() {
+    let test = "other_faults_go_to_the_handler_installed_before";
     let roles = ["with information", "plain", "ignored", "default", "ignored, sent"];
     if let Some(role) = roles.into_iter().find(|role| is_child(role)) {
         match role {
@@ -101,12 +101,12 @@ fn what_is_not_the_guard_s_goes_to_the_handler_that_stood_before() {
         }
         let dir = tempfile::tempdir().unwrap();
         let (guarded, file, page) = guarded(&dir, Access::Read);
-        // SAFETY: the process is to be ended by it.
+        // SAFETY: this access is meant to end the process.
         let map = unsafe { MmapOptions::new().access(Access::Read).map(file.try_clone().unwrap()).unwrap() };
         file.set_len(0).unwrap();
-        assert_eq!(guarded[3 * page], 0, "the guard's own fault");
+        assert_eq!(guarded[3 * page], 0, "a fault in a guarded mapping");
         if role == "ignored, sent" {
-            // SAFETY: a signal to this very thread, delivered before the call returns.
+            // SAFETY: the signal goes to this thread, and is delivered before the call returns.
             unsafe { libc::raise(libc::SIGBUS) };
             std::process::exit(DONE);
         }
@@ -120,12 +120,12 @@ fn what_is_not_the_guard_s_goes_to_the_handler_that_stood_before() {
     assert_eq!(end_of(test, "ignored, sent").code(), Some(DONE));
 }
 
-/// How often a handler of the program's own was called.
+/// The number of calls of the program's own handler.
 static HANDLED: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn sets_the_default(signal: libc::c_int) {
     HANDLED.fetch_add(1, Ordering::Relaxed);
-    // SAFETY: a handler may set an action.
+    // SAFETY: a handler may call `sigaction`.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
 }
 
@@ -138,12 +138,12 @@ extern "C" fn counts(_: libc::c_int) {
     HANDLED.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Sends SIGBUS to a thread of its own, which is alive until the signal was delivered.
+/// Sends SIGBUS to a new thread, which stays alive until the signal is delivered.
 fn send_to_a_thread() {
     let (sent, told) = mpsc::channel();
     let receiver = thread::spawn(move || {
         told.recv().unwrap();
-        // A signal is delivered when a system call returns, at the latest.
+        // A signal is delivered at the latest when a system call returns.
         thread::yield_now();
     });
     // SAFETY: the thread is alive: it waits for the message.
@@ -152,8 +152,8 @@ fn send_to_a_thread() {
     receiver.join().unwrap();
 }
 
-/// A way to send a signal: its name, the program's own handler with its flags, and how often that handler
-/// is called for two signals, if the process survives them.
+/// A way to send a signal: its name, the program's own handler with its flags, and the number of calls of that handler
+/// for two signals, if the process survives them.
 type Sending = (&'static str, Option<(extern "C" fn(libc::c_int), libc::c_int)>, Option<usize>);
 
 const WAYS: [Sending; 6] = [
@@ -165,7 +165,7 @@ const WAYS: [Sending; 6] = [
     ("sent to a thread, the handler stays", Some((counts, 0)), Some(2)),
 ];
 
-/// A fault is the guard's after each signal that is sent, and the process ends as it does without a guard.
+/// After each signal that is sent, the guard still handles faults, and the process ends as it does without a guard.
 #[test]
 fn the_guard_works_after_a_signal_was_sent() {
     let test = "the_guard_works_after_a_signal_was_sent";
@@ -189,7 +189,7 @@ fn the_guard_works_after_a_signal_was_sent() {
     let guarded = role.contains("guarded").then(|| guarded(&dir, Access::Read));
     for round in 1..=count {
         if role.contains("raised") {
-            // SAFETY: a signal to this very thread, delivered before the call returns.
+            // SAFETY: the signal goes to this thread, and is delivered before the call returns.
             unsafe { libc::raise(libc::SIGBUS) };
         } else {
             send_to_a_thread();
@@ -206,17 +206,17 @@ fn the_guard_works_after_a_signal_was_sent() {
     std::process::exit(DONE);
 }
 
-/// Its handler is called for one fault, and the next one ends the process: the same access, since it is tried again.
+/// The handler is called for one fault. The access is then tried again, and its second fault ends the process.
 #[test]
 fn a_handler_for_one_signal_is_called_for_one_fault() {
     let test = "a_handler_for_one_signal_is_called_for_one_fault";
     if is_child("one") {
-        // SAFETY: an endless row of faults ends here.
+        // SAFETY: ends the process, so that the faults do not repeat forever.
         unsafe { libc::alarm(10) };
         set_handler(counts as *const () as usize, libc::SA_RESETHAND);
         let dir = tempfile::tempdir().unwrap();
         let (_guarded, file, _) = guarded(&dir, Access::Read);
-        // SAFETY: the process is to die of it.
+        // SAFETY: this access is meant to end the process.
         let map = unsafe { MmapOptions::new().access(Access::Read).map(file.try_clone().unwrap()).unwrap() };
         file.set_len(0).unwrap();
         std::process::exit(i32::from(map[0]));
@@ -229,7 +229,7 @@ fn a_fault_leaves_errno_as_it_was() {
     let dir = tempfile::tempdir().unwrap();
     let (map, file, page) = guarded(&dir, Access::Read);
     file.set_len(0).unwrap();
-    // SAFETY: no file has this number.
+    // SAFETY: the number is not an open file.
     assert_eq!(unsafe { libc::close(-1) }, -1);
     let byte = map[3 * page];
     let errno = io::Error::last_os_error().raw_os_error();
@@ -237,7 +237,8 @@ fn a_fault_leaves_errno_as_it_was() {
     assert!(map.fault().is_some());
 }
 
-/// A limit that [`MmapOptions::guard`] tells of: the kernel calls no handler for a fault in a thread that blocks its signal.
+/// A limit that [`MmapOptions::guard`] documents: the kernel calls no handler for a fault in a thread that blocks the
+/// signal.
 #[test]
 fn a_fault_in_a_thread_that_blocks_the_signal_ends_the_process() {
     let test = "a_fault_in_a_thread_that_blocks_the_signal_ends_the_process";
@@ -248,9 +249,9 @@ fn a_fault_in_a_thread_that_blocks_the_signal_ends_the_process() {
             file.set_len(0).unwrap();
             // SAFETY: all zeros is a valid set of signals.
             let mut signals: libc::sigset_t = unsafe { std::mem::zeroed() };
-            // SAFETY: the set is this function's own.
+            // SAFETY: the set is a local variable.
             unsafe { libc::sigaddset(&raw mut signals, if role == "blocked" { libc::SIGBUS } else { libc::SIGUSR1 }) };
-            // SAFETY: concerns this thread alone.
+            // SAFETY: affects only this thread.
             unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, ptr::null_mut()) };
             std::process::exit(if map[3 * page] == 0 { DONE } else { 1 });
         }
@@ -259,13 +260,13 @@ fn a_fault_in_a_thread_that_blocks_the_signal_ends_the_process() {
     assert_eq!(end_of(test, "not blocked").code(), Some(DONE));
 }
 
-/// The handler that was there before [`passes_on`].
+/// The handler that was installed before [`passes_on`].
 static BEFORE: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn passes_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     HANDLED.fetch_add(1, Ordering::Relaxed);
     let before = BEFORE.load(Ordering::Relaxed);
-    // SAFETY: the guard's handler, which takes these.
+    // SAFETY: this is the guard's handler, which takes these arguments.
     let before: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) =
         unsafe { std::mem::transmute(before) };
     before(signal, info, context);
@@ -279,7 +280,7 @@ fn a_later_handler_that_passes_on_keeps_the_guard_working() {
         let (first, first_file, page) = guarded(&dirs[0], Access::Read);
         // SAFETY: all zeros is a valid `sigaction`.
         let mut before: libc::sigaction = unsafe { std::mem::zeroed() };
-        // SAFETY: asks for the action and changes nothing.
+        // SAFETY: reads the action and changes nothing.
         assert_eq!(unsafe { libc::sigaction(libc::SIGBUS, ptr::null(), &raw mut before) }, 0);
         assert_ne!(before.sa_flags & libc::SA_SIGINFO, 0);
         BEFORE.store(before.sa_sigaction, Ordering::Relaxed);
@@ -289,7 +290,7 @@ fn a_later_handler_that_passes_on_keeps_the_guard_working() {
         second_file.set_len(page as u64).unwrap();
         assert_eq!((first[page], HANDLED.load(Ordering::Relaxed)), (0, 1));
         assert_eq!((second[2 * page], HANDLED.load(Ordering::Relaxed)), (0, 2));
-        // SAFETY: a signal to this very thread, delivered before the call returns.
+        // SAFETY: the signal goes to this thread, and is delivered before the call returns.
         unsafe { libc::raise(libc::SIGBUS) };
         second_file.set_len(0).unwrap();
         assert_eq!((second[0], HANDLED.load(Ordering::Relaxed)), (0, 4), "after a signal that was sent");

@@ -1,10 +1,10 @@
-//! Bytes that are locked in memory: an OS mapping's stay there, and a buffer's cannot be locked.
+//! Locking bytes in memory: an OS mapping can be locked, a buffer cannot.
 
 #![cfg(any(unix, windows))]
 
 use portable_mmap::{BufferedMmap, Error, Mmap, MmapOptions};
 
-/// How many bytes this process has locked, in KiB.
+/// The memory that this process has locked, in KiB.
 #[cfg(target_os = "linux")]
 fn locked() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -12,9 +12,9 @@ fn locked() -> usize {
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// One test, for what is locked is counted for the whole process.
+/// This is a single test because the count is for the whole process.
 #[test]
-fn what_is_locked_stays_in_memory_until_it_is_unlocked_or_dropped() {
+fn locked_bytes_stay_in_memory_until_they_are_unlocked_or_dropped() {
     let mut map = Mmap::anonymous(8 * Mmap::page_size()).unwrap();
     map.lock().unwrap();
     #[cfg(target_os = "linux")]

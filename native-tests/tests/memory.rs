@@ -1,6 +1,8 @@
-//! Memory: where there is none an answer says so and nothing aborts, and a buffer takes what the table of differences says.
+//! Memory: a call that gets no memory returns an error and does not abort, and a buffer takes as much as its
+//! documentation states.
 //!
-//! The allocator of this program counts, and fails on demand. One thread: its counters are for the whole process.
+//! The allocator of this program counts, and fails on demand. There is one thread, because the counters are for the
+//! whole process.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs::{self, OpenOptions};
@@ -12,9 +14,9 @@ use native_tests::others::{PAGE, pattern};
 use native_tests::storages::{Op, Rig};
 use portable_mmap::{BufferedMmap, Error, Mapping, MmapOptions, OsFile, Slice};
 
-/// Fails the allocations of at least so many bytes...
+/// Allocations of at least this many bytes fail...
 static FAIL_FROM: AtomicUsize = AtomicUsize::new(usize::MAX);
-/// ...once so many of them have succeeded.
+/// ...after this many of them have succeeded.
 static SUCCEEDING: AtomicUsize = AtomicUsize::new(0);
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 /// Bytes allocated now.
@@ -32,7 +34,7 @@ fn is_refused(size: usize) -> bool {
     refused
 }
 
-// SAFETY: the system's allocator, with answers that an allocator may always give.
+// SAFETY: calls the system's allocator, or returns a null pointer, which an allocator may always do.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if is_refused(layout.size()) {
@@ -53,7 +55,7 @@ unsafe impl GlobalAlloc for Failing {
 #[global_allocator]
 static ALLOCATOR: Failing = Failing;
 
-/// Runs `act` with an allocator that fails for `from` bytes and more once `succeeding` of such requests were granted.
+/// Runs `act` with an allocator that fails for `from` bytes or more after `succeeding` of such requests.
 fn failing<T>(from: usize, succeeding: usize, act: impl FnOnce() -> T) -> T {
     SUCCEEDING.store(succeeding, Relaxed);
     HAS_FAILED.store(false, Relaxed);
@@ -64,7 +66,7 @@ fn failing<T>(from: usize, succeeding: usize, act: impl FnOnce() -> T) -> T {
 }
 
 fn main() {
-    let dir = tempfile::tempdir().expect("there is a directory");
+    let dir = tempfile::tempdir().expect("a directory");
     for (name, test) in TESTS {
         test(&dir.path().join("f"));
         println!("{name}: ok");
@@ -75,17 +77,17 @@ type Test = fn(&Path);
 
 const TESTS: &[(&str, Test)] = &[
     ("mapping without memory is an error", mapping_without_memory),
-    ("every allocation of every operation may fail", every_allocation_may_fail),
-    ("a resize without memory leaves mapping and file", a_resize_without_memory),
+    ("every allocation of every operation can fail", every_allocation_may_fail),
+    ("a resize without memory changes neither mapping nor file", a_resize_without_memory),
     ("bookkeeping is below 1/256 of the mapping", bookkeeping_is_small),
-    ("copies are kept of what is borrowed mutably, until it is flushed", copies_are_kept_until_a_flush),
-    ("memory goes to the pages that are touched", memory_goes_to_what_is_touched),
+    ("copies of mutably borrowed pages are kept until a flush", copies_are_kept_until_a_flush),
+    ("only touched pages take memory", memory_goes_to_what_is_touched),
     #[cfg(target_pointer_width = "64")]
-    ("a buffer may be longer than the machine has memory", a_buffer_longer_than_memory),
+    ("a buffer can be longer than the memory of the machine", a_buffer_longer_than_memory),
     #[cfg(target_pointer_width = "64")]
     ("anonymous memory of 40 GiB works or is an error", anonymous_memory_longer_than_memory),
     #[cfg(unix)]
-    ("a fault under a guard takes no memory", a_fault_takes_no_memory),
+    ("a fault under a guard allocates no memory", a_fault_takes_no_memory),
 ];
 
 fn mapped(path: &Path, content: &[u8]) -> BufferedMmap {
@@ -101,26 +103,26 @@ fn reopened(path: &Path) -> Result<BufferedMmap, Error> {
 #[track_caller]
 fn is_no_memory<T>(result: Result<T, Error>) {
     match result {
-        Err(Error::NoMemory { len, .. }) => assert!(len > 0, "the error says how much was asked for"),
+        Err(Error::NoMemory { len, .. }) => assert!(len > 0, "the error has the length"),
         Err(error) => panic!("another error: {error}"),
         Ok(_) => panic!("there was memory"),
     }
 }
 
 fn mapping_without_memory(path: &Path) {
-    // So many pages that a bit for each is more than an allocation of anybody else here.
+    // So many pages that one bit for each is larger than any other allocation here.
     let content = pattern(1000 * PAGE);
     fs::write(path, &content).expect("a file can be written");
     is_no_memory(failing(100, 0, || reopened(path)));
     is_no_memory(failing(100, 0, || Mapping::<portable_mmap::Buffered<OsFile>>::anonymous(1000 * PAGE)));
-    // No allocator has that much.
+    // No allocator has this much memory.
     is_no_memory(BufferedMmap::<OsFile>::anonymous(isize::MAX as usize));
     let anonymous = MmapOptions::new().len(isize::MAX as usize).map_anonymous();
-    assert!(anonymous.is_err(), "nor has the system");
-    // A file that would have been made longer is not.
+    assert!(anonymous.is_err(), "the system does not have it either");
+    // The file is not extended either.
     let file = OpenOptions::new().read(true).write(true).open(path).expect("the file can be opened");
     is_no_memory(failing(100, 0, || MmapOptions::new().len(2000 * PAGE).extend(true).map_buffered(file)));
-    assert!(fs::read(path).expect("the file can be read") == content, "the file is as before");
+    assert!(fs::read(path).expect("the file can be read") == content, "the file is unchanged");
 }
 
 type Act = fn(&mut BufferedMmap) -> Result<usize, Error>;
@@ -146,7 +148,7 @@ const ACTS: &[(&str, Act)] = &[
     ("close", |map| map.close().map(|()| 0)),
 ];
 
-/// Every single allocation, however small: one that is not asked for politely ends this program.
+/// Every allocation, however small. One that cannot report failure would end this program.
 fn every_allocation_may_fail(path: &Path) {
     let content = pattern(10 * PAGE + 5);
     let mut refused = 0;
@@ -163,8 +165,8 @@ fn every_allocation_may_fail(path: &Path) {
             }
             refused += 1;
             is_no_memory(result);
-            assert!(map.get_slice(..).expect("reads") == want, "{name}: the bytes are as before");
-            assert_eq!(map.tell(), 0, "{name}: the position is as before");
+            assert!(map.get_slice(..).expect("reads") == want, "{name}: the bytes are unchanged");
+            assert_eq!(map.tell(), 0, "{name}: the position is unchanged");
             act(&mut map).unwrap_or_else(|error| panic!("{name}, with memory: {error}"));
             if !map.is_closed() {
                 want = map.get_slice(..).expect("reads");
@@ -173,8 +175,8 @@ fn every_allocation_may_fail(path: &Path) {
             }
         }
     }
-    assert!(refused > 20, "there were allocations to refuse: {refused}");
-    println!("{refused} allocations were refused, one in each run");
+    assert!(refused > 20, "some allocations failed: {refused}");
+    println!("{refused} allocations failed, one in each run");
 }
 
 fn a_resize_without_memory(path: &Path) {
@@ -186,7 +188,7 @@ fn a_resize_without_memory(path: &Path) {
         assert_eq!((map.len(), fs::read(path).expect("reads").len()), (10 * PAGE, 10 * PAGE));
         assert_eq!(map[5], 0);
     }
-    // Not even a refusal by the system itself changes anything.
+    // Nothing changes either if the system itself has no memory.
     is_no_memory(map.resize(isize::MAX as usize));
     assert_eq!((map.len(), fs::read(path).expect("reads").len()), (10 * PAGE, 10 * PAGE));
     map.close().expect("closes");
@@ -198,13 +200,13 @@ fn a_resize_without_memory(path: &Path) {
 fn bookkeeping_is_small(path: &Path) {
     let len = 64 << 20;
     fs::write(path, b"").expect("a file can be written");
-    // The mapping's own memory is the system's, and not the allocator's.
+    // The bytes of the mapping are memory of the system, not of the allocator.
     let before = ALLOCATED.load(Relaxed);
     let file = OpenOptions::new().read(true).write(true).open(path).expect("the file can be opened");
     let mut map = MmapOptions::new().len(len).extend(true).map_buffered(file).expect("maps");
     let taken = ALLOCATED.load(Relaxed) - before;
-    assert!(taken < len / 256, "{taken} bytes beside the mapping's own");
-    // A change takes its page's copy, and tables.
+    assert!(taken < len / 256, "{taken} bytes besides those of the mapping");
+    // A change takes a copy of its page, and tables.
     map[len / 2] = 1;
     let taken = ALLOCATED.load(Relaxed) - before;
     assert!(taken < len / 256, "{taken} bytes with a change");
@@ -218,13 +220,13 @@ fn copies_are_kept_until_a_flush(path: &Path) {
     let copies = ALLOCATED.load(Relaxed) - before;
     assert!((50 * PAGE..51 * PAGE).contains(&copies), "{copies} bytes for the copies of 50 pages");
     map.range_mut(10 * PAGE..60 * PAGE).expect("loads").fill(9);
-    assert_eq!(ALLOCATED.load(Relaxed) - before, copies, "a second borrow keeps no second copy");
+    assert_eq!(ALLOCATED.load(Relaxed) - before, copies, "a second borrow makes no second copy");
     map.flush_range(10 * PAGE, 25 * PAGE).expect("flushes");
     let left = ALLOCATED.load(Relaxed) - before;
     assert!((25 * PAGE..26 * PAGE).contains(&left), "{left} bytes for the copies of 25 pages");
     map.flush().expect("flushes");
     let left = ALLOCATED.load(Relaxed) - before;
-    assert!(left <= 100 * PAGE / 8192, "{left} bytes are kept of what was written");
+    assert!(left <= 100 * PAGE / 8192, "{left} bytes are kept after everything was written");
 }
 
 /// Memory that nobody has touched is not resident.
@@ -232,16 +234,16 @@ fn memory_goes_to_what_is_touched(path: &Path) {
     let len = 256 << 20;
     fs::write(path, b"").expect("a file can be written");
     let file = OpenOptions::new().read(true).write(true).open(path).expect("the file can be opened");
-    let Some(before) = resident() else { return println!("(this system does not tell what is resident)") };
+    let Some(before) = resident() else { return println!("(this system does not report resident memory)") };
     let map = MmapOptions::new().len(len).extend(true).map_buffered(file).expect("maps");
     for part in 0..64 {
         assert_eq!(map[part * (len / 64) + 12345], 0);
     }
-    let taken = resident().expect("told a moment ago").saturating_sub(before);
+    let taken = resident().expect("the system reports it").saturating_sub(before);
     assert!(taken < 4 << 20, "{taken} bytes are resident for 64 touched pages of {len} bytes");
 }
 
-/// Bytes of this process in memory, on Linux.
+/// The resident bytes of this process, on Linux.
 fn resident() -> Option<usize> {
     let statm = fs::read_to_string("/proc/self/statm").ok()?;
     let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
@@ -251,7 +253,7 @@ fn resident() -> Option<usize> {
 #[cfg(target_pointer_width = "64")]
 const HUGE: usize = 40 << 30;
 
-/// Over a file that is one hole.
+/// The file is one hole.
 #[cfg(target_pointer_width = "64")]
 fn a_buffer_longer_than_memory(path: &Path) {
     fs::write(path, b"").expect("a file can be written");
@@ -273,7 +275,7 @@ fn a_buffer_longer_than_memory(path: &Path) {
         assert!(taken < 4 << 20, "{taken} bytes are resident for one touched page of 40 GiB");
     }
     map.close().expect("closes");
-    OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(0)).expect("the file can be cut");
+    OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(0)).expect("the file can be truncated");
 }
 
 #[cfg(target_pointer_width = "64")]
@@ -302,16 +304,16 @@ fn anonymous_memory_longer_than_memory(_: &Path) {
     }
 }
 
-/// It is met in a signal handler, where the allocator may be in the midst of something.
+/// A signal handler handles the fault, and must not allocate, because the fault may interrupt the allocator.
 #[cfg(unix)]
 fn a_fault_takes_no_memory(path: &Path) {
     let page = portable_mmap::Mmap::page_size();
     fs::write(path, vec![7; 70 * page]).expect("a file can be written");
-    // SAFETY: nothing is borrowed while the file is shortened.
+    // SAFETY: nothing is borrowed while the file is truncated.
     let map = unsafe { MmapOptions::new().guard(true).open(path) }.expect("a file can be mapped");
-    OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(0)).expect("a file can be cut");
+    OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(0)).expect("a file can be truncated");
     let mut sum = 0;
     failing(0, 0, || sum = map.iter().step_by(page).fold(0, |sum, &byte| sum + usize::from(byte)));
-    assert_eq!((sum, HAS_FAILED.load(Relaxed)), (0, false), "seventy faults asked for no memory");
+    assert_eq!((sum, HAS_FAILED.load(Relaxed)), (0, false), "seventy faults allocated no memory");
     assert!(map.fault().is_some());
 }

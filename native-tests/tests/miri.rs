@@ -1,7 +1,7 @@
-//! Runs every case that is not large over the emulation and, under Miri, over OS mappings, for which memory of the allocator
-//! stands there: so the interpreter sees every access to the memory of either.
+//! Runs every case that is not large over the emulation and, under Miri, over OS mappings, which the library replaces
+//! with memory of the allocator there. So Miri checks every access to the memory of both.
 
-// On Windows, trying what a file may be used for moves its cursor.
+// On Windows the check of a file's mode moves its cursor.
 #![cfg_attr(not(unix), allow(dead_code, unused_imports, reason = "there is nothing to run"))]
 
 mod common;
@@ -13,7 +13,8 @@ use libtest_mimic::{Arguments, Trial};
 use native_tests::{Case, FileBackend, Need, cases};
 use portable_mmap::Buffered;
 
-/// What memory in place of an OS mapping cannot show, by the start of a case's name; and faults, which are signals.
+/// Cases that memory instead of an OS mapping cannot pass, by the start of their names. Faults are left out too,
+/// because they are signals.
 #[cfg(all(unix, miri))]
 const LEFT_OUT_OF_MAPPED: &[(&str, &str)] = &[
     ("pages/", "two views of one file"),
@@ -22,7 +23,7 @@ const LEFT_OUT_OF_MAPPED: &[(&str, &str)] = &[
     ("close/many_mappings", "two views of one file"),
     ("exporting/a_refresh", "two views of one file"),
     ("flush/truncated_changes", "two views of one file"),
-    ("ownership/a_closed_mapping", "the memory keeps the file that it is written to"),
+    ("ownership/a_closed_mapping", "the memory keeps its file open"),
     ("refresh/a_", "two views of one file"),
     ("refresh/own_changes", "two views of one file"),
     ("refresh/what_another", "two views of one file"),
@@ -43,19 +44,19 @@ const LEFT_OUT_OF_MAPPED: &[(&str, &str)] = &[
     ("write_back/", OF_A_STORAGE),
 ];
 
-/// These would run the same code a second time.
+/// The reason for cases that would run the same code a second time.
 #[cfg(all(unix, miri))]
-const OF_A_STORAGE: &str = "a mapping of a storage is a buffer in either list";
+const OF_A_STORAGE: &str = "a mapping of a storage is a buffer with both backends";
 
 #[cfg(not(unix))]
 fn main() {}
 
-/// What Miri does not interpret, by the start of a case's name, with the reason. Natively nothing is left out.
+/// Cases that Miri cannot run, by the start of their names, with the reason. Natively no case is left out.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("ways/", "the platform's own backend and files"),
     ("anonymous/", "memory that the platform maps"),
-    ("modes/", "files opened by the crate, whose mode only the system knows"),
-    ("order/", "files open for writing alone, whose mode only the system knows"),
+    ("modes/", "files opened by the crate, whose mode Miri cannot return"),
+    ("order/", "files open only for writing, whose mode Miri cannot return"),
     ("extend/open_makes_the_file_longer", "files opened by the crate"),
     ("extend/allocated_blocks", "blocks of a disk, which Miri does not allocate"),
     ("resize/allocating_grows", "blocks of a disk, which Miri does not allocate"),
@@ -78,7 +79,7 @@ fn main() {
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// Natively `tests/native.rs` runs them over what the operating system maps.
+/// Natively `tests/native.rs` runs these cases over OS mappings.
 #[cfg(all(unix, not(miri)))]
 fn trials_of_mapped() -> Vec<Trial> {
     Vec::new()
@@ -93,14 +94,14 @@ fn trials_of_mapped() -> Vec<Trial> {
 fn trials<B: FileBackend + 'static>(backend: &str, left_out: &[(&str, &str)], missing: &[Need]) -> Vec<Trial> {
     let cases: Vec<_> = cases::all::<B>().into_iter().filter(|case| !case.large).collect();
     for (start, reason) in left_out {
-        assert!(cases.iter().any(|case| case.name.starts_with(start)), "{start} leaves no case out");
+        assert!(cases.iter().any(|case| case.name.starts_with(start)), "{start} matches no case");
         if cfg!(miri) {
             println!("left out of {backend}: {start}: {reason}");
         }
     }
     if cfg!(miri) {
         for need in missing {
-            println!("left out of {backend}: what needs {need:?}");
+            println!("left out of {backend}: cases that need {need:?}");
         }
     }
     let is_left_out = |case: &Case<B>| {

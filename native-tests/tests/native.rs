@@ -17,7 +17,7 @@ fn main() {
     let ledger: Vec<Exception> = Platform::MAPPED_HERE.exceptions("native Mapped").collect();
     for exception in &ledger {
         let is_there = mapped.iter().any(|case| case.name == exception.case);
-        assert!(is_there, "the ledger lists {}, which is no case", exception.case);
+        assert!(is_there, "the ledger lists {}, which is not a case", exception.case);
     }
     let trials = mapped.into_iter().zip(buffered).map(|(mapped, buffered)| {
         assert_eq!(mapped.name, buffered.name, "every backend has the same cases");
@@ -28,7 +28,7 @@ fn main() {
                 return match play(&mapped, identity) {
                     Ok(reference) if reference == transcript => Err("the ledger lists a case that passes".into()),
                     _ => {
-                        println!("{} does not hold on mapped: {}", exception.case, exception.reason);
+                        println!("{} cannot pass on mapped: {}", exception.case, exception.reason);
                         Ok(())
                     }
                 };

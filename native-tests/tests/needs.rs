@@ -1,4 +1,5 @@
-//! Every case says what it needs of a platform. Here each is played and watched, and has to say no less and no more.
+//! Every case lists its needs of a platform. This test runs each case and compares the list with the calls that it
+//! makes.
 
 #![cfg(target_os = "linux")]
 
@@ -15,10 +16,10 @@ use libc::{SA_SIGINFO, SIGBUS, c_int, c_void, sigaction, siginfo_t};
 use native_tests::{Need, cases};
 use portable_mmap::{Mapped, MmapOptions};
 
-/// How many faults the guard was given.
+/// The number of faults that the guard has handled.
 static FAULTS: AtomicUsize = AtomicUsize::new(0);
 
-/// The guard's handler, as a number.
+/// The address of the guard's handler.
 static GUARD: AtomicUsize = AtomicUsize::new(0);
 
 extern "C" fn count(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
@@ -29,7 +30,7 @@ extern "C" fn count(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     guard(signal, info, context);
 }
 
-/// Puts a handler before the guard's, which counts and calls it.
+/// Installs a handler that counts and then calls the guard's.
 fn count_faults() {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(b"guarded").unwrap();
@@ -38,12 +39,12 @@ fn count_faults() {
     assert_eq!(map.unwrap()[0], b'g');
     // SAFETY: a zeroed action is the default one.
     let mut action: sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: the action may be written to.
+    // SAFETY: the action can be written to.
     assert_eq!(unsafe { sigaction(SIGBUS, std::ptr::null(), &raw mut action) }, 0);
     assert!(action.sa_flags & SA_SIGINFO != 0 && action.sa_sigaction != libc::SIG_DFL, "the guard has a handler");
     GUARD.store(action.sa_sigaction, Ordering::Relaxed);
     action.sa_sigaction = count as *const () as usize;
-    // SAFETY: `count` does nothing that a handler may not do.
+    // SAFETY: `count` does only what a handler may do.
     assert_eq!(unsafe { sigaction(SIGBUS, &raw const action, std::ptr::null_mut()) }, 0);
 }
 
@@ -54,14 +55,14 @@ fn is_mapped(path: &std::path::Path) -> bool {
 }
 
 #[test]
-fn every_case_says_what_it_needs() {
+fn every_case_lists_its_needs() {
     count_faults();
     let mut wrong = Vec::new();
     for case in cases::all::<Mapped>() {
         let truncates = Rc::new(Cell::new(false));
         let seen = truncates.clone();
         let before = FAULTS.load(Ordering::Relaxed);
-        // What the ledger excepts fails here too, and says what it needs all the same.
+        // The exceptions of the ledger fail here too, and are compared all the same.
         let played =
             play(&case, |scene| scene.watching_truncations(move |path| seen.set(seen.get() || is_mapped(path))));
         let faults = FAULTS.load(Ordering::Relaxed) > before;

@@ -1,4 +1,4 @@
-//! A storage that panics: the panic is passed on, and the mapping is as usable afterwards as after an error.
+//! A storage that panics: the caller gets the panic, and the mapping can be used afterwards, as after an error.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,7 +9,7 @@ use native_tests::others::{PAGE, pattern};
 use native_tests::storages::Memory;
 use portable_mmap::{BufferedMmap, Metadata, MmapOptions, Storage};
 
-/// Memory of which one call panics: the one that finds the number counted down to 1.
+/// A storage in memory. One call panics: the call that finds the counter at 1.
 struct Panicking {
     memory: Memory,
     countdown: Arc<AtomicUsize>,
@@ -25,7 +25,7 @@ impl Panicking {
 
 impl Storage for Panicking {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        // Halfway through: some bytes of the buffer are changed already.
+        // Panics halfway: some bytes of the buffer are already changed.
         let half = buf.len() / 2;
         self.memory.read_at(&mut buf[..half], offset)?;
         self.call();
@@ -62,8 +62,8 @@ impl Storage for Panicking {
 
 type Map = BufferedMmap<Panicking>;
 
-/// Plays an act once for each of its calls, which panics; afterwards the mapping holds what it held, the act succeeds,
-/// and all changes reach the storage.
+/// Runs an act once for each of its storage calls, and lets that call panic. Afterwards the mapping is unchanged, the
+/// act succeeds, and all changes reach the storage.
 fn survives(name: &str, act: fn(&mut Map)) {
     for call in 1.. {
         let (memory, countdown) = (Memory::new(pattern(3 * PAGE)), Arc::new(AtomicUsize::new(0)));
@@ -79,16 +79,16 @@ fn survives(name: &str, act: fn(&mut Map)) {
         let ended = catch_unwind(AssertUnwindSafe(|| act(&mut map)));
         let left = countdown.swap(0, Ordering::Relaxed);
         if ended.is_ok() {
-            assert!(left > 0 && call > 1, "{name}: one call after the other panics, until there is none");
+            assert!(left > 0 && call > 1, "{name}: each call panics in turn");
             return;
         }
         assert!(!map.is_closed(), "{name}, call {call}: the mapping is open");
-        assert!(map.get_slice(..).unwrap() == want, "{name}, call {call}: the bytes are as before");
+        assert!(map.get_slice(..).unwrap() == want, "{name}, call {call}: the bytes are unchanged");
         act(&mut map);
         if !map.is_closed() {
             want = map.get_slice(..).unwrap();
             map.flush().unwrap();
-            assert!(memory.durable() == want, "{name}, call {call}: and so does its disk");
+            assert!(memory.durable() == want, "{name}, call {call}: the disk holds it too");
         }
         assert!(memory.content() == want, "{name}, call {call}: the storage holds what the mapping holds");
     }
@@ -112,7 +112,7 @@ fn a_panicking_write_keeps_every_change() {
 }
 
 #[test]
-fn a_panic_in_the_midst_of_a_resize_leaves_the_old_mapping() {
+fn a_panic_during_a_resize_leaves_the_old_mapping() {
     survives("grow", |map| map.resize(5 * PAGE + 1).unwrap());
     survives("shrink", |map| map.resize(PAGE + 1).unwrap());
     survives("refresh", |map| map.refresh().unwrap());

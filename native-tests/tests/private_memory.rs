@@ -1,4 +1,4 @@
-//! Private anonymous memory of the operating system: an OS mapping that Miri interprets too.
+//! Private anonymous memory of the operating system: an OS mapping that Miri supports too.
 
 #![cfg(any(unix, windows))]
 

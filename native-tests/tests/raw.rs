@@ -1,4 +1,4 @@
-//! `RawBuffer` over storages in memory, which Miri interprets: pointers, slices and flushes at the same time.
+//! `RawBuffer` over storages in memory, also in Miri: pointers, slices and flushes at the same time.
 
 use std::io::ErrorKind;
 use std::slice;
@@ -15,7 +15,7 @@ fn buffer<S: Storage>(storage: S, access: Access) -> RawBuffer<S> {
     RawBuffer::new(MmapOptions::new().access(access).map_storage(storage).unwrap()).unwrap()
 }
 
-/// A buffer that notices what is written.
+/// Makes a buffer that records changes.
 fn watched<S: Storage>(storage: S) -> RawBuffer<S> {
     let mut buffer = buffer(storage, Access::Write);
     buffer.watch().unwrap();
@@ -25,17 +25,17 @@ fn watched<S: Storage>(storage: S) -> RawBuffer<S> {
 /// Writes a byte through the pointer.
 fn put<S: Storage>(buffer: &RawBuffer<S>, at: usize, byte: u8) {
     assert!(at < buffer.len());
-    // SAFETY: within the buffer, and no test has a slice of the byte then.
+    // SAFETY: the byte is in the buffer, and no test has a slice of it then.
     unsafe { buffer.as_ptr().wrapping_add(at).write(byte) };
 }
 
 fn flush<S: Storage>(buffer: &RawBuffer<S>, offset: usize, len: usize) -> portable_mmap::Result<()> {
-    // SAFETY: no test writes to these pages meanwhile, or has a slice for writing of them.
+    // SAFETY: no test writes to these pages meanwhile, or has a mutable slice of them.
     unsafe { buffer.flush_range(offset, len) }
 }
 
 #[test]
-fn the_address_stays_and_so_do_slices() {
+fn the_address_does_not_change_and_slices_stay_valid() {
     let memory = Memory::new(pattern(LEN));
     let mut buffer = buffer(memory.clone(), Access::Write);
     let start = buffer.as_ptr();
@@ -46,7 +46,7 @@ fn the_address_stays_and_so_do_slices() {
     let buffer = Box::new(buffer);
     put(&buffer, 0, b'X');
     flush(&buffer, 0, LEN).unwrap();
-    // SAFETY: nobody writes meanwhile, and the slice is for reading.
+    // SAFETY: nobody writes meanwhile, and the slice is not mutable.
     unsafe { buffer.flush_async_range(0, LEN) }.unwrap();
     assert_eq!(buffer.as_ptr(), start);
     assert_eq!(tail, &pattern(LEN)[PAGE..]);
@@ -54,15 +54,15 @@ fn the_address_stays_and_so_do_slices() {
 }
 
 #[test]
-fn a_slice_for_writing_outlives_a_flush_of_other_pages() {
+fn a_mutable_slice_survives_a_flush_of_other_pages() {
     let memory = Memory::new(pattern(LEN));
     let buffer = watched(memory.clone());
-    // SAFETY: all bytes are initialised, and nobody else uses these while the slice is there.
+    // SAFETY: all bytes are initialised, and nobody else uses these while the slice is live.
     let slice = unsafe { slice::from_raw_parts_mut(buffer.as_ptr().wrapping_add(PAGE), PAGE) };
     slice[0] = b'A';
     put(&buffer, 0, b'B');
     flush(&buffer, 0, PAGE).unwrap();
-    assert_eq!(memory.content()[PAGE], pattern(LEN)[PAGE], "the page was not asked for");
+    assert_eq!(memory.content()[PAGE], pattern(LEN)[PAGE], "the page was not flushed");
     slice[1] = b'C';
     flush(&buffer, PAGE, PAGE).unwrap();
     let content = memory.content();
@@ -70,17 +70,17 @@ fn a_slice_for_writing_outlives_a_flush_of_other_pages() {
 }
 
 #[test]
-fn the_pointer_outlives_flushes_and_gives_slices_anew() {
+fn the_pointer_stays_valid_after_flushes() {
     let memory = Memory::new(pattern(LEN));
     let mut buffer = buffer(memory.clone(), Access::Write);
     let start = buffer.as_ptr();
     buffer.watch().unwrap();
     for byte in *b"AB" {
-        // SAFETY: all bytes are initialised, and nobody else uses them while the slice is there.
+        // SAFETY: all bytes are initialised, and nobody else uses them while the slice is live.
         let slice = unsafe { slice::from_raw_parts_mut(start, LEN) };
         slice[..PAGE].fill(byte);
         flush(&buffer, 0, LEN).unwrap();
-        // SAFETY: the slice is not used any more.
+        // SAFETY: the slice is no longer used.
         unsafe { start.write(b'C') };
         flush(&buffer, 0, 1).unwrap();
         assert_eq!(memory.content()[..2], [b'C', byte]);
@@ -88,7 +88,7 @@ fn the_pointer_outlives_flushes_and_gives_slices_anew() {
 }
 
 #[test]
-fn a_flush_writes_what_was_changed_and_nothing_else() {
+fn a_flush_writes_only_what_was_changed() {
     let (memory, rig) = (Memory::new(pattern(LEN)), Rig::default());
     let buffer = watched(rig.around(memory.clone()));
     let _ = rig.take();
@@ -99,13 +99,13 @@ fn a_flush_writes_what_was_changed_and_nothing_else() {
     }
     flush(&buffer, 0, PAGE).unwrap();
     assert_eq!(rig.calls(Op::Write), [(1, 1), (PAGE as u64 - 1, 1)]);
-    assert_ne!(memory.content(), expected, "the last page was not asked for");
+    assert_ne!(memory.content(), expected, "the last page was not flushed");
     flush(&buffer, 2 * PAGE, PAGE / 2).unwrap();
     assert_eq!(memory.content(), expected);
     let _ = rig.take();
     flush(&buffer, 0, LEN).unwrap();
     assert_eq!(rig.calls(Op::Write), [], "nothing is written twice");
-    // What was written once is noticed when it changes once more.
+    // A second change of a byte that was written before is written too.
     put(&buffer, 1, 0);
     drop(buffer);
     expected[1] = 0;
@@ -113,7 +113,7 @@ fn a_flush_writes_what_was_changed_and_nothing_else() {
 }
 
 #[test]
-fn a_page_of_many_changes_is_merged_with_what_others_wrote() {
+fn a_page_with_many_changes_is_merged_with_the_bytes_of_others() {
     let memory = Memory::new(vec![b'a'; LEN]);
     let buffer = watched(memory.clone());
     (0..PAGE).step_by(8).for_each(|at| put(&buffer, at, b'X'));
@@ -123,7 +123,7 @@ fn a_page_of_many_changes_is_merged_with_what_others_wrote() {
 }
 
 #[test]
-fn a_flush_that_failed_has_forgotten_nothing() {
+fn a_failed_flush_keeps_all_changes() {
     let (memory, rig) = (Memory::new(pattern(LEN)), Rig::default());
     let buffer = watched(rig.around(memory.clone()));
     put(&buffer, 3, b'X');
@@ -136,7 +136,7 @@ fn a_flush_that_failed_has_forgotten_nothing() {
 }
 
 #[test]
-fn a_refresh_shows_what_others_wrote_and_keeps_own_changes() {
+fn a_refresh_shows_changes_of_others_and_keeps_own_ones() {
     let memory = Memory::new(vec![b'a'; LEN]);
     let buffer = watched(memory.clone());
     let start = buffer.as_ptr();
@@ -157,7 +157,7 @@ fn a_refresh_shows_what_others_wrote_and_keeps_own_changes() {
         (&content[..5], &content[PAGE..PAGE + 6], &content[LEN - 3..]),
         (&b"Xther"[..], &b"Xother"[..], &b"enX"[..])
     );
-    // What others write over a byte that was flushed shows too.
+    // A byte that was flushed shows what others write over it.
     memory.overwrite(0, b"N");
     // SAFETY: as above.
     unsafe { buffer.refresh_range(0, LEN) }.unwrap();
@@ -165,11 +165,11 @@ fn a_refresh_shows_what_others_wrote_and_keeps_own_changes() {
     assert_eq!(unsafe { slice::from_raw_parts(start, 5) }, b"Nther");
     put(&buffer, 4, b'!');
     drop(buffer);
-    assert_eq!(&memory.content()[..5], b"Nthe!", "changes are noticed after a refresh");
+    assert_eq!(&memory.content()[..5], b"Nthe!", "changes after a refresh are written");
 }
 
 #[test]
-fn a_refresh_that_fails_leaves_all_bytes_and_changes_as_they_were() {
+fn a_failed_refresh_changes_nothing() {
     let (memory, rig) = (Memory::new(vec![b'a'; LEN]), Rig::default());
     let buffer = watched(rig.around(memory.clone()));
     memory.overwrite(PAGE, b"other");
@@ -193,7 +193,7 @@ fn a_refresh_after_a_failed_sync_keeps_what_was_written() {
     put(&buffer, 0, b'X');
     rig.fail(Op::Sync, 0, 1, ErrorKind::Other);
     flush(&buffer, 0, LEN).unwrap_err();
-    // The system has lost it, and somebody else has written beside it.
+    // The system has lost the bytes, and somebody else has written beside them.
     memory.overwrite(0, b"aN");
     // SAFETY: nobody uses the bytes meanwhile, and there is no reference to them.
     unsafe { buffer.refresh_range(0, LEN) }.unwrap();
@@ -205,13 +205,13 @@ fn a_refresh_after_a_failed_sync_keeps_what_was_written() {
 fn a_conflict_is_a_byte_that_was_changed_on_both_sides() {
     let memory = Memory::new(vec![b'a'; LEN]);
     let buffer = watched(memory.clone());
-    // SAFETY: no test writes to these pages meanwhile, or has a slice for writing of them.
+    // SAFETY: no test writes to these pages meanwhile, or has a mutable slice of them.
     let conflict = |offset, len| unsafe { buffer.first_conflict(offset, len) }.unwrap();
     for at in [3, 4, PAGE + 7, LEN - 1] {
         put(&buffer, at, b'X');
     }
     assert_eq!(conflict(0, LEN), None);
-    // Beside a change, and the same change.
+    // Somebody else writes beside a change, and makes the same change.
     memory.overwrite(2, b"N");
     memory.overwrite(4, b"X");
     assert_eq!(conflict(0, LEN), None);
@@ -219,7 +219,7 @@ fn a_conflict_is_a_byte_that_was_changed_on_both_sides() {
     memory.overwrite(LEN - 1, b"N");
     assert_eq!((conflict(0, LEN), conflict(0, PAGE), conflict(2 * PAGE, 1)), (Some(PAGE + 7), None, Some(LEN - 1)));
     flush(&buffer, 0, LEN).unwrap();
-    assert_eq!(conflict(0, LEN), None, "nothing is changed any more");
+    assert_eq!(conflict(0, LEN), None, "there are no changes left");
     // A copy overwrites nothing.
     let mut copy = self::buffer(memory.clone(), Access::Copy);
     copy.watch().unwrap();
@@ -230,7 +230,7 @@ fn a_conflict_is_a_byte_that_was_changed_on_both_sides() {
 }
 
 #[test]
-fn what_may_not_be_changed_is_not_watched_and_a_copy_stays_in_memory() {
+fn a_read_only_buffer_is_not_watched_and_a_copy_stays_in_memory() {
     let memory = Memory::new(pattern(LEN));
     assert!(matches!(buffer(memory.clone(), Access::Read).watch(), Err(Error::ReadOnly { .. })));
     let mut copy = buffer(memory.clone(), Access::Copy);

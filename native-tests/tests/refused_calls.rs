@@ -1,8 +1,8 @@
-//! System calls that fail: each act on a mapping of a file plays in threads that the kernel refuses one kind of call
-//! each. After the error everything is as before; done again where nothing is refused, the act ends as it should.
+//! System calls that fail: each act on a mapping of a file runs in threads in which the kernel rejects one kind of
+//! call. After the error everything is unchanged; repeated in a thread without a filter, the act succeeds.
 //!
-//! So an OS mapping meets what storages of the suite do to a buffer, and it shows that its `flush` syncs: one that
-//! cannot is an error.
+//! This tests OS mappings as the storages of the suite test buffers. It also shows that `flush` syncs, because it fails
+//! if the sync fails.
 
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
 
@@ -20,23 +20,23 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
 
-/// A kind of call that is refused.
+/// A kind of call that is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refused {
-    /// What a file is, and how long.
+    /// The type and the length of a file.
     Stat,
-    /// What a file was opened for.
+    /// The mode of an open file.
     Mode,
     Read,
     Write,
     Truncate,
-    /// Reserving room on the disk.
+    /// Reserving blocks of the disk.
     Allocate,
-    /// Mapping a file, or more of it; memory is to be had.
+    /// Mapping a file, or more of it. Anonymous memory can still be mapped.
     Map,
     /// Syncing a file or a mapping, and waiting for it.
     Sync,
-    /// Syncing a mapping at some time.
+    /// Starting to sync a mapping without waiting.
     SyncLater,
     Advise,
 }
@@ -45,10 +45,10 @@ use Refused::{Advise, Allocate, Map, Mode, Read, Stat, Sync, SyncLater, Truncate
 
 const ALL: [Refused; 10] = [Stat, Mode, Read, Write, Truncate, Allocate, Map, Sync, SyncLater, Advise];
 
-/// The error that a refused call gives.
+/// The error of a rejected call.
 const CAUSE: i32 = libc::EIO;
 
-/// An argument of a call, of four bytes, and how it is compared.
+/// A condition on an argument of four bytes.
 fn argument(index: u8, compared: SeccompCmpOp, value: i32) -> Vec<SeccompRule> {
     let value = u64::from(value.cast_unsigned());
     let condition = SeccompCondition::new(index, SeccompCmpArgLen::Dword, compared, value).expect("an argument");
@@ -56,7 +56,7 @@ fn argument(index: u8, compared: SeccompCmpOp, value: i32) -> Vec<SeccompRule> {
 }
 
 impl Refused {
-    /// The calls of the kernel, with what their arguments must be; no rule: whatever they are.
+    /// The system calls, with rules for their arguments; without a rule the arguments do not matter.
     fn calls(self) -> Vec<(libc::c_long, Vec<SeccompRule>)> {
         use SeccompCmpOp::{Eq, Ne};
         let any = |calls: &[libc::c_long]| calls.iter().map(|&call| (call, Vec::new())).collect();
@@ -78,16 +78,16 @@ impl Refused {
         }
     }
 
-    /// Does something in a thread that is refused these calls from its start to its end.
+    /// Runs `act` in a thread in which the kernel rejects these calls.
     fn during<T: Send>(self, act: impl FnOnce() -> T + Send) -> T {
         let calls = self.calls().into_iter().collect();
         let refuse = SeccompAction::Errno(CAUSE.cast_unsigned());
-        let machine = std::env::consts::ARCH.try_into().expect("one of the machines at the top");
+        let machine = std::env::consts::ARCH.try_into().expect("one of the architectures listed above");
         let filter = SeccompFilter::new(calls, SeccompAction::Allow, refuse, machine).expect("two different actions");
         let program = BpfProgram::try_from(filter).expect("a small filter");
         thread::scope(|scope| {
             let playing = scope.spawn(move || {
-                seccompiler::apply_filter(&program).expect("a kernel with filters");
+                seccompiler::apply_filter(&program).expect("the kernel has filters");
                 act()
             });
             playing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -118,7 +118,7 @@ where
     unsafe { options.map_with(file.clone()) }
 }
 
-/// A mapping with changes in its first and its last page, and a middle that nobody has looked at.
+/// A mapping with changes in its first and its last page, and untouched pages between them.
 fn stage<B>(dir: &Path, options: &MmapOptions) -> Mapping<B>
 where
     B: Backend<Source: From<Arc<File>>>,
@@ -130,7 +130,7 @@ where
     map
 }
 
-/// What the bytes of the stage are.
+/// The bytes of the mapping that `stage` returns.
 fn staged() -> Vec<u8> {
     let mut bytes = pattern(LEN);
     bytes[10..13].copy_from_slice(b"new");
@@ -138,13 +138,13 @@ fn staged() -> Vec<u8> {
     bytes
 }
 
-/// That the cause is the refusal.
+/// Checks that the cause is the rejected call.
 fn assert_refused(error: &Error, context: &str) {
     let Error::Io { source, .. } = error else { panic!("{context}: {error}") };
     assert_eq!(source.raw_os_error(), Some(CAUSE), "{context}: {error}");
 }
 
-/// Plays an act once for each kind of call, and says which of them it cannot do without.
+/// Runs an act once for each kind of call, and returns the kinds that it needs.
 fn needed<B>(options: &MmapOptions, name: &str, act: Act<B>) -> Vec<Refused>
 where
     B: Backend<Source: From<Arc<File>>> + Send,
@@ -165,12 +165,12 @@ where
         let got = result.or_else(|error| {
             assert_refused(&error, &context);
             let file = fs::read(&path).unwrap();
-            assert!(is_partly_written(&pattern(LEN), &staged(), &file), "{context}: the file is as before");
-            assert_eq!(map.tell(), POSITION, "{context}: the position is as before");
-            assert!(map.get_slice(..).unwrap() == staged(), "{context}: the bytes are as before");
+            assert!(is_partly_written(&pattern(LEN), &staged(), &file), "{context}: the file is unchanged");
+            assert_eq!(map.tell(), POSITION, "{context}: the position is unchanged");
+            assert!(map.get_slice(..).unwrap() == staged(), "{context}: the bytes are unchanged");
             act(&mut map)
         });
-        assert!(got.unwrap() == answer, "{context}: the answer is the same in the end");
+        assert!(got.unwrap() == answer, "{context}: the result is the same in the end");
         let now = (!map.is_closed()).then(|| map.get_slice(..).unwrap());
         assert!(now == after, "{context}: the bytes are the same in the end");
         drop(map);
@@ -180,7 +180,7 @@ where
     ALL.into_iter().filter(fails).collect()
 }
 
-/// What each act cannot do without: of an OS mapping, and of a buffer.
+/// The calls that each act needs: with an OS mapping, and with a buffer.
 macro_rules! acts {
     ($($test:ident: $options:expr, $act:expr, $mapped:expr, $buffered:expr;)*) => {$(
         #[test]
@@ -207,7 +207,7 @@ acts! {
     flushing_for_others_to_see: MmapOptions::new(), |map| map.flush_async().map(nothing),
         [Stat, SyncLater], [Stat, Write];
     refreshing: MmapOptions::new(), |map| map.refresh().map(nothing), NONE, [Read];
-    // The page in which the old end lies is read, for what the file holds behind it.
+    // The page with the old end is read, because the file may have bytes past that end.
     growing: MmapOptions::new(), |map| map.resize(3 * UNIT).map(nothing),
         [Stat, Truncate, Map], [Stat, Read, Truncate];
     growing_allocated: MmapOptions::new().allocate(true).clone(), |map| map.resize(3 * UNIT).map(nothing),
@@ -217,7 +217,7 @@ acts! {
     closing: MmapOptions::new(), |map| map.close().map(nothing), [Stat], [Stat, Write];
 }
 
-/// Zeros stay where the file cannot be mapped again, and the fault with them.
+/// If the file cannot be mapped again, the zeros and the fault stay.
 #[test]
 fn a_refresh_that_cannot_map_again_keeps_the_fault() {
     let dir = tempfile::tempdir().unwrap();
@@ -226,14 +226,14 @@ fn a_refresh_that_cannot_map_again_keeps_the_fault() {
     file.set_len(0).unwrap();
     assert_eq!((map[UNIT], map.fault().is_some()), (0, true));
     fs::write(dir.path().join("f"), pattern(LEN)).unwrap();
-    let refused = Map.during(|| map.refresh()).expect_err("what cannot be mapped is not refreshed");
+    let refused = Map.during(|| map.refresh()).expect_err("a refresh that cannot map fails");
     assert_refused(&refused, "a refresh");
     assert!(map.fault().is_some(), "a fault without a refresh");
     map.refresh().unwrap();
-    assert!(map.fault().is_none() && map.get_slice(..).unwrap() == pattern(LEN), "as the file is");
+    assert!(map.fault().is_none() && map.get_slice(..).unwrap() == pattern(LEN), "the bytes of the file");
 }
 
-/// How many bytes of a mapping lie in dirty pages.
+/// The number of bytes of a mapping in dirty pages.
 fn dirty(map: &Mapping<Mapped>) -> usize {
     let start = format!("{:x}-", map.as_slice().unwrap().as_ptr().addr());
     let areas = fs::read_to_string("/proc/self/smaps").unwrap();
@@ -245,13 +245,14 @@ fn dirty(map: &Mapping<Mapped>) -> usize {
     fields.map(|kib| kib.unwrap() << 10).sum()
 }
 
-/// A mapping of 64 pages with a byte changed in every other one. Some have been flushed for others to see, and a flush of
-/// some has failed. As after a failed sync no page is dirty. None: the file system has no clean pages.
+/// Makes a mapping of 64 pages with a changed byte in every other page. Some pages have been flushed without a sync,
+/// and a flush of some has failed. As after a failed sync no page is dirty. Returns `None` if the file system has no
+/// clean pages.
 fn failed(options: &MmapOptions) -> Option<(tempfile::TempDir, Arc<File>, Mapping<Mapped>)> {
     let (dir, page) = (tempfile::tempdir().unwrap(), Mapping::<Mapped>::page_size());
     let file = open(dir.path());
     file.set_len(0).unwrap();
-    // Page by page: what is written at once may be dirty only as a whole.
+    // Page by page, because a single write may make several pages dirty as a unit.
     for (index, bytes) in pattern(64 * page).chunks(page).enumerate() {
         file.write_all_at(bytes, (index * page) as u64).unwrap();
     }
@@ -267,23 +268,23 @@ fn failed(options: &MmapOptions) -> Option<(tempfile::TempDir, Arc<File>, Mappin
     assert_refused(&Sync.during(|| map.flush_range(30 * page, 10 * page)).unwrap_err(), "a flush");
     file.sync_all().unwrap();
     if dirty(&map) > 0 {
-        eprintln!("NOT RUN: what a flush makes of clean pages: this file system has none");
+        eprintln!("NOT RUN: flushes of clean pages: this file system has none");
         return None;
     }
     Some((dir, file, map))
 }
 
-/// In an optimised build too: nothing is stored that was not there.
+/// Also in an optimised build: making a page dirty stores the byte that is already there.
 #[test]
 fn after_a_failed_sync_every_page_that_was_written_is_made_dirty_again() {
     let Some((_dir, file, mut map)) = failed(&MmapOptions::new()) else { return };
     let (before, page) = (map.get_slice(..).unwrap(), Mapping::<Mapped>::page_size());
     assert_refused(&Sync.during(|| map.flush_async_range(0, 4 * page)).unwrap_err(), "an asynchronous flush");
-    assert_eq!(dirty(&map), 2 * page, "those of the range");
+    assert_eq!(dirty(&map), 2 * page, "the pages of the range");
     file.sync_all().unwrap();
     for _ in 0..2 {
         assert_refused(&Sync.during(|| map.close()).unwrap_err(), "a close");
-        assert_eq!(dirty(&map), 32 * page, "all of them, and no other");
+        assert_eq!(dirty(&map), 32 * page, "all written pages and no others");
         file.sync_all().unwrap();
     }
     map.flush_async_range(0, 32 * page).unwrap();
@@ -292,11 +293,11 @@ fn after_a_failed_sync_every_page_that_was_written_is_made_dirty_again() {
     map.flush_async().unwrap();
     assert_eq!(dirty(&map), 0, "all were synced");
     assert!(map.get_slice(..).unwrap() == before, "no byte has changed");
-    Sync.during(|| map.close()).expect("it is over");
+    Sync.during(|| map.close()).expect("nothing is left to sync");
 }
 
 #[test]
-fn an_exported_mapping_is_made_dirty_as_a_whole() {
+fn all_pages_of_an_exported_mapping_are_made_dirty() {
     let Some((_dir, file, mut map)) = failed(&MmapOptions::new()) else { return };
     map.export().unwrap();
     assert_refused(&Sync.during(|| map.close()).unwrap_err(), "a close");
@@ -306,7 +307,7 @@ fn an_exported_mapping_is_made_dirty_as_a_whole() {
 }
 
 #[test]
-fn no_page_behind_the_end_of_the_file_is_touched_after_a_failed_sync() {
+fn no_page_past_the_end_of_the_file_is_touched_after_a_failed_sync() {
     let Some((_dir, file, mut map)) = failed(&MmapOptions::new()) else { return };
     let page = Mapping::<Mapped>::page_size();
     file.set_len(3 * page as u64).unwrap();
@@ -319,7 +320,7 @@ fn no_page_behind_the_end_of_the_file_is_touched_after_a_failed_sync() {
     map.close().unwrap();
 }
 
-/// Without the file nobody can tell where it ends.
+/// Without the file its length is not known.
 #[test]
 fn a_mapping_without_its_file_returns_an_error_after_a_failed_sync() {
     let Some((_dir, _file, mut map)) = failed(MmapOptions::new().track_file(false)) else { return };
@@ -331,7 +332,7 @@ fn a_mapping_without_its_file_returns_an_error_after_a_failed_sync() {
 
 /// The system reports the error once for each open file, which duplicates and untracked mappings share.
 #[test]
-fn a_failed_sync_is_known_to_all_who_share_the_open_file() {
+fn a_failed_sync_is_known_to_all_mappings_of_the_open_file() {
     let dir = tempfile::tempdir().unwrap();
     let file = open(dir.path());
     let duplicate = Arc::new(file.try_clone().unwrap());
@@ -359,7 +360,7 @@ fn a_failed_sync_is_known_to_all_who_share_the_open_file() {
     }
 }
 
-/// What making a mapping cannot do without; the file stays as it was.
+/// Returns the calls that mapping needs, and checks that the file is unchanged.
 fn needed_to_map<B>(options: &MmapOptions) -> Vec<Refused>
 where
     B: Backend<Source: From<Arc<File>>> + Send,

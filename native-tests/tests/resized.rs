@@ -1,4 +1,4 @@
-//! A resize of an OS mapping that is more than one piece to the system, or whose file refuses its new length.
+//! Resizes of an OS mapping that consists of several areas for the system, or whose file cannot get the new length.
 
 #![cfg(target_os = "linux")]
 
@@ -13,12 +13,12 @@ fn page() -> usize {
     Mmap::page_size()
 }
 
-/// A file in memory, of so many pages, each filled with its number.
+/// A file in memory of this many pages, each filled with its number.
 fn file_of(pages: usize) -> Arc<File> {
-    // SAFETY: a name that ends in zero.
+    // SAFETY: the name ends with a zero byte.
     let fd = unsafe { libc::memfd_create(c"resized".as_ptr(), libc::MFD_ALLOW_SEALING) };
     assert!(fd >= 0);
-    // SAFETY: just made, and nobody else's.
+    // SAFETY: the descriptor is new, and nobody else owns it.
     let file = unsafe { File::from_raw_fd(fd) };
     let bytes: Vec<u8> = (0..pages * page()).map(|at| u8::try_from(at / page()).unwrap()).collect();
     std::io::Write::write_all(&mut &file, &bytes).unwrap();
@@ -27,7 +27,7 @@ fn file_of(pages: usize) -> Arc<File> {
 
 fn seal(file: &File, seals: libc::c_int) {
     use std::os::fd::AsRawFd;
-    // SAFETY: a call without memory.
+    // SAFETY: the call accesses no memory.
     assert_eq!(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) }, 0);
 }
 
@@ -36,7 +36,7 @@ fn mapped(file: &Arc<File>, options: &MmapOptions) -> Mmap {
     unsafe { options.map(file.clone()) }.unwrap()
 }
 
-/// Checks that the mapping's pages are those of `file_of`, up to `kept`, and zeros behind it.
+/// Checks that the first `kept` pages of the mapping are those of `file_of`, and the others zeros.
 fn check(map: &Mmap, kept: usize) {
     for (at, &byte) in map.iter().enumerate().step_by(page() / 4) {
         let expected = if at < kept { u8::try_from(at / page()).unwrap() } else { 0 };
@@ -60,14 +60,14 @@ fn a_guarded_mapping_is_resized_after_its_pages_were_replaced() {
         map[len - 1] = 0;
         map.flush().unwrap();
     }
-    // The guard watches over what there is now, and nothing behind it.
+    // The guard covers the mapping with its new length, and nothing past it.
     map.resize(2 * page()).unwrap();
     file.set_len(1).unwrap();
     assert_eq!((map[2 * page() - 1], map.fault().map(|fault| fault.offset)), (0, Some(page() as u64)));
 }
 
 #[test]
-fn a_guard_leaves_alone_what_others_map_where_a_resize_gave_addresses_back() {
+fn a_guard_ignores_foreign_mappings_at_released_addresses() {
     let file = file_of(64);
     let mut map = mapped(&file, MmapOptions::new().guard(true));
     let start = map.as_slice().unwrap().as_ptr().cast_mut();
@@ -75,13 +75,13 @@ fn a_guard_leaves_alone_what_others_map_where_a_resize_gave_addresses_back() {
     let len = 62 * page();
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED_NOREPLACE;
     let address = start.wrapping_add(2 * page()).cast();
-    // SAFETY: fails where anything is mapped.
+    // SAFETY: fails if anything is mapped there.
     let others = unsafe { libc::mmap(address, len, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
     if others == libc::MAP_FAILED {
         println!("NOT RUN: another thread has the addresses");
         return;
     }
-    // SAFETY: just mapped, of this length, and unmapped by nobody.
+    // SAFETY: it was just mapped with this length, and nobody else unmaps it.
     let others = unsafe { std::slice::from_raw_parts_mut(others.cast::<u8>(), len) };
     others.fill(7);
     file.set_len(0).unwrap();
@@ -92,11 +92,11 @@ fn a_guard_leaves_alone_what_others_map_where_a_resize_gave_addresses_back() {
 }
 
 #[test]
-fn a_mapping_in_several_pieces_is_resized() {
+fn a_mapping_of_several_areas_can_be_resized() {
     let file = file_of(16);
     let mut map = mapped(&file, &MmapOptions::new());
     for (len, kept) in [(15 * page(), 15), (40 * page(), 15), (3 * page(), 3)] {
-        // The system keeps advice for each piece.
+        // The system splits a mapping into areas with different advice.
         map.advise_range(Advice::Random, 2 * page(), page()).unwrap();
         map.advise_range(Advice::Sequential, map.len() - page(), page()).unwrap();
         map.resize(len - 1).unwrap();
@@ -127,7 +127,7 @@ fn a_locked_mapping_is_resized() {
 }
 
 #[test]
-fn a_file_that_refuses_its_new_length_leaves_the_mapping_as_it_was() {
+fn a_file_that_cannot_change_its_length_leaves_the_mapping() {
     for guard in [false, true] {
         for (seals, len) in [(libc::F_SEAL_SHRINK, 3), (libc::F_SEAL_GROW, 9)] {
             let file = file_of(8);
@@ -141,17 +141,17 @@ fn a_file_that_refuses_its_new_length_leaves_the_mapping_as_it_was() {
             check(&map, 8 * page());
             map.close().unwrap();
         }
-        // The mapping would become longer, and the file shorter.
+        // The mapping would grow, and the file would shrink.
         let file = file_of(8);
         let mut map = mapped(&file, MmapOptions::new().guard(guard));
-        // So it has room behind it.
+        // So there are free addresses after it.
         map.resize(2 * page()).unwrap();
         let start = map.export().unwrap();
         file.set_len(8 * page() as u64).unwrap();
         seal(&file, libc::F_SEAL_SHRINK);
         assert!(map.resize(5 * page()).is_err());
         assert_eq!((map.len(), map.export().unwrap()), (2 * page(), start));
-        assert!(catch_unwind(AssertUnwindSafe(|| map[2 * page()])).is_err(), "what lies behind the end");
+        assert!(catch_unwind(AssertUnwindSafe(|| map[2 * page()])).is_err(), "a page past the end");
         check(&map, 2 * page());
         map.resize(8 * page()).unwrap();
         check(&map, 2 * page());

@@ -1,4 +1,5 @@
-//! Files that are neither regular nor directories: their length says nothing, and the operating system decides.
+//! Files that are neither regular files nor directories: their reported length is meaningless, and the operating system
+//! decides if they can be mapped.
 
 #![cfg(target_os = "linux")]
 
@@ -16,7 +17,7 @@ fn unmappable() -> File {
 }
 
 #[test]
-fn any_reads_a_device_that_the_system_cannot_map() {
+fn map_any_reads_a_device_that_the_system_cannot_map() {
     for access in [Access::Read, Access::Copy] {
         let options = MmapOptions::new().access(access).len(100_000).clone();
         // SAFETY: nobody changes these bytes.
@@ -28,19 +29,19 @@ fn any_reads_a_device_that_the_system_cannot_map() {
         assert!(map[99_000..].iter().any(|&byte| byte != 0));
         let before = map.to_vec();
         map.refresh().unwrap();
-        assert!(map[..] == before, "there is nothing to be read again");
+        assert!(map[..] == before, "nothing is read again");
         map.close().unwrap();
     }
     // SAFETY: nobody changes these bytes.
     let map = unsafe { MmapOptions::new().access(Access::Read).len(5).map_any(unmappable()) }.unwrap();
-    assert!(map.into_file().unwrap().is_none(), "it keeps no share in the device");
+    assert!(map.into_file().unwrap().is_none(), "it keeps no handle of the device");
     // SAFETY: nobody changes these bytes.
     let ended = unsafe { MmapOptions::new().access(Access::Read).len(5).map_any(File::open("/dev/null").unwrap()) };
     assert!(matches!(ended, Err(Error::LengthPastEnd { size: 0, extendable: false, .. })), "{ended:?}");
 }
 
 #[test]
-fn changes_reach_no_device_that_the_system_cannot_map() {
+fn changes_do_not_reach_a_device_that_cannot_be_mapped() {
     let device = File::options().read(true).write(true).open("/dev/urandom").unwrap();
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { MmapOptions::new().len(100).map_any(device) };
@@ -48,7 +49,7 @@ fn changes_reach_no_device_that_the_system_cannot_map() {
 }
 
 #[test]
-fn a_buffer_of_what_has_no_length_fails_when_it_is_made() {
+fn making_a_buffer_of_a_file_without_length_fails() {
     let (socket, _other) = std::os::unix::net::UnixStream::pair().unwrap();
     let devices = ["/dev/zero", "/dev/null", "/dev/urandom"].map(|path| File::open(path).unwrap());
     let others = [pipe_of(text()), File::from(OwnedFd::from(socket))];
@@ -65,7 +66,7 @@ fn a_buffer_of_what_has_no_length_fails_when_it_is_made() {
 
 /// Such a descriptor can be neither read nor mapped.
 #[test]
-fn a_file_that_is_open_as_a_path_alone_is_refused_when_it_is_mapped() {
+fn mapping_a_file_that_is_open_only_as_a_path_fails() {
     use std::os::unix::fs::OpenOptionsExt;
     let path = std::env::current_exe().unwrap();
     for access in [Access::Read, Access::Copy, Access::Default] {
@@ -84,9 +85,9 @@ fn a_file_that_is_open_as_a_path_alone_is_refused_when_it_is_mapped() {
     }
 }
 
-/// Its changes reach nobody, and a sync has nothing to do.
+/// Changes reach nobody, and a sync does nothing.
 #[test]
-fn changes_to_a_mapped_device_are_flushed_as_the_system_does_it() {
+fn changes_of_a_mapped_device_can_be_flushed() {
     for guard in [false, true] {
         let device = File::options().read(true).write(true).open("/dev/zero").unwrap();
         // SAFETY: nobody else has these bytes.
@@ -102,7 +103,7 @@ fn changes_to_a_mapped_device_are_flushed_as_the_system_does_it() {
 }
 
 #[test]
-fn any_is_no_buffer_where_a_buffer_could_not_do_it_either() {
+fn map_any_makes_no_buffer_if_a_buffer_cannot_work() {
     let options = MmapOptions::new().flags(Flags::PRIVATE | Flags::HUGETLB).len(100).clone();
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { options.map_any(unmappable()) };
@@ -110,14 +111,14 @@ fn any_is_no_buffer_where_a_buffer_could_not_do_it_either() {
 }
 
 #[test]
-fn a_mapping_refused_to_any_for_its_file_s_mode_is_not_made_by_a_buffer() {
+fn map_any_makes_no_buffer_if_the_mode_of_the_file_is_wrong() {
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { MmapOptions::new().len(100).map_any(unmappable()) };
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
 }
 
 #[test]
-fn the_length_of_a_device_is_not_asked_for() {
+fn the_length_of_a_device_is_not_read() {
     let device = File::open("/dev/zero").unwrap();
     // SAFETY: nobody changes these bytes.
     let mut map = unsafe { MmapOptions::new().access(Access::Copy).len(100_000).map(device) }.unwrap();
@@ -129,18 +130,18 @@ fn the_length_of_a_device_is_not_asked_for() {
 }
 
 #[test]
-fn a_device_has_no_length_to_map_without_one() {
+fn mapping_a_device_requires_a_length() {
     let device = File::open("/dev/zero").unwrap();
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { MmapOptions::new().access(Access::Read).map(device) };
     assert!(matches!(refused, Err(Error::EmptyFile { .. })), "{refused:?}");
 }
 
-/// A file of `/sys`, which says that it has 4096 bytes and holds a few.
+/// A file of `/sys`, which reports a length of 4096 bytes and holds only a few.
 const LIES: &str = "/sys/devices/system/cpu/online";
 
 #[test]
-fn any_is_as_long_as_what_a_read_gives() {
+fn map_any_is_as_long_as_what_can_be_read() {
     let content = fs::read(LIES).unwrap();
     let len = usize::try_from(fs::metadata(LIES).unwrap().len()).unwrap();
     assert!(content.len() < len, "{LIES} says {len} bytes");
@@ -168,7 +169,7 @@ fn any_is_as_long_as_what_a_read_gives() {
 }
 
 #[test]
-fn changes_reach_no_file_that_says_a_wrong_length() {
+fn changes_do_not_reach_a_file_that_reports_a_wrong_length() {
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { MmapOptions::new().map_any(File::open(LIES).unwrap()) };
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied, "it is open for reading");
@@ -187,10 +188,10 @@ fn changes_reach_no_file_that_says_a_wrong_length() {
     }
 }
 
-/// A pipe that `text` goes through.
+/// Makes a pipe from which `text` can be read.
 fn pipe_of(text: Vec<u8>) -> File {
     let (reader, mut writer) = io::pipe().unwrap();
-    // A pipe holds no more than its buffer.
+    // A thread writes, because a pipe holds no more than its buffer.
     thread::spawn(move || writer.write_all(&text));
     File::from(OwnedFd::from(reader))
 }
@@ -200,17 +201,17 @@ fn text() -> Vec<u8> {
 }
 
 #[test]
-fn any_reads_a_file_of_proc_to_its_end() {
+fn map_any_reads_a_file_of_proc_to_its_end() {
     let expected = fs::read("/proc/version").unwrap();
     let file = Arc::new(File::open("/proc/version").unwrap());
-    assert_eq!(file.metadata().unwrap().len(), 0, "it says that it is empty");
+    assert_eq!(file.metadata().unwrap().len(), 0, "the system reports it as empty");
     for access in [Access::Read, Access::Copy] {
         // SAFETY: nobody changes these bytes.
         let mut map = unsafe { MmapOptions::new().access(access).map_any(file.clone()) }.unwrap();
         assert_eq!(map.backend_name(), "buffered");
         assert_eq!(map.as_slice().unwrap(), expected);
         assert_eq!((map.size().unwrap(), map.access()), (expected.len() as u64, access));
-        // There is nothing to be read again.
+        // Nothing is read again.
         map.advise(Advice::DontNeed).unwrap();
         map.refresh().unwrap();
         assert_eq!(map.as_slice().unwrap(), expected);
@@ -229,8 +230,8 @@ fn any_reads_a_file_of_proc_to_its_end() {
 }
 
 #[test]
-fn any_reads_a_long_file_of_proc_in_pieces() {
-    // Given out a page at a time; what changes from one reading to the next is left aside.
+fn map_any_reads_a_long_file_of_proc_in_pieces() {
+    // A read returns at most a page. Lines that change between two reads are ignored.
     let names = |bytes: &[u8]| {
         let lines = String::from_utf8_lossy(bytes);
         lines.lines().map(|line| line.split(' ').next_back().unwrap_or_default().to_owned()).collect::<Vec<_>>()
@@ -246,7 +247,7 @@ fn any_reads_a_long_file_of_proc_in_pieces() {
 }
 
 #[test]
-fn any_reads_a_pipe_to_its_end() {
+fn map_any_reads_a_pipe_to_its_end() {
     // SAFETY: nobody changes these bytes.
     let mut map = unsafe { MmapOptions::new().access(Access::Copy).map_any(pipe_of(text())) }.unwrap();
     assert_eq!(map.backend_name(), "buffered");
@@ -260,7 +261,7 @@ fn any_reads_a_pipe_to_its_end() {
 }
 
 #[test]
-fn any_takes_a_part_of_a_pipe() {
+fn map_any_maps_a_part_of_a_pipe() {
     let options = MmapOptions::new().access(Access::Read).offset(1 << 16).clone();
     // SAFETY: nobody changes these bytes.
     let map = unsafe { options.map_any(pipe_of(text())) }.unwrap();
@@ -280,28 +281,28 @@ fn any_takes_a_part_of_a_pipe() {
 }
 
 #[test]
-fn any_writes_to_nothing_that_has_no_size() {
+fn map_any_never_writes_to_a_file_without_size() {
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { MmapOptions::new().map_any(pipe_of(text())) };
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
     let (_reader, writer) = io::pipe().unwrap();
     // SAFETY: as above.
     let refused = unsafe { MmapOptions::new().access(Access::Read).map_any(File::from(OwnedFd::from(writer))) };
-    assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied, "the end that is written to is not read");
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied, "the writing end cannot be read");
     // SAFETY: as above.
     let refused = unsafe { MmapOptions::new().map_any(File::open("/proc/version").unwrap()) };
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied);
 }
 
 #[test]
-fn any_does_not_read_a_device_without_an_end() {
+fn map_any_does_not_read_an_endless_device() {
     // SAFETY: nobody changes these bytes.
     let refused = unsafe { MmapOptions::new().access(Access::Read).map_any(File::open("/dev/zero").unwrap()) };
     assert!(matches!(refused, Err(Error::EmptyFile { .. })), "{refused:?}");
 }
 
 #[test]
-fn an_empty_file_is_refused_by_any_too() {
+fn map_any_of_an_empty_file_fails() {
     let path = std::env::temp_dir().join(format!("portable-mmap-any-empty-{}", std::process::id()));
     fs::write(&path, b"").unwrap();
     // SAFETY: nobody changes the file.

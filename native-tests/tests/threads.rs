@@ -1,7 +1,7 @@
-//! Threads that share one buffer: they load the same and other ranges through `&self`, while borrows of what others have
-//! loaded are alive.
+//! Threads that share one buffer: they load the same range and different ranges through `&self`, while other threads
+//! hold borrows of loaded ranges.
 //!
-//! Natively they race for what they can; Miri, with many seeds, looks at every access: `cargo miri test --test threads`.
+//! Natively the threads really race. Miri checks every access, with many seeds: `cargo miri test --test threads`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use native_tests::storages::{Emulated, Memory, Op};
 use portable_mmap::{Advice, BufferedMmap, Error, Metadata, MmapOptions, Storage};
 
 const THREADS: usize = 3;
-/// An interpreter takes a tenth of a second for each page, and many seeds.
+/// Miri takes a tenth of a second for each page, and runs many seeds.
 const PAGES: usize = if cfg!(miri) { 6 } else { 600 };
 
 fn content() -> Vec<u8> {
@@ -52,7 +52,7 @@ fn threads_load_ranges_that_overlap() {
     let map = mapped(&content);
     in_threads(|number| {
         for page in 0..PAGES - 2 {
-            // Forwards, backwards, and from the middle: each meets what the others have just loaded.
+            // Forwards, backwards, and from the middle: each thread meets pages that others have just loaded.
             let page = [page, PAGES - 3 - page, (page + PAGES / 2) % (PAGES - 2)][number % 3];
             let range = page * PAGE + 1..(page + 2) * PAGE;
             assert_eq!(map[range.clone()], content[range]);
@@ -79,7 +79,7 @@ fn threads_load_while_borrows_of_loaded_ranges_are_alive() {
 }
 
 #[test]
-fn threads_search_and_pick() {
+fn threads_search_and_take_single_bytes() {
     let content = content();
     let map = mapped(&content);
     let last = content.len() - 1;
@@ -91,7 +91,7 @@ fn threads_search_and_pick() {
 }
 
 #[test]
-fn every_page_is_read_once_however_many_ask_for_it() {
+fn every_page_is_read_once_even_if_many_threads_load_it() {
     let content = content();
     let Emulated { rig, map, .. } = Emulated::new(content.clone());
     in_threads(|_| assert_eq!(map[..], content[..]));
@@ -104,7 +104,7 @@ fn a_read_that_fails_in_one_thread_does_not_stop_the_others() {
     let Emulated { rig, map, .. } = Emulated::new(content.clone());
     rig.fail(Op::Read, 0, 2, io::ErrorKind::TimedOut);
     in_threads(|_| {
-        // Two failures in all, whoever meets them.
+        // Two reads fail in all, in any thread.
         let loaded = (0..=2).find_map(|_| map.as_slice().ok());
         assert!(loaded.is_some_and(|bytes| bytes == content));
     });
@@ -123,7 +123,7 @@ fn anonymous_memory_is_shared_too() {
 }
 
 #[test]
-fn a_mapping_may_be_handed_to_another_thread() {
+fn a_mapping_can_be_moved_to_another_thread() {
     let memory = Memory::new(content());
     let mut map = MmapOptions::new().map_storage(memory.clone()).unwrap();
     map[0] = 0xff;
@@ -137,11 +137,11 @@ fn a_mapping_may_be_handed_to_another_thread() {
     assert_eq!((memory.content()[0], memory.content()[PAGE]), (0xff, 0xff));
 }
 
-/// Memory that calls a function before each read, with the page to be read, and returns its error.
+/// A storage in memory that calls a function before each read, with the number of the page, and returns its error.
 struct Hooked {
     memory: Memory,
     before_read: Hook,
-    /// Is called before the length is given.
+    /// Called before the length is returned.
     before_len: Box<dyn Fn() + Send + Sync>,
 }
 
@@ -175,7 +175,7 @@ impl Storage for Hooked {
     }
 }
 
-/// A buffer that reads nothing ahead.
+/// Makes a buffer that does not read ahead.
 fn hooked(content: &[u8], guard: bool, before_read: Hook) -> BufferedMmap<Hooked> {
     mapped_hooked(Hooked { memory: Memory::new(content), before_read, before_len: Box::new(|| ()) }, guard)
 }
@@ -186,10 +186,10 @@ fn mapped_hooked(storage: Hooked, guard: bool) -> BufferedMmap<Hooked> {
     map
 }
 
-/// A test that waits for so long fails. One that is right waits for a moment.
+/// A test that waits this long fails. A test that passes waits only for a moment.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// So long waits a read that others are to meet.
+/// A read waits this long, so that other threads meet it.
 const MOMENT: Duration = Duration::from_millis(100);
 
 fn timed_out<E>(_: E) -> io::Error {
@@ -201,7 +201,7 @@ fn loads_of_different_pages_run_at_the_same_time() {
     const READS: usize = 4;
     let content = content();
     let (inside, all) = (Mutex::new(0), Condvar::new());
-    // Returns when all reads are inside.
+    // Returns when all reads have started.
     let meet = move |_| {
         let mut count = inside.lock().unwrap();
         *count += 1;
@@ -219,12 +219,12 @@ fn loads_of_different_pages_run_at_the_same_time() {
 }
 
 #[test]
-fn a_load_that_hangs_keeps_nobody_from_other_pages() {
+fn a_load_that_hangs_does_not_block_other_pages() {
     let content = content();
     for guard in [false, true] {
         let ((inside, was_inside), (release, released)) = (mpsc::channel(), mpsc::channel());
         let released = Mutex::new(released);
-        // The read of the first page returns when it is released.
+        // The read of the first page returns when this test allows it.
         let hang = move |page| {
             if page > 0 {
                 return Ok(());
@@ -247,15 +247,15 @@ fn a_load_that_hangs_keeps_nobody_from_other_pages() {
             assert_eq!((map.fault(), map.len()), (None, content.len()));
             assert_eq!(map.get(4 * PAGE).copied(), Some(content[4 * PAGE]), "a page that is loaded meanwhile");
             release.send(()).unwrap();
-            // If one of the calls above had waited for it, it would have timed out.
+            // If one of the calls above had waited for the read, it would have timed out.
             assert_eq!(first.join().unwrap().unwrap(), content[0]);
         });
     }
 }
 
-/// A guard asks for the length after a read that finds the end.
+/// A guard gets the length after a read that reaches the end.
 #[test]
-fn a_length_that_takes_long_keeps_nobody_from_other_pages() {
+fn a_slow_length_does_not_block_other_pages() {
     let content = content();
     let (memory, is_short) = (Memory::new(content.clone()), Arc::new(AtomicBool::new(false)));
     let ((ask, asked), (answer, answered)) = (mpsc::channel(), mpsc::channel());
@@ -287,15 +287,15 @@ fn a_length_that_takes_long_keeps_nobody_from_other_pages() {
         is_short.store(false, Ordering::Relaxed);
         end.send(false).unwrap();
         assert!(matches!(refused, Err(Error::Truncated { .. })), "{refused:?}");
-        assert_eq!(map[0], content[0], "it was asked for the length");
+        assert_eq!(map[0], content[0], "the length was read");
     });
 }
 
-/// What a thread got of a load; a panic is `Other`.
+/// The result of a load in a thread; a panic is `Other`.
 type Got = Result<u8, io::ErrorKind>;
 
-/// Loads a page in two threads, of which the second asks for it while the first reads. `first_read` is how the first read
-/// ends. Returns what the first thread got and how many reads there were; the second thread has got the byte.
+/// Loads a page in two threads; the second starts while the first one reads. The first read returns the result of
+/// `first_read`. Returns the result of the first thread and the number of reads. The second thread must get the byte.
 fn load_in_two_threads(first_read: fn() -> io::Result<()>) -> (Got, usize) {
     let content = content();
     let reads = Arc::new(AtomicUsize::new(0));
@@ -306,7 +306,7 @@ fn load_in_two_threads(first_read: fn() -> io::Result<()>) -> (Got, usize) {
             return Ok(());
         }
         inside.send(()).unwrap();
-        // The second thread asks for the page meanwhile.
+        // Meanwhile the second thread loads the page.
         thread::sleep(MOMENT);
         first_read()
     };
@@ -348,14 +348,14 @@ fn a_thread_that_waits_for_a_read_that_panics_reads_itself() {
 }
 
 #[test]
-fn a_read_that_asks_for_the_page_that_it_loads_gets_an_error() {
+fn a_read_that_uses_the_page_that_it_loads_gets_an_error() {
     let own = Arc::new(OnceLock::<Weak<BufferedMmap<Hooked>>>::new());
     let map_of_storage = own.clone();
     let ask = move |page| {
         if page == 1 {
             let map = map_of_storage.get().unwrap().upgrade().unwrap();
             assert_eq!(map.get(0).copied(), Some(content()[0]), "a loaded page");
-            assert_eq!(map.get(2 * PAGE).copied(), Some(content()[2 * PAGE]), "a page that it loads for itself");
+            assert_eq!(map.get(2 * PAGE).copied(), Some(content()[2 * PAGE]), "a page that the read itself loads");
             for asked in [PAGE..PAGE + 1, 0..PAGE + 1, PAGE..4 * PAGE] {
                 let refused = map.range(asked.clone()).unwrap_err();
                 assert_eq!(refused.kind(), io::ErrorKind::Deadlock, "{asked:?}: {refused}");
@@ -369,7 +369,7 @@ fn a_read_that_asks_for_the_page_that_it_loads_gets_an_error() {
     let (done, was_done) = mpsc::channel();
     let loading = map.clone();
     let thread = thread::spawn(move || done.send(loading[PAGE]).unwrap());
-    // One that waits for itself waits longer.
+    // A read that waited for itself would wait longer.
     assert_eq!(was_done.recv_timeout(LIMIT), Ok(content()[PAGE]));
     thread.join().unwrap();
     assert_eq!(map[..], content());

@@ -1,8 +1,8 @@
 //! Several mappings of one file in one process, and threads that read through theirs while another writes.
 //!
-//! What one thread sees of several is in the suite, for every backend: `windows/`, `refresh/`, `differences/`. Here
-//! they really run at once. Promised is what a flush there and a refresh here make visible, and that a byte is one
-//! that somebody wrote. In which order the bytes between two flushes arrive is not.
+//! The suite tests several mappings in one thread, for every backend: `windows/`, `refresh/`, `differences/`. Here they
+//! run at the same time. It is guaranteed which bytes a flush and a refresh make visible, and that every byte is one
+//! that somebody wrote. The order in which the bytes between two flushes become visible is not guaranteed.
 
 #![cfg(unix)]
 
@@ -30,11 +30,11 @@ fn mapped<B>(file: &Arc<File>, access: Access) -> Mapping<B>
 where
     B: Backend<Source: From<Arc<File>>>,
 {
-    // SAFETY: no two threads use the same byte at once, one of them to change it, unless the mapping is a buffer.
+    // SAFETY: unless the mapping is a buffer, no thread uses a byte while another one changes it.
     unsafe { MmapOptions::new().access(access).map_with(file.clone()) }.unwrap()
 }
 
-/// Every round the writer changes all, flushes, and lets the readers look; then they let it go on.
+/// In every round the writer changes all bytes, flushes, and waits until the readers have read.
 fn readers_see_every_flush<B>()
 where
     B: Backend<Source: From<Arc<File>>>,
@@ -46,7 +46,7 @@ where
         for _ in 0..READERS {
             scope.spawn(|| {
                 let mut map = mapped::<B>(&file, Access::Read);
-                // Told at the end: who panicked in between would be waited for.
+                // Checked at the end, because the others would wait for a thread that panicked before.
                 let mut wrong = Vec::new();
                 for round in 1..=50 {
                     turn.wait();
@@ -56,7 +56,7 @@ where
                     }
                     turn.wait();
                 }
-                assert_eq!(wrong, [0; 0], "rounds in which another byte was seen than was flushed");
+                assert_eq!(wrong, [0; 0], "rounds in which a byte differed from the flushed one");
             });
         }
         let mut map = mapped::<B>(&file, Access::Write);
@@ -79,7 +79,7 @@ fn readers_see_every_flush_of_another_buffer() {
     readers_see_every_flush::<Buffered>();
 }
 
-/// Several write at once, each its own bytes of every page: nobody's are lost.
+/// Several mappings write at once, each its own bytes of every page, and no bytes are lost.
 fn writers_of_other_bytes_do_not_disturb_each_other<B>()
 where
     B: Backend<Source: From<Arc<File>>>,
@@ -93,7 +93,7 @@ where
             scope.spawn(move || {
                 let mut map = mapped::<B>(file, Access::Write);
                 for round in 1..=20 {
-                    // A few runs a page: very many are merged with what the page holds then.
+                    // A few runs per page. A page with very many runs would be read and merged.
                     for at in (100 * usize::from(writer)..LEN).step_by(1000) {
                         map.range_mut(at..at + 10).unwrap().fill(round * 8 + writer);
                     }
@@ -120,8 +120,8 @@ fn buffers_that_write_other_bytes_do_not_disturb_each_other() {
     writers_of_other_bytes_do_not_disturb_each_other::<Buffered>();
 }
 
-/// Without any turns, which a buffer does not need: what a reader sees lies between what had been written when it began
-/// to look and what had been begun when it ended.
+/// Readers and writer do not wait for each other, which a buffer does not need. A reader sees a state between the last
+/// one that was written when it started to read and the last one that was begun when it ended.
 fn buffers_read_while_another_writes(mut write: impl FnMut(&Arc<File>, u8)) {
     let dir = tempfile::tempdir().unwrap();
     let file = file(dir.path());
@@ -141,14 +141,14 @@ fn buffers_read_while_another_writes(mut write: impl FnMut(&Arc<File>, u8)) {
                     }
                     looks.fetch_add(1, Ordering::SeqCst);
                 }
-                assert_eq!(wrong, [(0, 0, 0, 0); 0], "done before, the least and the most that was seen, begun after");
+                assert_eq!(wrong, [(0, 0, 0, 0); 0], "written before, smallest and largest that was read, begun after");
             });
         }
         for round in 1..=200 {
             begun.store(round, Ordering::SeqCst);
             write(&file, round);
             done.store(round, Ordering::SeqCst);
-            // Someone looks in every round.
+            // A reader reads in every round.
             let seen = looks.load(Ordering::SeqCst);
             while round < 200 && looks.load(Ordering::SeqCst) == seen {
                 thread::yield_now();

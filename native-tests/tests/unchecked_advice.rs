@@ -1,6 +1,8 @@
-//! Advice that changes bytes, where the operating system has it. No case of the suite: what it does differs by system.
+//! Advice that changes bytes, where the operating system has it. It is not in the suite because its effect differs by
+//! system.
 //!
-//! `HwPoison` and `SoftOffline` take real memory out of use for a privileged user, so nothing here gives them.
+//! `HwPoison` and `SoftOffline` make the system stop using real memory if the user is privileged, so they are not
+//! tested here.
 
 #![cfg(target_os = "linux")]
 
@@ -24,7 +26,7 @@ fn remove_punches_a_hole_into_mapping_and_file() {
             let content = fs::read(&path).unwrap();
             assert!(content.len() == 4 * page && content[page..3 * page].iter().all(|&byte| byte == 0));
         }
-        // A file system without holes says so.
+        // A file system without holes returns an error.
         Err(Error::Io { operation: Operation::Advise, source, .. }) => {
             println!("this file system punches no holes: {source}");
             assert!(map.iter().all(|&byte| byte == 7));
@@ -47,7 +49,7 @@ fn free_leaves_old_bytes_or_zeros_and_new_bytes_stay() {
 }
 
 #[test]
-fn the_range_is_checked_as_for_hints() {
+fn the_range_is_checked_as_for_other_advice() {
     let page = Mmap::page_size();
     let mut map = Mmap::anonymous(2 * page).unwrap();
     for (start, variant) in [(2 * page, "OutOfRange"), (usize::MAX, "OutOfRange"), (1, "Misaligned")] {
@@ -58,7 +60,7 @@ fn the_range_is_checked_as_for_hints() {
 }
 
 #[test]
-fn what_linux_lacks_is_unsupported() {
+fn advice_that_linux_lacks_is_unsupported() {
     let mut map = Mmap::anonymous(Mmap::page_size()).unwrap();
     for advice in [UncheckedAdvice::FreeReusable, UncheckedAdvice::FreeReuse] {
         // SAFETY: no slice of the mapping is alive.
@@ -68,7 +70,7 @@ fn what_linux_lacks_is_unsupported() {
 }
 
 #[test]
-fn what_the_system_refuses_is_its_own_error() {
+fn an_error_of_the_system_is_returned() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
     fs::write(&path, [7; 100]).unwrap();
@@ -81,10 +83,10 @@ fn what_the_system_refuses_is_its_own_error() {
 }
 
 #[test]
-fn a_buffer_has_none() {
+fn a_buffer_has_no_unchecked_advice() {
     let mut map: BufferedMmap = BufferedMmap::anonymous(100).unwrap();
     for &advice in UncheckedAdvice::ALL {
-        // SAFETY: a buffer refuses it.
+        // SAFETY: a buffer returns an error.
         let error = unsafe { map.advise_unchecked(advice, 0, 1) }.unwrap_err();
         assert_eq!(error.name(), "Unsupported");
     }

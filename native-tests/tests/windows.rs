@@ -1,4 +1,4 @@
-//! What only Windows has: memory by name, offsets in steps of 64 KiB, files that cannot shrink while they are mapped.
+//! Properties of Windows: named memory, offsets in steps of 64 KiB, files that cannot shrink while they are mapped.
 
 #![cfg(windows)]
 
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use portable_mmap::{Access, Error, Flags, Mmap, MmapOptions, Operation, Prot, Result};
 
-/// A file of this content, in a directory of its own.
+/// Creates a file with this content in a new directory.
 fn file(content: &[u8]) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("f");
@@ -45,7 +45,7 @@ fn two_mappings_of_one_tag_share_memory() {
     b.set_item(0, b'J').unwrap();
     assert_eq!(a.get_slice(..6).unwrap(), b"Jello\0");
     assert_eq!(other.get_slice(..6).unwrap(), [0; 6]);
-    // It lives as long as one of them.
+    // The memory lives as long as one of the mappings.
     a.close().unwrap();
     assert_eq!(tagged(&here, 100).unwrap().get_slice(..5).unwrap(), b"Jello");
     b.close().unwrap();
@@ -58,7 +58,7 @@ fn a_tag_that_exists_keeps_its_length() {
     let long = 2 * Mmap::allocation_granularity();
     let mut a = tagged(&tag, long).unwrap();
     a.set_item(0, 1).unwrap();
-    // A part of it can be had, more cannot.
+    // A part of it can be mapped, but not more than its length.
     assert_eq!(tagged(&tag, 10).unwrap().get_item(0).unwrap(), 1);
     assert!(matches!(tagged(&tag, 2 * long), Err(Error::Io { .. })));
 }
@@ -101,7 +101,7 @@ fn a_tag_names_the_mapping_of_a_file() {
     let (_dir, path) = file(b"0123456789");
     let tag = tag();
     let mut a = map(MmapOptions::new().tag_name(&tag), &path).unwrap();
-    // Of the same tag, and without any file.
+    // With the same tag, and without a file.
     let mut b = tagged(&tag, 10).unwrap();
     b.set_slice(..2, b"ab").unwrap();
     assert_eq!(a.get_slice(..3).unwrap(), b"ab2");
@@ -110,7 +110,7 @@ fn a_tag_names_the_mapping_of_a_file() {
 }
 
 #[test]
-fn a_tag_must_be_a_name() {
+fn a_tag_must_be_a_valid_name() {
     for tag in ["", "a\0b"] {
         let error = tagged(tag, 10).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{tag:?}: {error}");
@@ -165,7 +165,7 @@ fn a_resize_shortens_and_lengthens_the_file() {
 }
 
 #[test]
-fn a_file_that_another_mapping_holds_does_not_shrink() {
+fn a_file_that_is_mapped_twice_cannot_shrink() {
     let (_dir, path) = file(&[1; 10_000]);
     let mut a = map(&MmapOptions::new(), &path).unwrap();
     let b = map(&MmapOptions::new(), &path).unwrap();
@@ -173,7 +173,7 @@ fn a_file_that_another_mapping_holds_does_not_shrink() {
     a.seek(std::io::SeekFrom::Start(77)).unwrap();
     let error = a.resize(100).unwrap_err();
     assert!(matches!(error, Error::Io { operation: Operation::Truncate, offset: 100, len: 9_900, .. }), "{error}");
-    // Everything is as before, and goes on.
+    // Everything is unchanged, and still works.
     assert_eq!((a.len(), a.size().unwrap(), a.tell(), a[9_999]), (10_000, 10_000, 77, b'b'));
     assert_eq!((b.len(), b.get_slice(9_997..).unwrap()), (10_000, b"\x01ab".to_vec()));
     a.set_item(-1, b'c').unwrap();
@@ -196,7 +196,7 @@ fn a_tag_stays_with_a_mapping_that_is_resized() {
         assert_eq!((b[0], b[len - 1]), (1, 5));
         drop(b);
     }
-    // Memory of a tag that another mapping holds has a length that cannot be changed.
+    // If another mapping has the tag too, its length cannot be changed.
     let b = tagged(&tag, 50_000).unwrap();
     for len in [100, 50_001, 300_000] {
         let error = a.resize(len).unwrap_err();
@@ -207,7 +207,7 @@ fn a_tag_stays_with_a_mapping_that_is_resized() {
 }
 
 #[test]
-fn a_handle_that_forbids_what_is_asked_for_is_refused_when_mapping() {
+fn mapping_a_handle_without_the_needed_access_fails() {
     let (_dir, path) = file(b"0123456789");
     let open = |options: &OpenOptions| -> Arc<File> { Arc::new(options.open(&path).unwrap()) };
     let read = open(OpenOptions::new().read(true));
@@ -229,7 +229,7 @@ fn a_handle_that_forbids_what_is_asked_for_is_refused_when_mapping() {
 }
 
 #[test]
-fn a_mapping_outlives_the_share_in_its_file() {
+fn a_mapping_outlives_its_handle_of_the_file() {
     let (_dir, path) = file(b"0123456789");
     let mut map = map(MmapOptions::new().track_file(false), &path).unwrap();
     map.set_item(0, b'a').unwrap();
@@ -240,7 +240,7 @@ fn a_mapping_outlives_the_share_in_its_file() {
 }
 
 #[test]
-fn code_is_mapped_from_a_file_that_is_open_for_it() {
+fn code_can_be_mapped_from_a_file_open_for_execution() {
     use std::os::windows::fs::OpenOptionsExt;
     const GENERIC_READ: u32 = 0x8000_0000;
     const GENERIC_EXECUTE: u32 = 0x2000_0000;

@@ -10,8 +10,8 @@ use std::rc::Rc;
 
 use native_tests::{Case, Ends, FileBackend, Scene};
 
-/// Plays a case in a directory of its own, on the scene that `prepare` returns. Gives its transcript, with the files that it
-/// leaves.
+/// Plays a case in its own directory, with the scene that `prepare` returns. Returns the transcript, including the
+/// files that the case leaves.
 pub(crate) fn play<B: FileBackend>(
     case: &Case<B>,
     prepare: impl FnOnce(Scene<B>) -> Scene<B>,
@@ -23,7 +23,9 @@ pub(crate) fn play<B: FileBackend>(
     let ended = catch_unwind(AssertUnwindSafe(|| (case.run)(&mut scene)));
     let message = ended.map_err(|panic| match panic.downcast::<String>() {
         Ok(message) => *message,
-        Err(panic) => panic.downcast::<&str>().map_or_else(|_| "a panic without words".into(), |text| text.to_string()),
+        Err(panic) => {
+            panic.downcast::<&str>().map_or_else(|_| "a panic without a message".into(), |text| text.to_string())
+        }
     });
     match (case.ends, message) {
         (Ends::Finishing, Ok(())) => {}
@@ -34,19 +36,20 @@ pub(crate) fn play<B: FileBackend>(
     }
     let mut lines = transcript.take();
     if lines.is_empty() {
-        return Err("the case observed nothing".into());
+        return Err("the transcript of the case is empty".into());
     }
     lines.extend(files(dir.path())?);
     Ok(lines)
 }
 
-/// A line for each file that a case has left.
+/// Returns a line for each file that a case has left.
 fn files(dir: &Path) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| e.to_string())? {
         let path = entry.map_err(|e| e.to_string())?.path();
         let len = path.metadata().map_err(|e| e.to_string())?.len();
-        // Sparse giants are the cases' own to look at; so is every file where each byte takes an interpreter long.
+        // Large sparse files are checked by the cases themselves. So are all files under Miri, which is slow for every
+        // byte.
         let small = path.is_file() && len <= 1 << 30 && !cfg!(miri);
         let hash = if small { hash(&path).map_err(|e| e.to_string())? } else { 0 };
         lines.push(format!("{}: {len} bytes, {hash:016x}", path.file_name().unwrap_or_default().display()));
@@ -55,7 +58,7 @@ fn files(dir: &Path) -> Result<Vec<String>, String> {
     Ok(lines)
 }
 
-/// A hash of every block that is not zeros, with its place: most of a large file is a hole.
+/// Hashes every block that is not all zeros, with its offset: most of a large file is a hole.
 fn hash(path: &Path) -> io::Result<u64> {
     const ZEROS: &[u8] = &[0; 1 << 16];
     let (mut file, mut block, mut hasher) = (File::open(path)?, Vec::new(), DefaultHasher::new());

@@ -1,4 +1,4 @@
-//! What the tests of the guard share: a guarded mapping, and child processes that play a part of a test.
+//! Common code of the guard's tests: a guarded mapping, and child processes that run a part of a test.
 
 use std::fs::{File, OpenOptions};
 use std::process::{Command, ExitStatus};
@@ -14,16 +14,16 @@ pub(crate) fn guarded(dir: &tempfile::TempDir, access: Access) -> (Mmap, File, u
     std::fs::write(&path, vec![7; PAGES * page]).unwrap();
     let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     let shared = Arc::new(file.try_clone().unwrap());
-    // SAFETY: what the guard is for: the file is shortened while nobody holds a slice for longer than a look.
+    // SAFETY: the file is truncated, which the guard handles, and no slice is held for longer than one read.
     let map = unsafe { MmapOptions::new().access(access).guard(true).map(shared).unwrap() };
     (map, file, page)
 }
 
-/// With this code a child process exits that has come to the end of its part. A child that plays no part exits with 0.
+/// The exit code of a child process that has completed its part. A child without a part exits with 0.
 pub(crate) const DONE: i32 = 44;
 
-/// Runs a test of this program in a process of its own, as `role`, and tells how it has ended. What a child prints that
-/// has failed is printed here too.
+/// Runs a test of this program in a child process, as `role`, and returns how it has ended. The output of a failed
+/// child is printed.
 pub(crate) fn end_of(test: &str, role: &str) -> ExitStatus {
     let program = std::env::current_exe().unwrap();
     let output = Command::new(program).args(["--exact", test]).env("GUARD_ROLE", role).output().unwrap();
@@ -33,7 +33,7 @@ pub(crate) fn end_of(test: &str, role: &str) -> ExitStatus {
     output.status
 }
 
-/// The role of this process in a test; none if it is the one that tests.
+/// The role of this process in a test; `None` in the process that runs the tests.
 pub(crate) fn role() -> Option<String> {
     std::env::var("GUARD_ROLE").ok()
 }

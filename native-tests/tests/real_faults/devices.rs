@@ -1,4 +1,4 @@
-//! Block devices: they are mapped like files, but their length is the device's, and cannot be set.
+//! Block devices are mapped like files, but have a fixed length.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
@@ -19,14 +19,14 @@ pub(crate) const TESTS: &[Test] = &[
     test("a_device_is_mapped_as_a_whole", a_device_is_mapped_as_a_whole::<Mapped>),
     test("a_device_is_mapped_as_a_whole_by_a_buffer", a_device_is_mapped_as_a_whole::<Buffered>),
     test("a_device_is_mapped_as_a_whole_by_any", a_device_is_mapped_as_a_whole::<AnyBackend>),
-    test("a_part_of_a_device_lies_within_it", a_part_of_a_device_lies_within_it::<Mapped>),
-    test("a_part_of_a_device_lies_within_it_by_a_buffer", a_part_of_a_device_lies_within_it::<Buffered>),
-    test("a_flush_brings_changes_to_the_device", a_flush_brings_changes_to_the_device::<Mapped>),
-    test("a_flush_of_a_buffer_brings_changes_to_the_device", a_flush_brings_changes_to_the_device::<Buffered>),
-    test("a_guard_knows_how_long_a_device_is", a_guard_knows_how_long_a_device_is::<Mapped>),
-    test("a_guard_of_a_buffer_knows_how_long_a_device_is", a_guard_knows_how_long_a_device_is::<Buffered>),
+    test("a_part_of_a_device_must_be_inside_it", a_part_of_a_device_must_be_inside_it::<Mapped>),
+    test("a_part_of_a_device_lies_within_it_by_a_buffer", a_part_of_a_device_must_be_inside_it::<Buffered>),
+    test("a_flush_writes_changes_to_the_device", a_flush_writes_changes_to_the_device::<Mapped>),
+    test("a_flush_of_a_buffer_brings_changes_to_the_device", a_flush_writes_changes_to_the_device::<Buffered>),
+    test("a_guard_uses_the_length_of_a_device", a_guard_uses_the_length_of_a_device::<Mapped>),
+    test("a_guard_of_a_buffer_knows_how_long_a_device_is", a_guard_uses_the_length_of_a_device::<Buffered>),
     test("a_read_only_device_is_not_mapped_for_writing", a_read_only_device_is_not_mapped_for_writing),
-    test("the_cursor_of_a_device_stays", the_cursor_of_a_device_stays),
+    test("the_cursor_of_a_device_does_not_move", the_cursor_of_a_device_does_not_move),
 ];
 
 const fn test(name: &'static str, play: fn(&Path)) -> Test {
@@ -55,10 +55,10 @@ where
         }
         assert!(map.as_slice().unwrap() == &before[..1 << 16]);
     }
-    assert!(fs::read(&path).unwrap() == before, "the device is untouched");
+    assert!(fs::read(&path).unwrap() == before, "the device is unchanged");
 }
 
-/// A device that nobody may write to. It outlives its file, so it becomes writable again.
+/// Makes the device read-only. A drop makes it writable again, because the device outlives the test.
 struct ReadOnly(PathBuf);
 
 impl ReadOnly {
@@ -79,7 +79,7 @@ impl Drop for ReadOnly {
     }
 }
 
-/// The system lets it be opened for writing all the same.
+/// The system allows opening it for writing nevertheless.
 fn a_read_only_device_is_not_mapped_for_writing(dir: &Path) {
     fn refused<B>(device: &Arc<File>)
     where
@@ -116,7 +116,7 @@ where
     unsafe { options.map_with::<B>(device.clone()) }
 }
 
-/// What has reached the device.
+/// Returns the bytes that the device has.
 fn stored(dir: &Path) -> Vec<u8> {
     fs::read(dir.join("image")).unwrap()
 }
@@ -126,7 +126,7 @@ where
     B: Backend<Source: From<Arc<File>>>,
 {
     let (device, before) = (open(dir), stored(dir));
-    assert_eq!(device.metadata().unwrap().len(), 0, "what the system says");
+    assert_eq!(device.metadata().unwrap().len(), 0, "the length that the system reports");
     for access in [Access::Write, Access::Read, Access::Copy] {
         for guard in [false, true] {
             let mut map = mapped::<B>(&device, MmapOptions::new().access(access).guard(guard)).unwrap();
@@ -144,7 +144,7 @@ where
     assert!(stored(dir) == before);
 }
 
-fn a_part_of_a_device_lies_within_it<B>(dir: &Path)
+fn a_part_of_a_device_must_be_inside_it<B>(dir: &Path)
 where
     B: Backend<Source: From<Arc<File>>>,
 {
@@ -163,7 +163,7 @@ where
     assert!(matches!(refused, Error::OffsetPastEnd { size, .. } if size == DEVICE_LEN as u64), "{refused:?}");
 }
 
-fn a_flush_brings_changes_to_the_device<B>(dir: &Path)
+fn a_flush_writes_changes_to_the_device<B>(dir: &Path)
 where
     B: Backend<Source: From<Arc<File>>>,
 {
@@ -192,7 +192,7 @@ where
     }
 }
 
-fn a_guard_knows_how_long_a_device_is<B>(dir: &Path)
+fn a_guard_uses_the_length_of_a_device<B>(dir: &Path)
 where
     B: Backend<Source: From<Arc<File>>>,
 {
@@ -208,12 +208,12 @@ where
     assert_eq!(map[DEVICE_LEN - 1], 0);
     let fault = map.fault().unwrap();
     assert_eq!((fault.kind, fault.offset), (FaultKind::Truncated, (DEVICE_LEN - Mapping::<B>::page_size()) as u64));
-    assert!(map[..DEVICE_LEN / 2] == stored(dir), "what the device has");
+    assert!(map[..DEVICE_LEN / 2] == stored(dir), "the bytes of the device");
     let refused = map.get_item(0).unwrap_err();
     assert!(matches!(refused, Error::Truncated { size, .. } if size == DEVICE_LEN as u64 / 2), "{refused:?}");
 }
 
-fn the_cursor_of_a_device_stays(dir: &Path) {
+fn the_cursor_of_a_device_does_not_move(dir: &Path) {
     use std::io::{Seek, SeekFrom};
     let device = open(dir);
     (&*device).seek(SeekFrom::Start(77)).unwrap();

@@ -1,4 +1,4 @@
-//! Mappings that take more than half of the addresses that there are: a resize has no room for a second mapping.
+//! Mappings that take more than half of all addresses: a resize has no room for a second mapping.
 
 use std::fs::{File, OpenOptions};
 use std::path::Path;
@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
         a_guarded_mapping_shrinks_without_room_for_a_second_one,
     ),
     test("private_memory_is_resized_without_room_for_more", private_memory_is_resized_without_room_for_more),
-    test("a_resize_for_which_there_is_no_room_changes_nothing", a_resize_for_which_there_is_no_room_changes_nothing),
+    test("a_resize_without_room_changes_nothing", a_resize_without_room_changes_nothing),
 ];
 
 const fn test(name: &'static str, play: fn(&Path)) -> Test {
@@ -47,7 +47,7 @@ fn a_mapping_is_resized_without_room_for_a_second_one(dir: &Path) {
         map.flush().unwrap();
         map[len - 1] = 0;
     }
-    assert_eq!(map[LEN - page - 1], 0, "the file was cut there");
+    assert_eq!(map[LEN - page - 1], 0, "the file was truncated there");
     map.close().unwrap();
 }
 
@@ -60,7 +60,7 @@ fn a_guarded_mapping_shrinks_without_room_for_a_second_one(dir: &Path) {
         assert_eq!((map[0], map[len - 1], map.len(), map.fault()), (7, 0, len, None));
     }
     file.set_len(page as u64).unwrap();
-    assert!(matches!(map.get_item(-1), Err(Error::Truncated { .. })), "it is watched over as before");
+    assert!(matches!(map.get_item(-1), Err(Error::Truncated { .. })), "it is still guarded");
     assert_eq!(map[0], 7);
 }
 
@@ -74,10 +74,10 @@ fn private_memory_is_resized_without_room_for_more(_: &Path) {
         assert_eq!((map[0], map.len()), (7, len));
     }
     assert!(map[LEN - page..LEN - page + 10].iter().all(|&byte| byte == 7));
-    assert!(map[LEN - page + 10..].iter().all(|&byte| byte == 0), "what was cut off comes back as zeros");
+    assert!(map[LEN - page + 10..].iter().all(|&byte| byte == 0), "the truncated bytes are zeros again");
 }
 
-fn a_resize_for_which_there_is_no_room_changes_nothing(dir: &Path) {
+fn a_resize_without_room_changes_nothing(dir: &Path) {
     let file = file(dir);
     let mut map = mapped(&file, &MmapOptions::new());
     map[LEN - 1] = 7;

@@ -1,4 +1,4 @@
-//! A disk that is full: what cannot be written stays changed, and what cannot be allocated is an error.
+//! A full disk: bytes that cannot be written still count as changed, and a failed allocation is an error.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, SeekFrom, Write};
@@ -11,30 +11,38 @@ use portable_mmap::{Backend, Buffered, Error, FaultKind, Mapped, Mapping, Mmap, 
 use crate::grounds::{DISK_PAGES, Ground, Test};
 
 pub(crate) const TESTS: &[Test] = &[
-    test("a_flush_of_a_buffer_keeps_what_does_not_fit", None, a_flush_of_a_buffer_keeps_what_does_not_fit),
-    test("a_close_of_a_buffer_that_does_not_fit_stays_open", None, a_close_of_a_buffer_that_does_not_fit_stays_open),
-    test("allocated_growth_of_a_mapping_is_refused_or_lasts", None, allocated_growth_is_refused_or_lasts::<Mapped>),
-    test("allocated_growth_of_a_buffer_is_refused_or_lasts", None, allocated_growth_is_refused_or_lasts::<Buffered>),
-    test("a_hole_under_a_guard_is_a_fault_and_no_death", None, a_hole_under_a_guard_is_a_fault_and_no_death),
-    test("a_hole_without_a_guard_is_a_death", Some(libc::SIGBUS), a_hole_without_a_guard_is_a_death),
+    test("a_flush_of_a_buffer_keeps_changes_that_do_not_fit", None, a_flush_of_a_buffer_keeps_changes_that_do_not_fit),
+    test("a_buffer_stays_open_if_its_close_has_no_room", None, a_buffer_stays_open_if_its_close_has_no_room),
+    test(
+        "allocated_growth_of_a_mapping_is_refused_or_lasts",
+        None,
+        allocated_growth_fails_or_keeps_its_blocks::<Mapped>,
+    ),
+    test(
+        "allocated_growth_of_a_buffer_is_refused_or_lasts",
+        None,
+        allocated_growth_fails_or_keeps_its_blocks::<Buffered>,
+    ),
+    test("a_hole_under_a_guard_is_a_fault", None, a_hole_under_a_guard_is_a_fault),
+    test("a_hole_without_a_guard_ends_the_process", Some(libc::SIGBUS), a_hole_without_a_guard_ends_the_process),
 ];
 
 const fn test(name: &'static str, ends_by: Option<i32>, play: fn(&Path)) -> Test {
     Test { name, ground: Ground::SmallDisk, ends_by, play }
 }
 
-/// A file of so many pages, none of which takes room yet.
+/// Creates a file of this many pages that is one hole.
 fn sparse(dir: &Path, pages: usize) -> Arc<File> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).open(dir.join("f")).unwrap();
     file.set_len((pages * Mmap::page_size()) as u64).unwrap();
     Arc::new(file)
 }
 
-/// Fills the disk with another file, and leaves room for so many pages.
+/// Fills the disk with another file, and leaves room for this many pages.
 fn fill(dir: &Path, pages: u64) {
     let mut filler = OpenOptions::new().append(true).create(true).open(dir.join("filler")).unwrap();
     let block = vec![1; Mmap::page_size()];
-    let full = (0..=DISK_PAGES).find_map(|_| filler.write_all(&block).err()).expect("a disk that is full in the end");
+    let full = (0..=DISK_PAGES).find_map(|_| filler.write_all(&block).err()).expect("the disk is full in the end");
     assert_eq!(full.kind(), ErrorKind::StorageFull, "{full}");
     let len = filler.metadata().unwrap().len();
     filler.set_len(len - pages * Mmap::page_size() as u64).unwrap();
@@ -44,7 +52,7 @@ fn make_room(dir: &Path) {
     fs::remove_file(dir.join("filler")).unwrap();
 }
 
-/// That there was no room, for an operation at this offset, on so many bytes.
+/// Checks that an operation at this offset, on this many bytes, failed because the disk is full.
 fn assert_no_room(result: Result<(), Error>, operation: Operation, offset: usize, len: usize) {
     match result {
         Err(Error::Io { operation: was, offset: at, len: of, source, .. }) => {
@@ -55,7 +63,7 @@ fn assert_no_room(result: Result<(), Error>, operation: Operation, offset: usize
     }
 }
 
-/// A byte in each of eight pages that take no room yet, where there is room for three.
+/// Changes a byte in each of eight pages of a hole, on a disk with room for three.
 fn changed(dir: &Path) -> (Arc<File>, Mapping<Buffered>, Vec<u8>, usize) {
     let file = sparse(dir, 40);
     fill(dir, 3);
@@ -68,10 +76,10 @@ fn changed(dir: &Path) -> (Arc<File>, Mapping<Buffered>, Vec<u8>, usize) {
     (file, map, want, step)
 }
 
-fn a_flush_of_a_buffer_keeps_what_does_not_fit(dir: &Path) {
+fn a_flush_of_a_buffer_keeps_changes_that_do_not_fit(dir: &Path) {
     let (file, mut map, mut want, step) = changed(dir);
     map.seek(SeekFrom::Start(7)).unwrap();
-    // Twice: a failure that is met again changes nothing either.
+    // Twice: a second failure changes nothing either.
     for _ in 0..2 {
         assert_no_room(map.flush(), Operation::Write, 3 * step, 1);
         assert_eq!((map.as_slice().unwrap(), map.tell()), (&*want, 7));
@@ -79,7 +87,7 @@ fn a_flush_of_a_buffer_keeps_what_does_not_fit(dir: &Path) {
         written[3 * step..].fill(0);
         assert!(fs::read(dir.join("f")).unwrap() == written, "the first three, and nothing else");
     }
-    // What was written is no change any more: another writer's bytes stay there.
+    // Pages that were written no longer count as changed: bytes of another writer stay there.
     file.write_all_at(b"another's", 0).unwrap();
     want[..9].copy_from_slice(b"another's");
     make_room(dir);
@@ -88,7 +96,7 @@ fn a_flush_of_a_buffer_keeps_what_does_not_fit(dir: &Path) {
     map.close().unwrap();
 }
 
-fn a_close_of_a_buffer_that_does_not_fit_stays_open(dir: &Path) {
+fn a_buffer_stays_open_if_its_close_has_no_room(dir: &Path) {
     let (_file, mut map, want, step) = changed(dir);
     assert_no_room(map.close(), Operation::Write, 3 * step, 1);
     assert!(!map.is_closed());
@@ -98,7 +106,7 @@ fn a_close_of_a_buffer_that_does_not_fit_stays_open(dir: &Path) {
     assert!(fs::read(dir.join("f")).unwrap() == want);
 }
 
-fn allocated_growth_is_refused_or_lasts<B>(dir: &Path)
+fn allocated_growth_fails_or_keeps_its_blocks<B>(dir: &Path)
 where
     B: Backend<Source: From<Arc<File>>>,
 {
@@ -116,9 +124,9 @@ where
     for _ in 0..2 {
         assert_no_room(map.resize(40 * page), Operation::Allocate, 4 * page, 36 * page);
         assert_eq!((map.len(), file.metadata().unwrap().len()), (4 * page, 4 * page as u64));
-        assert!(map.iter().all(|&byte| byte == 5), "what was there is there");
+        assert!(map.iter().all(|&byte| byte == 5), "the old bytes are there");
     }
-    // What had been allocated in vain was given back, and is enough for less.
+    // The blocks of the failed allocation were released, and are enough for less growth.
     map.resize(10 * page).unwrap();
     fill(dir, 0);
     for place in (0..map.len()).step_by(page) {
@@ -127,10 +135,10 @@ where
     map.flush().unwrap();
     let content = fs::read(dir.join("f")).unwrap();
     assert_eq!(content.len(), 10 * page);
-    assert!(content.iter().step_by(page).all(|&byte| byte == 6), "a disk that is full afterwards changes nothing");
+    assert!(content.iter().step_by(page).all(|&byte| byte == 6), "a disk that becomes full later changes nothing");
 }
 
-fn a_hole_under_a_guard_is_a_fault_and_no_death(dir: &Path) {
+fn a_hole_under_a_guard_is_a_fault(dir: &Path) {
     let page = Mmap::page_size();
     let file = sparse(dir, 8);
     // SAFETY: nobody else changes the file, or makes it shorter.
@@ -138,15 +146,15 @@ fn a_hole_under_a_guard_is_a_fault_and_no_death(dir: &Path) {
     map[page] = 1;
     fill(dir, 0);
     map[page + 1] = 2;
-    assert_eq!(map.fault(), None, "a page that has its room");
+    assert_eq!(map.fault(), None, "the page has a block");
     map[3 * page + 5] = 3;
-    let fault = map.fault().expect("no room for it");
+    let fault = map.fault().expect("the disk has no room for the page");
     assert_eq!((fault.offset, fault.kind), (3 * page as u64, FaultKind::Io));
     let refused = map.get_item(0).unwrap_err();
     assert!(matches!(&refused, Error::Io { offset, .. } if *offset == 3 * page as u64), "{refused}");
     assert!(refused.to_string().contains("no disk space was left for a hole in it"), "{refused}");
     make_room(dir);
-    assert!(map.flush().is_err(), "it stays until a refresh");
+    assert!(map.flush().is_err(), "the fault stays until a refresh");
     map.refresh().unwrap();
     assert_eq!((map.fault(), &map[page..page + 2]), (None, &[1, 2][..]));
     assert_eq!(map[3 * page + 5], 0, "what was written to a page that was replaced is lost");
@@ -155,10 +163,10 @@ fn a_hole_under_a_guard_is_a_fault_and_no_death(dir: &Path) {
     assert_eq!(fs::read(dir.join("f")).unwrap()[3 * page + 5], 4);
 }
 
-fn a_hole_without_a_guard_is_a_death(dir: &Path) {
+fn a_hole_without_a_guard_ends_the_process(dir: &Path) {
     let file = sparse(dir, 8);
     fill(dir, 0);
-    // SAFETY: the process is to die of it.
+    // SAFETY: this access is meant to end the process.
     let mut map = unsafe { MmapOptions::new().map(file) }.unwrap();
     map[0] = 1;
     std::process::exit(0);

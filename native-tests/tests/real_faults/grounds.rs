@@ -1,4 +1,4 @@
-//! Where the tests play, and how a child process comes to be there.
+//! The environments of the tests, and how a child process enters them.
 
 use std::ffi::{CStr, CString};
 use std::fs::{self, Permissions};
@@ -17,57 +17,57 @@ use portable_mmap::Mmap;
 
 use crate::{overlay, thin_disk};
 
-/// Pages of the small disk.
+/// The size of the small disk, in pages.
 pub(crate) const DISK_PAGES: usize = 64;
 
 /// The name of the block device.
 pub(crate) const DEVICE: &str = "device";
 
-/// How long the block device is, in bytes.
+/// The length of the block device, in bytes.
 pub(crate) const DEVICE_LEN: usize = 1 << 20;
 
-/// How many huge pages there are.
+/// The number of huge pages.
 pub(crate) const HUGE_PAGES: usize = 4;
 
-/// How many bytes of addresses there are.
+/// The limit of the address space, in bytes.
 pub(crate) const ADDRESSES: usize = 1 << 30;
 
-/// The user that no file belongs to.
+/// The user that owns no files.
 const NOBODY: u32 = 65534;
 
-/// Names the test that a child process is to play, and its directory.
+/// The variables with the name of the test that a child process runs, and its directory.
 const ROLE: [&str; 2] = ["REAL_FAULT", "REAL_FAULT_DIR"];
 
-/// What a child process becomes before it plays.
+/// The environment that a child process enters before it runs a test.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ground {
-    /// One whose directory is a file system of its own, in memory, of [`DISK_PAGES`].
+    /// Its directory is a separate file system in memory, of [`DISK_PAGES`].
     SmallDisk,
-    /// One that has a block device of [`DEVICE_LEN`] bytes, by the name of [`DEVICE`] in its directory.
+    /// Its directory has a block device of [`DEVICE_LEN`] bytes with the name [`DEVICE`].
     BlockDevice,
-    /// One whose user is not root, and owns nothing but what it makes in its directory.
+    /// Its user is not root, and owns only the files that it creates in its directory.
     OrdinaryUser,
-    /// One whose directory is a file system in huge pages, of which it has [`HUGE_PAGES`].
+    /// Its directory is a file system of [`HUGE_PAGES`] huge pages.
     HugePages,
-    /// One that may use [`ADDRESSES`], as a process of a 32-bit machine may.
+    /// It can use only [`ADDRESSES`], like a process of a 32-bit machine.
     FewAddresses,
-    /// One whose directory has a file on a disk that takes writes and has no room for them: see [`thin_disk::make`].
+    /// Its directory has a file on a disk that accepts writes without having room for them: see [`thin_disk::make`].
     ThinDisk,
-    /// One that has an overlay of a file: see [`overlay::make`].
+    /// It has an overlay of a file: see [`overlay::make`].
     Overlay,
 }
 
-/// A test, which plays in an empty directory.
+/// A test, which runs in an empty directory.
 #[derive(Clone, Copy)]
 pub(crate) struct Test {
     pub(crate) name: &'static str,
     pub(crate) ground: Ground,
-    /// The signal that ends it where all is well.
+    /// The signal that ends the test if it succeeds.
     pub(crate) ends_by: Option<i32>,
     pub(crate) play: fn(&Path),
 }
 
-/// Runs the tests, each in a child process; or plays one, in such a process.
+/// Runs the tests, each in a child process; or in such a process, runs one test.
 pub(crate) fn main(tests: &[Test]) {
     if let [Some(role), Some(dir)] = ROLE.map(std::env::var_os) {
         return play(tests, &role.to_string_lossy(), Path::new(&dir));
@@ -96,7 +96,7 @@ pub(crate) fn main(tests: &[Test]) {
     libtest_mimic::run(&Arguments::from_args(), tests.iter().map(trial).collect()).exit();
 }
 
-/// Whether a child that played ended as it should.
+/// Checks that a child ended as it should.
 fn judge(output: &Output, ends_by: Option<i32>) -> Result<(), Failed> {
     let as_it_should = |status: ExitStatus| match ends_by {
         None => status.success(),
@@ -108,12 +108,13 @@ fn judge(output: &Output, ends_by: Option<i32>) -> Result<(), Failed> {
     Err(format!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim_end()).into())
 }
 
-/// Plays a test, or probes a ground, in a child process. An error: it could not become what the test needs.
+/// Runs a test in a child process, or tries to enter a ground. Returns an error if the child could not enter the
+/// ground.
 fn in_child(role: &str, ground: Ground) -> Result<Output, String> {
-    // `make sanitize` says so. Tests of either ground count this process's areas of memory, or limit its addresses.
+    // `make sanitize` sets this. The tests of both grounds count the process's areas of memory, or limit its addresses.
     let counts_areas = matches!(ground, Ground::HugePages | Ground::FewAddresses);
     if counts_areas && std::env::var_os("SANITIZED").is_some() {
-        return Err("a sanitizer has areas of memory of its own".to_owned());
+        return Err("a sanitizer has its own areas of memory".to_owned());
     }
     let _pool = if ground == Ground::HugePages { Some(HugePages::reserve()?) } else { None };
     let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
@@ -127,10 +128,10 @@ fn in_child(role: &str, ground: Ground) -> Result<Output, String> {
     Ok(output)
 }
 
-/// The exit code of a child that could not become what its test needs.
+/// The exit code of a child that could not enter the ground of its test.
 const CANNOT_BECOME: i32 = 77;
 
-/// In a child process, which has one thread.
+/// Runs one test in a child process, which has one thread.
 fn play(tests: &[Test], role: &str, dir: &Path) {
     let test = tests.iter().find(|test| test.name == role);
     let probed = [
@@ -155,7 +156,7 @@ fn play(tests: &[Test], role: &str, dir: &Path) {
 }
 
 impl Ground {
-    /// The role of a child that only enters it.
+    /// The role of a child that only enters the ground.
     fn probe(self) -> &'static str {
         match self {
             Self::SmallDisk => "probe: small disk",
@@ -186,18 +187,18 @@ fn done(what: &str, answer: libc::c_int) -> Result<(), String> {
 }
 
 fn ids() -> (u32, u32) {
-    // SAFETY: asks and cannot fail.
+    // SAFETY: only returns a number, and cannot fail.
     let user = unsafe { libc::geteuid() };
     // SAFETY: as above.
     (user, unsafe { libc::getegid() })
 }
 
-/// Mounts a file system of its own. Who is not root becomes so in a user namespace, where no more than its own files belong
-/// to it.
+/// Mounts a separate file system. A user that is not root becomes root in a user namespace, where it owns only its own
+/// files.
 pub(crate) fn mount(name: &CStr, dir: &Path, options: &str) -> Result<(), String> {
     let (user, group) = ids();
     let own_users = if user == 0 { 0 } else { libc::CLONE_NEWUSER };
-    // SAFETY: concerns this process alone, which has one thread.
+    // SAFETY: affects only this process, which has one thread.
     done("unshare", unsafe { libc::unshare(libc::CLONE_NEWNS | own_users) })?;
     if user != 0 {
         let maps =
@@ -207,18 +208,18 @@ pub(crate) fn mount(name: &CStr, dir: &Path, options: &str) -> Result<(), String
         }
     }
     let root = c"/".as_ptr();
-    // What is mounted is to be seen here alone.
-    // SAFETY: a string that ends in zero, and nothing where nothing is asked for.
+    // The mount is visible only in this process.
+    // SAFETY: the strings end with a zero byte, and the other pointers may be null.
     let private = unsafe { libc::mount(ptr::null(), root, ptr::null(), libc::MS_REC | libc::MS_PRIVATE, ptr::null()) };
     done("mount --make-rprivate", private)?;
     let target = CString::new(dir.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
     let options = CString::new(options).map_err(|error| error.to_string())?;
     let name = name.as_ptr();
-    // SAFETY: strings that end in zero and live as long as the call.
+    // SAFETY: the strings end with a zero byte and live as long as the call.
     done("mount", unsafe { libc::mount(name, target.as_ptr(), name, 0, options.as_ptr().cast()) })
 }
 
-/// Huge pages that are there for one child at a time. Dropped, it leaves the system with as many as before.
+/// Reserves huge pages, for one child at a time. A drop restores the number that the system had before.
 struct HugePages {
     before: usize,
     _alone: MutexGuard<'static, ()>,
@@ -236,26 +237,22 @@ impl HugePages {
         static ALONE: Mutex<()> = Mutex::new(());
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let pages = Self { before: Self::count()?, _alone: alone };
-        // A mapping of its own changes takes as many again as its file.
+        // A private mapping takes as many pages again as its file.
         let wanted = pages.before + 2 * HUGE_PAGES;
         fs::write(Self::COUNT, wanted.to_string()).map_err(|error| format!("{}: {error}", Self::COUNT))?;
         let count = Self::count()?;
-        if count < wanted {
-            Err(format!("the system has room for {count} huge pages and not for {wanted}"))
-        } else {
-            Ok(pages)
-        }
+        if count < wanted { Err(format!("the system has only {count} huge pages of {wanted}")) } else { Ok(pages) }
     }
 }
 
 impl Drop for HugePages {
     fn drop(&mut self) {
-        // What cannot be written now could not be written before either.
+        // If writing fails here, it has failed before too.
         let _ = fs::write(Self::COUNT, self.before.to_string());
     }
 }
 
-/// Makes a block device of a file. It is gone when this process ends.
+/// Attaches a block device to a file until this process ends.
 fn attach_device(dir: &Path) -> Result<(), String> {
     // Nothing drops a static: the device stays attached until this process ends.
     static ATTACHED: OnceLock<LoopDevice> = OnceLock::new();
@@ -268,18 +265,18 @@ fn attach_device(dir: &Path) -> Result<(), String> {
 
 fn limit_addresses() -> Result<(), String> {
     let limit = libc::rlimit { rlim_cur: ADDRESSES as libc::rlim_t, rlim_max: ADDRESSES as libc::rlim_t };
-    // SAFETY: reads the structure, and concerns this process alone.
+    // SAFETY: reads the structure, and affects only this process.
     done("setrlimit", unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) })
 }
 
-/// Root is forbidden nothing: it becomes nobody. Others stay what they are.
+/// Permissions do not restrict root, so root becomes the user nobody. Other users stay as they are.
 fn become_nobody() -> Result<(), String> {
     if ids().0 != 0 {
         return Ok(());
     }
-    // SAFETY: no groups are read from nowhere.
+    // SAFETY: the number of groups is 0, so the pointer is not read.
     done("setgroups", unsafe { libc::setgroups(0, ptr::null()) })?;
-    // SAFETY: concerns this process alone.
+    // SAFETY: affects only this process.
     done("setgid", unsafe { libc::setgid(NOBODY) })?;
     // SAFETY: as above.
     done("setuid", unsafe { libc::setuid(NOBODY) })

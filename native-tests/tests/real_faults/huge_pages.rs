@@ -1,4 +1,4 @@
-//! Files in huge pages: what a guard replaces, and what is unmapped, is whole ones.
+//! Files in huge pages: a guard replaces whole huge pages, and a resize unmaps whole ones.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::MetadataExt;
@@ -14,14 +14,14 @@ pub(crate) const TESTS: &[Test] = &[
     test("a_part_of_a_huge_page_is_unmapped_as_a_whole", a_part_of_a_huge_page_is_unmapped_as_a_whole),
     test("memory_in_huge_pages_leaves_none_behind", memory_in_huge_pages_leaves_none_behind),
     test("a_file_in_huge_pages_is_resized_and_leaves_none_behind", a_file_in_huge_pages_is_resized),
-    test("huge_pages_that_are_missing_are_named", huge_pages_that_are_missing_are_named),
+    test("the_error_names_missing_huge_pages", the_error_names_missing_huge_pages),
 ];
 
 const fn test(name: &'static str, play: fn(&Path)) -> Test {
     Test { name, ground: Ground::HugePages, ends_by: None, play }
 }
 
-/// A file of so many huge pages, and the size of one.
+/// Creates a file of this many huge pages. Returns it and the size of a page.
 fn file_of(dir: &Path, pages: usize) -> (Arc<File>, usize) {
     let file = OpenOptions::new().read(true).write(true).create_new(true).open(dir.join("f")).unwrap();
     let page = usize::try_from(file.metadata().unwrap().blksize()).unwrap();
@@ -88,7 +88,7 @@ fn a_part_of_a_huge_page_is_unmapped_as_a_whole(dir: &Path) {
     }
 }
 
-/// The huge pages that the system has free, and those of them that are promised to somebody.
+/// The number of free huge pages of the system, and how many of them are reserved.
 fn free() -> [usize; 2] {
     let text = fs::read_to_string("/proc/meminfo").unwrap();
     ["HugePages_Free:", "HugePages_Rsvd:"].map(|name| {
@@ -97,7 +97,7 @@ fn free() -> [usize; 2] {
     })
 }
 
-/// The size of the huge pages that `Flags::HUGETLB` asks for.
+/// The size of the huge pages that `Flags::HUGETLB` requests.
 const UNIT: usize = 2 << 20;
 
 fn memory(flags: Flags, len: usize) -> portable_mmap::Result<Mmap> {
@@ -116,7 +116,7 @@ fn memory_in_huge_pages_leaves_none_behind(_: &Path) {
                 assert!(map.len() == shorter && map.iter().all(|&byte| byte == 7));
             }
             if flags == Flags::PRIVATE {
-                // Within the page, within another one, and past what was mapped at first.
+                // Inside the page, inside another one, and past the first length.
                 for longer in [3000, UNIT + 1, 3 * UNIT - 1] {
                     map.resize(longer).unwrap();
                     assert!(map[0] == 7 && map[1..].iter().all(|&byte| byte == 0), "{longer}");
@@ -139,7 +139,7 @@ fn a_file_in_huge_pages_is_resized(dir: &Path) {
         file.set_len(2 * page as u64).unwrap();
         let mut map = mapped(&file, MmapOptions::new().guard(guard));
         map[..page].fill(7);
-        // Such a file has whole pages.
+        // The length of such a file is a multiple of huge pages.
         let refused = map.resize(page + 5000).unwrap_err();
         assert_eq!(refused.kind(), std::io::ErrorKind::InvalidInput, "{refused}");
         assert_eq!((map.len(), map[page - 1], map.size().unwrap()), (2 * page, 7, 2 * page as u64));
@@ -158,7 +158,7 @@ fn a_file_in_huge_pages_is_resized(dir: &Path) {
     }
 }
 
-fn huge_pages_that_are_missing_are_named(dir: &Path) {
+fn the_error_names_missing_huge_pages(dir: &Path) {
     let before = (free(), mappings());
     let len = (free()[0] + 1) * UNIT;
     for flags in [Flags::SHARED, Flags::PRIVATE] {

@@ -1,9 +1,9 @@
-//! Faults that the operating system makes: a full disk, permissions that are taken away, a file that is removed;
-//! block devices, files in huge pages, files of an overlay, and few addresses.
+//! Faults that the operating system causes: full disks, removed permissions, removed files; also block devices, files
+//! in huge pages, files of an overlay, and few addresses.
 //!
-//! Each test plays in a child process that has become what the test needs: one with a small disk or a device of its own,
-//! or one that permissions forbid something. Where the system does not let a process become so, the tests that need it are
-//! ignored, and a line that begins with NOT RUN says why.
+//! Each test runs in a child process that enters the environment of the test first: for example one with its own small
+//! disk or device, or one with restricted permissions. If the system does not allow that, the tests that need it are
+//! ignored, and a line that starts with NOT RUN gives the reason.
 
 #[cfg(target_os = "linux")]
 mod devices;
@@ -38,5 +38,5 @@ fn main() {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    eprintln!("NOT RUN: the faults of full disks, of permissions and of devices, which are made on Linux alone");
+    eprintln!("NOT RUN: the faults of full disks, of permissions and of devices, which only Linux can cause");
 }

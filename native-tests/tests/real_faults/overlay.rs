@@ -20,10 +20,10 @@ const fn test(name: &'static str, play: fn(&Path)) -> Test {
 
 const PAGES: usize = 5;
 
-/// Where the overlay is, in the directory of a test.
+/// The name of the overlay in the directory of a test.
 const MERGED: &str = "merged";
 
-/// A directory whose file `f` lies in a lower layer, and the overlay of it.
+/// Makes a directory with a file `f` as the lower layer, and its overlay.
 pub(crate) fn make(dir: &Path) -> Result<(), String> {
     mount(c"tmpfs", dir, "size=1m")?;
     for layer in ["lower", "upper", "work", MERGED] {
@@ -35,7 +35,7 @@ pub(crate) fn make(dir: &Path) -> Result<(), String> {
     mount(c"overlay", &dir.join(MERGED), &options)
 }
 
-/// Writes to pages of the file by its path, which copies it.
+/// Writes to pages of the file by its path, which makes the overlay copy the file.
 fn write(path: &Path, pages: &[usize]) {
     let file = OpenOptions::new().write(true).open(path).unwrap();
     for page in pages {
@@ -51,7 +51,7 @@ fn firsts<B: Backend>(map: &Mapping<B>) -> Vec<u8> {
 fn a_refresh_shows_the_copy(dir: &Path) {
     let (path, page) = (dir.join(MERGED).join("f"), Mmap::page_size());
     for (round, guard) in [false, true].into_iter().enumerate() {
-        // The second round finds the copy that the first has made.
+        // In the second round the copy of the first one exists.
         let [before, after] = [[1, b'N'], [b'N', b'N']][round];
         let options = MmapOptions::new().access(Access::Read).guard(guard).clone();
         // SAFETY: no slice is borrowed while the file is written to.
@@ -67,8 +67,8 @@ fn a_refresh_shows_the_copy(dir: &Path) {
         map.refresh().unwrap();
         part.refresh().unwrap();
         assert_eq!((firsts(&map), firsts(&part)), (vec![after, 1, after, 1, 1], vec![1, after, 1, 1]));
-        assert_eq!((map.as_ptr(), part.as_ptr()), (address, backing), "the memory is where it was");
-        // From now on it is the file that is written to.
+        assert_eq!((map.as_ptr(), part.as_ptr()), (address, backing), "the address is the same");
+        // From now on the mapping shows the file that is written to.
         OpenOptions::new().write(true).open(&path).unwrap().write_all_at(b"N", 0).unwrap();
         assert_eq!((map[0], map.size().unwrap()), (b'N', (PAGES * page) as u64));
         assert!(guard || map.close().is_ok());
@@ -89,7 +89,7 @@ fn a_buffer_shows_the_copy(dir: &Path) {
     assert_eq!(firsts(&map), [1, 1, 1, 1, b'N']);
 }
 
-/// It goes on to show the file of the lower layer, as the documentation says.
+/// It continues to show the file of the lower layer, as documented.
 fn a_private_mapping_keeps_its_changes(dir: &Path) {
     let path = dir.join(MERGED).join("f");
     // SAFETY: no slice is borrowed while the file is written to.

@@ -1,4 +1,4 @@
-//! Permissions that are taken away and files that are removed: what is open goes on, and what is not is an error.
+//! Removed permissions and removed files: open files still work, and opening fails.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ use crate::grounds::{Ground, Test};
 pub(crate) const TESTS: &[Test] = &[
     test("permissions_taken_away_later_forbid_a_mapping_nothing", taken_away_later::<Mapped>),
     test("permissions_taken_away_later_forbid_a_buffer_nothing", taken_away_later::<Buffered>),
-    test("permissions_that_are_not_there_are_an_error", permissions_that_are_not_there_are_an_error),
+    test("missing_permissions_are_an_error", missing_permissions_are_an_error),
     test("a_removed_file_is_mapped_to_its_end_by_a_mapping", removed::<Mapped>),
     test("a_removed_file_is_mapped_to_its_end_by_a_buffer", removed::<Buffered>),
 ];
@@ -38,7 +38,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Everything that a mapping does with its file still works.
+/// Checks that all operations of a mapping on its file still work.
 fn works<B: Backend>(map: &mut Mapping<B>, file: &File) {
     assert_eq!(map.as_slice().unwrap(), CONTENT);
     map.set_slice(..5, b"Adieu").unwrap();
@@ -63,18 +63,18 @@ where
     let (mut map, file) = mapped::<B>(&path);
     set_mode(&path, 0);
     let opened = File::open(&path).map_err(|error| error.kind());
-    assert_eq!(opened.map(drop), Err(ErrorKind::PermissionDenied), "permissions forbid this process something");
+    assert_eq!(opened.map(drop), Err(ErrorKind::PermissionDenied), "permissions restrict this process");
     works(&mut map, &file);
 }
 
-/// That opening was refused, and that the error says of which file.
+/// Checks that opening failed, and that the error names the file.
 fn assert_denied<T: std::fmt::Debug>(result: Result<T, Error>, path: &Path) {
     let error = result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
     assert_eq!(error.to_string(), format!("cannot open `{}`", path.display()));
 }
 
-fn permissions_that_are_not_there_are_an_error(dir: &Path) {
+fn missing_permissions_are_an_error(dir: &Path) {
     let path = dir.join("f");
     fs::write(&path, vec![7; 70_000]).unwrap();
     let mut options = MmapOptions::new();
@@ -91,7 +91,7 @@ fn permissions_that_are_not_there_are_an_error(dir: &Path) {
     assert_denied(reader.open_buffered(&path), &path);
     // SAFETY: as above.
     assert_denied(unsafe { reader.open(&path) }, &path);
-    // A folder that may not be entered.
+    // A folder without permission to enter.
     let folder = dir.join("folder");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("f"), CONTENT).unwrap();
@@ -107,7 +107,7 @@ where
     let path = dir.join("f");
     let (mut map, file) = mapped::<B>(&path);
     fs::remove_file(&path).unwrap();
-    // One of the same name is another.
+    // A new file of the same name is another file.
     fs::write(&path, b"new").unwrap();
     works(&mut map, &file);
     assert_eq!(fs::read(&path).unwrap(), b"new");

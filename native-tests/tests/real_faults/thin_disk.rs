@@ -1,5 +1,5 @@
-//! A disk that takes a write and has no room for it: the sync fails, the kernel counts the pages as clean, and the next sync
-//! succeeds without a byte on the disk. A flush succeeds only when the bytes are there.
+//! A disk that accepts a write without having room for it: the sync fails, the kernel marks the pages clean, and the
+//! next sync succeeds although no byte is on the disk. A flush must succeed only when the bytes are on the disk.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -29,11 +29,12 @@ const fn test(name: &'static str, play: fn(&Path)) -> Test {
     Test { name, ground: Ground::ThinDisk, ends_by: None, play }
 }
 
-/// How long the file is, in bytes.
+/// The length of the file, in bytes.
 const LEN: usize = 1 << 20;
 const BLOCK: usize = 4096;
 
-/// Mounts a file system whose disk is a sparse file on a full disk. There is a file on it, whose blocks the sparse file lacks.
+/// Mounts a file system whose disk is a sparse file on a full disk, with a file whose blocks are holes of the sparse
+/// file.
 pub(crate) fn make(dir: &Path) -> Result<(), String> {
     mount(c"tmpfs", dir, "size=24m")?;
     let (image, disk) = (dir.join("image"), dir.join("disk"));
@@ -55,12 +56,12 @@ pub(crate) fn make(dir: &Path) -> Result<(), String> {
         .collect();
     let [_, _, last, start, ..] = numbers[..] else { return Err(format!("no blocks of the file: {extent}")) };
     if last + 1 != LEN / BLOCK {
-        return Err("the blocks of the file do not lie in a row".to_owned());
+        return Err("the blocks of the file are not contiguous".to_owned());
     }
     let start = start * BLOCK;
     run("fallocate", &["-p", "-o", &start.to_string(), "-l", &LEN.to_string(), image])?;
     fs::write(dir.join("start"), start.to_string()).map_err(failed)?;
-    // Until nothing fits any more, not even a block.
+    // Until not even a block fits.
     let mut filler = File::create(dir.join("filler")).map_err(failed)?;
     for block in [1 << 20, BLOCK] {
         while filler.write_all(&vec![1; block]).is_ok() {}
@@ -69,10 +70,10 @@ pub(crate) fn make(dir: &Path) -> Result<(), String> {
 }
 
 fn path_text(path: &Path) -> Result<&str, String> {
-    path.to_str().ok_or_else(|| "a path that is no text".to_owned())
+    path.to_str().ok_or_else(|| "the path is not UTF-8".to_owned())
 }
 
-/// Runs a program, and returns what it says.
+/// Runs a program, and returns its output.
 fn run(program: &str, args: &[&str]) -> Result<String, String> {
     let output = Command::new(program).args(args).output().map_err(|error| format!("{program}: {error}"))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
@@ -83,7 +84,7 @@ fn make_room(dir: &Path) {
     fs::remove_file(dir.join("filler")).unwrap();
 }
 
-/// How many bytes of the file are 7 on the disk, whatever the system's cache holds.
+/// The number of bytes of the file that are 7 on the disk, read without the system's cache.
 fn sevens(dir: &Path) -> usize {
     let start = fs::read_to_string(dir.join("start")).unwrap().parse().unwrap();
     let mut bytes = vec![0; LEN];
@@ -107,10 +108,10 @@ where
     unsafe { MmapOptions::new().map_with::<B>(file.clone()) }.unwrap()
 }
 
-/// Does something until it succeeds. The system may write by itself at any time, and reports later that it could not.
+/// Repeats `act` until it succeeds. The system may write back at any time, and reports a failure later.
 fn until_it_succeeds(mut act: impl FnMut() -> portable_mmap::Result<()>) {
     let ended = (0..5).map(|_| act()).find(Result::is_ok);
-    assert!(ended.is_some(), "there is room, and it still fails: {:?}", act());
+    assert!(ended.is_some(), "it fails although there is room: {:?}", act());
 }
 
 fn flush_until_on_disk<B>(dir: &Path)
@@ -152,7 +153,7 @@ where
     map.flush_async().unwrap();
     map.range_mut(LEN / 2..).unwrap().fill(7);
     assert!(map.flush_range(LEN / 2, None).is_err(), "there is no room");
-    // Whoever wrote the first half has asked for no sync, and the system has forgotten it with the second one.
+    // The first half was written without a sync, and the system has dropped it together with the second half.
     let _ = map.file().unwrap().sync_all();
     make_room(dir);
     until_it_succeeds(|| map.flush_async_range(0, LEN / 2));
@@ -161,7 +162,7 @@ where
     assert_eq!(sevens(dir), LEN);
 }
 
-/// Both have one open file, and the system tells an open file once.
+/// Both mappings share one open file, and the system reports an error once for each open file.
 fn flush_of_another_mapping<B>(dir: &Path)
 where
     B: Backend<Source: From<Arc<File>>>,
