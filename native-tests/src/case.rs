@@ -1,4 +1,4 @@
-//! A case, and the scene that it plays on.
+//! Cases, and the scenes in which they run.
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
@@ -12,14 +12,14 @@ use portable_mmap::{Backend, Error, Mapping, MmapOptions};
 use crate::counted::Source;
 use crate::counts::{Bounds, Tally};
 
-/// The name of the backend whose mappings a host has placed in a guest.
+/// The name of the backend of hosted mappings.
 pub const HOSTED: &str = "hosted";
 
-/// What a scene writes to standard error for each file that it maps where [`HOSTED`] is demanded. The host counts the mappings
-/// that it places, and cannot have placed fewer.
+/// A scene that requires [`HOSTED`] prints this to standard error for each file that it maps. The host checks that it
+/// has placed at least as many mappings.
 pub const MAPPED_BY_HOST: &str = "a file is mapped by the host";
 
-/// A backend that maps files: what cases are generic over.
+/// A backend that maps files. Cases are generic over it.
 pub trait FileBackend: Backend<Source: Source> {}
 impl<B: Backend<Source: Source>> FileBackend for B {}
 
@@ -28,23 +28,23 @@ impl<B: Backend<Source: Source>> FileBackend for B {}
 pub struct Case<B: FileBackend> {
     /// `subject/what_holds`.
     pub name: &'static str,
-    /// How it ends where all is well.
+    /// How the case ends if it passes.
     pub ends: Ends,
-    /// Moves hundreds of megabytes: too much for an interpreter such as Miri.
+    /// Whether it moves hundreds of megabytes, which is too much for Miri.
     pub large: bool,
-    /// What it needs that some platforms do not have.
+    /// The properties that it needs and that some platforms do not have.
     pub needs: &'static [Need],
-    /// What it does.
+    /// The function of the case.
     pub run: fn(&mut Scene<B>),
 }
 
-/// What a case needs of a platform, where some platforms do not have it. The [ledger](crate::ledger) speaks of needs, so
-/// that it covers a case that is added later. A test finds out what each case needs, and fails if the case says otherwise.
+/// A property that some platforms do not have. The [ledger](crate::ledger) can list a need instead of names, so that it
+/// covers cases that are added later. A test measures the needs of each case, and fails if the case lists others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
     /// A file can be truncated while it is mapped.
     Truncation,
-    /// A guard learns where a page behind the end of a file was touched.
+    /// A guard gets the address of a fault.
     FaultAddress,
 }
 
@@ -73,14 +73,14 @@ impl<B: FileBackend> Case<B> {
         Self { name, ends: Ends::Panicking(text), large: false, needs: &[], run }
     }
 
-    /// The same case, which needs this.
+    /// The same case with these needs.
     #[must_use]
     pub const fn needing(self, needs: &'static [Need]) -> Self {
         Self { needs, ..self }
     }
 }
 
-/// Makes the list of cases of one subject: a case is named after its function, and what it [needs](Need) follows it.
+/// Makes the list of cases of one subject. A case is named after its function; its [needs](Need) follow it.
 ///
 /// `cases!("slice": a, b [Truncation]; panicking c "text"; large d)`
 #[macro_export]
@@ -99,17 +99,17 @@ macro_rules! cases {
     };
 }
 
-/// Is called with a path.
+/// A function that is called with a path.
 type Watch = Box<dyn Fn(&Path)>;
 
-/// Where a case plays: an empty directory, and a transcript.
+/// The environment of a case: an empty directory, and a transcript.
 pub struct Scene<B> {
     dir: PathBuf,
     transcript: Box<dyn FnMut(&str)>,
     lines: usize,
-    /// The name of the backend that has to map the files.
+    /// The name of the backend that has to map files, if one is required.
     demanded: Option<String>,
-    /// Is called with the path of each file that is about to be truncated behind the back of its mappings.
+    /// Called with the path of each file just before the case truncates it while it may be mapped.
     before_truncation: Option<Watch>,
     backend: PhantomData<B>,
 }
@@ -121,7 +121,7 @@ impl<B> std::fmt::Debug for Scene<B> {
 }
 
 impl<B: FileBackend> Scene<B> {
-    /// A scene in an empty directory, that hands each line of its transcript to `transcript`.
+    /// Makes a scene in an empty directory. It passes each line of its transcript to `transcript`.
     pub fn new(dir: impl Into<PathBuf>, transcript: impl FnMut(&str) + 'static) -> Self {
         Self {
             dir: dir.into(),
@@ -133,15 +133,14 @@ impl<B: FileBackend> Scene<B> {
         }
     }
 
-    /// The same scene, where `watch` is called with the path of each file that is about to be truncated behind the back of
-    /// its mappings.
+    /// Calls `watch` with the path of each file just before the case truncates it while it may be mapped.
     #[must_use]
     pub fn watching_truncations(mut self, watch: impl Fn(&Path) + 'static) -> Self {
         self.before_truncation = Some(Box::new(watch));
         self
     }
 
-    /// The same scene, where every file that is mapped has to be mapped by the backend of this name.
+    /// Requires that the backend with this name maps every file.
     #[must_use]
     pub fn demanding(mut self, backend: &str) -> Self {
         self.demanded = Some(backend.to_owned());
@@ -154,7 +153,7 @@ impl<B: FileBackend> Scene<B> {
         }
     }
 
-    /// How many lines the transcript has. A case that observes nothing proves nothing.
+    /// The number of lines of the transcript. A case with an empty transcript tests nothing.
     #[must_use]
     pub fn lines(&self) -> usize {
         self.lines
@@ -177,7 +176,7 @@ impl<B: FileBackend> Scene<B> {
     pub fn file(&self, name: &str, content: &[u8]) -> Arc<File> {
         self.announce_truncation(name);
         // In steps: one call that moves 128 MiB fails on some hosts.
-        let mut file = File::create(self.path(name)).expect("a file can be made in the scene's directory");
+        let mut file = File::create(self.path(name)).expect("a file can be created in the scene's directory");
         for part in content.chunks(1 << 20) {
             std::io::Write::write_all(&mut file, part).expect("a file in the scene's directory can be written");
         }
@@ -190,25 +189,25 @@ impl<B: FileBackend> Scene<B> {
         Arc::new(options.open(self.path(name)).unwrap_or_else(|e| panic!("{name} can be opened: {e}")))
     }
 
-    /// Opens a file of the directory for reading alone.
+    /// Opens a file of the directory only for reading.
     #[must_use]
     pub fn open_read(&self, name: &str) -> Arc<File> {
         self.open(name, OpenOptions::new().read(true))
     }
 
-    /// What a file of the directory holds now, read through a descriptor of its own.
+    /// Returns the bytes of a file of the directory, read through a new descriptor.
     #[must_use]
     pub fn content(&self, name: &str) -> Vec<u8> {
         let mut file = File::open(self.path(name)).expect("a file of the scene can be opened");
         let len = file.metadata().expect("a file has a length").len();
         let mut content = vec![0; usize::try_from(len).expect("a small file")];
         for part in content.chunks_mut(1 << 16) {
-            std::io::Read::read_exact(&mut file, part).expect("a file is as long as it says");
+            std::io::Read::read_exact(&mut file, part).expect("a file has the length that it reports");
         }
         content
     }
 
-    /// How long a file of the directory is now.
+    /// The length of a file of the directory.
     #[must_use]
     pub fn file_len(&self, name: &str) -> u64 {
         fs::metadata(self.path(name)).expect("a file of the scene has a length").len()
@@ -217,12 +216,12 @@ impl<B: FileBackend> Scene<B> {
     /// Maps a file with the backend under test.
     ///
     /// # Errors
-    /// What mapping says.
+    /// Those of mapping.
     pub fn map(&self, options: &MmapOptions, file: &Arc<File>) -> Result<Mapping<B>, Error> {
-        // SAFETY: a case borrows no slice while it changes the file behind a mapping's back.
+        // SAFETY: a case borrows no slice while it changes a file in another way than through the mapping.
         let map = unsafe { options.map_with::<B>(file.clone()) }?;
         if let Some(demanded) = &self.demanded {
-            assert_eq!(map.backend_name(), demanded, "the backend that maps the files is the one asked for");
+            assert_eq!(map.backend_name(), demanded, "the required backend maps the file");
             if demanded == HOSTED {
                 eprintln!("{MAPPED_BY_HOST}");
             }
@@ -236,7 +235,7 @@ impl<B: FileBackend> Scene<B> {
         self.map(&MmapOptions::new(), &self.file(name, content)).expect("a file that is not empty can be mapped")
     }
 
-    /// Anonymous memory of the backend under test.
+    /// Makes anonymous memory with the backend under test.
     #[must_use]
     pub fn anonymous(&self, len: usize) -> Mapping<B> {
         Mapping::anonymous(len).expect("there is memory")
@@ -248,7 +247,7 @@ impl<B: FileBackend> Scene<B> {
         (self.transcript)(&format!("{label} = {value:?}"));
     }
 
-    /// Observes a value, and demands that it is the one expected.
+    /// Adds a value to the transcript, and requires that it is the expected one.
     #[track_caller]
     #[expect(clippy::needless_pass_by_value, reason = "so that a literal can be given")]
     pub fn eq<T: Debug + PartialEq<W>, W: Debug>(&mut self, label: &str, got: T, want: W) {
@@ -256,7 +255,7 @@ impl<B: FileBackend> Scene<B> {
         assert!(got == want, "{label}: got {got:?}, want {want:?}");
     }
 
-    /// Observes bytes, long ones by length and hash, and demands that they are those expected.
+    /// Adds bytes to the transcript, long ones by length and hash, and requires that they are the expected ones.
     #[track_caller]
     pub fn bytes(&mut self, label: &str, got: impl AsRef<[u8]>, want: impl AsRef<[u8]>) {
         let (got, want) = (got.as_ref(), want.as_ref());
@@ -268,20 +267,19 @@ impl<B: FileBackend> Scene<B> {
         }
     }
 
-    /// Observes what a file of the directory holds, and demands that it is what is expected.
+    /// Adds the bytes of a file of the directory to the transcript, and requires that they are the expected ones.
     #[track_caller]
     pub fn file_is(&mut self, name: &str, want: impl AsRef<[u8]>) {
         let content = self.content(name);
         self.bytes(&format!("file {name}"), content, want);
     }
 
-    /// Does something that may cost no more and no less than `bounds`, between the lines `counting WHAT` and
-    /// `counted WHAT: BOUNDS` of the transcript. They say what is allowed and not what it was: that differs from target to
-    /// target.
+    /// Runs `act`, whose cost has to be within `bounds`, between the lines `counting WHAT` and `counted WHAT: BOUNDS`
+    /// of the transcript. The lines have the bounds and not the cost, because the cost differs by target.
     ///
-    /// Where the files are [`CountedFile`](crate::counted::CountedFile)s the bounds are asserted here, of the calls for
-    /// files that are mapped. In a sandbox the host counts every call for any file, and asserts them between those lines.
-    /// Nobody counts what an OS mapping costs. Memory is known in a sandbox only.
+    /// If the files are [`CountedFile`](crate::counted::CountedFile)s, the bounds are checked here, for the calls on
+    /// mapped files. In a sandbox the host counts every call on any file between these lines, and checks the bounds.
+    /// The cost of an OS mapping is not counted. Memory is only counted in a sandbox.
     #[track_caller]
     pub fn counted<T>(&mut self, what: &str, bounds: impl Into<Bounds>, act: impl FnOnce(&mut Self) -> T) -> T {
         let bounds = bounds.into();
@@ -296,7 +294,8 @@ impl<B: FileBackend> Scene<B> {
         value
     }
 
-    /// Observes an error, and demands that it is this variant, or for [`Error::Io`] this kind: `"Io(PermissionDenied)"`.
+    /// Adds an error to the transcript, and requires that it is this variant, or for [`Error::Io`] this kind:
+    /// `"Io(PermissionDenied)"`.
     #[track_caller]
     pub fn err<T: Debug>(&mut self, label: &str, result: Result<T, Error>, variant: &str) -> Error {
         match result {
@@ -314,8 +313,8 @@ impl<B: FileBackend> Scene<B> {
         }
     }
 
-    /// Does something to a mapping that has to fail with `variant`, and demands that bytes, length and position are as
-    /// before.
+    /// Runs a call on a mapping that has to fail with `variant`, and requires that bytes, length and position are
+    /// unchanged.
     #[track_caller]
     pub fn refused<T: Debug>(
         &mut self,
@@ -332,7 +331,8 @@ impl<B: FileBackend> Scene<B> {
     }
 }
 
-/// An error with its numbers, the same on every target: of what the operating system says only the kind, and no path.
+/// Describes an error with its numbers, in the same way on every target: of an error of the operating system only the
+/// kind, and no path.
 #[must_use]
 pub fn describe(error: &Error) -> String {
     match error {
@@ -346,14 +346,14 @@ pub fn describe(error: &Error) -> String {
         Error::Truncated { offset, len, size, .. } => {
             format!("Truncated {{ offset: {offset}, len: {len}, size: {size} }}")
         }
-        // A path differs from run to run, and who has no memory from backend to backend.
+        // A path differs by run, and the source of a lack of memory by backend.
         Error::EmptyFile { .. } => error.name().to_owned(),
         Error::NoMemory { len, .. } => format!("NoMemory {{ len: {len} }}"),
         error => format!("{error:?}"),
     }
 }
 
-/// Short bytes escaped, long ones by length and hash.
+/// Shows short bytes escaped, long ones by length and hash.
 fn shown(bytes: &[u8]) -> String {
     if bytes.len() <= 80 {
         format!("b\"{}\"", bytes.escape_ascii())
@@ -362,12 +362,12 @@ fn shown(bytes: &[u8]) -> String {
     }
 }
 
-/// What bytes were, to be compared.
+/// A former state of bytes, to compare with.
 #[derive(Debug, PartialEq)]
 enum Snapshot {
-    /// Enough for large mappings.
+    /// A hash, which is enough for large mappings.
     Hash(u64),
-    /// An interpreter copies faster than it hashes.
+    /// A copy, because Miri copies faster than it hashes.
     Copy(Vec<u8>),
 }
 
@@ -379,10 +379,10 @@ impl Snapshot {
 
 fn hash(bytes: &[u8]) -> u64 {
     if cfg!(miri) {
-        // Nobody compares the transcripts of an interpreter, which takes seconds for a page.
+        // Miri takes seconds to hash a page, and its transcripts are not compared.
         return 0;
     }
-    // Not `Hash for [u8]`, which takes the length in as a word of the target.
+    // Not `Hash for [u8]`, which also hashes the length as a word of the target.
     let mut hasher = DefaultHasher::new();
     hasher.write(bytes);
     hasher.finish()

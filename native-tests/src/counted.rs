@@ -1,4 +1,4 @@
-//! The counting file layer: a file whose calls are counted, where no host counts them.
+//! A file that counts its calls, for programs whose host does not count them.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -14,9 +14,9 @@ thread_local! {
     static TALLY: RefCell<Tally> = const { RefCell::new(Tally::new()) };
 }
 
-/// What a backend that maps files maps.
+/// The files that a backend maps.
 pub trait Source: Storage + From<Arc<File>> {
-    /// The calls of this thread so far; nothing if nobody counts them.
+    /// The calls of this thread so far; `None` if they are not counted.
     #[must_use]
     fn tally() -> Option<Tally> {
         None
@@ -25,7 +25,7 @@ pub trait Source: Storage + From<Arc<File>> {
 
 impl Source for OsFile {}
 
-/// A file of the operating system whose calls are counted, per thread: cases run side by side.
+/// A file of the operating system that counts its calls per thread, because cases run in parallel.
 #[derive(Clone, Debug)]
 pub struct CountedFile(OsFile);
 
@@ -45,7 +45,7 @@ fn note(group: Group, name: &'static str, bytes: usize) {
     TALLY.with_borrow_mut(|tally| tally.add(group, name, bytes as u64));
 }
 
-/// Notes a call, and how many bytes it moved if it succeeded.
+/// Records a call, and how many bytes it moved if it succeeded.
 fn moved<T>(group: Group, name: &'static str, result: io::Result<T>, bytes: impl Fn(&T) -> usize) -> io::Result<T> {
     note(group, name, result.as_ref().map_or(0, bytes));
     result

@@ -1,36 +1,36 @@
-//! What work costs, in calls and bytes: times are noisy, and these are not.
+//! The cost of work in calls and bytes, which, unlike time, does not vary.
 //!
-//! A [`Tally`] is what a layer of calls has seen, by name. [`Bounds`] say what a stretch of a case may cost; they stand in
-//! the transcript, and whoever has a tally holds it against them: [`Scene::counted`](crate::Scene::counted).
+//! A [`Tally`] has the counted calls by name. [`Bounds`] are the limits for a part of a case. They are in the
+//! transcript, and the side that has a tally checks it against them: see [`Scene::counted`](crate::Scene::counted).
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-/// What a kind of call does with a file.
+/// The effect of a call on a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Group {
-    /// Moves bytes out of it.
+    /// Reads bytes.
     Read,
-    /// Moves bytes into it.
+    /// Writes bytes.
     Write,
-    /// Makes sure that they are on the disk.
+    /// Syncs bytes to the disk.
     Sync,
-    /// Asks what it is and how long.
+    /// Returns the type or the length.
     Stat,
     /// Anything else: counted by name, in none of the [`Kind`]s.
     Other,
 }
 
-/// How often something was called, and how many bytes it moved.
+/// The number of calls of a function, and of the bytes that they moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// What it does.
+    /// The effect of the call.
     pub group: Group,
-    /// How often.
+    /// The number of calls.
     pub calls: u64,
-    /// Bytes.
+    /// The number of bytes.
     pub bytes: u64,
 }
 
@@ -39,20 +39,20 @@ pub struct Count {
 pub struct Tally(BTreeMap<&'static str, Count>);
 
 impl Tally {
-    /// A tally of nothing.
+    /// An empty tally.
     #[must_use]
     pub const fn new() -> Self {
         Self(BTreeMap::new())
     }
 
-    /// Notes a call, successful or not, that moved `bytes` bytes.
+    /// Adds a call, successful or not, that moved `bytes` bytes.
     pub fn add(&mut self, group: Group, name: &'static str, bytes: u64) {
         let count = self.0.entry(name).or_insert(Count { group, calls: 0, bytes: 0 });
         count.calls += 1;
         count.bytes += bytes;
     }
 
-    /// What was counted between `earlier`, a former state of this tally, and now.
+    /// The calls between `earlier`, a former state of this tally, and now.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         let counts = self.0.iter().map(|(&name, count)| {
@@ -62,12 +62,12 @@ impl Tally {
         Self(counts.filter(|(_, count)| count.calls > 0).collect())
     }
 
-    /// What was called, in the order of the names.
+    /// The calls, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, Count)> + '_ {
         self.0.iter().map(|(&name, &count)| (name, count))
     }
 
-    /// How much of a kind there was; nothing if calls do not tell.
+    /// The count of a kind; `None` if calls do not have it.
     #[must_use]
     pub fn count(&self, kind: Kind) -> Option<u64> {
         let of = |group| self.0.values().filter(move |count| count.group == group);
@@ -102,23 +102,23 @@ impl fmt::Display for Tally {
     }
 }
 
-/// What is counted.
+/// A quantity that is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Calls that read files.
     Reads,
-    /// Bytes that they gave.
+    /// Bytes that they returned.
     BytesRead,
     /// Calls that write files.
     Writes,
-    /// Bytes that they took.
+    /// Bytes that they wrote.
     BytesWritten,
-    /// Calls that make sure that what was written is on the disk.
+    /// Calls that sync written bytes to the disk.
     Syncs,
-    /// Calls that ask what a file is and how long.
+    /// Calls that return the type or the length of a file.
     Stats,
-    /// Bytes of the guest's linear memory that the host has had to provide: a page that is reserved and not touched does
-    /// not count. Only a sandbox can tell.
+    /// Bytes of the guest's linear memory that the host had to provide. A page that is reserved but not touched does
+    /// not count. Only a sandbox can count this.
     BytesResident,
 }
 
@@ -141,7 +141,7 @@ impl Kind {
     }
 }
 
-/// How much of some kinds a stretch may cost, and how much at the least.
+/// The largest and the smallest allowed counts of some kinds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds(Vec<(Kind, RangeInclusive<u64>)>);
 
@@ -157,7 +157,7 @@ impl Bounds {
         self.0.iter().map(|&(kind, _)| kind)
     }
 
-    /// What lies outside: `3 reads, at most 2`. A kind of which `count` knows nothing lies inside.
+    /// The counts outside of the bounds, as `3 reads, at most 2`. A kind for which `count` returns `None` is inside.
     pub fn broken(&self, count: impl Fn(Kind) -> Option<u64>) -> Vec<String> {
         let outside = |(kind, bounds): &(Kind, RangeInclusive<u64>)| {
             let count = count(*kind)?;
@@ -184,7 +184,7 @@ impl fmt::Display for Bounds {
     }
 }
 
-/// Reads what [`Display`](fmt::Display) has written.
+/// Parses the text that [`Display`](fmt::Display) has written.
 impl FromStr for Bounds {
     type Err = String;
 
@@ -195,7 +195,7 @@ impl FromStr for Bounds {
             let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name)?;
             Some((kind, start.parse().ok()?..=end.parse().ok()?))
         };
-        let bounds = text.split(", ").map(|part| bound(part).ok_or_else(|| format!("{part:?} is no bound")));
+        let bounds = text.split(", ").map(|part| bound(part).ok_or_else(|| format!("{part:?} is not a bound")));
         bounds.collect::<Result<_, _>>().map(Self)
     }
 }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_has_only_what_came_since() {
+    fn a_difference_has_only_later_calls() {
         let earlier = tally();
         let mut later = earlier.clone();
         later.add(Group::Read, "fd_pread", 5);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_outside_is_told_on_either_side() {
+    fn counts_outside_of_the_bounds_are_returned() {
         let bounds = |reads| Bounds::from([(Kind::Reads, reads), (Kind::BytesResident, 0..=0)]);
         for (reads, expected) in [
             (0..=2, None),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_can_be_written_and_read() {
+    fn bounds_can_be_printed_and_parsed() {
         let bounds = Bounds::from(Kind::ALL.map(|kind| (kind, 1..=1 << 17)));
         assert!(bounds.to_string().starts_with("reads 1..=131072, bytes read 1..=131072, "));
         assert_eq!(bounds.to_string().parse(), Ok(bounds));

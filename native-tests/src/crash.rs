@@ -1,7 +1,7 @@
-//! Scripts of edits for a program that is killed in the midst of them, and what its file may hold then.
+//! Scripts of edits for a program that is killed during one, and the allowed states of its file afterwards.
 //!
-//! Both sides play one script: the program `crash` on a mapping, and whoever kills it on a [`Model`] of the file, up to
-//! the first call that the program has not reported to have returned.
+//! Two programs run the same script: `crash` on a mapping, and the one that kills it on a [`Model`] of the file, up to
+//! the first call whose return was not reported.
 
 use std::ops::Range;
 
@@ -10,16 +10,16 @@ use portable_mmap::{Backend, Mapping, Result};
 use crate::others::{PAGE, UNIT};
 use crate::random::{Random, patternless};
 
-/// The shortest and the longest that a script makes its file.
+/// The lengths that a script gives its file.
 const LENGTHS: Range<usize> = 2 * UNIT..6 * UNIT;
 
-/// What the file holds before it is mapped.
+/// The bytes of the file before it is mapped.
 #[must_use]
 pub fn content() -> Vec<u8> {
     patternless(4 * UNIT + 1000)
 }
 
-/// What a script does next.
+/// A step of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Changes bytes.
@@ -29,32 +29,32 @@ pub enum Step {
         /// What they become.
         bytes: Vec<u8>,
     },
-    /// Changes single bytes: runs of changes that do not join, up to more than a page has written one by one.
+    /// Changes single bytes that are not adjacent, up to more runs than are written one by one for a page.
     Scatter {
         /// The first of them.
         at: usize,
-        /// From one to the next.
+        /// The distance from one to the next.
         every: usize,
         /// What they become.
         bytes: Vec<u8>,
     },
-    /// Copies bytes over others.
+    /// Copies bytes over others of the mapping.
     Move {
-        /// Where to.
+        /// The destination.
         to: usize,
-        /// Where from.
+        /// The source.
         from: usize,
-        /// How many.
+        /// The number of bytes.
         count: usize,
     },
-    /// Writes the changes of a range back.
+    /// Writes back the changes of a range.
     Flush {
-        /// Starts at a page of every system.
+        /// The range, which starts at a page boundary of every system.
         range: Range<usize>,
-        /// Whether to the disk, or only where readers of the file see them.
+        /// Whether the changes have to be on the disk, or only visible to readers of the file.
         to_disk: bool,
     },
-    /// Makes mapping and file longer or shorter.
+    /// Changes the length of the mapping and of the file.
     Resize {
         /// What they become.
         len: usize,
@@ -62,13 +62,13 @@ pub enum Step {
 }
 
 impl Step {
-    /// Whether its return promises something about the file.
+    /// Whether its return guarantees something about the file.
     #[must_use]
     pub fn promises(&self) -> bool {
         matches!(self, Self::Flush { .. } | Self::Resize { .. })
     }
 
-    /// Does it.
+    /// Runs the step on a mapping.
     ///
     /// # Errors
     /// That of the call.
@@ -95,7 +95,7 @@ impl Step {
     }
 }
 
-/// The steps of a seed, without end.
+/// The endless steps of a seed.
 #[derive(Clone, Debug)]
 pub struct Script {
     random: Random,
@@ -168,16 +168,16 @@ impl Values {
     }
 }
 
-/// What is known of one byte of the file.
+/// The state of one byte of the file.
 #[derive(Clone, Copy, Debug)]
 struct Byte {
-    /// What the mapping holds.
+    /// The byte in the mapping.
     now: u8,
-    /// What the file held when the last call returned that promised something about it.
+    /// The byte in the file when the last call returned that guaranteed something about it.
     promised: u8,
-    /// What the file may hold.
+    /// The values that the file may have.
     allowed: Values,
-    /// What has ever stood there, in the mapping or the file.
+    /// All values that the mapping or the file has ever had there.
     ever: Values,
 }
 
@@ -187,41 +187,43 @@ impl Byte {
     }
 }
 
-/// What the file of a script may hold.
+/// The allowed states of the file of a script.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Whether a change is in the file as soon as it is made, as in an OS mapping, and not only when it is flushed.
+    /// Whether a change is in the file as soon as it is made, as in an OS mapping, and not only after a flush.
     reaches_file_at_once: bool,
     bytes: Vec<Byte>,
     /// The length of the file, before and after a resize that may not have returned.
     lengths: [usize; 2],
 }
 
-/// What stands in a file, byte by byte.
+/// The result of a check of every byte of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
-    /// Bytes that were looked at.
+    /// The number of checked bytes.
     pub bytes: usize,
-    /// Bytes of another time: older than a flush that has returned, or changed again before one wrote them; or missing.
+    /// Bytes with a wrong earlier value: older than a flush that has returned, or changed again before one wrote them;
+    /// or missing bytes.
     pub lost: usize,
-    /// Bytes that nobody has put there.
+    /// Bytes with a value that was never stored there.
     pub foreign: usize,
-    /// Bytes that are newer than the last call that returned: the program was ended after it had begun to change them.
+    /// Bytes that are newer than the last call that returned: the program was killed after it had started to change
+    /// them.
     pub newer: usize,
-    /// What is wrong, the first of it.
+    /// A description of the first wrong byte.
     pub first_wrong: Option<String>,
 }
 
 impl Model {
-    /// Of a file as it is before a script.
+    /// A model of a file before the script runs.
     #[must_use]
     pub fn new(content: &[u8], reaches_file_at_once: bool) -> Self {
         let bytes = content.iter().map(|&value| Byte::new(value)).collect();
         Self { reaches_file_at_once, bytes, lengths: [content.len(); 2] }
     }
 
-    /// After a script whose last call that promises something and is known to have returned is step `last`. The steps
-    /// up to the next such call may have been done, as a whole, in part, or not at all.
+    /// A model after a script. `last` is the last step that guarantees something and is known to have returned. The
+    /// steps up to the next such step may have run completely, partly, or not at all.
     #[must_use]
     pub fn after(script: Script, last: Option<usize>, reaches_file_at_once: bool) -> Self {
         let mut model = Self::new(&content(), reaches_file_at_once);
@@ -235,7 +237,7 @@ impl Model {
         model
     }
 
-    /// Does a step; `returned` tells whether it is known to have returned.
+    /// Runs a step; `returned` is whether it is known to have returned.
     pub fn play(&mut self, step: &Step, returned: bool) {
         match step {
             Step::Put { at, bytes } => self.put(*at, 1, bytes),
@@ -245,7 +247,7 @@ impl Model {
                 self.put(*to, 1, &bytes);
             }
             Step::Flush { range, .. } => {
-                // The changes of whole pages are written, and promised are those of the range.
+                // A flush writes the changes of whole pages, but guarantees only those of the range.
                 let end = range.end.next_multiple_of(PAGE).min(self.bytes.len());
                 self.bytes[range.start..end].iter_mut().for_each(|byte| byte.allowed.add(byte.now));
                 if returned {
@@ -273,7 +275,7 @@ impl Model {
         }
     }
 
-    /// Looks at every byte of a file.
+    /// Checks every byte of a file.
     #[must_use]
     pub fn look_at(&self, file: &[u8]) -> Findings {
         let mut found = Findings { bytes: file.len(), ..Findings::default() };
@@ -311,21 +313,21 @@ mod tests {
     const FLUSH: Step = Step::Flush { range: 0..4, to_disk: true };
 
     #[test]
-    fn what_was_flushed_has_to_be_there_and_nothing_else_may() {
+    fn flushed_bytes_must_be_in_the_file_and_no_others() {
         for reaches_file_at_once in [false, true] {
             let mut model = Model::new(b"abcd", reaches_file_at_once);
             model.play(&put(b"BC"), true);
             model.play(&FLUSH, true);
             assert_eq!(found(&model, b"aBCd"), [0, 0, 0]);
             assert_eq!(found(&model, b"aBcd"), [1, 0, 0], "an old byte");
-            assert_eq!(found(&model, b"aBCx"), [0, 1, 0], "nobody's byte");
+            assert_eq!(found(&model, b"aBCx"), [0, 1, 0], "a byte that was never stored");
             assert_eq!(found(&model, b"aBC"), [1, 0, 0], "shorter");
             assert_eq!(found(&model, b"aBCdd"), [0, 1, 0], "longer");
         }
     }
 
     #[test]
-    fn what_was_not_flushed_may_be_in_the_file_of_an_os_mapping_alone() {
+    fn unflushed_bytes_may_only_be_in_the_file_of_an_os_mapping() {
         for (reaches_file_at_once, expected) in [(false, [2, 0, 0]), (true, [0, 0, 2])] {
             let mut model = Model::new(b"abcd", reaches_file_at_once);
             model.play(&put(b"BC"), false);
@@ -349,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resize_that_has_not_returned_leaves_either_length() {
+    fn after_a_resize_that_has_not_returned_either_length_is_allowed() {
         let mut model = Model::new(b"abcd", false);
         model.play(&Step::Resize { len: 6 }, false);
         assert_eq!(found(&model, b"abcd"), [0, 0, 0]);

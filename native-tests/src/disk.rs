@@ -1,16 +1,17 @@
-//! The disk below a memory: what a failed sync loses.
+//! The disk of a storage in memory, which loses bytes in a failed sync.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::others::resize;
 
-/// What of a memory is on the disk: a sync brings there what was written since the last one. One that fails forgets it, as
-/// systems do: it is on the disk only if it is written again, and a later sync succeeds.
+/// The bytes of a storage that are on its disk. A sync copies the bytes there that were written since the last sync. A
+/// failed sync loses them, as operating systems do: they reach the disk only if they are written again and a later sync
+/// succeeds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk(Arc<Mutex<(Vec<u8>, Vec<Unsynced>)>>);
 
-/// What the next sync is to bring to the disk.
+/// A change that the next sync has to copy to the disk.
 #[derive(Clone, Debug)]
 pub(crate) enum Unsynced {
     Bytes(Range<usize>),
@@ -18,7 +19,7 @@ pub(crate) enum Unsynced {
 }
 
 impl Disk {
-    /// A disk with these bytes on it.
+    /// Makes a disk with these bytes.
     pub(crate) fn new(bytes: &[u8]) -> Self {
         Self(Arc::new(Mutex::new((bytes.to_vec(), Vec::new()))))
     }
@@ -27,22 +28,22 @@ impl Disk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A copy of the bytes that are on it.
+    /// A copy of the bytes on the disk.
     pub(crate) fn content(&self) -> Vec<u8> {
         self.state().0.clone()
     }
 
-    /// Notes what is to come to it.
+    /// Records a change for the next sync.
     pub(crate) fn note(&self, what: Unsynced) {
         let (durable, unsynced) = &mut *self.state();
         if let Unsynced::Len(len) = what {
-            // A system gives the room of what is cut off away at once.
+            // A system releases the blocks of truncated bytes at once.
             durable.iter_mut().skip(len).for_each(|byte| *byte = 0);
         }
         unsynced.push(what);
     }
 
-    /// What a sync does that succeeds; `bytes` are the memory's own.
+    /// Syncs the recorded changes; `bytes` are the bytes of the storage.
     pub(crate) fn sync(&self, bytes: &[u8]) {
         let (durable, unsynced) = &mut *self.state();
         for what in unsynced.drain(..) {
@@ -60,7 +61,7 @@ impl Disk {
         }
     }
 
-    /// What a failed sync does.
+    /// Drops the recorded changes, as a failed sync does.
     pub(crate) fn forget(&self) {
         self.state().1.clear();
     }

@@ -9,7 +9,7 @@ use crate::cases::all;
 /// A case that cannot pass in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exception {
-    /// The case's name. A name that ends with a slash stands for all cases whose names start with it.
+    /// The case's name. A name that ends with a slash means all cases whose names start with it.
     pub case: &'static str,
     /// The column's name.
     pub column: &'static str,
@@ -91,7 +91,7 @@ struct Group {
     cases: Cases,
 }
 
-/// Which cases.
+/// The cases of a group.
 #[derive(Clone, Copy, Debug)]
 enum Cases {
     /// The cases with these names, or whose names start with them.
@@ -170,19 +170,19 @@ const LEDGER: &[Group] = &[
         reason: "Bun's fd_fdstat_get does not report that a file was opened for appending",
         cases: Cases::Named(&["modes/a_file_open_for_reading_and_append_takes_no_changes"]),
     },
-    // A module without this library that writes five bytes from the address 2^31 gets errno 21 in Deno 2.9.6. The case prints
-    // from there, once its memory is used up.
+    // A module without this library that writes five bytes from the address 2^31 gets errno 21 in Deno 2.9.6. The case
+    // prints from such an address after its memory is used up.
     Group {
         platforms: &[Platform::BufferedDeno],
         reason: "Deno's fd_write fails with EFAULT for a buffer that lies above 2 GiB of the guest's memory",
         cases: Cases::Named(&["large/memory_that_runs_out_is_an_error_and_not_an_abort"]),
     },
-    // Without this library, in browser_wasi_shim 0.4.2: fd_fdstat_get tells neither a right nor a flag of a file that
-    // path_open has opened. fd_pwrite changes a file that was opened with the right to read alone, fd_pread reads one that
-    // was opened with the right to write alone, and fd_write does not append to one that was opened for appending.
+    // In browser_wasi_shim 0.4.2, without this library: fd_fdstat_get returns neither rights nor flags of a file that
+    // path_open has opened. fd_pwrite changes a file that was opened only for reading, fd_pread reads a file that was
+    // opened only for writing, and fd_write does not append to a file that was opened for appending.
     Group {
         platforms: &[Platform::BufferedBrowser],
-        reason: "browser_wasi_shim lets a guest read and change every file that it has opened, and does not tell how it was \
+        reason: "browser_wasi_shim lets a guest read and change every file that it has opened, and does not report how it was \
                  opened",
         cases: Cases::Named(&[
             "errors/every_variant_is_returned_by_a_call",

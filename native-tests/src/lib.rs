@@ -1,13 +1,13 @@
 //! The suite of portable-mmap: one list of cases, compiled for every target and run over every backend.
 //!
-//! A [`Case`] works in an empty directory, its [`Scene`], and observes what it sees into a transcript. The transcript of
-//! a case is the same on every backend and every target, line by line: that is the crate's claim. A case also states
-//! what it expects, so that a mistake which all backends share is found too.
+//! A [`Case`] works in an empty directory, its [`Scene`], and writes what it observes into a transcript. The crate
+//! claims that the transcript of a case is the same with every backend and on every target, line by line. A case also
+//! states what it expects, so that a mistake in all backends is found too.
 //!
 //! `tests/native.rs` runs the cases as ordinary tests. The program `suite` lists and runs them one at a time, for hosts
 //! that compare targets.
 
-#![expect(clippy::missing_panics_doc, reason = "a case panics where it fails, and so do its tools")]
+#![expect(clippy::missing_panics_doc, reason = "a case panics if it fails, and so do its helpers")]
 
 mod case;
 pub mod cases;

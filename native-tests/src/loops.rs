@@ -1,11 +1,11 @@
-//! Block devices of files: loop devices, which root alone can make.
+//! Block devices over files: loop devices, which only root can make.
 
 use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A block device over a file. It is gone when nobody has it open any more, this included.
+/// A block device over a file. The system removes it when it is no longer open anywhere, including here.
 #[derive(Debug)]
 pub struct LoopDevice {
     path: PathBuf,
@@ -13,19 +13,19 @@ pub struct LoopDevice {
 }
 
 impl LoopDevice {
-    /// Makes a block device of a file.
+    /// Makes a block device over a file.
     ///
     /// # Errors
-    /// What `losetup` says, or the system when the device is opened.
+    /// The message of `losetup`, or the error of opening the device.
     pub fn new(image: &Path) -> Result<Self, String> {
         let path = losetup(&["-f".as_ref(), "--show".as_ref(), image.as_ref()])?;
         let opened = File::open(&path).map_err(|error| format!("{path}: {error}"));
-        // It stays for as long as somebody has it open.
+        // The device stays for as long as somebody has it open.
         losetup(&["-d".as_ref(), path.as_ref()])?;
         Ok(Self { path: path.into(), file: opened? })
     }
 
-    /// Where the system has put it.
+    /// The path of the device.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,4 +1,4 @@
-//! What a mapping should do, written down as plainly as possible: a file is a vector, and a mapping a window into it.
+//! A model of a mapping, as simple as possible: a file is a vector, and a mapping is a window of it.
 
 use std::io::SeekFrom;
 
@@ -9,7 +9,7 @@ use crate::others::resize;
 /// A file and at most one mapping of it.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    /// The file as it is once everything is written back.
+    /// The bytes of the file after everything is written back.
     pub file: Vec<u8>,
     /// The mapping.
     pub view: Option<View>,
@@ -18,21 +18,21 @@ pub struct Model {
 /// A mapping of the file, or a copy of it.
 #[derive(Clone, Debug)]
 pub struct View {
-    /// Where it starts in the file.
+    /// The offset in the file.
     pub offset: usize,
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// What may be done to them.
+    /// The access of the mapping.
     pub access: Access,
     /// The position.
     pub position: usize,
 }
 
-/// What a call gives: its value, or the name of its error.
+/// The result of a call: its value, or the name of its error.
 pub type Outcome = Result<String, &'static str>;
 
 impl Model {
-    /// Maps `len` bytes from `offset`, all the rest if `len` is 0.
+    /// Maps `len` bytes from `offset`, or the whole rest if `len` is 0.
     ///
     /// # Errors
     /// The name of the error.
@@ -53,14 +53,14 @@ impl Model {
         Ok((end - offset).to_string())
     }
 
-    /// Changes of a mapping that reaches the file, brought to the file.
+    /// Writes the changes of a mapping with write access to the file.
     fn settle(&mut self) {
         if let Some(View { offset, bytes, access: Access::Write | Access::Default, .. }) = &self.view {
             self.file[*offset..*offset + bytes.len()].copy_from_slice(bytes);
         }
     }
 
-    /// Makes the mapping and its file longer or shorter.
+    /// Changes the length of the mapping and of the file.
     ///
     /// # Errors
     /// The name of the error.
@@ -72,7 +72,7 @@ impl Model {
         if len == 0 {
             return Err("OutOfRange");
         }
-        // Bytes that the file has behind the mapping come into view.
+        // Bytes of the file after the old end of the mapping become visible.
         let behind = view.offset + view.bytes.len();
         let shown = self.file[behind..].to_vec();
         view.bytes.extend(shown);
@@ -83,10 +83,10 @@ impl Model {
         Ok(String::new())
     }
 
-    /// Does something to the mapping, and brings its changes to the file.
+    /// Runs `act` on the mapping, and writes its changes to the file.
     ///
     /// # Errors
-    /// The name of the error; the mapping is as before.
+    /// The name of the error; the mapping is unchanged.
     pub fn act(&mut self, act: impl FnOnce(&mut View) -> Outcome) -> Outcome {
         let Some(view) = &mut self.view else { return Err("Closed") };
         let before = view.clone();
@@ -106,7 +106,7 @@ impl Model {
 }
 
 impl View {
-    /// Refuses changes of a read-only mapping.
+    /// Returns an error if the mapping is read-only.
     ///
     /// # Errors
     /// The name of the error.
@@ -160,14 +160,14 @@ impl View {
         Ok(target.to_string())
     }
 
-    /// Where `needle` starts within `start..end`, in order.
+    /// The positions of `needle` in `start..end`, in order.
     #[must_use]
     pub fn matches(&self, needle: &[u8], start: usize, end: usize) -> Vec<usize> {
         let last = (end + 1).saturating_sub(needle.len());
         (start..last).filter(|&at| self.bytes[at..].starts_with(needle)).collect()
     }
 
-    /// The indices that a slice picks, in order.
+    /// The indices that a slice selects, in order.
     #[must_use]
     #[expect(clippy::similar_names, reason = "Python's names")]
     pub fn picked(&self, start: Option<isize>, stop: Option<isize>, step: isize) -> Vec<usize> {

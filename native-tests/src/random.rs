@@ -1,14 +1,14 @@
 //! Numbers and bytes that look random and are the same for one seed on every target.
 
-/// A generator: xorshift64*.
+/// A random number generator: xorshift64*.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The numbers of a seed: print it where a case fails.
+    /// Makes the generator of a seed. Print the seed when a case fails.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        // Never 0, which it would not leave.
+        // Never 0, because the generator would then return only 0.
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
@@ -46,20 +46,20 @@ impl Random {
         (0..len).map(|_| self.pick(alphabet)).collect()
     }
 
-    /// Bytes of few different values, newlines among them, so that something can be found in them.
+    /// Bytes with few different values, including newlines, so that searches find something.
     pub fn text(&mut self, len: usize) -> Vec<u8> {
         self.bytes(len, b"abc\n")
     }
 }
 
-/// Bytes of which every few are unlike those elsewhere: a byte at the wrong place shows.
+/// Bytes without repeated sequences, so that a byte at a wrong position is detected.
 #[must_use]
 pub fn patternless(len: usize) -> Vec<u8> {
     let mut random = Random::new(len as u64);
     if !cfg!(miri) {
         return (0..len).map(|_| random.number().to_le_bytes()[7]).collect();
     }
-    // An interpreter repeats bytes faster than it makes them: every few hundred a number that nobody else has.
+    // Miri copies bytes faster than it computes them, so there is a unique number only every few hundred bytes.
     let base: Vec<u8> = (0..247).map(|_| random.number().to_le_bytes()[7]).collect();
     let mut bytes = Vec::with_capacity(len + 256);
     while bytes.len() < len {

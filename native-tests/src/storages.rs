@@ -1,4 +1,5 @@
-//! Storages under test: bytes in memory, and a rig around any storage that counts, fails and shortens its calls.
+//! Storages for tests: bytes in memory, and a rig around any storage that counts calls, makes them fail, and shortens
+//! them.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,7 @@ use portable_mmap::{BufferedMmap, FileKind, Metadata, MmapOptions, OpenMode, Sto
 use crate::disk::{Disk, Unsynced};
 use crate::others::resize;
 
-/// Bytes in memory, that several mappings may share.
+/// Bytes in memory, which several mappings can share.
 #[derive(Clone, Debug)]
 pub struct Memory {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -17,59 +18,59 @@ pub struct Memory {
     kind: FileKind,
 }
 
-/// Reading and writing.
+/// The mode for reading and writing.
 pub const READ_WRITE: OpenMode = OpenMode { read: true, write: true, append: false };
 
 impl Memory {
-    /// Memory that may be read and written.
+    /// Makes memory that can be read and written.
     #[must_use]
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self::with_mode(bytes, READ_WRITE)
     }
 
-    /// Memory of another mode.
+    /// Makes memory with another mode.
     #[must_use]
     pub fn with_mode(bytes: impl Into<Vec<u8>>, mode: OpenMode) -> Self {
         let bytes = bytes.into();
         Self { disk: Disk::new(&bytes), bytes: Arc::new(Mutex::new(bytes)), mode, kind: FileKind::Regular }
     }
 
-    /// The same memory, said to be of another kind.
+    /// Changes the kind that the memory reports.
     #[must_use]
     pub fn of_kind(self, kind: FileKind) -> Self {
         Self { kind, ..self }
     }
 
-    /// A copy of the bytes as they are now: what a process that died here would leave.
+    /// A copy of the current bytes: what would be left if the process were killed now.
     #[must_use]
     pub fn content(&self) -> Vec<u8> {
         self.bytes().clone()
     }
 
-    /// A copy of the bytes that are on its disk: what is left when the power fails.
+    /// A copy of the bytes on its disk: what would be left after a power failure.
     #[must_use]
     pub fn durable(&self) -> Vec<u8> {
         self.disk.content()
     }
 
-    /// What a failed sync does to its disk.
+    /// Loses the unsynced changes of the disk, as a failed sync does.
     pub fn forget(&self) {
         self.disk.forget();
     }
 
-    /// What another writer does: puts bytes at an offset.
+    /// Writes bytes at an offset, as another writer does.
     pub fn overwrite(&self, offset: usize, bytes: &[u8]) {
         self.bytes()[offset..][..bytes.len()].copy_from_slice(bytes);
         self.disk.note(Unsynced::Bytes(offset..offset + bytes.len()));
     }
 
-    /// What another writer does: makes it longer, with zeros, or shorter.
+    /// Changes the length, as another writer does. New bytes are zeros.
     pub fn set_size(&self, len: usize) {
         resize(&mut self.bytes(), len, 0);
         self.disk.note(Unsynced::Len(len));
     }
 
-    /// The bytes, for another writer.
+    /// Locks the bytes, for another writer.
     pub fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,7 +93,7 @@ impl Storage for Memory {
         let mut bytes = self.bytes();
         let end = index(offset).saturating_add(buf.len());
         if end > bytes.len() {
-            // Makes a flush that extends its file visible, as a real file would.
+            // A write past the end extends the memory, as it does a file, so that a test detects it.
             resize(&mut bytes, end, 0);
         }
         bytes[index(offset)..end].copy_from_slice(buf);
@@ -125,7 +126,7 @@ impl Storage for Memory {
     }
 }
 
-/// The kinds of call that a [`Rig`] tells apart.
+/// The kinds of calls of a [`Rig`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
     /// `read_at`
@@ -144,30 +145,30 @@ pub enum Op {
     Metadata,
 }
 
-/// A call that a storage has seen: where, and how many bytes were moved (for `SetLen` and `Allocate` the length).
+/// A call on a storage: its offset, and how many bytes it moved (for `SetLen` and `Allocate` the length).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Which.
+    /// The kind.
     pub op: Op,
-    /// From where on.
+    /// The offset.
     pub offset: u64,
-    /// How many bytes.
+    /// The number of bytes.
     pub len: u64,
 }
 
 #[derive(Debug, Default)]
 struct State {
     calls: Vec<Call>,
-    /// Fails the calls of this kind from when the first number has been counted down, as many as the second says.
+    /// The calls of this kind fail after the first number of calls, as many as the second number.
     failing: Option<(Option<Op>, usize, usize, io::ErrorKind)>,
-    /// The most bytes that one call moves.
+    /// The maximum number of bytes of one call.
     most: Option<usize>,
-    /// What forgets with each sync that fails.
+    /// The memory whose disk loses its changes in each failed sync.
     disk: Disk,
     failed_syncs: usize,
 }
 
-/// What a test holds of a rigged storage: it sees the calls, and decides which fail.
+/// The test's handle of a rigged storage: it records the calls, and decides which ones fail.
 #[derive(Clone, Debug, Default)]
 pub struct Rig(Arc<Mutex<State>>);
 
@@ -176,17 +177,17 @@ impl Rig {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the disk of this memory forget what was written, with each sync that fails.
+    /// Makes the disk of this memory lose its unsynced changes in each failed sync.
     pub fn forget_with(&self, memory: &Memory) {
         self.state().disk = memory.disk.clone();
     }
 
-    /// A storage under this rig.
+    /// Wraps a storage in this rig.
     pub fn around<S: Storage>(&self, storage: S) -> Rigged<S> {
         Rigged { storage, rig: self.clone() }
     }
 
-    /// The calls since the last time, in order; those that failed are not among them.
+    /// Returns and removes the recorded calls, in order, without failed ones.
     #[must_use]
     pub fn take(&self) -> Vec<Call> {
         std::mem::take(&mut self.state().calls)
@@ -198,14 +199,14 @@ impl Rig {
         self.state().calls.iter().filter(|call| call.op == op).map(|call| (call.offset, call.len)).collect()
     }
 
-    /// How many calls of one kind, and how many bytes they moved, since the last [`take`](Self::take).
+    /// The number of calls of one kind, and of the bytes that they moved, since the last [`take`](Self::take).
     #[must_use]
     pub fn count(&self, op: Op) -> (usize, u64) {
         let calls = self.calls(op);
         (calls.len(), calls.iter().map(|(_, len)| len).sum())
     }
 
-    /// Lets `after` more calls of a kind (or of any) succeed, and then fails `times` of them.
+    /// Lets `after` more calls of a kind (or of any kind) succeed, and then makes `times` of them fail.
     pub fn fail(&self, op: impl Into<Option<Op>>, after: usize, times: usize, kind: io::ErrorKind) {
         self.state().failing = Some((op.into(), after, times, kind));
     }
@@ -215,18 +216,18 @@ impl Rig {
         self.state().failing = None;
     }
 
-    /// Moves at most so many bytes a call; `None` for no limit.
+    /// Limits the number of bytes of each call; `None` for no limit.
     pub fn shorten(&self, most: impl Into<Option<usize>>) {
         self.state().most = most.into();
     }
 
-    /// Whether every failure that was asked for has happened.
+    /// Whether all requested failures have happened.
     #[must_use]
     pub fn has_failed(&self) -> bool {
         matches!(self.state().failing, Some((_, _, 0, _)))
     }
 
-    /// Returns the error of a call that has to fail now.
+    /// Returns an error if this call has to fail.
     fn fail_if_due(&self, op: Op) -> io::Result<()> {
         let State { failing, disk, failed_syncs, .. } = &mut *self.state();
         match failing {
@@ -255,7 +256,7 @@ impl Rig {
     }
 }
 
-/// A storage whose calls are seen by its [`Rig`].
+/// A storage whose calls its [`Rig`] records.
 #[derive(Debug)]
 pub struct Rigged<S> {
     storage: S,
@@ -318,12 +319,12 @@ impl<S: Storage> Storage for Rigged<S> {
     }
 }
 
-/// A buffer over rigged memory: the emulation itself, the same whatever backend a case is generic over.
+/// A buffer over rigged memory: always the emulation, with whatever backend a case runs.
 #[derive(Debug)]
 pub struct Emulated {
-    /// What is mapped.
+    /// The mapped memory.
     pub memory: Memory,
-    /// What sees and fails its calls.
+    /// The rig of the memory.
     pub rig: Rig,
     /// The mapping.
     pub map: BufferedMmap<Rigged<Memory>>,
@@ -336,7 +337,7 @@ impl Emulated {
         Self::with(&MmapOptions::new(), content)
     }
 
-    /// Maps `content` as the options say. The calls of mapping are not among those that the rig has seen.
+    /// Maps `content` with these options. The rig does not record the calls of mapping.
     #[must_use]
     pub fn with(options: &MmapOptions, content: impl Into<Vec<u8>>) -> Self {
         let (memory, rig) = (Memory::new(content), Rig::default());

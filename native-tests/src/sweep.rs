@@ -1,5 +1,5 @@
-//! Fault sweeps: an act on a mapping is played again and again, and each time another call of the storage fails, until
-//! none is left to fail. After each failure nothing is lost and nothing half done.
+//! Fault sweeps: an act on a mapping runs again and again, and each time another call of the storage fails, until every
+//! call has failed once. After each failure nothing is lost and nothing is half done.
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
@@ -10,20 +10,20 @@ use crate::others::{PAGE, pattern};
 use crate::storages::{Emulated, Op};
 use crate::{FileBackend, Scene};
 
-/// What is done to the mapping: its answer, if it has one.
+/// An act on the mapping. It returns its result as bytes.
 pub type Act<E = Error> = fn(&mut Emulated) -> Result<Vec<u8>, E>;
 
 /// How an act fails.
 #[derive(Debug)]
 pub enum Failure {
-    /// With this crate's error.
+    /// With an error of this crate.
     Call(Error),
-    /// Through a trait of std, with what the storage returned.
+    /// Through a trait of std, with the error of the storage.
     Trait(io::Error),
 }
 
 impl Failure {
-    /// What failed, and how the storage failed; none of another error.
+    /// The failed operation, and the error kind of the storage; `None` for another error.
     fn cause(&self) -> Option<(String, ErrorKind)> {
         match self {
             Self::Call(Error::Io { operation, source, .. }) => Some((operation.to_string(), source.kind())),
@@ -45,13 +45,14 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Pages of the storage before the last one, which is not whole.
+/// The number of pages of the storage before the last one, which is not complete.
 const PAGES: usize = 4;
 
-/// What a transcript calls the number of calls that a sweep has failed, one in each run: `make faults` adds them up.
+/// The label in transcripts of the number of calls that a sweep has made fail, one in each run. `make faults` adds them
+/// up.
 const FAILED: &str = "calls failed";
 
-/// Where the position is before the act.
+/// The position before the act.
 const POSITION: u64 = 6;
 
 /// The content of the storage: lines, the first of them longer than a page.
@@ -66,8 +67,8 @@ fn content() -> Vec<u8> {
     content
 }
 
-/// A mapping in the midst of its life: some pages loaded, some changed, one in more than 32 places, changes across the
-/// border of two pages, others not touched.
+/// A mapping in use: some pages are loaded, some changed, one of them in more than 32 places; some changes cross the
+/// border of two pages; other pages are not touched.
 fn stage(options: &MmapOptions) -> Emulated {
     let mut e = Emulated::with(options, content());
     e.map.set_slice(10..13, b"new").expect("a change");
@@ -75,41 +76,41 @@ fn stage(options: &MmapOptions) -> Emulated {
     let (border, many) = (3 * PAGE - 2, 2 * PAGE + 100);
     e.map.range_mut(border..border + 4).expect("a change").fill(0);
     e.map.range_mut(many..many + 80).expect("a change").iter_mut().step_by(2).for_each(|byte| *byte = 0);
-    e.map.seek(std::io::SeekFrom::Start(POSITION)).expect("within the mapping");
+    e.map.seek(std::io::SeekFrom::Start(POSITION)).expect("the position is in the mapping");
     let _ = e.rig.take();
     e
 }
 
-/// Everything that can be seen of a mapping and its storage.
+/// The observable state of a mapping and its storage.
 #[derive(Debug, PartialEq, Eq)]
 struct State {
-    /// None once closed.
+    /// `None` if it is closed.
     bytes: Option<Vec<u8>>,
     position: u64,
     storage: Vec<u8>,
 }
 
 fn state(e: &Emulated) -> State {
-    let bytes = (!e.map.is_closed()).then(|| e.map.get_slice(..).expect("what works again can be read"));
+    let bytes = (!e.map.is_closed()).then(|| e.map.get_slice(..).expect("it can be read without faults"));
     State { bytes, position: e.map.tell(), storage: e.memory.content() }
 }
 
-/// Writes everything back, and gives what the storage holds then.
+/// Writes everything back, and returns the bytes of the storage.
 fn finish(e: &mut Emulated) -> Vec<u8> {
     if !e.map.is_closed() {
-        e.map.flush().expect("what works again can be flushed");
-        let bytes = e.map.get_slice(..).expect("what works again can be read");
+        e.map.flush().expect("it can be flushed without faults");
+        let bytes = e.map.get_slice(..).expect("it can be read without faults");
         assert!(bytes == e.memory.content(), "the storage holds what the mapping holds");
-        assert!(bytes == e.memory.durable(), "and so does its disk, whatever sync failed");
-        e.map.close().expect("what works again can be closed");
+        assert!(bytes == e.memory.durable(), "and so does its disk, whichever sync failed");
+        e.map.close().expect("it can be closed without faults");
     }
     e.memory.content()
 }
 
-/// Whether each byte is as it was before or as the mapping has it, and the length as it was.
+/// Whether each byte is the old one or that of the mapping, and the length is unchanged.
 #[must_use]
 pub fn is_partly_written(before: &[u8], own: &[u8], now: &[u8]) -> bool {
-    // Piece by piece, and byte by byte only where that differs: interpreters are slow at bytes.
+    // Compared in pieces, and byte by byte only in pieces that differ, because Miri is slow at single bytes.
     const PIECE: usize = 256;
     now.len() == before.len()
         && own.len() == now.len()
@@ -118,34 +119,34 @@ pub fn is_partly_written(before: &[u8], own: &[u8], now: &[u8]) -> bool {
         })
 }
 
-/// Likewise of a storage.
+/// The same for a storage.
 fn is_storage_partly_written(before: &State, now: &[u8]) -> bool {
     is_partly_written(&before.storage, before.bytes.as_deref().unwrap_or_default(), now)
 }
 
-/// Sweeps an act over all its calls: notes how each run ended.
+/// Sweeps an act over all its calls, and adds the result of each run to the transcript.
 ///
-/// An act that fails leaves bytes, length and position as they were, and of the storage at most a part of the changes
-/// written; done again it ends as if nothing had happened.
+/// An act that fails leaves bytes, length and position unchanged, and has written at most a part of the changes to the
+/// storage. Run again, it ends as if nothing had failed.
 pub fn sweep<B: FileBackend, E: Into<Failure>>(scene: &mut Scene<B>, name: &str, options: &MmapOptions, act: Act<E>) {
     let act = |e: &mut Emulated| act(e).map_err(Into::into);
     let before = state(&stage(options));
     let mut quiet = stage(options);
-    let answer = act(&mut quiet).unwrap_or_else(|e| panic!("{name} succeeds where nothing fails: {e:?}"));
+    let answer = act(&mut quiet).unwrap_or_else(|e| panic!("{name} succeeds if no call fails: {e:?}"));
     let after = state(&quiet);
     let finished = finish(&mut quiet);
 
     let (mut ends, mut failed) = (String::new(), 0);
     for failing in 0.. {
         let mut has_failed = false;
-        // Looked at after the failure in one run, and not touched before it is done again in the other.
+        // In one run the mapping is read after the failure; in the other it is not touched before the act runs again.
         for look in [true, false] {
             let mut e = stage(options);
             e.rig.fail(None, failing, 1, ErrorKind::TimedOut);
             let result = act(&mut e);
             has_failed = e.rig.has_failed();
             e.rig.mend();
-            let context = format!("{name}, call {failing} fails, looked at: {look}");
+            let context = format!("{name}, call {failing} fails, read afterwards: {look}");
             let got = match result {
                 Ok(got) => got,
                 Err(error) => {
@@ -153,19 +154,19 @@ pub fn sweep<B: FileBackend, E: Into<Failure>>(scene: &mut Scene<B>, name: &str,
                     let Some((operation, kind)) = error.cause() else { panic!("{context}: {error:?}") };
                     assert!(kind == ErrorKind::TimedOut, "{context}: {error:?}");
                     if look {
-                        write!(ends, "{operation}, ").expect("a string takes what it is given");
+                        write!(ends, "{operation}, ").expect("writing to a string succeeds");
                         let now = state(&e);
-                        assert!(now.bytes == before.bytes, "{context}: the bytes are as before");
-                        assert!(now.position == before.position, "{context}: the position is as before");
+                        assert!(now.bytes == before.bytes, "{context}: the bytes are unchanged");
+                        assert!(now.position == before.position, "{context}: the position is unchanged");
                         assert!(
                             is_storage_partly_written(&before, &now.storage),
-                            "{context}: the storage is as before"
+                            "{context}: the storage is unchanged"
                         );
                     }
                     act(&mut e).unwrap_or_else(|error| panic!("{context}: it fails once more: {error:?}"))
                 }
             };
-            assert!(got == answer, "{context}: the answer is the same in the end");
+            assert!(got == answer, "{context}: the result is the same in the end");
             let now = state(&e);
             assert!(now.bytes == after.bytes, "{context}: the bytes are the same in the end");
             assert!(now.position == after.position, "{context}: the position is the same in the end");
@@ -175,13 +176,13 @@ pub fn sweep<B: FileBackend, E: Into<Failure>>(scene: &mut Scene<B>, name: &str,
             break;
         }
         failed += 1;
-        assert!(failing < 1000, "{name}: there is an end to its calls");
+        assert!(failing < 1000, "{name}: its calls end");
     }
     scene.note(name, ends.trim_end_matches(", "));
     scene.note(FAILED, failed);
 }
 
-/// Sweeps the making of a mapping: an error leaves the storage as it was.
+/// Sweeps the call that maps: an error leaves the storage unchanged.
 pub fn sweep_mapping<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: &MmapOptions) {
     let (mut ends, mut failed) = (String::new(), 0);
     for failing in 0.. {
@@ -193,9 +194,9 @@ pub fn sweep_mapping<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: 
         failed += usize::from(has_failed);
         match mapped {
             Ok(map) => {
-                let len = map.as_slice().expect("what works again can be read").len();
+                let len = map.as_slice().expect("it can be read without faults").len();
                 assert!(len == memory.content().len(), "{name}: all of it is mapped");
-                // A hint may have failed.
+                // Advice may have failed without an error.
                 if !has_failed {
                     break;
                 }
@@ -205,8 +206,8 @@ pub fn sweep_mapping<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: 
                     panic!("{name}, call {failing} fails: {error}")
                 };
                 assert!(has_failed && source.kind() == ErrorKind::TimedOut, "{name}, call {failing} fails: {error}");
-                assert!(memory.content() == content(), "{name}, call {failing} fails: the storage is as before");
-                write!(ends, "{operation}, ").expect("a string takes what it is given");
+                assert!(memory.content() == content(), "{name}, call {failing} fails: the storage is unchanged");
+                write!(ends, "{operation}, ").expect("writing to a string succeeds");
             }
         }
     }
@@ -214,7 +215,8 @@ pub fn sweep_mapping<B: FileBackend>(scene: &mut Scene<B>, name: &str, options: 
     scene.note(FAILED, failed);
 }
 
-/// Fails all calls of one kind from each on, and drops the mapping: no panic, and the storage is partly written at most.
+/// Makes all calls of one kind fail from each call on, and drops the mapping: nothing panics, and the storage is at
+/// most partly written.
 pub fn sweep_drop<B: FileBackend>(scene: &mut Scene<B>, op: Option<Op>) {
     let before = state(&stage(&MmapOptions::new()));
     let mut kept = 0;
@@ -226,13 +228,13 @@ pub fn sweep_drop<B: FileBackend>(scene: &mut Scene<B>, op: Option<Op>) {
         let storage = memory.content();
         assert!(
             is_storage_partly_written(&before, &storage),
-            "call {failing} fails: the storage is partly written at most"
+            "call {failing} fails: the storage is at most partly written"
         );
         if Some(&storage) == before.bytes.as_ref() {
             break;
         }
         kept += 1;
-        assert!(failing < 1000, "there is an end to its calls");
+        assert!(failing < 1000, "its calls end");
     }
     scene.eq("drops that could not write all", kept > 0, true);
     scene.note(FAILED, kept);

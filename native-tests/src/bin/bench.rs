@@ -1,16 +1,16 @@
-//! Measures the workloads: the program that `make bench` runs natively and in the sandbox.
+//! Measures the workloads. `make bench` runs this program natively and in a sandbox.
 //!
-//! - `bench make DIR SOURCES` makes the data, if it is not there.
+//! - `bench make DIR SOURCES` makes the data, unless it exists.
 //! - `bench list` prints the names of the workloads that this platform has.
-//! - `bench time NAME DATA SCRATCH [--rounds N] [--milliseconds N] [--python PROGRAM]` does a workload in each of its
-//!   ways, in turns, and prints a line `time<TAB>way<TAB>nanoseconds` for each, or `absent<TAB>way<TAB>why`. Before that
-//!   each is done once, between lines that have its host count its calls.
-//! - `bench once NAME DATA SCRATCH --way WAY [--times N] [--len BYTES]` does one way alone, so that somebody can look at
-//!   the process: it prints `peak<TAB>way<TAB>bytes of memory` where the system tells them.
-//! - `bench job NAME WAY DATA SCRATCH [--turn N] [--times N] [--look]` does a job once, between such lines, and prints
-//!   a line `time<TAB>nanoseconds` and one `answer<TAB>number`; or `absent<TAB>why` if there is no memory for it. What
-//!   else is known comes in lines `backend`, `note` and, with `--look`, `memory`.
-//! - `bench peer DATA SCRATCH` does what a C program does over the `mmap` of wasi-libc.
+//! - `bench time NAME DATA SCRATCH [--rounds N] [--milliseconds N] [--python PROGRAM]` runs a workload in each of its
+//!   ways, in turns, and prints a line `time<TAB>way<TAB>nanoseconds` for each, or `absent<TAB>way<TAB>why`. Before
+//!   that it runs each way once, between two lines that make the host count calls.
+//! - `bench once NAME DATA SCRATCH --way WAY [--times N] [--len BYTES]` runs only one way, so that the process can be
+//!   examined. It prints `peak<TAB>way<TAB>bytes of memory` if the system reports them.
+//! - `bench job NAME WAY DATA SCRATCH [--turn N] [--times N] [--look]` runs a job once, between two such lines, and
+//!   prints a line `time<TAB>nanoseconds` and a line `answer<TAB>number`; or `absent<TAB>why` if there is not enough
+//!   memory. Other facts are in lines `backend`, `note` and, with `--look`, `memory`.
+//! - `bench peer DATA SCRATCH` does the same as a C program over the `mmap` of wasi-libc.
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ fn work(in_turns: bool, name: &str, data: &Path, scratch: &Path, options: &[&str
 fn time(workload: &Workload, place: &Place, effort: Effort) -> Result<(), String> {
     let mut ways = Ways::default();
     (workload.ready)(place, &mut ways);
-    // A host looks at these lines as they come: they must not wait in a buffer.
+    // The host reacts to these lines at once, so they must not stay in a buffer.
     let mut out = std::io::stdout();
     let mut told = Ok(());
     ways.warm_up(|way, begins| {

@@ -1,5 +1,5 @@
-//! A guest that tries to leave its directory, and one that maps a file in every way: the harness's tests run it under
-//! different permissions and see how far it gets.
+//! A guest that tries to access files outside of its directory, or maps a file in every way. The harness's tests run it
+//! with different permissions and check its output.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -23,8 +23,8 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Tries every way out of `dir` that there is, and prints for each whether it led anywhere. The host has put a folder
-/// `outside` beside `dir`, whose absolute name is `absolute`, with a file `secret` in it, and links to both into `dir`.
+/// Tries every way out of `dir`, and prints for each whether it succeeded. Beside `dir` the host has put a folder,
+/// whose absolute path is `absolute`, with a file `secret` in it. `dir` has links to both.
 fn escape(dir: &Path, absolute: &Path) {
     let routes = [
         ("by ..", dir.join("../outside/secret")),
@@ -49,7 +49,7 @@ fn escape(dir: &Path, absolute: &Path) {
         tell(route, "list", fs::read_dir(folder).map(drop));
         tell(route, "create", fs::write(folder.join(format!("created-{number}")), "new"));
         tell(route, "rename into", fs::rename(dir.join("own"), folder.join(format!("own-{number}"))));
-        // For the next round, where the file is gone.
+        // Restore the file for the next round.
         fs::write(dir.join("own"), "own").expect("the own directory can be written");
     }
 }
@@ -77,18 +77,18 @@ fn map_to_write(path: &Path) -> io::Result<()> {
 }
 
 fn append(path: &Path) -> io::Result<()> {
-    // Without `create`: a new file inside would look like a way out.
+    // Without `create`, because a new file inside the directory would count as a way out.
     OpenOptions::new().append(true).open(path)?.write_all(b"!")
 }
 
-/// A link to a symbolic link may be made: it leads out only if the secret can then be read.
+/// A hard link to a symbolic link may succeed. It is a way out only if the secret can then be read.
 fn hard_link(path: &Path, to: &PathBuf) -> io::Result<()> {
     fs::hard_link(path, to)?;
     fs::read(to).map(drop)
 }
 
-/// Maps a file with each access, through a file opened to read and one opened to write where that is allowed, and prints
-/// how that went.
+/// Maps a file with each access, through a file opened to read and one opened to write if that is allowed, and prints
+/// the results.
 fn modes(path: &Path) {
     for access in [Access::Read, Access::Copy, Access::Default, Access::Write] {
         let mut options = MmapOptions::new();
@@ -119,7 +119,7 @@ fn report(how: &str, access: Access, map: Result<portable_mmap::Mmap, portable_m
         println!("{how}, {access:?}: reads {before}");
         return;
     }
-    // A letter more than there was, so that each mapping that reaches the file leaves a trace of its own.
+    // Each mapping that reaches the file increments the first letter, so that every one of them is visible.
     map[0] += 1;
     let flushed = map.flush().map_err(|error| io::Error::from(error).kind());
     println!("{how}, {access:?}: makes {} of {before}, flush: {flushed:?}", map[..4].escape_ascii());

@@ -1,7 +1,7 @@
-//! Edits and flushes a file by a script until it is killed, and reports each call that promises something when it has
-//! returned: the host that kills it looks at what the file holds then.
+//! Edits and flushes a file by a script until it is killed. It reports each call that guarantees something after the
+//! call has returned. The host that kills it then checks the file.
 //!
-//! Asked to, it breaks its promises: what the host's own test holds the host to.
+//! With a flaw it breaks these guarantees on purpose. A test of the host checks that the host detects that.
 
 use std::convert::Infallible;
 use std::fs::OpenOptions;
@@ -17,7 +17,7 @@ const USAGE: &str = "usage: crash FILE SEED BACKEND [early|stray]
 BACKEND is `platform`, this platform's own, or `buffered`. `early` reports flushes without calling them; `stray` puts a
 byte into the file that is not the script's. Each call that has returned is a line with the number of its step.";
 
-/// A promise to break.
+/// A guarantee to break.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flaw {
     Early,
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     let (Ok(seed), path) = (seed.parse(), Path::new(path)) else { return fail(USAGE) };
     let options = MmapOptions::new();
     let played = match backend {
-        // SAFETY: nobody else looks at the file while this program runs; the stray byte is a flaw that is asked for.
+        // SAFETY: nobody else uses the file while this program runs; the stray byte is a flaw on purpose.
         "platform" => unsafe { options.open(path) }.and_then(|map| play(map, path, seed, flaw)),
         "buffered" => options.open_buffered(path).and_then(|map| play(map, path, seed, flaw)),
         _ => return fail(USAGE),
@@ -59,7 +59,7 @@ fn play<B: Backend>(mut map: Mapping<B>, path: &Path, seed: u64, flaw: Option<Fl
             _ => step.apply(&mut map)?,
         }
         if step.promises() {
-            // Out before the next step begins. Where nobody listens any more, nobody will kill this program either.
+            // Written before the next step begins. If the reader is gone, nobody will kill this program, so it ends.
             if writeln!(out, "{number}").and_then(|()| out.flush()).is_err() {
                 std::process::exit(1);
             }
@@ -68,7 +68,7 @@ fn play<B: Backend>(mut map: Mapping<B>, path: &Path, seed: u64, flaw: Option<Fl
     unreachable!("a script has no end")
 }
 
-/// Puts a byte into the file that hardly ever has stood there before.
+/// Writes a byte to the file that is very unlikely to have been there before.
 fn write_stray(path: &Path, at: usize) {
     let mut file = OpenOptions::new().read(true).write(true).open(path).expect("the file can be opened");
     file.seek(SeekFrom::Start(at as u64)).expect("a file has a cursor");

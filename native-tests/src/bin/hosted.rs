@@ -1,5 +1,5 @@
-//! A guest that asks for mappings of its host: the harness's tests run it where the host makes them and where it does not, and
-//! read what became of each.
+//! A guest that requests mappings from its host. The harness's tests run it in hosts with and without hosted mappings,
+//! and check its output.
 
 use std::env;
 use std::fs::{File, OpenOptions};
@@ -43,13 +43,13 @@ fn map(options: &MmapOptions, file: &Arc<File>) -> Result<Mmap, Error> {
     unsafe { options.map(file.clone()) }
 }
 
-/// A mapping of the whole file that the host has to place.
+/// Makes a hosted mapping of the whole file; a buffer is not allowed.
 fn required(file: &Arc<File>) -> Mmap {
     map(MmapOptions::new().host_mapping(HostMapping::Require), file).expect("the host maps the file")
 }
 
-/// Maps the first bytes of a file, open for reading alone where changes do not reach it, with each choice, and prints what
-/// became of it.
+/// Maps the first bytes of a file with each choice of [`HostMapping`], and prints the result. The file is open only for
+/// reading if changes do not reach it.
 fn choose(path: &Path, access: &str, len: usize) {
     let (access, file) = match access {
         "read" => (Access::Read, Arc::new(File::open(path).expect("the file can be read"))),
@@ -67,12 +67,13 @@ fn choose(path: &Path, access: &str, len: usize) {
     }
 }
 
-/// Changes a file by a write and by a store to a mapping of it, and prints whether the other side sees that at once.
+/// Changes a file with a write and with a store to a mapping of it, and prints whether each change is visible on the
+/// other side at once.
 fn share(path: &Path) {
     let file = open_to_write(path);
     let mut map = required(&file);
     let last = map.len() - 1;
-    // Touched, so that an emulation would have loaded it.
+    // Touched, so that the emulation would have loaded it.
     let before = (map[0], map[last]);
     (&*file).seek(SeekFrom::Start(0)).expect("a file has a cursor");
     (&*file).write_all(&[before.0.wrapping_add(1)]).expect("the file can be written");
@@ -82,7 +83,7 @@ fn share(path: &Path) {
     println!("another mapping has it: {}", required(&file)[last] == before.1.wrapping_add(1));
 }
 
-/// Changes a copy, and prints whether the file and the mapping are what they have to be.
+/// Changes a copy, and prints whether the bytes of the file and of the mapping are right.
 fn copy(path: &Path) {
     let file = open_to_write(path);
     let mut options = MmapOptions::new();
@@ -102,7 +103,7 @@ fn last_byte(mut file: &File) -> u8 {
     byte[0]
 }
 
-/// Maps a file as is best, gives it each of the lengths, and prints what the mapping is then.
+/// Maps a file with the default choice, resizes it to each of the lengths, and prints what kind of mapping it is then.
 fn resize(path: &Path, lens: &[&str]) {
     let file = open_to_write(path);
     let mut map = map(&MmapOptions::new(), &file).expect("the file can be mapped");
@@ -115,7 +116,7 @@ fn resize(path: &Path, lens: &[&str]) {
     }
 }
 
-/// Maps and drops a file so many times. What a mapping does not give back adds up.
+/// Maps a file and drops the mapping this many times. Resources that are not released add up.
 fn drop_again(path: &Path, times: usize) {
     let file = open_to_write(path);
     let mut bytes = 0_u64;
@@ -126,7 +127,7 @@ fn drop_again(path: &Path, times: usize) {
     println!("{bytes} bytes");
 }
 
-/// Holds so many mappings of a file at once, each as is best, and prints what they are.
+/// Holds this many mappings of a file at once, made with the default choice, and prints their kinds.
 fn hold(path: &Path, count: usize) {
     let file = open_to_write(path);
     let mut maps: Vec<Mmap> =
@@ -137,12 +138,12 @@ fn hold(path: &Path, count: usize) {
         "one more: {}",
         required.map_or_else(|error| error.name().to_owned(), |map| map.backend_name().to_owned())
     );
-    // There is room for another one when one is gone.
+    // After one is dropped, there is room for another one.
     maps.remove(0);
     println!("another: {}", map(&MmapOptions::new(), &file).expect("the file can be mapped").backend_name());
 }
 
-/// The call by which a guest asks its host for mappings, made by hand.
+/// The call with which a guest requests mappings from its host, made by hand.
 #[cfg(all(target_os = "wasi", target_env = "p1"))]
 mod handshake {
     use std::fs::File;
@@ -162,8 +163,8 @@ mod handshake {
         len: usize,
     }
 
-    /// Makes the call with a descriptor that nobody has and with that of a file, and prints whether the host replies and
-    /// whether anything but a reply is written.
+    /// Makes the call with an unused descriptor and with that of a file, and prints whether the host replies and
+    /// whether it writes anything except a reply.
     pub(super) fn make(path: &Path) {
         let file = File::open(path).expect("the file can be read");
         let fd = u32::try_from(file.as_raw_fd()).expect("a descriptor is not negative");
@@ -174,7 +175,7 @@ mod handshake {
                 Vector { start: memory.as_mut_ptr(), len: memory.len() },
                 Vector { start: bytes.as_mut_ptr(), len: LEN },
             ];
-            // SAFETY: both buffers and the number may be written to.
+            // SAFETY: both buffers and the number can be written to.
             let _ = unsafe { fd_pread(fd, vectors.as_ptr(), vectors.len(), OFFSET, &raw mut moved) };
             let reply = decode_reply(&bytes, 5);
             let mut expected = request;

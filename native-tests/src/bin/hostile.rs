@@ -1,6 +1,6 @@
-//! A guest that behaves badly, one way for each command: what the harness's own tests hold the harness to.
+//! A guest that misbehaves, in one way for each command. Tests of the harness check that it handles that.
 //!
-//! With `list` and `run` it is a suite whose cases go wrong differently on each target.
+//! With `list` and `run` it acts as a suite whose cases fail differently on each target.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::{env, fs, hint, thread};
 
 use portable_mmap::{OsFile, Storage as _};
 
-/// Bytes that are asked for at a time.
+/// The size of one allocation, in bytes.
 const PIECE: usize = 16 << 20;
 
 /// Name, expected end, and the targets that list it.
@@ -67,14 +67,14 @@ fn spin() {
     }
 }
 
-/// Takes memory until there is none.
+/// Allocates memory until there is none.
 fn allocate() {
     let mut held: Vec<Vec<u8>> = Vec::new();
     loop {
         let mut piece = Vec::new();
         if piece.try_reserve_exact(PIECE).is_err() {
             println!("refused after {} pieces", held.len());
-            // What most programs do: they ask without checking, and abort.
+            // Like most programs: allocate without checking, and abort.
             piece = Vec::with_capacity(PIECE);
         }
         piece.resize(PIECE, 1);
@@ -107,10 +107,11 @@ fn list() {
     }
 }
 
-/// Reads from a file, and says that it does so once.
+/// Reads from a file, and prints that it reads once.
 fn read(path: &Path, times: usize) {
     fs::write(path, "0123456789").expect("the directory can be written");
-    // The library's own way: into how many calls the standard library divides a read is for each of its releases to say.
+    // The library's own call, because the number of calls of the standard library for a read may change with its
+    // version.
     let file = OsFile::from(fs::File::open(path).expect("the file can be opened"));
     println!("counting one read");
     for _ in 0..times {

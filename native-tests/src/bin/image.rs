@@ -1,6 +1,6 @@
-//! A guest whose allocator has blocks in the memory that the program starts with, where a host maps nothing.
+//! A guest whose allocator has blocks in the initial memory of the program, where a host must not map.
 //!
-//! `image FILE BLOCKS` has so many of them for mappings, maps the file, and prints what became of each.
+//! `image FILE BLOCKS` has this many blocks for mappings, maps the file, and prints what happened to the blocks.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -10,42 +10,43 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use portable_mmap::{Access, HostMapping, MmapOptions};
 
-/// What is mapped, in bytes.
+/// The size of a mapping, in bytes.
 const BLOCK: usize = 64 << 10;
 
-/// What is asked of the allocator for it, at most: it is aligned by hand.
+/// The largest allocation for a mapping, which is aligned by hand.
 const ROOM: usize = 2 * BLOCK;
 
-/// How many blocks there are at most.
+/// The largest number of blocks.
 const MOST: usize = 8;
 
-/// So often they are handed out at most: who gives one back at once, and asks again, has it again.
+/// The largest number of allocations from the blocks: code that frees a block and allocates again gets the same one.
 const OFTEN: usize = 100;
 
-/// The blocks: static memory, as the first memory of an allocator is in a program that starts with more than it needs.
+/// The blocks, in static memory. A program whose initial memory is larger than it needs has allocator memory there too.
 #[repr(align(65536))]
 struct Blocks(UnsafeCell<[[u8; ROOM]; MOST]>);
 
-// SAFETY: each block belongs to whom it was handed out to.
+// SAFETY: each block belongs to the caller that allocated it.
 unsafe impl Sync for Blocks {}
 
 static BLOCKS: Blocks = Blocks(UnsafeCell::new([[0; ROOM]; MOST]));
 
-/// How many blocks may be handed out, and a bit for each that somebody has.
+/// The number of blocks that may be used, and a bit for each one that is in use.
 static MAY: AtomicUsize = AtomicUsize::new(0);
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
-/// How often one was handed out, and came back.
+/// How many times a block was allocated and freed.
 static GIVEN: AtomicUsize = AtomicUsize::new(0);
 static BACK: AtomicUsize = AtomicUsize::new(0);
 
-/// The system's allocator, with the blocks before it.
+/// An allocator that uses the blocks first, and then the system's allocator.
 struct BlocksFirst;
 
 #[global_allocator]
 static ALLOCATOR: BlocksFirst = BlocksFirst;
 
-// SAFETY: a block is at least as long and as aligned as is asked for, and nobody else has it; all else is the system's.
+// SAFETY: a block is long enough and aligned as requested, and nobody else has it; all else is done by the system's
+// allocator.
 unsafe impl GlobalAlloc for BlocksFirst {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let is_for_a_mapping = (BLOCK..=ROOM).contains(&layout.size()) && layout.align() <= BLOCK;
@@ -55,7 +56,7 @@ unsafe impl GlobalAlloc for BlocksFirst {
             TAKEN.fetch_or(1 << free, Ordering::Relaxed);
             return BLOCKS.0.get().cast::<u8>().wrapping_add(free * ROOM);
         }
-        // SAFETY: as the caller says.
+        // SAFETY: the caller keeps the contract.
         unsafe { System.alloc(layout) }
     }
 
@@ -66,7 +67,7 @@ unsafe impl GlobalAlloc for BlocksFirst {
             BACK.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        // SAFETY: as the caller says, and the system's.
+        // SAFETY: the caller keeps the contract, and the memory is from the system's allocator.
         unsafe { System.dealloc(start, layout) }
     }
 }
@@ -85,7 +86,7 @@ fn main() -> ExitCode {
     MAY.store(blocks, Ordering::Relaxed);
     // SAFETY: nobody changes the file meanwhile.
     let mapped = unsafe { options.map(file) };
-    // The allocator gives out its own memory again.
+    // From now on the allocator uses the system's memory.
     MAY.store(0, Ordering::Relaxed);
     let [given, back] = [&GIVEN, &BACK].map(|count| count.load(Ordering::Relaxed));
     println!("{given} blocks given, {back} came back");

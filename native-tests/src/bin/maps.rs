@@ -1,4 +1,4 @@
-//! Adds up the bytes of a file that it maps: what the crate adds to a program, against `reads`.
+//! Maps a file and adds up its bytes. Compared with `reads`, it shows how much the crate adds to a program.
 
 use std::process::ExitCode;
 
@@ -6,7 +6,7 @@ use portable_mmap::{Access, MmapOptions};
 
 fn main() -> ExitCode {
     let path = std::env::args().nth(1).unwrap_or_default();
-    // SAFETY: nobody is to change the file meanwhile.
+    // SAFETY: nobody changes the file meanwhile.
     match unsafe { MmapOptions::new().access(Access::Read).open(&path) } {
         Ok(map) => {
             println!("{}", map.iter().map(|&byte| u64::from(byte)).sum::<u64>());

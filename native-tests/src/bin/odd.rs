@@ -1,5 +1,5 @@
-//! A guest that maps files which are not regular or say a wrong length, in every way: the harness's tests give it some, and
-//! read what became of each.
+//! A guest that maps files that are not regular or report a wrong length, in every way. The harness's tests give it
+//! such files and check its output.
 
 use std::env;
 use std::fmt::Display;
@@ -45,7 +45,7 @@ fn open_to_write(path: &Path) -> Arc<File> {
     Arc::new(file.expect("the file can be read and written"))
 }
 
-/// What an error is, in a line.
+/// Describes an error in a line.
 fn described(error: &Error) -> String {
     match error {
         Error::Io { operation, .. } => format!("Io of {operation}, {:?}: {error}", error.kind()),
@@ -67,7 +67,7 @@ fn map(options: &MmapOptions, file: &Arc<File>) -> Result<Mmap, Error> {
     unsafe { options.map(file.clone()) }
 }
 
-/// Whether a mapping that was made has these bytes.
+/// Returns whether a mapping has these bytes.
 fn compared(map: &AnyMmap, expected: &[u8]) -> String {
     let verdict = if map[..] == *expected { "as a read gives them" } else { "which a read does not give" };
     format!("{}, {} bytes, {verdict}", map.backend_name(), map.len())
@@ -76,7 +76,7 @@ fn compared(map: &AnyMmap, expected: &[u8]) -> String {
 /// Maps a file that reports a wrong length.
 fn says(path: &Path, len: usize) {
     let expected = fs::read(path).expect("the file can be read");
-    let said = fs::metadata(path).expect("the file can be asked").len();
+    let said = fs::metadata(path).expect("the file has metadata").len();
     println!("says {said}, a read gives {}", expected.len());
     for access in [Access::Read, Access::Copy] {
         let mut options = MmapOptions::new();
@@ -131,7 +131,7 @@ fn device(path: &Path, len: usize) {
     }
 }
 
-/// What a mapping says of a block device, and what it does not do to it.
+/// Maps a block device, and tries calls that must not change it.
 fn block(device: &Arc<File>) {
     let mut options = MmapOptions::new();
     let whole = map(&options, device).expect("a block device can be mapped");
@@ -158,7 +158,7 @@ fn block(device: &Arc<File>) {
     }
 }
 
-/// Changes a byte and brings it to the file; nothing else does so, for this ends the program.
+/// Changes a byte and writes it to the file in one way. Then the program ends, so that nothing else writes it.
 fn edit(file: &Arc<File>, how: &str, at: usize) {
     let mut map = map(&MmapOptions::new(), file).expect("the file can be mapped");
     map[at] ^= 0x55;
@@ -188,7 +188,7 @@ fn refresh(file: &Arc<File>, at: usize) {
     tell("refresh", refreshed);
 }
 
-/// Maps a file with each access, opened as that needs it.
+/// Maps a file with each access, opened in the mode that it needs.
 fn modes(path: &Path) {
     for access in [Access::Read, Access::Copy, Access::Default, Access::Write] {
         // SAFETY: nobody else changes the file.
@@ -197,7 +197,7 @@ fn modes(path: &Path) {
     }
 }
 
-/// Maps a file where the system may have no shared mappings.
+/// Maps a file that the system may be unable to map shared.
 fn shared(path: &Path) {
     let expected = fs::read(path).expect("the file can be read");
     let number = |error: Error| format!("number {:?}, {}", error.raw_os_error(), described(&error));
@@ -225,7 +225,7 @@ fn shared(path: &Path) {
             map[0] ^= 0x55;
             map[last] ^= 0x55;
             tell("flush", map.flush().map(|()| "done".to_owned()));
-            // What reaches the file now is no work of a drop.
+            // Ends the program, so that no drop writes to the file.
             io::stdout().flush().expect("standard output is open");
             process::exit(0);
         }

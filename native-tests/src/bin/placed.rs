@@ -1,10 +1,10 @@
-//! What a mapping costs as a whole: of the operating system, of a host, or the emulation. The program has no other way to map
-//! a file than `Mmap`, and says what that was.
+//! Measures the whole cost of a mapping: an OS mapping, a hosted mapping, or a buffer. The program maps with `Mmap`
+//! only, and prints which kind it got.
 //!
-//! `placed times FILE` prints a line for each act, with its shortest time in nanoseconds, and `placed read FILE` the same for a
-//! program that reads the file into a vector in place of mapping it; `placed lengths FILE` prints the time to map, read and
-//! give back so many bytes, by the host and by the emulation; `placed hold FILE BLOCKS` maps the file, touches so many blocks
-//! of it at random places, the same each time, and ends without giving anything back.
+//! `placed times FILE` prints a line for each act, with its shortest time in nanoseconds. `placed read FILE` prints the
+//! same for a program that reads the file into a vector instead of mapping it. `placed lengths FILE` prints the time to
+//! map, read and unmap each of some lengths, with a hosted mapping and with a buffer. `placed hold FILE BLOCKS` maps
+//! the file, touches this many blocks of it at random places, the same each time, and ends without unmapping.
 
 use std::fs::{File, OpenOptions};
 use std::hint::black_box;
@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 use native_tests::random::Random;
 use portable_mmap::{Access, HostMapping, Mmap, MmapOptions, Result};
 
-/// What is touched at a time, in bytes.
+/// The number of bytes that are touched at a time.
 const BLOCK: usize = 64 << 10;
 
-/// Lengths around which a mapping begins to be the faster way than reading, in KiB.
+/// Lengths, in KiB, around the one from which a hosted mapping is faster than a buffer.
 const LENGTHS: [usize; 11] = [4, 16, 32, 64, 96, 128, 192, 256, 384, 512, 1024];
 
 /// Rounds of each measurement; the shortest counts.
@@ -56,9 +56,9 @@ fn open(path: &str) -> Arc<File> {
 }
 
 /// # Safety
-/// Nobody else changes the file meanwhile: this program is given files that nobody else has.
+/// Nobody else changes the file meanwhile. (Nobody else uses the files that this program gets.)
 unsafe fn map(file: &Arc<File>, access: Access, len: usize) -> Result<Mmap> {
-    // SAFETY: as this function says.
+    // SAFETY: the caller guarantees it.
     unsafe { MmapOptions::new().access(access).len(len).map(file.clone()) }
 }
 
@@ -68,7 +68,7 @@ fn timed<T>(act: impl FnOnce() -> T) -> (T, Duration) {
     (value, start.elapsed())
 }
 
-/// All words of a slice, added up: as fast as memory can be read.
+/// Adds up all words of a slice, which is as fast as memory can be read.
 fn sum(bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let words = words.iter().fold(0_u64, |sum, word| sum.wrapping_add(u64::from_le_bytes(*word)));
@@ -96,7 +96,7 @@ fn times(path: &str) -> Result<()> {
     let mut shortest = Times([Duration::MAX; 5]);
     let mut name = "";
     for _ in 0..ROUNDS {
-        // SAFETY: this program is given files that nobody else has.
+        // SAFETY: nobody else uses the file that this program gets.
         let (map_, mapping) = timed(|| unsafe { map(&file, Access::Read, 0) });
         let map_ = map_?;
         name = map_.backend_name();
@@ -117,10 +117,10 @@ fn times(path: &str) -> Result<()> {
     Ok(())
 }
 
-/// In steps: a host may not move more than so much at once.
+/// Files are read in steps of this size, because a host may not move more at once.
 const STEP: usize = 1 << 20;
 
-/// Panics where a file cannot be read: it is the measurement's own.
+/// Panics if the file cannot be read, because the measurement has created it.
 fn read(path: &str) {
     let mut shortest = Times([Duration::MAX; 5]);
     for _ in 0..ROUNDS {
@@ -151,7 +151,7 @@ fn lengths(path: &str) -> Result<()> {
             for _ in 0..SHORT_ROUNDS {
                 let mut options = MmapOptions::new();
                 options.access(Access::Read).len(kib << 10).host_mapping(host_mapping);
-                // SAFETY: this program is given files that nobody else has.
+                // SAFETY: nobody else uses the file that this program gets.
                 let (done, time) = timed(|| unsafe { options.map(file.clone()) }.map(|map| black_box(sum(&map))));
                 done?;
                 shortest = time.min(shortest);
@@ -166,17 +166,17 @@ fn lengths(path: &str) -> Result<()> {
 
 fn hold(path: &str, blocks: usize) -> Result<()> {
     let file = open(path);
-    // SAFETY: this program is given files that nobody changes.
+    // SAFETY: nobody changes the file that this program gets.
     let map = unsafe { map(&file, Access::Read, 0) }?;
     let mut random = Random::new(1);
     let count = map.len() / BLOCK;
     let read = (0..blocks).fold(0_u64, |total, _| {
         let start = random.below(count) * BLOCK;
-        // Not a slice to the end: a buffer loads what it is asked for.
+        // A single block and not a slice to the end, because a buffer loads the whole range.
         total.wrapping_add(sum(&map[start..start + BLOCK]))
     });
     black_box(read);
-    // It stays mapped when the program has ended, as long as its store is there.
+    // The file stays mapped when the program has ended, as long as its store exists.
     std::mem::forget(map);
     Ok(())
 }

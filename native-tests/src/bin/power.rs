@@ -1,7 +1,7 @@
-//! Edits, flushes and resizes a file by a script, and reports each act that has returned to a second file beside it,
-//! until a report fails: then the power has failed for the last time.
+//! Edits, flushes and resizes a file by a script. It reports each act that has returned to a second file beside the
+//! first one, until a report fails. Then the last power failure has happened.
 //!
-//! Asked to, it breaks its promise: what the host's own test holds the host to.
+//! With `early` it breaks its guarantee on purpose. A test of the host checks that the host detects that.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -26,15 +26,15 @@ fn main() -> ExitCode {
     };
     let (Ok(seed), dir) = (seed.parse(), Path::new(dir)) else { return fail(USAGE) };
     let played = match backend {
-        // SAFETY: nobody else looks at the file while this program runs.
+        // SAFETY: nobody else uses the file while this program runs.
         "platform" => play(dir, seed, is_early, |options, path| unsafe { options.open(path) }),
         "buffered" => play(dir, seed, is_early, |options, path| options.open_buffered(path)),
         _ => return fail(USAGE),
     };
     match played {
         Ok(refused) => {
-            // To be read where too little had been reported.
-            eprintln!("power: a report was refused: {refused}");
+            // For the log, in case too few acts were reported.
+            eprintln!("power: a report failed: {refused}");
             ExitCode::SUCCESS
         }
         Err(error) => fail(&format!("power: seed {seed}, {backend}: {error}")),
@@ -57,7 +57,7 @@ fn play<B: Backend>(
             Act::Step(step) => step.apply(&mut map)?,
             Act::Reopen { to, .. } => {
                 map.close()?;
-                // A close alone promises nothing about the disk.
+                // A close alone guarantees nothing about the disk.
                 OpenOptions::new().write(true).open(&path)?.sync_all()?;
                 map = open(MmapOptions::new().len(to).extend(true), &path)?;
             }

@@ -1,4 +1,4 @@
-//! Adds up the bytes of a file that it reads as a whole: `maps` without the crate.
+//! Reads a whole file and adds up its bytes: `maps` without the crate.
 
 use std::process::ExitCode;
 

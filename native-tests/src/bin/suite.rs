@@ -1,4 +1,4 @@
-//! Lists the cases of the suite, or runs one of them: the program that hosts run, natively and in a sandbox.
+//! Lists the cases of the suite, or runs one of them. It runs natively, and hosts run it in a sandbox.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use native_tests::counted::CountedFile;
 use native_tests::{Case, Ends, FileBackend, HOSTED, Scene, cases};
 use portable_mmap::{Buffered, DefaultBackend, Mapped};
 
-/// The backend whose mappings are made by the operating system, or by the host of a guest.
+/// The name of the backend whose mappings the operating system makes, or the host of a guest.
 const MAPPED: &str = if cfg!(any(unix, windows)) { "mapped" } else { HOSTED };
 const BUFFERED: &str = "buffered";
 
@@ -18,7 +18,7 @@ A guest has the backend `hosted` in the place of `mapped`. DIR is an empty direc
 The transcript goes to standard output and ends in `end of CASE`.";
 
 fn main() -> ExitCode {
-    // As in a sandbox: nothing is unwound, and nothing written back by it.
+    // A panic aborts as in a sandbox: it does not unwind, so no drop writes back.
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         report(panic);
@@ -53,16 +53,16 @@ fn run<B: FileBackend>(name: &str, mut scene: Scene<B>) -> ExitCode {
     };
     (case.run)(&mut scene);
     if scene.lines() == 0 {
-        return fail("the case observed nothing");
+        return fail("the transcript of the case is empty");
     }
     say(&format!("end of {name}"));
     ExitCode::SUCCESS
 }
 
-/// A line that is out even if the next act ends the program.
+/// Prints a line and flushes it, because the next act may end the program.
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
-    // Nobody listens to a transcript that cannot be written: the host sees that its end is missing.
+    // If a line cannot be written, nobody reads the transcript. The host detects that its end is missing.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 

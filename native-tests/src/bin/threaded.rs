@@ -17,11 +17,11 @@ use std::thread;
 use native_tests::others::PAGE;
 use portable_mmap::{Access, Advice, BufferedMmap, MmapOptions, OsFile, Storage};
 
-/// How many pages the file has.
+/// The number of pages of the file.
 const PAGES: usize = 2048;
-/// How many pages are loaded at a time: 1 MiB.
+/// The number of pages that are loaded at a time: 1 MiB.
 const CHUNK: usize = 256;
-/// How often each part begins anew, with new threads, which hosts are slow to start.
+/// How many times each part starts again, with new threads, which hosts start slowly.
 const ROUNDS: usize = 4;
 
 fn main() -> ExitCode {
@@ -61,13 +61,13 @@ fn options() -> MmapOptions {
     options
 }
 
-/// Lets long ranges be read.
+/// Advises sequential access, so that long ranges are read.
 fn sequential(mut map: BufferedMmap) -> BufferedMmap {
-    map.advise(Advice::Sequential).expect("the advice is taken");
+    map.advise(Advice::Sequential).expect("the advice is accepted");
     map
 }
 
-/// What a part has read.
+/// The result of a thread that reads.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     pages: usize,
@@ -93,13 +93,13 @@ fn settle(part: &str, tallies: [(&str, Tally); 2]) -> bool {
     tallies.iter().all(|(_, tally)| tally.pages > 0 && tally.wrong == 0)
 }
 
-/// Loads pages of a mapping in long ranges, and counts the ranges as they are done.
+/// Loads pages of a mapping in long ranges, and counts the loaded ranges.
 fn load(map: &BufferedMmap, pages: Range<usize>, done: &AtomicUsize) -> Tally {
     let mut tally = Tally::default();
     for start in pages.step_by(CHUNK) {
         match map.range(start * PAGE..(start + CHUNK) * PAGE) {
             Ok(bytes) => bytes.chunks(PAGE).zip(start..).for_each(|(bytes, number)| tally.count(number, bytes)),
-            // No panic: another thread reads until this one ends.
+            // This does not panic, because another thread reads until this one ends.
             Err(error) => {
                 eprintln!("pages from {start} on: {error}");
                 (start..start + CHUNK).for_each(|number| tally.count(number, &[]));
@@ -110,8 +110,8 @@ fn load(map: &BufferedMmap, pages: Range<usize>, done: &AtomicUsize) -> Tally {
     tally
 }
 
-/// Reads pages through the cursor of a file, one after the other and again from its start, until it is told to stop: one
-/// page at least.
+/// Reads pages through the cursor of a file, one after the other and again from the start, until `stop` is set. It
+/// reads at least one page.
 fn read(mut file: &File, stop: &AtomicBool) -> Tally {
     let mut tally = Tally::default();
     let mut bytes = [0; PAGE];
@@ -128,7 +128,7 @@ fn read(mut file: &File, stop: &AtomicBool) -> Tally {
     tally
 }
 
-/// Runs both in threads of their own, which begin together.
+/// Runs both in two threads that start together.
 fn together<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
     let start = Barrier::new(2);
     thread::scope(|scope| {
@@ -138,11 +138,11 @@ fn together<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> 
         });
         start.wait();
         let b = b();
-        (a.join().expect("the thread ends well"), b)
+        (a.join().expect("the thread does not panic"), b)
     })
 }
 
-/// Loads a mapping while another thread reads `file`, which is told how many ranges are loaded.
+/// Loads a mapping while another thread reads the file that `file` returns. `file` gets the number of loaded ranges.
 fn loaded_and_read<'m>(map: &'m BufferedMmap, file: impl FnOnce(&AtomicUsize) -> &'m File + Send) -> (Tally, Tally) {
     let (done, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     together(
@@ -155,7 +155,7 @@ fn loaded_and_read<'m>(map: &'m BufferedMmap, file: impl FnOnce(&AtomicUsize) ->
     )
 }
 
-/// The file was lent before the first page is loaded.
+/// The file is returned before the first page is loaded.
 fn a_file_is_read_while_its_mapping_loads(path: &Path) -> bool {
     let (mut mapping, mut file) = (Tally::default(), Tally::default());
     for _ in 0..ROUNDS {
@@ -168,13 +168,13 @@ fn a_file_is_read_while_its_mapping_loads(path: &Path) -> bool {
     settle("a file is read while its mapping loads", [("the mapping", mapping), ("the file", file)])
 }
 
-/// The file is lent while pages are loaded.
+/// The file is returned while pages are loaded.
 fn a_file_is_asked_for_while_its_mapping_loads(path: &Path) -> bool {
     let (mut mapping, mut file) = (Tally::default(), Tally::default());
     for _ in 0..ROUNDS {
         let map = sequential(options().map_buffered(open(path)).expect("the file can be mapped"));
         let (loaded, read) = loaded_and_read(&map, |done| {
-            // The load of the second range has just begun.
+            // The load of the second range has just started.
             while done.load(Ordering::Relaxed) == 0 {
                 hint::spin_loop();
             }
@@ -205,7 +205,7 @@ fn threads_load_mappings_of_one_file(path: &Path) -> bool {
         let file = Arc::new(open(path));
         let mapped = |file: Arc<File>| sequential(options().map_buffered(file).expect("the file can be mapped"));
         let (one, other) = (mapped(file.clone()), mapped(file));
-        // The one that is dropped first leaves the file to the other.
+        // When the first mapping is dropped, the other one still has the file.
         let (a, b) = together(
             || {
                 let one = one;
@@ -219,7 +219,7 @@ fn threads_load_mappings_of_one_file(path: &Path) -> bool {
     settle("threads load mappings of one file", [("the first", first), ("the second", second)])
 }
 
-/// Without a mapping: its own lock may keep the reads apart.
+/// Without a mapping, because its lock could prevent reads at the same time.
 fn threads_read_one_storage(path: &Path) -> bool {
     let file = OsFile::from(open(path));
     let read = |pages: Range<usize>| {
@@ -240,7 +240,7 @@ fn read_storage(file: &OsFile, pages: Range<usize>) -> Tally {
     while at < end {
         let len = memory.len().min(end - at);
         let bytes = file.read_at_uninit(&mut memory[..len], at as u64).expect("the file can be read");
-        // A host may give fewer bytes than it is asked for.
+        // A host may return fewer bytes than requested.
         let pages = (bytes.len() / PAGE).max(1);
         bytes.chunks(PAGE).take(pages).zip(at / PAGE..).for_each(|(bytes, number)| tally.count(number, bytes));
         if bytes.is_empty() {

@@ -1,7 +1,7 @@
-//! Jobs of `make bench`: what a program does with a mapping, and what it does without one.
+//! Jobs of `make bench`: the same work of a program with and without a mapping.
 //!
-//! A way of a job is one function, from opening a file to closing it. A process or an instance of its own calls it
-//! once, as a user's program does: memory that an earlier call has touched is no help. The ways of a job return the same
+//! A way of a job is one function, from opening a file to closing it. A new process or instance calls it once, as a
+//! user's program does, so that memory touched by an earlier call does not help. The ways of a job return the same
 //! answer, and leave the same bytes in a file that they edit.
 
 pub mod peer;
@@ -19,7 +19,7 @@ pub use place::{Place, own_memory};
 pub const OURS: &str = "a mapping";
 /// The whole file into a vector.
 pub const READ: &str = "fs::read";
-/// The same, and the vector into the file.
+/// The same, and writing the vector to the file.
 pub const REWRITE: &str = "fs::read, fs::write";
 /// The standard library's reader of lines.
 pub const LINES: &str = "BufReader";
@@ -28,40 +28,40 @@ pub const PREAD: &str = "pread";
 /// A call for each record that is read, and one for each that is written.
 pub const PWRITE: &str = "pread, pwrite";
 
-/// How many instances look a key up.
+/// The number of instances that look up a key.
 pub const INSTANCES: usize = 1000;
 
 /// A job.
 #[derive(Clone, Copy, Debug)]
 pub struct Job {
-    /// What is done.
+    /// A description of the job.
     pub name: &'static str,
-    /// What it works on.
+    /// The data of the job.
     pub on: On,
-    /// The ways, ours first.
+    /// The ways; the one with this crate is first.
     pub ways: &'static [Way],
 }
 
-/// What a job works on.
+/// The data of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On {
-    /// The data, which it only reads.
+    /// The data, only for reading.
     Data,
-    /// A copy of the first 256 MiB of this file of the data, under the same name. A second act takes the first one's
-    /// edits back.
+    /// A copy of the first 256 MiB of this file of the data, under the same name. A second run undoes the edits of the
+    /// first.
     Copy(&'static str),
-    /// The data, from so many instances. Natively one process opens and closes the file as often.
+    /// The data, in this many instances. Natively one process opens and closes the file as many times.
     Instances(usize),
 }
 
 /// A way of a job.
 #[derive(Clone, Copy, Debug)]
 pub struct Way {
-    /// Its name: what a program uses.
+    /// Its name, after the functions that it uses.
     pub name: &'static str,
     /// Does the job, and returns the answer.
     pub act: fn(&Place) -> io::Result<u64>,
-    /// One of so many instances is made, and its time counted as theirs: what takes long for each.
+    /// One instance is run and its time counts for this many, if every instance takes long.
     pub stands_for: usize,
 }
 

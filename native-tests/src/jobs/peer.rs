@@ -1,5 +1,5 @@
-//! What a C program does over the `mmap` of wasi-libc, with this crate: the same as `wasm-tests/peers/mman.c`, with the
-//! same output.
+//! The work of a C program over the `mmap` of wasi-libc, with this crate: the same as `wasm-tests/peers/mman.c`, with
+//! the same output.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -11,12 +11,12 @@ use portable_mmap::{Access, MmapOptions, Result};
 use super::text::newlines;
 use crate::workloads::data::MIB;
 
-/// How many bytes are edited.
+/// The number of bytes that are edited.
 const EDITS: usize = 100;
-/// The bytes of the file that is edited.
+/// The length of the edited file.
 const EDITED: usize = 64 * MIB;
 
-/// Counts lines of the text in `data`, edits a file in `scratch`, and prints what that takes and what comes of it.
+/// Counts lines of the text in `data`, edits a file in `scratch`, and prints the times and the results.
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ fn places() -> impl Iterator<Item = usize> {
 }
 
 fn edit(path: &Path, expected: &mut Vec<u8>) -> Result<()> {
-    // SAFETY: nobody else knows the file.
+    // SAFETY: nobody else uses the file.
     let mut map = unsafe { MmapOptions::new().access(Access::Write).len(EDITED).open(path) }?;
     for at in places() {
         map[at] = map[at].wrapping_add(1);
@@ -69,7 +69,7 @@ fn edit(path: &Path, expected: &mut Vec<u8>) -> Result<()> {
     map.close()
 }
 
-/// How many edits are in the file.
+/// The number of edits that are in the file.
 fn arrived(path: &Path, expected: &[u8]) -> io::Result<usize> {
     let (mut file, mut byte, mut count) = (File::open(path)?, [0], 0);
     for (at, expected) in places().zip(expected) {

@@ -1,4 +1,4 @@
-//! Where a job finds its files, and what it tells beside its answer.
+//! The files of a job, and the facts that it reports beside its answer.
 
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -20,11 +20,11 @@ pub struct Place {
     pub data: PathBuf,
     /// Copies of the data, which are edited.
     pub scratch: PathBuf,
-    /// How often the copy was edited before, or which keys are looked up.
+    /// How many times the copy was edited before, or which keys are looked up.
     pub turn: usize,
-    /// How many instances one process plays.
+    /// The number of instances that one process stands for.
     pub times: usize,
-    /// Whether `held` looks at the memory, which takes time.
+    /// Whether `held` measures the memory, which takes time.
     pub looks: bool,
     most: Cell<u64>,
     backend: Cell<Option<&'static str>>,
@@ -32,7 +32,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// Of the first act on data, and on copies in `scratch`.
+    /// The place of a first run on `data`, and on copies in `scratch`.
     #[must_use]
     pub fn new(data: &Path, scratch: &Path) -> Self {
         Self {
@@ -69,36 +69,36 @@ impl Place {
         Ok(map)
     }
 
-    /// A job has all its memory now.
+    /// A job calls this when it has all its memory.
     pub(super) fn held(&self) {
         if self.looks {
             self.most.set(self.most.get().max(own_memory().unwrap_or(0)));
         }
     }
 
-    /// The most memory that a call of `held` has seen; nothing where the system does not tell.
+    /// The most memory that a call of `held` has measured; `None` if the system does not report it.
     pub fn most_memory(&self) -> Option<u64> {
         Some(self.most.get()).filter(|&most| most > 0)
     }
 
-    /// What the mapping was, if the job has made one.
+    /// The kind of mapping, if the job has made one.
     pub fn backend(&self) -> Option<&'static str> {
         self.backend.get()
     }
 
-    /// Notes that the job was done in another way than its name says, and why.
+    /// Records that the job ran in another way than its name says, and why.
     pub(super) fn note(&self, note: String) {
         self.note.replace(Some(note));
     }
 
-    /// What was noted.
+    /// The recorded notes.
     pub fn noted(&self) -> Option<String> {
         self.note.borrow().clone()
     }
 }
 
-/// The memory that belongs to this process alone, in bytes; nothing where the system does not tell. Pages of mapped
-/// files are no part of it: they are in the system's cache once, for all who read the file.
+/// The memory that only this process uses, in bytes; `None` if the system does not report it. It does not include pages
+/// of mapped files, which are in the system's cache once, for all readers of the file.
 #[must_use]
 pub fn own_memory() -> Option<u64> {
     own_status("RssAnon")

@@ -10,15 +10,15 @@ use super::table::{RECORD, VALUE, find, key, number, value};
 use super::{Place, whole};
 use crate::random::Random;
 
-/// How many records are edited.
+/// The number of records that are edited.
 const EDITS: usize = 1000;
-/// How many keys are looked up: the pages of these searches are some 1 % of the table's.
+/// The number of keys that are looked up. These searches touch about 1 % of the table's pages.
 const LOOKUPS: usize = 256;
-/// What is changed in a value. A second edit takes the first one back.
+/// The bits that an edit flips in a value. A second edit undoes the first.
 const CHANGE: u64 = 0x0123_4567_89ab_cdef;
 
-/// Reads and writes of whole records at places: natively one call each, `pread` and `pwrite`. On WASI the standard
-/// library has none that is stable.
+/// Reads and writes whole records at offsets: natively with one call each, `pread` and `pwrite`. On WASI the standard
+/// library has no stable call for this.
 #[cfg(unix)]
 mod at {
     use std::fs::File;
@@ -50,13 +50,13 @@ mod at {
     }
 }
 
-/// The places of the records that are edited, in a file of this length.
+/// The offsets of the edited records in a file of this length.
 fn edited(len: usize) -> impl Iterator<Item = usize> {
     let mut random = Random::new(64);
     (0..EDITS).map(move |_| random.below(len / RECORD) * RECORD)
 }
 
-/// Edits a record, and returns a number of it that no edit changes.
+/// Edits a record, and returns its key, which no edit changes.
 fn edit_record(record: &mut [u8]) -> u64 {
     let value = number(record, VALUE) ^ CHANGE;
     record[VALUE..VALUE + 8].copy_from_slice(&value.to_le_bytes());
@@ -102,7 +102,7 @@ pub(super) fn edit_rewritten(place: &Place) -> io::Result<u64> {
     Ok(sum)
 }
 
-/// Looks `count` keys up from the `turn`-th on, and returns how many have their value: all.
+/// Looks up `count` keys from the `turn`-th on, and returns how many have the right value, which has to be all.
 fn look_up_with(
     turn: usize,
     count: usize,
@@ -123,7 +123,7 @@ fn look_up_with(
 
 fn look_up_mapped(place: &Place, turn: usize, count: usize) -> io::Result<u64> {
     let mut map = place.map(&place.table(), Access::Read)?;
-    // Not a slice of everything: a buffer loads what it is asked for.
+    // Not a slice of the whole mapping, because a buffer would load all of it.
     let right = look_up_with(turn, count, map.len(), |at| Ok(number(&map[at..at + 8], 0)))?;
     place.held();
     map.close()?;
@@ -149,7 +149,7 @@ fn look_up_in_whole(place: &Place, turn: usize, count: usize) -> io::Result<u64>
     Ok(right)
 }
 
-/// Looks keys up by binary search, and returns how many have their value.
+/// Looks up keys by binary search, and returns how many have the right value.
 pub(super) fn look_up(place: &Place) -> io::Result<u64> {
     look_up_mapped(place, 0, LOOKUPS)
 }
@@ -162,7 +162,7 @@ pub(super) fn look_up_read(place: &Place) -> io::Result<u64> {
     look_up_in_whole(place, 0, LOOKUPS)
 }
 
-/// One key from opening the table to closing it, as often as one process is to do that.
+/// Looks up one key, from opening the table to closing it, as many times as one process has to.
 fn each_instance(place: &Place, look_up: fn(&Place, usize, usize) -> io::Result<u64>) -> io::Result<u64> {
     (place.turn..place.turn + place.times).map(|turn| look_up(place, turn, 1)).sum()
 }

@@ -1,19 +1,19 @@
-//! A table of records, sorted by their keys: what an index on a disk is.
+//! A table of records sorted by their keys, like an index on a disk.
 
 use std::io::{self, Write};
 
-/// The bytes of a record.
+/// The length of a record, in bytes.
 pub const RECORD: usize = 64;
-/// Where its value is; the key is before it.
+/// The offset of the value in a record; the key is before it.
 pub(super) const VALUE: usize = 8;
 
-/// The key of a record, without a look at the table. The upper half counts records; no arithmetic tells the lower one.
+/// The key of a record, without reading the table. The upper half counts records; the lower half looks random.
 #[must_use]
 pub fn key(index: u64) -> u64 {
     index << 32 | mixed(index) >> 32
 }
 
-/// The value of a record that nobody has edited.
+/// The value of a record that was not edited.
 #[must_use]
 pub fn value(index: u64) -> u64 {
     mixed(!index)
@@ -25,13 +25,13 @@ fn mixed(number: u64) -> u64 {
     (number ^ number >> 27).wrapping_mul(0x81da_def4_bc2d_d44d)
 }
 
-/// A number at a place in a record.
+/// Reads a number at an offset in a record.
 pub(super) fn number(record: &[u8], at: usize) -> u64 {
     let bytes = record[at..].first_chunk().expect("a record has room for its numbers");
     u64::from_le_bytes(*bytes)
 }
 
-/// Writes a table of so many records.
+/// Writes a table of this many records.
 ///
 /// # Errors
 ///
@@ -43,7 +43,7 @@ pub fn write(out: &mut impl Write, records: u64) -> io::Result<()> {
             let number = match part {
                 0 => key(index),
                 1 => value(index),
-                // Nobody reads the rest. A file system cannot pack it.
+                // The rest is not read. It looks random, so that a file system cannot compress it.
                 _ => mixed(index + ((part as u64) << 56)),
             };
             bytes.copy_from_slice(&number.to_le_bytes());
@@ -53,7 +53,7 @@ pub fn write(out: &mut impl Write, records: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// The place of a key among `records` of them, where `key_at` tells the key at a place; nothing if it is not there.
+/// Returns the index of a key among `records` keys, or `None`; `key_at` returns the key at an index.
 pub(super) fn find(key: u64, records: u64, mut key_at: impl FnMut(u64) -> io::Result<u64>) -> io::Result<Option<u64>> {
     let (mut start, mut end) = (0, records);
     while start < end {
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn each_key_of_a_table_is_found() {
         let mut table = Vec::new();
-        write(&mut table, 100).expect("a vector takes everything");
+        write(&mut table, 100).expect("writing to a vector succeeds");
         let record = |index: u64| &table[usize::try_from(index).expect("it is short") * RECORD..][..RECORD];
         for index in 0..100 {
             let found = find(key(index), 100, |at| Ok(number(record(at), 0))).expect("nothing fails");

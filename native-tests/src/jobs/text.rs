@@ -10,14 +10,15 @@ use regex::bytes::Regex;
 use super::place::TEXT;
 use super::{Place, whole};
 
-/// Functions that leave a check to their callers. A match reaches to the end of its line: a line has one at most.
+/// Matches functions whose callers have to check something. A match ends at the end of its line, so a line has at most
+/// one.
 const PATTERN: &str = r"(?-u)\bunsafe fn [a-z_]+_unchecked\b.*";
 
-/// A word of the text, and one of the same length that is nowhere in it.
+/// A word of the text, and one of the same length that is not in it.
 const REPLACED: [&[u8; 7]; 2] = [b"HashMap", b"H@shM@p"];
 
 fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the pattern is one")
+    Regex::new(pattern).expect("the pattern is valid")
 }
 
 fn matches(bytes: &[u8]) -> u64 {
@@ -40,7 +41,7 @@ fn each_line(place: &Place, path: &Path, mut see: impl FnMut(&[u8])) -> io::Resu
     Ok(())
 }
 
-/// What `count` finds in the text, over a mapping.
+/// Runs `count` on the text, over a mapping.
 fn over_mapping(place: &Place, count: fn(&[u8]) -> u64) -> io::Result<u64> {
     let map = place.map(&place.text(), Access::Read)?;
     let count = count(map.as_slice()?);
@@ -56,7 +57,7 @@ fn over_vector(place: &Place, count: fn(&[u8]) -> u64) -> io::Result<u64> {
     Ok(count)
 }
 
-/// How many lines match.
+/// The number of lines that match.
 pub(super) fn search(place: &Place) -> io::Result<u64> {
     over_mapping(place, matches)
 }
@@ -71,7 +72,7 @@ pub(super) fn search_lines(place: &Place) -> io::Result<u64> {
     Ok(count)
 }
 
-/// How many lines there are.
+/// The number of lines.
 pub(super) fn count(place: &Place) -> io::Result<u64> {
     over_mapping(place, newlines)
 }
@@ -86,13 +87,13 @@ pub(super) fn count_lines(place: &Place) -> io::Result<u64> {
     Ok(count)
 }
 
-/// The word that stands there now, and the one that takes its place: each turn takes the other's edits back.
+/// The word that is in the file now, and its replacement: each turn undoes the edits of the one before.
 fn words(place: &Place) -> [&'static [u8; 7]; 2] {
     let [word, other] = REPLACED;
     if place.turn.is_multiple_of(2) { [word, other] } else { [other, word] }
 }
 
-/// Puts another word everywhere in the place of one, and returns how often.
+/// Replaces a word everywhere with another one, and returns how many times.
 pub(super) fn replace(place: &Place) -> io::Result<u64> {
     let [old, new] = words(place);
     let mut map = place.map(&place.copy(TEXT), Access::Write)?;

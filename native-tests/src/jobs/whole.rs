@@ -1,4 +1,4 @@
-//! Whole files into vectors and back, as a program does that maps nothing.
+//! Reads whole files into vectors and writes them back, like a program without mappings.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -6,13 +6,13 @@ use std::path::Path;
 
 use super::Place;
 
-/// What a host moves in one call.
+/// The number of bytes that every host moves in one call.
 const STEP: usize = 1 << 20;
 
-/// [`fs::read`], or the same in steps where a host refuses that.
+/// [`fs::read`], or the same in steps if that fails in a host.
 ///
-/// wasmtime moves at most 128 MiB in a call, and tells a guest of Preview 1 that there is no memory: `fs::read` returns
-/// that error for a longer file.
+/// wasmtime moves at most 128 MiB in a call, and otherwise returns an out-of-memory error to a guest of Preview 1:
+/// `fs::read` returns this error for a longer file.
 pub(super) fn read(place: &Place, path: &Path) -> io::Result<Vec<u8>> {
     match fs::read(path) {
         Err(error) if cfg!(target_os = "wasi") && error.kind() == io::ErrorKind::OutOfMemory => {
@@ -38,7 +38,7 @@ fn read_in_steps(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// [`fs::write`], in steps that every host takes: one that refuses a call has lost the old bytes by then.
+/// [`fs::write`], in steps that every host accepts: when a call fails, the old bytes are already lost.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if !cfg!(target_os = "wasi") {
         return fs::write(path, bytes);

@@ -1,8 +1,9 @@
-//! Scripts of edits for a program whose file loses what was not synced, and what the file may hold then.
+//! Scripts of edits for a program whose file loses all changes that were not synced, and the allowed states of the file
+//! afterwards.
 //!
-//! Both sides play one script: the program `power` on a mapping, and its file system on a [`Model`] of the file. The
-//! program reports each act that has returned by a write to a second file of the same file system, which so knows what was
-//! promised at every request.
+//! Two programs run the same script: `power` on a mapping, and its file system on a [`Model`] of the file. `power`
+//! reports each act that has returned by a write to a second file of the same file system. So the file system has the
+//! current guarantees at every request.
 
 mod model;
 
@@ -14,49 +15,49 @@ use crate::random::{Random, patternless};
 
 pub use model::Model;
 
-/// The file that is edited.
+/// The name of the edited file.
 pub const FILE: &str = "file";
 
-/// The file to which each act that has returned is reported, by its number. Nothing is kept of it.
+/// The name of the file for reports: the number of each act that has returned. Its bytes are not kept.
 pub const REPORTS: &str = "reports";
 
-/// The shortest and the longest that a script makes its file.
+/// The lengths that a script gives its file.
 const LENGTHS: Range<usize> = 2 * UNIT..5 * UNIT;
 
-/// What the file holds, synced, before it is mapped.
+/// The synced bytes of the file before it is mapped.
 #[must_use]
 pub fn content() -> Vec<u8> {
     patternless(3 * UNIT + 1000)
 }
 
-/// What a script does next.
+/// An act of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// A call on the mapping.
     Step(Step),
-    /// Closes the mapping, syncs the file through a handle of its own, and maps it anew with another length.
+    /// Closes the mapping, syncs the file through another handle, and maps it again with another length.
     Reopen {
-        /// How long it is.
+        /// The old length.
         from: usize,
-        /// How long it becomes: longer, or as long.
+        /// The new length, which is not less.
         to: usize,
     },
 }
 
 impl Act {
-    /// Whether its return promises something about the disk.
+    /// Whether its return guarantees something about the disk.
     #[must_use]
     pub fn promises(&self) -> bool {
         matches!(self, Self::Step(Step::Flush { to_disk: true, .. }) | Self::Reopen { .. })
     }
 }
 
-/// The acts of a seed, without end.
+/// The endless acts of a seed.
 #[derive(Clone, Debug)]
 pub struct Script {
     random: Random,
     len: usize,
-    /// The act before has changed the length.
+    /// Whether the last act has changed the length.
     has_new_len: bool,
 }
 
@@ -84,7 +85,7 @@ impl Iterator for Script {
     type Item = Act;
 
     fn next(&mut self) -> Option<Act> {
-        // Often nothing but the length is there to be synced.
+        // Often there is only a new length to sync.
         if std::mem::take(&mut self.has_new_len) && self.random.chance(2) {
             return Some(Act::Step(self.flush()));
         }

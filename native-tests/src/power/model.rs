@@ -1,19 +1,20 @@
-//! What a file may hold after the power has failed.
+//! The allowed states of a file after a power failure.
 
 use super::Act;
 use crate::crash::{Findings, Step, Values};
 use crate::others::PAGE;
 
-/// What is known of one byte of the file.
+/// The state of one byte of the file.
 #[derive(Clone, Copy, Debug)]
 struct Byte {
-    /// What the mapping holds.
+    /// The byte in the mapping.
     now: u8,
-    /// What the disk held when the last call returned that promised something about it.
+    /// The byte on the disk when the last call returned that guaranteed something about it.
     promised: u8,
-    /// What the disk may hold: that, or what the file has held since, in whatever order it reached the disk.
+    /// The values that the disk may have: the guaranteed one, or one that the file has had since. They may reach the
+    /// disk in any order.
     allowed: Values,
-    /// What has ever stood there, in the mapping or the file.
+    /// All values that the mapping or the file has ever had there.
     ever: Values,
 }
 
@@ -27,26 +28,26 @@ impl Byte {
     }
 }
 
-/// What the file of a script may hold on the disk.
+/// The allowed states on the disk of the file of a script.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Whether a change is in the file as soon as it is made, as in an OS mapping, and not only when it is flushed.
+    /// Whether a change is in the file as soon as it is made, as in an OS mapping, and not only after a flush.
     reaches_file_at_once: bool,
-    /// As many as the file has ever had.
+    /// As many bytes as the file has ever had.
     bytes: Vec<Byte>,
-    /// The length of the file on the disk: the one that was promised, then each that was set since.
+    /// The possible lengths of the file on the disk: the guaranteed one, then each that was set since.
     lengths: Vec<usize>,
 }
 
 impl Model {
-    /// Of a file whose content is on the disk.
+    /// A model of a file whose content is on the disk.
     #[must_use]
     pub fn new(content: &[u8], reaches_file_at_once: bool) -> Self {
         let bytes = content.iter().map(|&value| Byte::new(value)).collect();
         Self { reaches_file_at_once, bytes, lengths: vec![content.len()] }
     }
 
-    /// An act has begun, and from now on what it does may be on the disk: as a whole, in part, or not at all.
+    /// Starts an act. From now on its changes may be on the disk completely, partly, or not at all.
     pub fn begin(&mut self, act: &Act) {
         match act {
             Act::Step(Step::Put { at, bytes }) => self.put(*at, 1, bytes),
@@ -55,7 +56,7 @@ impl Model {
                 let bytes: Vec<u8> = self.bytes[*from..from + count].iter().map(|byte| byte.now).collect();
                 self.put(*to, 1, &bytes);
             }
-            // The changes of whole pages are written.
+            // A flush writes the changes of whole pages.
             Act::Step(Step::Flush { range, .. }) => self.write(range.start, range.end.next_multiple_of(PAGE)),
             Act::Step(Step::Resize { len }) => self.set_len(*len),
             Act::Reopen { from, to } => {
@@ -65,14 +66,14 @@ impl Model {
         }
     }
 
-    /// The act that had begun has returned: what it promises is on the disk.
+    /// Records that the started act has returned: the changes that it guarantees are on the disk.
     pub fn returned(&mut self, act: &Act) {
         match act {
             Act::Step(Step::Flush { range, to_disk: true }) => {
                 self.promise_len(self.len());
                 self.bytes[range.clone()].iter_mut().for_each(Byte::promise);
             }
-            // The sync came before the file was made longer.
+            // The sync was before the file became longer.
             Act::Reopen { from, to } => {
                 self.promise_len(*from);
                 self.bytes.iter_mut().for_each(Byte::promise);
@@ -82,12 +83,12 @@ impl Model {
         }
     }
 
-    /// What the program has made it.
+    /// The length that the program has set.
     fn len(&self) -> usize {
         self.lengths.last().copied().unwrap_or_default()
     }
 
-    /// If the file grows again, there are zeros behind this.
+    /// Records a guaranteed length. If the file grows again, there are zeros past it.
     fn promise_len(&mut self, len: usize) {
         self.lengths = vec![len];
         for byte in &mut self.bytes[len..] {
@@ -111,7 +112,7 @@ impl Model {
         self.bytes[start..end].iter_mut().for_each(|byte| byte.allowed.add(byte.now));
     }
 
-    /// What lies between the two lengths is gone, or zero, whichever is longer.
+    /// The bytes between the two lengths are removed, or are zeros if the file becomes longer.
     fn set_len(&mut self, len: usize) {
         let before = self.len();
         if len == before {
@@ -128,7 +129,7 @@ impl Model {
         self.lengths.push(len);
     }
 
-    /// Looks at every byte that is on the disk.
+    /// Checks every byte on the disk.
     #[must_use]
     pub fn look_at(&self, disk: &[u8]) -> Findings {
         let mut found = Findings { bytes: disk.len(), ..Findings::default() };
@@ -145,7 +146,7 @@ impl Model {
         if !self.lengths.contains(&len) {
             match self.lengths.iter().filter(|&&allowed| allowed > len).min() {
                 Some(longer) => found.lost += longer - len,
-                // A cut that was promised; or a length that nobody has set.
+                // The file is longer than a guaranteed truncation, or has a length that was never set.
                 None if len <= self.bytes.len() => found.lost += len - longest,
                 None => found.foreign += len - longest,
             }
@@ -176,7 +177,7 @@ mod tests {
         Act::Step(Step::Resize { len })
     }
 
-    /// Plays acts that return.
+    /// Runs acts that return.
     fn played(reaches_file_at_once: bool, acts: &[Act]) -> Model {
         let mut model = Model::new(b"abcd", reaches_file_at_once);
         for act in acts {
@@ -187,29 +188,29 @@ mod tests {
     }
 
     #[test]
-    fn what_was_flushed_to_the_disk_has_to_be_there() {
+    fn bytes_flushed_to_the_disk_must_be_there() {
         for reaches_file_at_once in [false, true] {
             let model = played(reaches_file_at_once, &[put(b"BC"), flush(4, true)]);
             assert_eq!(found(&model, b"aBCd"), [0, 0, 0]);
             assert_eq!(found(&model, b"aBcd"), [1, 0, 0], "an old byte");
-            assert_eq!(found(&model, b"aBCx"), [0, 1, 0], "nobody's byte");
+            assert_eq!(found(&model, b"aBCx"), [0, 1, 0], "a byte that was never stored");
             assert_eq!(found(&model, b"aBC"), [1, 0, 0], "shorter");
             assert_eq!(found(&model, b"aBCdd"), [0, 1, 0], "longer");
         }
     }
 
     #[test]
-    fn what_readers_alone_see_may_be_there_in_any_part() {
+    fn bytes_flushed_only_for_readers_may_be_there_in_part() {
         let model = played(false, &[put(b"xy"), flush(4, false), put(b"BC"), flush(4, false)]);
         for disk in [b"abcd", b"axcd", b"aByd", b"axCd"] {
             assert_eq!(found(&model, disk)[..2], [0, 0], "{disk:?}");
         }
         let model = played(false, &[put(b"xy"), put(b"BC"), flush(4, false)]);
-        assert_eq!(found(&model, b"axcd"), [1, 0, 0], "a value that no flush has seen");
+        assert_eq!(found(&model, b"axcd"), [1, 0, 0], "a value that was never flushed");
     }
 
     #[test]
-    fn a_flush_that_has_not_returned_promises_nothing() {
+    fn a_flush_that_has_not_returned_guarantees_nothing() {
         let mut model = played(false, &[put(b"BC")]);
         assert_eq!(found(&model, b"aBcd"), [1, 0, 0], "a change that was not flushed");
         model.begin(&flush(4, true));
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_promised_by_the_next_flush() {
+    fn the_next_flush_guarantees_a_length() {
         let mut model = played(false, &[resize(6)]);
         for disk in [&b"abcd"[..], b"abcd\0\0"] {
             assert_eq!(found(&model, disk), [0, 0, 0]);
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_file_that_grows_again_has_zeros_there_or_what_it_had() {
+    fn a_truncated_file_that_grows_again_has_zeros_or_its_old_bytes_there() {
         let mut model = played(false, &[resize(2), resize(4)]);
         for disk in [&b"abcd"[..], b"ab\0\0", b"ab\0d", b"ab"] {
             assert_eq!(found(&model, disk)[..2], [0, 0], "{disk:?}");
@@ -242,11 +243,11 @@ mod tests {
         assert_eq!(found(&model, b"ab\0\0"), [0, 0, 0]);
         assert_eq!(found(&model, b"abcd"), [2, 0, 0]);
         model = played(false, &[resize(2), flush(2, true)]);
-        assert_eq!(found(&model, b"abcd"), [2, 0, 0], "a cut is lost");
+        assert_eq!(found(&model, b"abcd"), [2, 0, 0], "a truncation is lost");
     }
 
     #[test]
-    fn a_file_that_was_synced_after_a_close_has_everything_but_what_was_set_since() {
+    fn a_file_synced_after_a_close_has_all_bytes_except_later_lengths() {
         let model = played(false, &[put(b"BC"), Act::Reopen { from: 4, to: 6 }]);
         assert_eq!(found(&model, b"aBCd"), [0, 0, 0]);
         assert_eq!(found(&model, b"aBCd\0\0"), [0, 0, 0]);

@@ -8,7 +8,7 @@ use portable_mmap::{Backend, BufferedMmap, Mapping, Mmap};
 use super::data::MIB;
 use super::{OURS, Place, Ways};
 
-/// What they are compared with.
+/// The way for comparison.
 pub(super) const INDEX: &str = "an index into a slice";
 
 fn len(place: &Place) -> usize {
@@ -21,7 +21,7 @@ fn anonymous(len: usize) -> Mmap {
     map
 }
 
-/// `read_byte` through all bytes.
+/// `read_byte` for all bytes.
 pub(super) fn read_byte(place: &Place, ways: &mut Ways) {
     let len = len(place);
     ways.add(OURS, || {
@@ -29,20 +29,20 @@ pub(super) fn read_byte(place: &Place, ways: &mut Ways) {
         move || {
             map.seek(SeekFrom::Start(0)).expect("every mapping has a start");
             for _ in 0..len {
-                black_box(map.read_byte().expect("it is not behind the end"));
+                black_box(map.read_byte().expect("it is not past the end"));
             }
         }
     });
     read_index(ways, len);
 }
 
-/// `write_byte` through all bytes.
+/// `write_byte` for all bytes.
 pub(super) fn write_byte(place: &Place, ways: &mut Ways) {
     let len = len(place);
     write_each(ways, len, || anonymous(len));
 }
 
-/// The same over a buffer: in the sandbox that is what [`write_byte`] is.
+/// The same over a buffer; in a sandbox [`write_byte`] uses a buffer.
 pub(super) fn write_byte_buffered(place: &Place, ways: &mut Ways) {
     let len = len(place);
     write_each(ways, len, || {
@@ -58,7 +58,7 @@ fn write_each<B: Backend + 'static>(ways: &mut Ways, len: usize, map: impl FnOnc
         move || {
             map.seek(SeekFrom::Start(0)).expect("every mapping has a start");
             for _ in 0..len {
-                map.write_byte(black_box(2)).expect("it is not behind the end");
+                map.write_byte(black_box(2)).expect("it is not past the end");
             }
         }
     });
@@ -87,14 +87,14 @@ fn write_index(ways: &mut Ways, len: usize) {
     });
 }
 
-/// `seek` to here and there.
+/// `seek` to different positions.
 pub(super) fn seek(place: &Place, ways: &mut Ways) {
     let len = len(place);
     ways.add(OURS, || {
         let mut map = anonymous(len);
         move || {
             for at in 0..len {
-                black_box(map.seek(SeekFrom::Start(black_box(at) as u64)).expect("it is not behind the end"));
+                black_box(map.seek(SeekFrom::Start(black_box(at) as u64)).expect("it is not past the end"));
             }
         }
     });

@@ -7,14 +7,14 @@ use portable_mmap::{Mmap, Slice};
 use super::data::MIB;
 use super::{OURS, Place, Ways};
 
-/// Half of the bytes to the other half, and so that they overlap.
+/// Moves half of the bytes to the other half, and by less, so that they overlap.
 pub(super) fn move_within(place: &Place, ways: &mut Ways) {
     let len = place.len.min(64 * MIB);
     let (to, count) = (len / 2 - len / 8, len / 2);
     ways.add(OURS, || {
         let mut map = Mmap::anonymous(len).expect("there is memory");
         map[..].fill(1);
-        move || map.move_within(black_box(to), 0, count).expect("both lie within")
+        move || map.move_within(black_box(to), 0, count).expect("both ranges are inside")
     });
     ways.add("copy_within", || {
         let mut bytes = vec![1_u8; len];

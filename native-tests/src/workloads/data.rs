@@ -1,4 +1,4 @@
-//! The files that workloads work on: made once, kept, and only read after that.
+//! The files of the workloads: created once, kept, and then only read.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
@@ -16,23 +16,23 @@ pub const LEN: usize = 256 * MIB;
 /// The length of each of the files of the jobs, in bytes.
 const LONG: usize = 1024 * MIB;
 
-/// What is nowhere in the text. The first two differ in how often their bytes are there.
+/// Needles that are not in the text. The first two differ in how often their bytes are in it.
 pub const ABSENT: [&[u8]; 4] = [b"\x07Zq\x07ZQ_", b"return the self of other types", b"\x01\x02", &[b'e'; 24]];
-/// What stands once near the text's start.
+/// A needle that is in the text once, near its start.
 pub const EARLY: &[u8] = b"a needle near the start";
-/// What stands once near the text's end.
+/// A needle that is in the text once, near its end.
 pub const LATE: &[u8] = b"a needle close to the end";
-/// How far from the start and from the end they stand.
+/// The distance of these needles from the start and from the end.
 const MARGIN: usize = 64 << 10;
 
-/// Where a workload finds its data, and where it may write.
+/// The directories of a workload.
 #[derive(Clone, Debug)]
 pub struct Place {
     /// The data.
     pub data: PathBuf,
     /// An empty directory.
     pub scratch: PathBuf,
-    /// How many bytes of each file are used: all, unless somebody counts instructions.
+    /// How many bytes of each file are used: all, unless instructions are counted.
     pub len: usize,
     /// The program to compare with, if it is not `python3`.
     pub python: Option<String>,
@@ -73,16 +73,16 @@ impl Place {
     pub(super) fn read(&self, path: &Path) -> Vec<u8> {
         let mut bytes = vec![0; self.len];
         let mut file = File::open(path).expect("the data can be opened");
-        // wasmtime refuses to move 128 MiB at once.
+        // wasmtime cannot move 128 MiB in one call.
         bytes.chunks_mut(MIB).for_each(|part| file.read_exact(part).expect("the data is long enough"));
         bytes
     }
 
-    /// A sparse file of `mib` MiB, of its own for each name.
+    /// Creates a sparse file of `mib` MiB with this name.
     pub(super) fn sparse(&self, name: &str, mib: usize) -> PathBuf {
         let path = self.scratch.join(format!("{name}-{mib}-mib"));
         let file = File::create(&path).expect("a file can be made");
-        file.set_len(mib as u64 * MIB as u64).expect("a file can be made longer");
+        file.set_len(mib as u64 * MIB as u64).expect("the length of a file can be set");
         path
     }
 
@@ -105,12 +105,12 @@ fn touch(bytes: &[u8]) {
     std::hint::black_box(bytes.iter().step_by(4096).fold(0, |sum: u8, byte| sum.wrapping_add(*byte)));
 }
 
-/// Makes the data in a directory, unless it is there. The text is that of the files of Rust under `sources`, one after
-/// the other in the order of their paths, and over again until it is long enough.
+/// Makes the data in a directory, unless it is there. The text consists of the Rust files under `sources` in the order
+/// of their paths, repeated until it is long enough.
 ///
 /// # Errors
 ///
-/// Those of reading and writing; and `NotFound` if there is no file of Rust.
+/// Those of reading and writing; and `NotFound` if there is no Rust file.
 pub fn make(dir: &Path, sources: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     once(&dir.join("random"), LEN, |file| {
@@ -144,7 +144,7 @@ pub fn make(dir: &Path, sources: &Path) -> io::Result<()> {
     once(&dir.join("table"), LONG, |file| table::write(file, (LONG / table::RECORD) as u64))
 }
 
-/// Writes a file of so many bytes as a whole or not at all.
+/// Writes a file of this many bytes completely or not at all.
 fn once(path: &Path, len: usize, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|data| data.len() == len as u64) {
         return Ok(());
@@ -158,7 +158,7 @@ fn once(path: &Path, len: usize, write: impl FnOnce(&mut BufWriter<File>) -> io:
     fs::rename(part, path)
 }
 
-/// Puts the needles that are to be found where they belong, and what is to be absent out of the way.
+/// Writes the needles that have to be in the text, and removes those that have to be absent.
 fn place_needles(file: &mut File) -> io::Result<()> {
     let mut map = MmapOptions::new().map_buffered(file.try_clone()?)?;
     for needle in ABSENT.into_iter().chain([EARLY, LATE]) {

@@ -1,4 +1,4 @@
-//! What work costs as files grow: one way for each kind of work and each length.
+//! The cost of work for files of different lengths: one way for each kind of work and each length.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -18,17 +18,17 @@ pub const SIZES: [(usize, [&str; 4]); 6] = [
     (1024, ["map 1024", "close 1024", "edit 1024", "scan 1024"]),
 ];
 
-/// How often quick work is done for one measurement.
+/// How many times quick work is repeated for one measurement.
 const TIMES: u32 = 50;
 
 fn open<B: Backend<Source = OsFile>>(path: &Path, access: Access) -> Mapping<B> {
     let file = std::fs::OpenOptions::new().read(true).write(access == Access::Write).open(path);
-    // SAFETY: nobody else knows the file.
+    // SAFETY: nobody else uses the file.
     let map = unsafe { MmapOptions::new().access(access).map_with(file.expect("the file can be opened")) };
     map.expect("the file can be mapped")
 }
 
-/// The time of one of many.
+/// The average time of many runs.
 fn average(mut act: impl FnMut() -> Duration) -> Duration {
     (0..TIMES).map(|_| act()).sum::<Duration>() / TIMES
 }
@@ -81,7 +81,7 @@ fn growth<B: Backend<Source = OsFile> + 'static>(place: &Place, ways: &mut Ways)
     }
 }
 
-/// Over this platform's own backend.
+/// Over the default backend of this platform.
 pub(super) fn platform(place: &Place, ways: &mut Ways) {
     growth::<DefaultBackend>(place, ways);
 }

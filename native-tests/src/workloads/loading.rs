@@ -1,4 +1,4 @@
-//! What a buffer does with a file: loading all of it, changing little of it, and finding out what was changed.
+//! The work of a buffer: loading a whole file, changing a few bytes, and finding the changed bytes.
 
 use std::fs::{File, OpenOptions};
 use std::hint::black_box;
@@ -10,7 +10,7 @@ use super::data::MIB;
 use super::{OURS, Place, Ways};
 use crate::random::Random;
 
-/// How the names of the read loops begin.
+/// The start of the names of the read loops.
 pub(super) const READ_LOOP: &str = "a read loop";
 /// The sum over the bytes, a word at a time.
 pub(super) const SUM: &str = "a sum of u64 words";
@@ -47,10 +47,10 @@ pub(super) fn full_load(place: &Place, ways: &mut Ways) {
     }
 }
 
-/// How many bytes the small edits change.
+/// The number of bytes that the small edits change.
 const EDITS: usize = 100;
 
-/// Changes single bytes here and there in a long file, and has them written.
+/// Changes single bytes in different places of a long file, and flushes them.
 fn edit(place: &Place, ways: &mut Ways, sync: bool) {
     let len = place.len;
     let places = move |round: u64| {
@@ -62,7 +62,7 @@ fn edit(place: &Place, ways: &mut Ways, sync: bool) {
         let mut round = 0;
         move || {
             round += 1;
-            // SAFETY: nobody else knows the file.
+            // SAFETY: nobody else uses the file.
             let mut map = unsafe { MmapOptions::new().access(Access::Write).open(&path) }.expect("it can be mapped");
             for at in places(round) {
                 map[at] = map[at].wrapping_add(1);
@@ -90,21 +90,21 @@ fn edit(place: &Place, ways: &mut Ways, sync: bool) {
     });
 }
 
-/// Until the file shows the edits.
+/// Until readers of the file see the edits.
 pub(super) fn small_edits(place: &Place, ways: &mut Ways) {
     edit(place, ways, false);
 }
 
-/// Until they are on the disk.
+/// Until the edits are on the disk.
 pub(super) fn small_edits_synced(place: &Place, ways: &mut Ways) {
     edit(place, ways, true);
 }
 
-/// Borrows all bytes mutably, changes one, and has it written.
+/// Borrows all bytes mutably, changes one, and flushes it.
 pub(super) fn one_change_in_all(place: &Place, ways: &mut Ways) {
     ways.add(OURS, || {
         let path = place.copy("borrowed");
-        // SAFETY: nobody else knows the file.
+        // SAFETY: nobody else uses the file.
         let map = unsafe { MmapOptions::new().access(Access::Write).open(path) };
         let mut map: Mmap = map.expect("the file can be mapped");
         let middle = map.len() / 2;

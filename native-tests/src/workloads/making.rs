@@ -6,7 +6,7 @@ use portable_mmap::{Access, MmapOptions};
 
 use super::{Place, Ways};
 
-/// How often, in one measurement.
+/// The number of repetitions in one measurement.
 const TIMES: usize = 1000;
 
 /// Map a file and close it.

@@ -1,5 +1,5 @@
-//! What `make bench` measures: each workload in several ways, ours and those to compare with, in turns and in one run,
-//! since only a ratio of two times on one machine means anything.
+//! The workloads of `make bench`. Each is measured in several ways, with this crate and without, in turns and in one
+//! run, because only the ratio of two times on the same machine is meaningful.
 
 mod bytes;
 mod copies;
@@ -31,54 +31,55 @@ pub const OURS: &str = "ours";
 pub struct Workload {
     /// Its name.
     pub name: &'static str,
-    /// What it belongs to: what is one line of a short table.
+    /// Its group, which is one line of the short table.
     pub group: &'static str,
-    /// Where it is done.
+    /// Where it runs.
     pub on: On,
-    /// What is to be reached.
+    /// Its goals.
     pub goals: &'static [Goal],
-    /// Readies its ways.
+    /// Prepares its ways.
     pub ready: fn(&Place, &mut Ways),
-    /// Whether a simulator counts its instructions: work of the library itself, and not of the system or of `memchr`.
+    /// Whether a simulator counts its instructions. This is for work of the library itself, not of the system or of
+    /// `memchr`.
     pub hot: bool,
 }
 
-/// Where something is done or judged.
+/// Where a workload runs, or a goal applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum On {
     /// Everywhere.
     All,
-    /// Natively alone.
+    /// Only natively.
     Native,
-    /// In the sandbox alone, with all of its columns.
+    /// Only in the sandbox, in all its columns.
     Sandbox,
-    /// In the sandbox where vectors are enabled.
+    /// In the sandbox with SIMD enabled.
     Simd,
 }
 
-/// What a workload is to reach.
+/// A goal of a workload.
 #[derive(Clone, Copy, Debug)]
 pub struct Goal {
     /// The way that is judged.
     pub ours: &'static str,
-    /// What it is compared with.
+    /// The way or ways to compare with.
     pub against: Against,
-    /// How the two have to compare.
+    /// The limit of the comparison.
     pub limit: Limit,
     /// Where.
     pub on: On,
-    /// Why it is missed, where it is known to be.
+    /// The reason why the goal is missed, if it is known to be.
     pub why: &'static str,
 }
 
 impl Goal {
-    /// Ours against another way.
+    /// A goal of our way against another way.
     #[must_use]
     pub const fn new(way: &'static str, limit: Limit, on: On) -> Self {
         Self { ours: OURS, against: Against::Way(way), limit, on, why: "" }
     }
 
-    /// The same, with what is known of its being missed.
+    /// The same goal, with the reason why it is missed.
     #[must_use]
     pub const fn missed_because(self, why: &'static str) -> Self {
         Self { why, ..self }
@@ -90,36 +91,36 @@ impl Goal {
 pub enum Against {
     /// Another way, on the same column.
     Way(&'static str),
-    /// The fastest of the ways whose names begin so, on the same column.
+    /// The fastest of the ways whose names start with this, on the same column.
     Fastest(&'static str),
     /// The same way, natively.
     Native,
 }
 
-/// How two ways have to compare.
+/// The limit of a comparison of two ways.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {
-    /// The time is at most so many times the other's.
+    /// The time is at most this factor times that of the other way.
     Times(f64),
-    /// The time is at most one of so many parts of the other's.
+    /// The time of the other way is at least this factor times as long.
     Faster(f64),
-    /// The bytes moved by calls are at most one of so many parts of the other's. Only a sandbox counts them.
+    /// The calls of the other way move at least this factor times as many bytes. Only a sandbox counts them.
     FewerBytes(f64),
 }
 
-/// The ways of doing a workload.
+/// The ways of a workload.
 #[derive(Default)]
 pub struct Ways {
     list: Vec<Way>,
-    /// What cannot be done here, and why.
+    /// The ways that cannot run here, with the reasons.
     absent: Vec<(&'static str, String)>,
-    /// The only one that is made ready, if not all are.
+    /// The only way to prepare, if not all are.
     only: Option<String>,
 }
 
 struct Way {
     name: &'static str,
-    /// Does it, and tells how long it took.
+    /// Runs the way, and returns the time.
     act: Box<dyn FnMut() -> Duration>,
 }
 
@@ -129,26 +130,26 @@ impl std::fmt::Debug for Ways {
     }
 }
 
-/// When the measuring of a workload ends.
+/// The end of the measurement of a workload.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// Rounds of all ways in turns, at least.
+    /// The minimum number of rounds of all ways in turns.
     pub rounds: usize,
-    /// Time, at least: what is quick is done more often.
+    /// The minimum time: a quick workload runs more rounds.
     pub time: Duration,
 }
 
-/// No more rounds than this, however quick they are.
+/// The maximum number of rounds, however quick they are.
 const MOST_ROUNDS: usize = 100;
 
 impl Ways {
-    /// Of one way alone.
+    /// Prepares only one way.
     #[must_use]
     pub fn only(way: &str) -> Self {
         Self { only: Some(way.to_owned()), ..Self::default() }
     }
 
-    /// Adds a way: `ready` readies it, and what that gives does the work.
+    /// Adds a way: `ready` prepares it, and returns the function that does the work.
     pub fn add<A: FnMut() + 'static>(&mut self, name: &'static str, ready: impl FnOnce() -> A) {
         self.add_timed(name, || {
             let mut act = ready();
@@ -160,14 +161,14 @@ impl Ways {
         });
     }
 
-    /// Adds a way that takes its time itself: not all that it does counts.
+    /// Adds a way that measures its own time, because only a part of its work counts.
     pub fn add_timed<A: FnMut() -> Duration + 'static>(&mut self, name: &'static str, ready: impl FnOnce() -> A) {
         if self.only.as_deref().is_none_or(|only| only == name) {
             self.list.push(Way { name, act: Box::new(ready()) });
         }
     }
 
-    /// Notes a way that cannot be done here.
+    /// Records a way that cannot run here.
     pub fn lack(&mut self, name: &'static str, why: String) {
         self.absent.push((name, why));
     }
@@ -177,12 +178,12 @@ impl Ways {
         self.list.iter().map(|way| way.name)
     }
 
-    /// What cannot be done here, and why.
+    /// The ways that cannot run here, with the reasons.
     pub fn absent(&self) -> impl Iterator<Item = (&'static str, &str)> + '_ {
         self.absent.iter().map(|(name, why)| (*name, why.as_str()))
     }
 
-    /// Does each way once, with `see` told before and after.
+    /// Runs each way once, and calls `see` before and after it.
     pub fn warm_up(&mut self, mut see: impl FnMut(&'static str, bool)) {
         for way in &mut self.list {
             see(way.name, true);
@@ -191,19 +192,19 @@ impl Ways {
         }
     }
 
-    /// Does one way once. The time is its own.
+    /// Runs one way once, and returns its time.
     pub fn act(&mut self, index: usize) -> Duration {
         (self.list[index].act)()
     }
 
-    /// The shortest time of each way, of rounds taken in turns.
+    /// Returns the shortest time of each way, measured in rounds of all ways in turns.
     pub fn measure(&mut self, effort: Effort) -> Vec<(&'static str, Duration)> {
         let mut shortest: Vec<_> = self.names().map(|name| (name, Duration::MAX)).collect();
         let start = Instant::now();
         let mut round = 0;
         while round < effort.rounds || (round < MOST_ROUNDS && start.elapsed() < effort.time) {
             for turn in 0..self.list.len() {
-                // Back and forth: what one way leaves in the caches is not always for the same one.
+                // Forwards and backwards in alternation, so that a way does not always follow the same other way.
                 let index = if round % 2 == 0 { turn } else { self.list.len() - 1 - turn };
                 let time = self.act(index);
                 shortest[index].1 = shortest[index].1.min(time);
@@ -215,7 +216,7 @@ impl Ways {
 }
 
 impl On {
-    /// Whether this program runs there. What is judged with vectors alone is done in all of the sandbox.
+    /// Whether this program runs there. A workload with a goal only for SIMD runs in the whole sandbox.
     #[must_use]
     pub fn is_here(self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! Bytes of pages that are loaded, here and there.
+//! Access to single bytes of loaded pages.
 
 use std::hint::black_box;
 
@@ -8,19 +8,17 @@ use super::data::MIB;
 use super::{OURS, Place, Ways};
 use crate::random::Random;
 
-/// The same over a mapping of the system.
+/// The same over an OS mapping.
 pub(super) const MAPPED: &str = "Mapped";
 /// The same over a slice.
 pub(super) const SLICE: &str = "a slice";
 
-/// So many bytes one after the other.
+/// The number of bytes of access in order.
 const ALL_OF: usize = 64 * MIB;
 
 fn indices(place: &Place) -> Vec<u32> {
     let mut random = Random::new(7);
-    (0..place.len.min(4 * MIB))
-        .map(|_| u32::try_from(random.below(place.len)).expect("files are not that long"))
-        .collect()
+    (0..place.len.min(4 * MIB)).map(|_| u32::try_from(random.below(place.len)).expect("files are shorter")).collect()
 }
 
 fn sum(indices: &[u32], byte: impl Fn(usize) -> u8) {
@@ -64,7 +62,7 @@ pub(super) fn range_once(place: &Place, ways: &mut Ways) {
     slice(place, ways);
 }
 
-/// `m[i]` at shuffled indices of this platform's own mapping: in the sandbox that of either backend.
+/// `m[i]` at shuffled indices of the platform's default mapping; in a sandbox that is one of two backends.
 pub(super) fn own_index(place: &Place, ways: &mut Ways) {
     each(ways, OURS, place, || place.mapped(&place.random()));
     slice(place, ways);
@@ -79,7 +77,7 @@ pub(super) fn own_index_in_order(place: &Place, ways: &mut Ways) {
 pub(super) fn own_iter(place: &Place, ways: &mut Ways) {
     in_order(place, ways, |map, len| {
         let mut sum = 0;
-        // A loop, as users write it: `sum` would borrow a piece at a time.
+        // A loop as users write it, because `sum` would borrow a piece at a time.
         for &byte in map.iter().take(len) {
             sum += u64::from(byte);
         }
@@ -87,7 +85,7 @@ pub(super) fn own_iter(place: &Place, ways: &mut Ways) {
     });
 }
 
-/// The sum of so many bytes, by a loop over this platform's own mapping and by one over a slice.
+/// Sums bytes with a loop over the platform's default mapping, and with a loop over a slice.
 fn in_order(place: &Place, ways: &mut Ways, sum: fn(&Mmap, usize) -> u64) {
     let len = place.len.min(ALL_OF);
     ways.add(OURS, || {
@@ -97,7 +95,7 @@ fn in_order(place: &Place, ways: &mut Ways, sum: fn(&Mmap, usize) -> u64) {
     slice_in_order(place, ways, len);
 }
 
-/// The same loop over a slice. Nobody knows the indices beforehand: a loop without a check would be another one.
+/// The same loop over a slice, with bounds checks, because in general the compiler cannot prove that an index is valid.
 #[expect(clippy::needless_range_loop, reason = "indices are what is measured")]
 fn slice_in_order(place: &Place, ways: &mut Ways, len: usize) {
     ways.add(SLICE, || {

@@ -1,13 +1,13 @@
-//! The most memory that this process has had.
+//! The peak memory of this process.
 
-/// The most memory that this process has had in the machine's, in bytes, the pages of mapped files among them; nothing
-/// where the system does not tell. Of a guest its host knows.
+/// The peak resident memory of this process in bytes, including pages of mapped files; `None` if the system does not
+/// report it. The memory of a guest is measured by its host.
 #[must_use]
 pub fn peak_memory() -> Option<u64> {
     own_status("VmHWM")
 }
 
-/// A number of bytes that Linux tells of this process; nothing elsewhere.
+/// A number of bytes that Linux reports for this process; `None` elsewhere.
 pub(crate) fn own_status(field: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;

@@ -1,4 +1,4 @@
-//! CPython's own mmap, to compare with: a process that stays, and does one thing whenever it is asked to.
+//! CPython's own mmap, for comparison: a child process that runs one operation on each request.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -37,12 +37,12 @@ impl Python {
 impl Drop for Python {
     fn drop(&mut self) {
         self.child.stdin = None;
-        // It ends with its input; what it has to say then is nobody's concern.
+        // It ends when its input ends; its result does not matter then.
         let _ = self.child.wait();
     }
 }
 
-/// Adds what CPython takes for an operation on a file, if it is found.
+/// Adds CPython as a way of an operation on a file, if it is found.
 pub(super) fn add(ways: &mut Ways, place: &Place, path: &Path, words: &[&str]) {
     if cfg!(target_os = "wasi") {
         return;
@@ -57,7 +57,7 @@ pub(super) fn add(ways: &mut Ways, place: &Place, path: &Path, words: &[&str]) {
     }
 }
 
-/// Which CPython it is; nothing if there is none.
+/// The version of CPython; `None` if there is none.
 #[must_use]
 pub fn version(program: Option<&str>) -> Option<String> {
     let output = Command::new(program.unwrap_or("python3")).arg("--version").output().ok()?;

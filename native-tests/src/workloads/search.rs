@@ -6,9 +6,9 @@ use std::hint::black_box;
 use super::data::{ABSENT, EARLY, LATE, mirrored};
 use super::{OURS, Place, Ways, python};
 
-/// The search of a slice that a mapping uses: what it takes there is a bound.
+/// The search function that a mapping uses, over a slice: a mapping cannot be faster.
 pub(super) const MEMMEM: &str = "memchr's memmem, a slice";
-/// The way that searches for the same from the other end.
+/// The name of the way that searches from the other end.
 pub(super) const OUR_FIND: &str = "our find";
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -35,7 +35,7 @@ fn find(place: &Place, ways: &mut Ways, needle: &[u8]) {
     python::add(ways, place, &path, &["find", &hexadecimal(needle)]);
 }
 
-/// `rfind`; and `find`, of what takes it as long.
+/// `rfind`; and `find` of a needle that takes as long.
 fn rfind(place: &Place, ways: &mut Ways, needle: &[u8], forwards: &[u8]) {
     let path = place.text();
     ways.add(OURS, || {
@@ -81,12 +81,12 @@ pub(super) fn find_late(place: &Place, ways: &mut Ways) {
     find(place, ways, LATE);
 }
 
-/// The same from the end: it is there at once, as one near the start is for `find`.
+/// The same from the end: it is found at once, like a needle near the start with `find`.
 pub(super) fn rfind_late(place: &Place, ways: &mut Ways) {
     rfind(place, ways, LATE, EARLY);
 }
 
-/// A needle near the start, from the end: as far as one near the end is for `find`.
+/// A needle near the start, from the end: as far as a needle near the end with `find`.
 pub(super) fn rfind_late_mirrored(place: &Place, ways: &mut Ways) {
     rfind(place, ways, EARLY, LATE);
 }

@@ -1,4 +1,4 @@
-//! The list of workloads, and what each is to reach.
+//! The list of workloads and their goals.
 
 use super::loading::{READ_LOOP, SUM, WHOLE};
 use super::pages::{MAPPED, SLICE};
@@ -7,24 +7,24 @@ use super::search::{MEMMEM, OUR_FIND};
 use super::{Against, Goal, Limit, OURS, On, Workload, bytes, copies, growth, lines, loading, making, pages, search};
 use Limit::{Faster, FewerBytes, Times};
 
-const NOISE: &str = "the same instructions on both sides, as callgrind counts them or for it is one copy: two measurements \
-    of one thing differ by more than the goal allows, and from run to run it is the other that is slower";
-const MEMORY: &str = "a pass takes 10 ms, 26 GB a second: as fast as the memory gives them, and as a sum of words does; \
+const NOISE: &str = "both sides run the same instructions, as callgrind counts them, or both are one copy: two measurements \
+    of the same work differ by more than the goal allows, and in some runs the other side is slower";
+const MEMORY: &str = "a pass takes 10 ms, 26 GB a second: the speed of the memory, and of a sum of words; \
     CPython's takes 37 ms for this needle, and 50 to 220 for others";
 const CALLS: &str = "perf: half of our time is pwrite(2), and most of that one function of ext4, which on Linux 6.18 \
     walks all buffers of a large folio for the few bytes of an edit; over tmpfs the same takes a quarter, and is more \
-    than 100 times as fast as the other";
+    than 100 times as fast as the other way";
 const LINES: &str = "each call starts where the last one has stored the position, so no two of the 7 million searches \
     overlap; lines_with_terminator, which searches a block at a time, takes two thirds of the time or less";
-/// What a mapping's memory costs: the same search of the same mapped bytes, without this crate, takes as long.
+/// The cost of mapped memory: the same search of the same mapped bytes without this crate takes as long.
 const PAGES: &str =
-    "memmem takes 12.0 ms over the mapped pages of the system's cache and 10.8 over a vector, whoever calls it";
-const ALLOCATOR: &str = "up to 1 MiB a buffer is the allocator's memory, which is given back in under a microsecond; a \
+    "memmem takes 12.0 ms over the mapped pages of the system's cache and 10.8 ms over a vector, with any caller";
+const ALLOCATOR: &str = "up to 1 MiB a buffer is the allocator's memory, which is freed in under a microsecond; a \
     longer one costs two calls of the system, as an OS mapping does";
 
 const COPY: &[Goal] = &[Goal::new("copy_within", Times(1.05), On::All).missed_because(NOISE)];
 const VEC: &[Goal] = &[Goal::new("to_vec", Times(1.05), On::All).missed_because(NOISE)];
-/// Equal: as equal as two measurements of one thing are.
+/// Equal within the noise of two measurements of the same work.
 const EQUAL: &[Goal] = &[
     Goal::new(MAPPED, Times(1.05), On::Native).missed_because(NOISE),
     Goal::new(SLICE, Times(1.05), On::Sandbox).missed_because(NOISE),
@@ -44,34 +44,36 @@ const ITERATOR: &[Goal] = &[
     Goal::new(lines::READ_UNTIL, Faster(4.0), On::Sandbox),
 ];
 
-/// Single bytes of this platform's own mapping, against a slice of a vector.
+/// Single bytes of the platform's default mapping, against a slice of a vector.
 const OWN: &[Goal] = &[Goal::new(SLICE, Times(1.5), On::Sandbox).missed_because(
-    "the loop over a slice adds four bytes a turn, as a compiler unrolls it; a turn that may have to load a page is not \
+    "the compiler unrolls the loop over a slice to four bytes a turn; a turn that may have to load a page is not \
     unrolled, and takes one comparison and one load for m.iter(), two loads more for m[i]",
 )];
 
-/// `find`: against CPython, and in the sandbox against itself outside.
+/// `find`: against CPython, and in the sandbox against itself natively.
 const FIND: &[Goal] = &[
     Goal::new(CPYTHON, Faster(5.0), On::Native).missed_because(MEMORY),
     Goal::new(MEMMEM, Times(1.05), On::All).missed_because(PAGES),
     Goal { ours: OURS, against: Against::Native, limit: Times(2.0), on: On::Simd, why: "" }
-        .missed_because("memchr's own search there takes as long: see the row above"),
+        .missed_because("memchr's own search takes as long there: see the row above"),
 ];
 
-/// `rfind`: against CPython, and against `find`. That it is 3 times as fast on most needles is judged over all of them.
+/// `rfind`: against CPython, and against `find`. The goal of 3 times as fast as CPython on most needles is checked over
+/// all of them.
 const RFIND: &[Goal] = &[Goal::new(CPYTHON, Faster(1.0), On::Native), Goal::new(OUR_FIND, Times(2.0), On::All)];
 
-/// A byte at a time.
-const BYTES: &[Goal] = &[Goal::new(bytes::INDEX, Times(3.0), On::All)
-    .missed_because("the position is kept in memory: the next byte waits until it is stored; see the instructions")];
+/// One byte at a time.
+const BYTES: &[Goal] = &[Goal::new(bytes::INDEX, Times(3.0), On::All).missed_because(
+    "the position is kept in memory: the next byte waits until the position is stored; see the instructions",
+)];
 
 const STEPPED: &[Goal] = &[Goal::new("a plain iterator", Times(1.2), On::All).missed_because(
-    "callgrind counts as many instructions for both; two runs on an idle machine said 1.00 and 1.66: what differs is \
+    "callgrind counts as many instructions for both; two runs on an idle machine gave 1.00 and 1.66: the difference is \
     the memory that the system gives each new vector, in small pages or in large ones",
 )];
 
-/// What is to cost the same for a file of 1 MiB and one of 1 GiB, and what is to grow with it: from 64 MiB, where what
-/// is constant has no share in a scan, to 16 times that.
+/// Work that has to cost the same for a file of 1 MiB and one of 1 GiB, and a scan, which grows with the length:
+/// compared from 64 MiB, where constant costs do not matter, to 16 times that.
 const GROWTH: &[Goal] = &[
     constant("map 1024", "map 1"),
     constant("close 1024", "close 1"),
@@ -79,7 +81,7 @@ const GROWTH: &[Goal] = &[
     Goal { ours: "scan 1024", against: Against::Way("scan 64"), limit: Times(16.0 * 1.5), on: On::All, why: "" },
 ];
 
-/// Constant: what 1.5 times would not be, were it to grow with the length by any part.
+/// A goal of constant cost: any part that grew with the length would exceed a factor of 1.5.
 const fn constant(long: &'static str, short: &'static str) -> Goal {
     Goal { ours: long, against: Against::Way(short), limit: Times(1.5), on: On::All, why: "" }.missed_because(ALLOCATOR)
 }
@@ -99,7 +101,7 @@ macro_rules! workload {
     };
 }
 
-/// Goals over a group of workloads, for most of which they have to hold.
+/// Goals that have to hold for most workloads of a group.
 #[must_use]
 pub fn most() -> &'static [(&'static str, Goal)] {
     const { &[("rfind, ten needles", Goal::new(CPYTHON, Faster(3.0), On::Native).missed_because(MEMORY))] }
@@ -171,8 +173,8 @@ const ALL: &[Workload] = &[
         "borrow 256 MiB mutably, 1 change",
         On::Sandbox,
         &[Goal::new(SUM, Times(4.0), On::Sandbox).missed_because(
-            "the bytes are read, their copies written, for which the processor reads their memory first, and both are read \
-            again: five passes over memory at 26 GB a second, and the sum is one",
+            "the bytes are read, and their copies written, for which the processor reads that memory first; then both are read \
+            again: five passes over memory at 26 GB a second, and the sum is one pass",
         )],
         loading::one_change_in_all
     ),
