@@ -26,7 +26,7 @@ const LEFT_OUT_OF_MAPPED: &[(&str, &str)] = &[
     ("ownership/a_closed_mapping", "the memory keeps its file open"),
     ("refresh/a_", "two views of one file"),
     ("refresh/own_changes", "two views of one file"),
-    ("refresh/what_another", "two views of one file"),
+    ("refresh/changes_of_others", "two views of one file"),
     ("resize/a_file_that_another_truncated", "two views of one file"),
     ("resize/a_resized_mapping", "two views of one file"),
     ("windows/an_untouched", "two views of one file"),

@@ -1,6 +1,6 @@
-//! Advice: hints that never fail where their range is right and never change a byte.
+//! Advice: it never fails if its range is right, and never changes a byte.
 //!
-//! What a buffer makes of them is the subject of `loading`.
+//! The effect of advice on a buffer is the subject of `loading`.
 
 use portable_mmap::{Access, Advice, Buffered, MmapOptions, OsFile, UncheckedAdvice};
 
@@ -40,17 +40,17 @@ fn every_advice_is_accepted_and_changes_no_byte<B: FileBackend>(scene: &mut Scen
         }
         scene.bytes("bytes", &map, want);
     }
-    scene.eq("how many", Advice::ALL.len(), 18);
+    scene.eq("number of kinds", Advice::ALL.len(), 18);
 }
 
 fn the_start_must_lie_in_the_mapping<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(UNIT));
     for &advice in Advice::ALL {
         scene.refused("at the end", &mut map, "OutOfRange", |map| map.advise_range(advice, UNIT, 0));
-        scene.refused("behind it", &mut map, "OutOfRange", |map| map.advise_range(advice, 2 * UNIT, 1));
+        scene.refused("past it", &mut map, "OutOfRange", |map| map.advise_range(advice, 2 * UNIT, 1));
     }
     let advised = map.advise_range(Advice::Normal, usize::MAX, usize::MAX);
-    scene.variant("far behind it", advised, "OutOfRange");
+    scene.variant("far past it", advised, "OutOfRange");
 }
 
 fn the_start_must_be_aligned<B: FileBackend>(scene: &mut Scene<B>) {

@@ -22,7 +22,7 @@ cases!("close":
     dropping_a_mapping_of_a_truncated_file_is_silent [Truncation],
     into_file_writes_changes_and_returns_the_file,
     into_file_returns_none_without_a_file,
-    the_callers_own_share_of_the_file_stays_open,
+    the_callers_handle_of_the_file_stays_open,
     many_mappings_may_close_one_file;
     panicking indexing_a_closed_mapping_panics "the mapping is closed"
 );
@@ -174,7 +174,7 @@ fn a_failed_close_reports_and_stays_open<B: FileBackend>(scene: &mut Scene<B>) {
         scene.variant("close", answer, "Truncated");
         scene.eq("closed", map.is_closed(), false);
         scene.eq("position, length", (map.tell(), map.len()), (7, 2 * UNIT));
-        scene.eq("what the file has left", map.get_item(3).unwrap(), 0);
+        scene.eq("a byte that the file still has", map.get_item(3).unwrap(), 0);
     }
     let mut want = pattern(UNIT);
     want[3] = 0;
@@ -183,7 +183,8 @@ fn a_failed_close_reports_and_stays_open<B: FileBackend>(scene: &mut Scene<B>) {
 
 fn a_close_that_failed_succeeds_once_the_file_is_long_enough<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(2 * UNIT));
-    // The very zero that the file holds there after it has grown: so nothing hangs on who keeps the bytes meanwhile.
+    // The change is the same zero that the file has there after it has grown. So the result does not depend on the
+    // backend keeping the byte.
     map[UNIT] = 0;
     scene.set_file_len("f", UNIT);
     let answer = map.close();
@@ -263,7 +264,7 @@ fn into_file_returns_none_without_a_file<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"jello");
 }
 
-fn the_callers_own_share_of_the_file_stays_open<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_callers_handle_of_the_file_stays_open<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
     map[0] = b'j';

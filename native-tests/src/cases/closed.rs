@@ -15,8 +15,8 @@ cases!("closed":
     searching_returns_closed,
     reading_and_writing_as_a_file_return_closed,
     the_streams_of_a_closed_mapping_fail,
-    closed_comes_before_read_only,
-    closed_comes_before_every_range,
+    the_closed_error_comes_before_read_only,
+    the_closed_error_comes_before_range_errors,
     closed_anonymous_memory_is_closed
 );
 
@@ -126,7 +126,7 @@ fn the_streams_of_a_closed_mapping_fail<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("stream_position", map.stream_position().unwrap(), 3);
 }
 
-fn closed_comes_before_read_only<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_closed_error_comes_before_read_only<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     map.close().unwrap();
@@ -140,7 +140,7 @@ fn closed_comes_before_read_only<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("access", map.access(), Access::Read);
 }
 
-fn closed_comes_before_every_range<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_closed_error_comes_before_range_errors<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = closed(scene);
     is_closed(scene, "range", map.range(7..9));
     let result = map.range_mut(7..9).map(|bytes| bytes.len());

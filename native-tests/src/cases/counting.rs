@@ -1,4 +1,4 @@
-//! What mapping costs in calls and bytes: what is touched is read, and what was changed is written.
+//! The cost of a mapping in calls and bytes: touched pages are read, and changed bytes are written.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -23,15 +23,16 @@ cases!("counting": ;
 const MIB: usize = 1 << 20;
 const LEN: usize = 256 * MIB;
 const SIZE: u64 = LEN as u64;
-/// The page of a buffer, and of the operating systems that these cases run on natively or a divisor of it.
+/// The page size of a buffer. It is equal to that of the operating systems on which these cases run natively, or
+/// divides it.
 const PAGE: usize = 4096;
-/// The most that bookkeeping may take: 1/256 of the length.
+/// The limit of the memory for bookkeeping: 1/256 of the length.
 const BOOKKEEPING: u64 = SIZE / 256;
 
-/// A file of 256 MiB that is zeros but for these bytes, opened for reading and writing.
+/// A file of 256 MiB of zeros except these bytes, opened for reading and writing.
 fn sparse<'a>(scene: &Scene<impl FileBackend>, bytes: impl IntoIterator<Item = (usize, &'a [u8])>) -> Arc<File> {
-    let mut file = File::create(scene.path("f")).expect("a file can be made in the scene's directory");
-    file.set_len(SIZE).expect("a file can be made longer");
+    let mut file = File::create(scene.path("f")).expect("a file can be created in the scene's directory");
+    file.set_len(SIZE).expect("the length of a file can be set");
     for (at, bytes) in bytes {
         file.seek(SeekFrom::Start(at as u64)).expect("a file has a cursor");
         file.write_all(bytes).expect("there is room on the disk");
@@ -39,12 +40,12 @@ fn sparse<'a>(scene: &Scene<impl FileBackend>, bytes: impl IntoIterator<Item = (
     reopened(scene)
 }
 
-/// The same file, through a descriptor of its own.
+/// The same file, through a new descriptor.
 fn reopened(scene: &Scene<impl FileBackend>) -> Arc<File> {
     scene.open("f", OpenOptions::new().read(true).write(true))
 }
 
-/// What the file holds now from `at` on.
+/// Returns the bytes of the file from `at`.
 fn part(scene: &Scene<impl FileBackend>, at: usize, len: usize) -> Vec<u8> {
     let mut part = vec![0; len];
     let mut file = File::open(scene.path("f")).expect("a file of the scene can be opened");
@@ -78,7 +79,7 @@ fn a_changed_byte_is_one_byte_written_and_one_sync<B: FileBackend>(scene: &mut S
         (Writes, 1..=1),
         (BytesWritten, 1..=1),
         (Syncs, 1..=1),
-        // The page and what it held before.
+        // The page and the copy of its old bytes.
         (BytesResident, 0..=2 * PAGE as u64 + BOOKKEEPING),
     ];
     let mut map = scene.counted("one byte in the middle", bounds, |scene| {
@@ -116,13 +117,13 @@ fn a_search_reads_no_further_than_its_match<B: FileBackend>(scene: &mut Scene<B>
 }
 
 fn reading_all_lines_reads_every_byte_once<B: FileBackend>(scene: &mut Scene<B>) {
-    // Lines of up to 9 bytes and one of almost 32 KiB in turns, and at the end one of 16 MiB without a newline.
+    // Alternately lines of up to 9 bytes and one of almost 32 KiB, and at the end one of 16 MiB without a newline.
     let short: Vec<u8> = (0..10).flat_map(|len| [&b"l".repeat(len)[..], b"\n"].concat()).collect();
     let starts = (0..LEN - 16 * MIB).step_by(32 << 10);
     let lines = starts.len() * 10 + 1;
     let file = sparse(scene, starts.map(|start| (start, &short[..])));
     let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
-    // Hosts give 64 KiB a call.
+    // Hosts read at least 64 KiB per call.
     let calls = SIZE / (64 << 10) + 64;
     let bounds = [(BytesRead, SIZE..=SIZE / 100 * 105), (Reads, 1..=calls), (BytesWritten, 0..=0)];
     scene.counted("all lines", bounds, |scene| {
@@ -146,14 +147,14 @@ fn changed_pages_are_one_write_each<B: FileBackend>(scene: &mut Scene<B>) {
     let file = sparse(scene, []);
     let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
     let pages = SIZE / PAGE as u64 / 2;
-    // As many bytes as changed: no page between them is written.
+    // Only the changed bytes: no page between them is written.
     let bytes = SIZE / 2;
     let bounds = [(Writes, pages..=pages), (BytesWritten, bytes..=bytes), (Syncs, 0..=0)];
     scene.counted("every byte of every other page", bounds, |_| {
         for start in (0..LEN).step_by(2 * PAGE) {
             map[start..start + PAGE].fill(b'x');
         }
-        // A sync would put 32,768 pieces on the disk, which some file systems take minutes to remove.
+        // Without a sync: it would write 32,768 pieces to the disk, which some file systems take minutes to remove.
         map.flush_async().unwrap();
     });
     let pair = [[b'x'; PAGE], [0; PAGE]].concat();
@@ -166,7 +167,7 @@ fn many_changes_in_one_page_are_one_write<B: FileBackend>(scene: &mut Scene<B>) 
     let file = sparse(scene, []);
     let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
     let start = LEN / 2;
-    // Loads the page: what follows reads nothing but what writing needs.
+    // Loads the page, so that the calls below read only what writing needs.
     scene.eq("before", map[start], 0);
 
     let bounds = [(Reads, 0..=0), (Writes, 32..=32), (BytesWritten, 32..=32), (Syncs, 1..=1)];
@@ -191,11 +192,11 @@ fn two_mappings_write_their_own_changes_only<B: FileBackend>(scene: &mut Scene<B
     let file = sparse(scene, [(start, &[b'.'; 4 * PAGE][..])]);
     let mut one = scene.map(&MmapOptions::new(), &file).unwrap();
     let mut other = scene.map(&MmapOptions::new(), &reopened(scene)).unwrap();
-    // Both know the pages as they were.
+    // Both have loaded the pages before the changes.
     scene.bytes("one", &one[start..start + 4 * PAGE], [b'.'; 4 * PAGE]);
     scene.bytes("other", &other[start..start + 4 * PAGE], [b'.'; 4 * PAGE]);
 
-    // A page of its own each, and in the last page bytes side by side.
+    // Each changes its own page, and both change adjacent bytes of the last page.
     one[start..start + PAGE].fill(b'1');
     other[start + PAGE..start + 2 * PAGE].fill(b'2');
     let shared = start + 3 * PAGE;

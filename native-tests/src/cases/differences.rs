@@ -1,7 +1,7 @@
-//! Where a buffer cannot be a mapping: each row of that table, pinned.
+//! The differences between a buffer and an OS mapping: a case for each row of the table in the documentation.
 //!
-//! These cases play on the emulation itself, whatever the backend is. What a fork makes of a buffer is a test of its own,
-//! and so is the memory that a buffer takes.
+//! These cases always use the emulation, with whatever backend they run. The effect of a fork on a buffer has its own
+//! test, and so has the memory that a buffer takes.
 
 use std::io::ErrorKind;
 use std::mem;
@@ -69,7 +69,7 @@ fn unflushed_changes_are_lost_with_the_process<B: FileBackend>(scene: &mut Scene
     e.map.write_bytes(b"more").unwrap();
     e.map.move_within(PAGE, 0, 100).unwrap();
     e.map.refresh().unwrap();
-    // A process that dies here, by a trap or a kill, runs nothing more: this is what it leaves.
+    // A process that traps or is killed here runs no more code, so it leaves these bytes.
     scene.bytes("left behind", e.memory.content(), pattern(2 * PAGE));
     scene.eq("writes", e.rig.calls(Op::Write), []);
 }
@@ -95,7 +95,7 @@ fn storing_an_equal_value_is_no_write<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn only_accessed_pages_take_memory<B: FileBackend>(scene: &mut Scene<B>) {
-    // Bytes read are the memory taken: nothing but what was touched is held.
+    // The bytes that were read are the memory that the buffer takes: only touched pages.
     let mut e = Emulated::new(pattern(100 * PAGE));
     for place in [90, 3, 50] {
         e.map[place * PAGE] = 0;

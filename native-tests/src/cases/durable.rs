@@ -1,8 +1,8 @@
-//! A sync that fails loses what it was to bring to the disk: no later call succeeds before that was written and synced
-//! again.
+//! A failed sync loses the bytes that it should have written to the disk: no later call succeeds before these are
+//! written and synced again.
 //!
-//! These cases play on the emulation itself, over a memory whose disk forgets with each failed sync. What the operating
-//! system makes of a failed sync of its mapping is a test of its own.
+//! These cases always use the emulation, over memory whose disk loses its unsynced changes in each failed sync. A
+//! failed sync of an OS mapping has its own test.
 
 use std::io::ErrorKind;
 
@@ -19,7 +19,7 @@ cases!("durable":
     every_flush_after_a_failed_sync_writes_again_and_syncs,
     a_close_after_a_failed_sync_writes_again_and_syncs,
     a_drop_after_a_failed_sync_writes_again_and_syncs,
-    a_failed_sync_concerns_every_page_that_was_written,
+    a_failed_sync_affects_every_page_that_was_written,
     a_flush_of_some_pages_leaves_the_others_to_be_written_again,
     exactly_the_written_bytes_are_written_again,
     a_run_across_pages_is_written_again_page_by_page,
@@ -31,19 +31,19 @@ cases!("durable":
     a_refresh_after_the_failure_keeps_what_was_written,
     a_resize_keeps_what_has_to_be_written_again,
     a_length_whose_sync_failed_is_set_again,
-    a_length_that_another_set_stays,
+    a_length_set_by_another_writer_stays,
     truncated_changes_are_an_error_until_the_storage_is_long_enough,
     stores_through_a_pointer_are_written_again,
     a_raw_buffer_writes_again,
     any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk
 );
 
-/// Lets the next syncs fail.
+/// Makes the next syncs fail.
 pub(super) fn fail_syncs(e: &Emulated, times: usize) {
     e.rig.fail(Op::Sync, 0, times, ErrorKind::TimedOut);
 }
 
-/// A mapping of three pages with changes in the first and the last one, of which a flush has failed.
+/// A mapping of three pages with changes in the first and the last one, after a failed flush.
 fn failed() -> Emulated {
     let mut e = Emulated::new(pattern(3 * PAGE));
     e.map[5..9].fill(0);
@@ -55,7 +55,7 @@ fn failed() -> Emulated {
     e
 }
 
-/// The disk holds what the mapping holds.
+/// Checks that the disk has the bytes of the mapping.
 #[track_caller]
 fn is_durable<B: FileBackend>(scene: &mut Scene<B>, e: &Emulated) {
     scene.bytes("disk", e.memory.durable(), &e.map);
@@ -76,7 +76,7 @@ fn a_failed_sync_is_not_forgotten<B: FileBackend>(scene: &mut Scene<B>) {
         let _ = e.rig.take();
         e.map.flush().unwrap();
         e.map.close().unwrap();
-        scene.eq("it is over", e.rig.take(), []);
+        scene.eq("no more calls", e.rig.take(), []);
     }
 }
 
@@ -122,7 +122,7 @@ fn a_drop_after_a_failed_sync_writes_again_and_syncs<B: FileBackend>(scene: &mut
     scene.bytes("disk", e.memory.durable(), want);
 }
 
-fn a_failed_sync_concerns_every_page_that_was_written<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_failed_sync_affects_every_page_that_was_written<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(pattern(3 * PAGE));
     e.map[5] = 0;
     e.map.flush_async().unwrap();
@@ -153,7 +153,7 @@ fn a_flush_of_some_pages_leaves_the_others_to_be_written_again<B: FileBackend>(s
 
 fn exactly_the_written_bytes_are_written_again<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = failed();
-    // Another writer, beside what was written.
+    // Another writer writes beside these bytes.
     e.memory.overwrite(4, b"!");
     e.memory.overwrite(9, b"!");
     e.map.flush().unwrap();
@@ -191,7 +191,7 @@ fn a_page_of_many_runs_keeps_what_another_wrote_between_them<B: FileBackend>(sce
 }
 
 fn a_change_made_after_a_failed_sync_counts<B: FileBackend>(scene: &mut Scene<B>) {
-    // An interpreter takes minutes for all of them.
+    // Miri takes minutes for all values.
     let values = (0..=255).step_by(if cfg!(miri) { 51 } else { 1 });
     scene.note("values", values.len());
     for value in values {
@@ -222,11 +222,11 @@ fn hints_drop_nothing_that_has_to_be_written_again<B: FileBackend>(scene: &mut S
     let mut e = failed();
     let want = e.map.to_vec();
     e.map.advise(Advice::DontNeed).unwrap();
-    // What the system has lost is not what it reads afterwards.
+    // The system loses the bytes, so a read returns the old ones.
     e.memory.overwrite(0, &pattern(3 * PAGE));
     e.map.flush().unwrap();
     scene.bytes("disk", e.memory.durable(), want);
-    // Likewise of what was written before the failure.
+    // The same for bytes that were written before the failure.
     let mut e = Emulated::new(pattern(2 * PAGE));
     e.map[5] = 0;
     e.map.flush_async().unwrap();
@@ -250,7 +250,7 @@ fn a_refresh_before_the_failure_shows_what_another_wrote<B: FileBackend>(scene: 
     e.map.flush().unwrap_err();
     e.map.flush().unwrap();
     is_durable(scene, &e);
-    // A page that is gone by then is nobody's change.
+    // A page past a new end has no changes.
     e.map[2 * PAGE + 1] = 0;
     e.map.flush_async().unwrap();
     e.memory.set_size(2 * PAGE);
@@ -263,7 +263,7 @@ fn a_refresh_before_the_failure_shows_what_another_wrote<B: FileBackend>(scene: 
 
 fn a_refresh_after_the_failure_keeps_what_was_written<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = failed();
-    // The system has dropped what it could not write, and another has written beside it.
+    // The system has dropped the bytes that it could not write, and another writer has written beside them.
     let mut lost = pattern(3 * PAGE);
     lost[9] = b'!';
     e.memory.overwrite(0, &lost);
@@ -294,7 +294,7 @@ fn a_resize_keeps_what_has_to_be_written_again<B: FileBackend>(scene: &mut Scene
         e.map.flush_async().unwrap();
         is_durable(scene, &e);
     }
-    // In the last page of a window, behind which the storage goes on.
+    // In the last page of a window; the storage continues after it.
     let mut e = Emulated::with(MmapOptions::new().len(200), pattern(3 * PAGE));
     e.map[150] = 0;
     fail_syncs(&e, 1);
@@ -327,7 +327,7 @@ fn a_length_whose_sync_failed_is_set_again<B: FileBackend>(scene: &mut Scene<B>)
     scene.bytes("disk", e.memory.durable(), b"hello\0\0\0\0");
 }
 
-fn a_length_that_another_set_stays<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_set_by_another_writer_stays<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(*b"hello");
     e.map.resize(7).unwrap();
     fail_syncs(&e, 1);
@@ -347,7 +347,7 @@ fn truncated_changes_are_an_error_until_the_storage_is_long_enough<B: FileBacken
         scene.err("close", closed, "Truncated");
     }
     e.map.flush_range(0, 2 * PAGE).unwrap();
-    scene.bytes("what is left", e.memory.durable(), &e.map[..2 * PAGE]);
+    scene.bytes("the bytes that are left", e.memory.durable(), &e.map[..2 * PAGE]);
     e.memory.set_size(3 * PAGE);
     e.map.flush().unwrap();
     scene.eq("disk", e.memory.durable()[2 * PAGE + 7], e.map[2 * PAGE + 7]);
@@ -357,7 +357,7 @@ fn stores_through_a_pointer_are_written_again<B: FileBackend>(scene: &mut Scene<
     let mut e = Emulated::new(pattern(2 * PAGE));
     let start = e.map.export().unwrap();
     let store = |at: usize, byte: u8| {
-        // SAFETY: within the mapping, of which no slice is borrowed.
+        // SAFETY: the address is inside the mapping, and no slice of it is borrowed.
         unsafe { start.wrapping_add(at).write(byte) };
     };
     store(5, 0);
@@ -391,8 +391,9 @@ fn a_raw_buffer_writes_again<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("the page", memory.durable()[0], 0);
 }
 
-/// A few pages, of which calls change, flush and forget parts in any order while syncs fail, and what has to hold of them:
-/// after a flush to the disk has succeeded its pages are there, and after any flush or close those of which a sync failed.
+/// A few pages. Calls change, flush and unload parts of them in any order while syncs fail. After a successful flush to
+/// the disk its pages must be on the disk, and after any successful flush or close all pages whose sync has failed
+/// before.
 fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBackend>(scene: &mut Scene<B>) {
     let (rounds, steps) = if cfg!(miri) { (2, 20) } else { (30, 40) };
     let mut failures = 0;
@@ -400,7 +401,7 @@ fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBac
         let mut random = Random::new(seed);
         let mut below = |end| random.below(end);
         let mut e = Emulated::new(pattern(4 * PAGE + 100));
-        // The model: what the mapping shows, and the bytes of which a sync has failed since they were on the disk.
+        // The model: the bytes of the mapping, and the bytes whose sync has failed since they were last on the disk.
         let mut own = e.memory.content();
         let mut lost = vec![false; own.len()];
         for step in 0..steps {
@@ -443,7 +444,7 @@ fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBac
                     let all = (0..own.len(), false);
                     settle(&e, &own, &mut lost, all, closed, &context);
                     if is_closed {
-                        // It has left the sync to others.
+                        // The call has not synced.
                         e.memory.sync().unwrap();
                         lost.fill(false);
                         let storage = e.rig.around(e.memory.clone());
@@ -461,7 +462,8 @@ fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBac
     scene.eq("at least one in each round", failures as u64 >= rounds, true);
 }
 
-/// What a flush of a range, or a close, has to leave on the disk if it succeeds, and in doubt if it fails.
+/// Updates the model after a flush of a range, or a close: bytes are on the disk if it has succeeded, and in doubt if
+/// it has failed.
 fn settle(
     e: &Emulated,
     own: &[u8],
@@ -483,6 +485,6 @@ fn settle(
         let missing = range.clone().find(|&at| (to_disk || lost[at]) && !is_there(at));
         assert_eq!(missing, None, "{context}: a byte that is not on the disk");
     }
-    // What is on the disk now is not in doubt, and what was flushed without a sync never was.
+    // Bytes that are on the disk now are not in doubt. Bytes that were flushed without a sync never were.
     lost[range].fill(false);
 }

@@ -1,5 +1,5 @@
-//! Several mappings of one storage. One of them gets the error of a failed sync, and the writes of the others may be lost
-//! too.
+//! Several mappings of one storage. Only one of them gets the error of a failed sync, but the writes of the others may
+//! be lost too.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +13,8 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("durable_together":
     a_failed_sync_of_another_mapping_is_not_forgotten,
-    a_failed_sync_of_another_mapping_concerns_no_later_change,
-    a_sync_of_another_mapping_that_fails_in_between_is_noticed
+    a_failed_sync_of_another_mapping_does_not_affect_later_changes,
+    a_sync_of_another_mapping_that_fails_in_between_is_detected
 );
 
 /// A second mapping of the same memory under the same rig.
@@ -22,7 +22,7 @@ fn beside(e: &Emulated) -> BufferedMmap<Rigged<Memory>> {
     MmapOptions::new().map_storage(e.rig.around(e.memory.clone())).unwrap()
 }
 
-/// The disk has lost what either of them wrote, and tells only one.
+/// The disk has lost the writes of both, but only one gets the error.
 fn a_failed_sync_of_another_mapping_is_not_forgotten<B: FileBackend>(scene: &mut Scene<B>) {
     type Act = fn(&mut BufferedMmap<Rigged<Memory>>) -> Result<(), Error>;
     let acts: [(&str, Act); 4] = [
@@ -56,7 +56,7 @@ fn a_failed_sync_of_another_mapping_is_not_forgotten<B: FileBackend>(scene: &mut
     scene.eq("drop", e.memory.durable()[5], 0);
 }
 
-fn a_failed_sync_of_another_mapping_concerns_no_later_change<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_failed_sync_of_another_mapping_does_not_affect_later_changes<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(pattern(PAGE));
     let mut other = beside(&e);
     e.map[5] = 0;
@@ -66,13 +66,13 @@ fn a_failed_sync_of_another_mapping_concerns_no_later_change<B: FileBackend>(sce
     other.flush().unwrap_err();
     let _ = e.rig.take();
     e.map.flush().unwrap();
-    scene.eq("nothing is suspect here", e.rig.take(), []);
+    scene.eq("no bytes are in doubt here", e.rig.take(), []);
     e.map[9] = 0;
     e.map.flush_async().unwrap();
     scene.eq("a write and no sync", (e.rig.count(Op::Write), e.rig.count(Op::Sync).0), ((1, 1), 0));
 }
 
-/// A storage of which another mapping's sync fails right before its own.
+/// A storage in which the sync of another mapping fails just before its own sync.
 #[derive(Debug)]
 struct Beaten(Rigged<Memory>, AtomicBool);
 
@@ -105,7 +105,7 @@ impl Storage for Beaten {
     }
 }
 
-fn a_sync_of_another_mapping_that_fails_in_between_is_noticed<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_sync_of_another_mapping_that_fails_in_between_is_detected<B: FileBackend>(scene: &mut Scene<B>) {
     let e = Emulated::new(pattern(PAGE));
     let beaten = Beaten(e.rig.around(e.memory.clone()), AtomicBool::new(true));
     let mut map = MmapOptions::new().map_storage(beaten).unwrap();

@@ -1,5 +1,5 @@
-//! Errors: a call that returns each variant, what it says, and what becomes of it as an `io::Error`. Every message stands
-//! in the crate's own tests, for nobody else can make an error.
+//! Errors: a call that returns each variant, its message, and its conversion to an `io::Error`. The crate's own tests
+//! check every message, because only the crate can make an error.
 
 use std::error::Error as _;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -56,7 +56,7 @@ fn every_variant_is_returned_by_a_call<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"hello");
 }
 
-/// What the traits of std answer, as this crate's error.
+/// Converts the errors of the traits of std to this crate's error.
 fn inner<T: std::fmt::Debug>(result: io::Result<T>) -> Result<T, Error> {
     result.map_err(|error| {
         let kind = error.kind();
@@ -89,16 +89,16 @@ fn an_io_error_keeps_the_system_s_own<B: FileBackend>(scene: &mut Scene<B>) {
     let path = scene.path("missing");
     let error = MmapOptions::new().open_buffered(&path).unwrap_err();
     let system = std::fs::File::open(&path).unwrap_err();
-    scene.eq("of opening", matches!(&error, Error::Io { operation: Operation::Open, .. }), true);
+    scene.eq("the operation is opening", matches!(&error, Error::Io { operation: Operation::Open, .. }), true);
     scene.eq("the number", error.raw_os_error().is_some(), true);
     scene.eq("is the system's", error.raw_os_error() == system.raw_os_error(), true);
     let source = error.source().map(ToString::to_string);
     scene.eq("the source is the system's", source == Some(system.to_string()), true);
-    scene.eq("and not repeated", error.to_string().contains(&system.to_string()), false);
-    scene.eq("unless asked for", format!("{error:#}").ends_with(&system.to_string()), true);
+    scene.eq("the message does not repeat it", error.to_string().contains(&system.to_string()), false);
+    scene.eq("the alternate format has it", format!("{error:#}").ends_with(&system.to_string()), true);
     let error = io::Error::from(error);
     scene.eq("an io::Error has it", error.raw_os_error() == system.raw_os_error(), true);
-    scene.eq("and its words", error.to_string() == system.to_string(), true);
+    scene.eq("and the same message", error.to_string() == system.to_string(), true);
 
     let rig = Rig::default();
     let map = MmapOptions::new().map_storage(rig.around(Memory::new(*b"hello"))).unwrap();
@@ -106,7 +106,7 @@ fn an_io_error_keeps_the_system_s_own<B: FileBackend>(scene: &mut Scene<B>) {
     let error = scene.err("of a storage", map.as_slice().map(<[u8]>::len), "Io(ConnectionReset)");
     scene.eq("no number", error.raw_os_error(), None);
     scene.eq("an io::Error has the kind", io::Error::from(error).kind(), ErrorKind::ConnectionReset);
-    scene.bytes("and then it can be read", &map, b"hello");
+    scene.bytes("then it can be read", &map, b"hello");
 }
 
 fn errors_give_the_path_of_a_file_that_was_opened_by_path<B: FileBackend>(scene: &mut Scene<B>) {

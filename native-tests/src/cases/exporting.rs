@@ -1,4 +1,4 @@
-//! A pointer to the bytes: it stays valid, and what is stored through it is a change like any other.
+//! A pointer to the bytes: it stays valid, and a store through it is a change like any other.
 
 use std::io::SeekFrom;
 
@@ -20,12 +20,12 @@ cases!("exporting":
 
 /// Stores a byte through a pointer, as code in another language does.
 fn store(start: *mut u8, index: usize, byte: u8) {
-    // SAFETY: callers store within the mapping, and borrow none of its bytes meanwhile.
+    // SAFETY: callers store inside the mapping, and borrow none of its bytes meanwhile.
     unsafe { start.wrapping_add(index).write(byte) };
 }
 
 fn load(start: *mut u8, index: usize) -> u8 {
-    // SAFETY: callers load within the mapping, and borrow none of its bytes mutably meanwhile.
+    // SAFETY: callers load inside the mapping, and borrow none of its bytes mutably meanwhile.
     unsafe { start.wrapping_add(index).read() }
 }
 
@@ -38,7 +38,7 @@ fn stores_through_a_pointer_reach_the_file_at_every_flush<B: FileBackend>(scene:
             store(start, index, 255);
             want[index] = 255;
         }
-        // Pages that are clean and were written before can be written again, without a sign.
+        // The mapping cannot detect a store to a page that was written back before.
         let flushed = if round == 1 { map.flush_range(0, None) } else { map.flush() };
         flushed.unwrap();
         scene.file_is("f", &want);
@@ -84,8 +84,8 @@ fn a_refresh_loses_no_later_store<B: FileBackend>(scene: &mut Scene<B>) {
     store(start, 3, 0);
     scene.overwrite("f", 5, b"other");
     map.refresh().unwrap();
-    scene.eq("what another wrote", load(start, 5), b'o');
-    // Neither the page that another has written nor one that nobody has.
+    scene.eq("the bytes of another writer", load(start, 5), b'o');
+    // Neither in the page that another writer has changed nor in an unchanged one.
     store(start, 4, 0);
     store(start, UNIT + 7, 0);
     map.flush().unwrap();

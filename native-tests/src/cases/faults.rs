@@ -1,4 +1,4 @@
-//! Failing storages: every call of every operation fails once, and nothing is lost and nothing half done.
+//! Failing storages: every call of every operation fails once, and nothing is lost or half done.
 
 use std::io::{self, BufRead, ErrorKind, Read, SeekFrom, Write};
 
@@ -41,14 +41,14 @@ fn sweep_all<B: FileBackend>(scene: &mut Scene<B>, acts: &[(&str, Act)]) {
     }
 }
 
-/// Likewise of calls through the traits of std.
+/// The same for calls through the traits of std.
 fn sweep_traits<B: FileBackend>(scene: &mut Scene<B>, acts: &[(&str, Act<io::Error>)]) {
     for (name, act) in acts {
         sweep(scene, name, &MmapOptions::new(), *act);
     }
 }
 
-/// The bytes of an answer of another type.
+/// Converts a result of another type to bytes.
 macro_rules! said {
     ($answer:expr) => {
         Ok(format!("{:?}", $answer?).into_bytes())
@@ -129,7 +129,7 @@ fn reading_as_a_file<B: FileBackend>(scene: &mut Scene<B>) {
     );
 }
 
-/// Where the act fails the position goes back to where the stage has it: the seek before it was the test's own.
+/// If the act fails, this restores the position of the stage, because the seek before the act was made by the test.
 fn back(e: &mut Emulated, act: Act) -> Result<Vec<u8>, Error> {
     let at = e.map.tell();
     let result = act(e);
@@ -251,7 +251,7 @@ fn growing_allocated<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn growing_a_window_of_a_longer_file<B: FileBackend>(scene: &mut Scene<B>) {
-    // The mapping ends in a changed page, behind which the file goes on: that part has to be read.
+    // The mapping ends in a changed page and the file continues after it, so the rest of that page has to be read.
     for len in [PAGE, PAGE + 500, 3 * PAGE] {
         let mut ends = Vec::new();
         for failing in 0.. {
@@ -264,13 +264,16 @@ fn growing_a_window_of_a_longer_file<B: FileBackend>(scene: &mut Scene<B>) {
             e.rig.mend();
             if let Err(error) = result {
                 ends.push(crate::describe(&error));
-                assert!(e.memory.content() == crate::others::pattern(5 * PAGE), "the storage is as before");
-                assert!(e.map.len() == 200 && e.map.get_item(150).unwrap() == 0, "the mapping is as before");
+                assert!(e.memory.content() == crate::others::pattern(5 * PAGE), "the storage is unchanged");
+                assert!(e.map.len() == 200 && e.map.get_item(150).unwrap() == 0, "the mapping is unchanged");
                 e.map.resize(len).unwrap();
             }
             let mut want = crate::others::pattern(len);
             want[150] = 0;
-            assert!(e.map[..] == want[..], "call {failing} fails: the mapping shows what the file held behind it");
+            assert!(
+                e.map[..] == want[..],
+                "call {failing} fails: the mapping shows the bytes of the file past its old end"
+            );
             e.map.close().unwrap();
             assert!(e.memory.content() == want, "call {failing} fails: the storage ends where the mapping ends");
             if !has_failed {
@@ -317,9 +320,9 @@ fn copies_and_readers<B: FileBackend>(scene: &mut Scene<B>) {
             if let Err(error) = result {
                 ends.push(crate::describe(&error));
             }
-            assert!(e.map[..] == want[..], "call {failing} fails: the bytes are as they were");
+            assert!(e.map[..] == want[..], "call {failing} fails: the bytes are unchanged");
             e.map.close().unwrap();
-            assert!(e.memory.content() == content, "call {failing} fails: the storage is untouched");
+            assert!(e.memory.content() == content, "call {failing} fails: the storage is unchanged");
             if !has_failed {
                 break;
             }
@@ -357,7 +360,7 @@ fn a_length_that_cannot_be_set_leaves_everything_as_it_is<B: FileBackend>(scene:
         scene.err("resize", resized, "Io(StorageFull)");
         scene.bytes("map", &e.map, b"jello");
         scene.bytes("storage", e.memory.content(), b"hello");
-        // Another writer makes the storage longer between the question for its length and the failure.
+        // Another writer makes the storage longer after its length was read and before the failure.
         e.memory.set_size(7);
         let resized = e.map.resize(5 * PAGE);
         scene.err("resize", resized, "Io(StorageFull)");

@@ -1,4 +1,4 @@
-//! Flushing: its four forms, what is checked and in which order, and a file that became shorter meanwhile.
+//! Flushing: its four forms, the checks and their order, and a file that was truncated before.
 //!
 //! Exactly which bytes a buffer writes is the subject of `write_back`.
 
@@ -17,9 +17,9 @@ cases!("flush":
     the_range_is_checked_before_its_alignment,
     an_empty_range_is_fine_up_to_the_end,
     a_range_without_a_length_ends_with_the_mapping,
-    read_and_copy_have_nothing_to_do,
-    anonymous_memory_has_nothing_to_do,
-    a_window_at_an_offset_reaches_its_own_place,
+    flushing_a_read_only_mapping_or_a_copy_does_nothing,
+    flushing_anonymous_memory_does_nothing,
+    changes_of_a_window_reach_their_place_in_the_file,
     flushing_without_changes_and_twice_is_fine,
     the_position_stays,
     a_change_past_a_truncated_end_is_an_error_and_stays [Truncation],
@@ -76,7 +76,7 @@ fn a_range_outside_is_an_error_with_every_access<B: FileBackend>(scene: &mut Sce
     for (kind, mut map) in of_every_kind(scene, UNIT) {
         scene.note("kind", kind);
         scene.refused("one too long", &mut map, "OutOfRange", |map| map.flush_range(0, UNIT + 1));
-        scene.refused("behind the end", &mut map, "OutOfRange", |map| map.flush_range(UNIT + 1, 0));
+        scene.refused("past the end", &mut map, "OutOfRange", |map| map.flush_range(UNIT + 1, 0));
         scene.refused("async", &mut map, "OutOfRange", |map| map.flush_async_range(UNIT, 1));
         let result = map.flush_range(usize::MAX, 2);
         scene.variant("an end that overflows", result, "OutOfRange");
@@ -122,12 +122,12 @@ fn a_range_without_a_length_ends_with_the_mapping<B: FileBackend>(scene: &mut Sc
         want[2 * UNIT - 1] = 0;
         scene.file_is("f", want);
         flush(&mut map, 2 * UNIT).unwrap();
-        scene.refused("behind the end", &mut map, "OutOfRange", |map| flush(map, 2 * UNIT + 1));
+        scene.refused("past the end", &mut map, "OutOfRange", |map| flush(map, 2 * UNIT + 1));
         scene.refused("misaligned", &mut map, "Misaligned", |map| flush(map, 1));
     }
 }
 
-fn read_and_copy_have_nothing_to_do<B: FileBackend>(scene: &mut Scene<B>) {
+fn flushing_a_read_only_mapping_or_a_copy_does_nothing<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut copy = scene.map(MmapOptions::new().access(Access::Copy), &file).unwrap();
     let mut read = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
@@ -143,7 +143,7 @@ fn read_and_copy_have_nothing_to_do<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"hello");
 }
 
-fn anonymous_memory_has_nothing_to_do<B: FileBackend>(scene: &mut Scene<B>) {
+fn flushing_anonymous_memory_does_nothing<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.anonymous(10);
     map[3] = 3;
     map.flush().unwrap();
@@ -153,7 +153,7 @@ fn anonymous_memory_has_nothing_to_do<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("map", &map, [0, 0, 0, 3, 0, 0, 0, 0, 0, 0]);
 }
 
-fn a_window_at_an_offset_reaches_its_own_place<B: FileBackend>(scene: &mut Scene<B>) {
+fn changes_of_a_window_reach_their_place_in_the_file<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", &pattern(2 * UNIT + 100));
     let mut map = scene.map(MmapOptions::new().offset(UNIT as u64).len(UNIT + 50), &file).unwrap();
     let mut want = pattern(2 * UNIT + 100);
@@ -189,7 +189,7 @@ fn a_change_past_a_truncated_end_is_an_error_and_stays<B: FileBackend>(scene: &m
     let mut map = scene.mapped("f", &pattern(2 * UNIT));
     map[UNIT + 10..UNIT + 13].copy_from_slice(b"new");
     scene.set_file_len("f", UNIT);
-    // Each time: it stays changed, and what one call has reported the next does not forget.
+    // Each time, because the byte still counts as changed after an error.
     for _ in 0..2 {
         let flushed = map.flush();
         scene.err("flush", flushed, "Truncated");

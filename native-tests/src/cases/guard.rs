@@ -1,6 +1,8 @@
-//! A guarded mapping whose file is truncated: the program reads zeros, a fault is noted, and the process survives.
+//! A guarded mapping whose file is truncated: the program reads zeros, the mapping records a fault, and the process
+//! survives.
 //!
-//! All accesses are to pages wholly past the new end. In the page with the end, results would depend on the page size.
+//! All accesses are to pages that are completely past the new end. In the page with the end, results would depend on
+//! the page size.
 
 use std::io::SeekFrom;
 
@@ -11,7 +13,7 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("guard":
     a_guard_changes_nothing_while_the_file_is_whole,
-    slices_read_zeros_and_the_fault_is_noted [Truncation, FaultAddress],
+    slices_read_zeros_and_the_fault_is_recorded [Truncation, FaultAddress],
     the_first_fault_is_reported [Truncation, FaultAddress],
     after_a_fault_every_fallible_call_returns_truncated [Truncation, FaultAddress],
     a_fallible_call_returns_truncated_without_an_earlier_access [Truncation, FaultAddress],
@@ -23,14 +25,14 @@ cases!("guard":
     changes_before_a_truncated_end_are_not_lost [Truncation, FaultAddress],
     a_copy_is_guarded_too [Truncation, FaultAddress],
     a_reader_is_guarded_too [Truncation, FaultAddress],
-    hints_note_no_fault [Truncation],
+    hints_record_no_fault [Truncation],
     a_refresh_of_another_range_does_not_clear_the_fault [Truncation, FaultAddress],
     a_window_at_an_offset_counts_from_the_start_of_the_file [Truncation, FaultAddress],
     closing_and_dropping_after_a_fault_is_fine [Truncation, FaultAddress]
 );
 
-/// A guarded mapping of two units whose file has been cut to one.
-fn cut<B: FileBackend>(scene: &Scene<B>, access: Access) -> Mapping<B> {
+/// A guarded mapping of two units whose file has been truncated to one.
+fn truncated<B: FileBackend>(scene: &Scene<B>, access: Access) -> Mapping<B> {
     let file = scene.file("f", &pattern(2 * UNIT));
     let map = scene.map(MmapOptions::new().guard(true).access(access), &file).expect("a file can be mapped");
     scene.set_file_len("f", UNIT);
@@ -58,8 +60,8 @@ fn a_guard_changes_nothing_while_the_file_is_whole<B: FileBackend>(scene: &mut S
     scene.file_is("f", &want[..=UNIT]);
 }
 
-fn slices_read_zeros_and_the_fault_is_noted<B: FileBackend>(scene: &mut Scene<B>) {
-    let map = cut(scene, Access::Write);
+fn slices_read_zeros_and_the_fault_is_recorded<B: FileBackend>(scene: &mut Scene<B>) {
+    let map = truncated(scene, Access::Write);
     scene.eq("before", map.fault(), None);
     scene.bytes("index", [map[UNIT]], [0]);
     note_fault(scene, &map, UNIT);
@@ -78,10 +80,10 @@ fn the_first_fault_is_reported<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn after_a_fault_every_fallible_call_returns_truncated<B: FileBackend>(scene: &mut Scene<B>) {
-    let mut map = cut(scene, Access::Write);
+    let mut map = truncated(scene, Access::Write);
     scene.bytes("zeros", [map[UNIT]], [0]);
     let m = &mut map;
-    // Those that touch what is left too: a program cannot know what it has read since.
+    // Also calls that touch only bytes that are left, because the program may have read wrong bytes before.
     let answers = vec![
         ("get_item", m.get_item(0).map(drop)),
         ("set_item", m.set_item(0, 0)),
@@ -109,7 +111,7 @@ fn after_a_fault_every_fallible_call_returns_truncated<B: FileBackend>(scene: &m
 
 fn a_fallible_call_returns_truncated_without_an_earlier_access<B: FileBackend>(scene: &mut Scene<B>) {
     for call in ["get_item", "get_slice", "find", "read_byte", "range"] {
-        let mut map = cut(scene, Access::Write);
+        let mut map = truncated(scene, Access::Write);
         let answer = match call {
             "get_item" => map.get_item(-1).map(drop),
             "get_slice" => map.get_slice(UNIT.cast_signed()..UNIT.cast_signed() + 5).map(drop),
@@ -122,11 +124,11 @@ fn a_fallible_call_returns_truncated_without_an_earlier_access<B: FileBackend>(s
 }
 
 fn a_call_that_returns_truncated_changes_nothing<B: FileBackend>(scene: &mut Scene<B>) {
-    // Each touches what is there and what is gone.
+    // Each call touches both present and lost bytes.
     for call in
         ["write_bytes", "set_slice", "stepped", "backwards", "to what is gone", "from what is gone", "range_mut"]
     {
-        let mut map = cut(scene, Access::Write);
+        let mut map = truncated(scene, Access::Write);
         map.seek(SeekFrom::Start(UNIT as u64 - 3)).unwrap();
         let at = UNIT.cast_signed();
         let answer = match call {
@@ -148,7 +150,7 @@ fn a_call_that_returns_truncated_changes_nothing<B: FileBackend>(scene: &mut Sce
     }
 }
 
-/// A search may jump by the length of its needle, and so over all that is gone: no answer rests on that.
+/// A search may skip bytes by the length of its needle, and so skip all lost pages. It returns the error nevertheless.
 fn a_search_over_lost_pages_returns_truncated<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", &pattern(UNIT + 2));
     let absent = [253; 12];
@@ -163,7 +165,7 @@ fn a_search_over_lost_pages_returns_truncated<B: FileBackend>(scene: &mut Scene<
 }
 
 fn bytes_before_a_truncated_end_are_read_without_a_fault<B: FileBackend>(scene: &mut Scene<B>) {
-    let mut map = cut(scene, Access::Write);
+    let mut map = truncated(scene, Access::Write);
     scene.bytes("slice", &map[..UNIT], pattern(UNIT));
     let read = map.read_bytes(UNIT).unwrap().to_vec();
     scene.bytes("read", read, pattern(UNIT));
@@ -177,7 +179,7 @@ fn bytes_before_a_truncated_end_are_read_without_a_fault<B: FileBackend>(scene: 
 }
 
 fn a_refresh_clears_a_fault<B: FileBackend>(scene: &mut Scene<B>) {
-    let mut map = cut(scene, Access::Write);
+    let mut map = truncated(scene, Access::Write);
     for _ in 0..2 {
         scene.bytes("gone", [map[UNIT + 5]], [0]);
         let answer = map.get_item(0);
@@ -189,7 +191,7 @@ fn a_refresh_clears_a_fault<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn a_refresh_shows_what_the_file_holds_again<B: FileBackend>(scene: &mut Scene<B>) {
-    let mut map = cut(scene, Access::Write);
+    let mut map = truncated(scene, Access::Write);
     scene.bytes("gone", &map[UNIT..UNIT + 5], [0; 5]);
     scene.set_file_len("f", 2 * UNIT);
     scene.overwrite("f", UNIT as u64, b"hello");
@@ -205,7 +207,7 @@ fn a_refresh_shows_what_the_file_holds_again<B: FileBackend>(scene: &mut Scene<B
 }
 
 fn changes_before_a_truncated_end_are_not_lost<B: FileBackend>(scene: &mut Scene<B>) {
-    let mut map = cut(scene, Access::Write);
+    let mut map = truncated(scene, Access::Write);
     map[9] = 0;
     scene.bytes("gone", [map[UNIT]], [0]);
     map.refresh().unwrap();
@@ -217,7 +219,7 @@ fn changes_before_a_truncated_end_are_not_lost<B: FileBackend>(scene: &mut Scene
 }
 
 fn a_copy_is_guarded_too<B: FileBackend>(scene: &mut Scene<B>) {
-    let mut map = cut(scene, Access::Copy);
+    let mut map = truncated(scene, Access::Copy);
     map[9] = 0;
     scene.bytes("gone", [map[UNIT]], [0]);
     note_fault(scene, &map, UNIT);
@@ -227,7 +229,7 @@ fn a_copy_is_guarded_too<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn a_reader_is_guarded_too<B: FileBackend>(scene: &mut Scene<B>) {
-    let mut map = cut(scene, Access::Read);
+    let mut map = truncated(scene, Access::Read);
     scene.bytes("gone", [map[UNIT]], [0]);
     note_fault(scene, &map, UNIT);
     let answer = map.set_item(0, 0);
@@ -237,8 +239,8 @@ fn a_reader_is_guarded_too<B: FileBackend>(scene: &mut Scene<B>) {
     scene.variant("read-only again", answer, "ReadOnly");
 }
 
-fn hints_note_no_fault<B: FileBackend>(scene: &mut Scene<B>) {
-    let mut map = cut(scene, Access::Write);
+fn hints_record_no_fault<B: FileBackend>(scene: &mut Scene<B>) {
+    let mut map = truncated(scene, Access::Write);
     for &advice in Advice::ALL {
         map.advise(advice).unwrap();
         map.advise_range(advice, UNIT, UNIT).unwrap();
@@ -248,10 +250,10 @@ fn hints_note_no_fault<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn a_refresh_of_another_range_does_not_clear_the_fault<B: FileBackend>(scene: &mut Scene<B>) {
-    let mut map = cut(scene, Access::Write);
+    let mut map = truncated(scene, Access::Write);
     scene.bytes("gone", [map[UNIT]], [0]);
     map.refresh_range(0, UNIT).unwrap();
-    // Zeros still stand in place of what is gone, so nobody may take them for the file's.
+    // The lost pages still read as zeros, so the error has to stay.
     note_fault(scene, &map, UNIT);
     let answer = map.get_item(UNIT.cast_signed());
     scene.variant("get_item", answer, "Truncated");
@@ -268,16 +270,16 @@ fn a_window_at_an_offset_counts_from_the_start_of_the_file<B: FileBackend>(scene
     scene.set_file_len("f", 2 * UNIT);
     scene.bytes("there", [map[UNIT - 1]], [pattern(2 * UNIT)[2 * UNIT - 1]]);
     scene.bytes("gone", [map[UNIT + 4097]], [0]);
-    // Rounded down to a page, whatever its size: so only the unit is told here.
+    // The offset is rounded down to a page, whose size differs, so only the unit is observed.
     let fault = map.fault().map(|fault| fault.offset / UNIT as u64);
     scene.eq("fault", fault, Some(2));
 }
 
 fn closing_and_dropping_after_a_fault_is_fine<B: FileBackend>(scene: &mut Scene<B>) {
-    let map = cut(scene, Access::Write);
+    let map = truncated(scene, Access::Write);
     scene.bytes("gone", [map[UNIT]], [0]);
     drop(map);
-    let mut map = cut(scene, Access::Write);
+    let mut map = truncated(scene, Access::Write);
     scene.bytes("gone", [map[UNIT]], [0]);
     map.close().unwrap();
     scene.eq("fault", map.fault(), None);

@@ -15,7 +15,7 @@ cases!("iterating":
     an_iterator_loads_what_it_returns
 );
 
-/// What an iterator loads at a time, in bytes. An interpreter takes minutes over so many.
+/// The number of bytes that an iterator loads at a time. Miri takes minutes for that many.
 const STEP: usize = if cfg!(miri) { 1 << 10 } else { 64 << 10 };
 
 fn iterating_gives_every_byte_once<B: FileBackend>(scene: &mut Scene<B>) {
@@ -73,7 +73,7 @@ fn steps_from_both_ends_are_those_of_a_slice<B: FileBackend>(scene: &mut Scene<B
     let map = scene.mapped("f", &content);
     for seed in 1..if cfg!(miri) { 3 } else { 200 } {
         let mut random = Random::new(seed);
-        // A mapping of its own now and then: what is loaded decides how much is borrowed at a time.
+        // Sometimes a new mapping, because the loaded pages determine how much is borrowed at a time.
         let fresh = scene.map(MmapOptions::new().access(Access::Read), &scene.open_read("f")).unwrap();
         let map = if seed % 2 == 0 { &map } else { &fresh };
         let (mut ours, mut slices) = (map.iter(), content.iter());
@@ -89,7 +89,7 @@ fn steps_from_both_ends_are_those_of_a_slice<B: FileBackend>(scene: &mut Scene<B
             assert_eq!(got, want, "seed {seed}");
             assert_eq!(ours.len(), slices.len(), "seed {seed}");
             if random.below(4) == 0 {
-                assert!(ours.clone().eq(slices.clone()), "what is left, seed {seed}");
+                assert!(ours.clone().eq(slices.clone()), "the rest, seed {seed}");
                 let sums =
                     [ours.clone().map(|&b| u64::from(b)).sum::<u64>(), slices.clone().map(|&b| u64::from(b)).sum()];
                 assert_eq!(sums[0], sums[1], "a fold, seed {seed}");
@@ -109,7 +109,7 @@ fn an_iterator_loads_what_it_returns<B: FileBackend>(scene: &mut Scene<B>) {
     };
     scene.eq("count", loaded(|e| assert_eq!(e.map.iter().count(), 100 * PAGE)), 0);
     scene.eq("past the end", loaded(|e| assert_eq!(e.map.iter().nth(100 * PAGE), None)), 0);
-    // The rest of the piece of 64 KiB that holds the byte.
+    // The rest of the piece of 64 KiB that contains the byte.
     scene.eq("nth", loaded(|e| assert_eq!(e.map.iter().nth(50 * PAGE), Some(&7))), 14 * PAGE as u64);
     scene.eq("last", loaded(|e| assert_eq!(e.map.iter().last(), Some(&7))), 4 * PAGE as u64);
     scene.eq("rev", loaded(|e| assert_eq!(e.map.iter().rev().nth(3), Some(&7))), 4 * PAGE as u64);

@@ -1,4 +1,4 @@
-//! Files that are longer than one call of some hosts may move, and offsets that 32 bits do not hold.
+//! Files that are longer than the limit of one call in some hosts, and offsets that do not fit into 32 bits.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -20,11 +20,11 @@ cases!("large":;
 );
 
 const MIB: usize = 1 << 20;
-/// More than the 128 MiB that one call moves nowhere, and no multiple of a page.
+/// More than 128 MiB, the limit of one call in some hosts, and not a multiple of a page.
 const LARGE: usize = 129 * MIB + 12_345;
 const FOUR_GIB: u64 = 1 << 32;
 
-/// What the `step`th MiB of the file holds.
+/// The bytes of the `step`th MiB of the file.
 fn block(base: &[u8], step: usize) -> impl Iterator<Item = u8> {
     let stamp = step.to_le_bytes()[0];
     base.iter().map(move |byte| byte ^ stamp)
@@ -40,18 +40,18 @@ fn large_file<B: FileBackend>(scene: &Scene<B>, base: &[u8]) -> Arc<File> {
     scene.open("f", OpenOptions::new().read(true).write(true))
 }
 
-/// The byte that [`large_file`] holds at an index.
+/// The byte of [`large_file`] at an index.
 fn byte_at(base: &[u8], at: usize) -> u8 {
     base[at % MIB] ^ (at / MIB).to_le_bytes()[0]
 }
 
-/// Where the `step`th MiB is not what [`large_file`] wrote, with what stands there.
+/// The indices at which the `step`th MiB differs from [`large_file`], with the bytes there.
 fn differing(base: &[u8], step: usize, part: &[u8]) -> Vec<(usize, u8)> {
     let pairs = part.iter().zip(block(base, step)).enumerate();
     pairs.filter(|(_, (got, want))| **got != *want).map(|(i, (got, _))| (step * MIB + i, *got)).collect()
 }
 
-/// Where the file is not what [`large_file`] wrote, with what stands there.
+/// The indices at which the file differs from [`large_file`], with the bytes there.
 fn differences<B: FileBackend>(scene: &Scene<B>, base: &[u8]) -> Vec<(usize, u8)> {
     let mut file = File::open(scene.path("f")).unwrap();
     let mut differences = Vec::new();
@@ -88,7 +88,7 @@ fn a_file_over_128_mib_is_mapped_whole<B: FileBackend>(scene: &mut Scene<B>) {
     }
     map.flush().unwrap();
     scene.eq("changes in the file", differences(scene, &base), want.clone());
-    // And all of it at once, as a slice.
+    // The whole mapping at once, as a slice.
     let all = map.as_slice().unwrap().chunks(MIB).enumerate();
     let changed: Vec<_> = all.flat_map(|(step, part)| differing(&base, step, part)).collect();
     scene.eq("changes in the mapping", changed, want);
@@ -101,11 +101,11 @@ fn every_byte_of_128_mib_can_be_changed_and_flushed<B: FileBackend>(scene: &mut 
     let file = large_file(scene, &base);
     let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
     map.as_mut_slice().unwrap().iter_mut().for_each(|byte| *byte = !*byte);
-    // One run of changed bytes: more than one call moves.
+    // One run of changed bytes, which is more than one call moves.
     map.flush().unwrap();
     map.close().unwrap();
     let inverted: Vec<u8> = base.iter().map(|byte| !byte).collect();
-    scene.eq("what is not changed", differences(scene, &inverted), Vec::<(usize, u8)>::new());
+    scene.eq("unchanged bytes", differences(scene, &inverted), Vec::<(usize, u8)>::new());
 }
 
 fn a_file_is_made_longer_by_128_mib<B: FileBackend>(scene: &mut Scene<B>) {
@@ -117,7 +117,7 @@ fn a_file_is_made_longer_by_128_mib<B: FileBackend>(scene: &mut Scene<B>) {
     map[LARGE - 1] = b'!';
     map.close().unwrap();
     scene.bytes("end of the file", read_through(&file, LARGE as u64 - 2, 2), b"\0!");
-    // The host need not look at all of it.
+    // Empties the file, because the host reads every file that a case leaves.
     File::create(scene.path("f")).unwrap();
 }
 
@@ -128,14 +128,14 @@ fn sparse_file<B: FileBackend>(scene: &Scene<B>) -> Arc<File> {
     file
 }
 
-/// Maps a window that holds a pattern, changes it, and looks through the file at what was written and what was not.
+/// Maps a window with a pattern, changes it, and reads the file to check which bytes were written.
 fn window<B: FileBackend>(scene: &mut Scene<B>, offset: u64, len: usize) {
     let file = sparse_file(scene);
     let content: Vec<u8> = (offset..offset + len as u64).map(pattern_at).collect();
     write_through(&file, offset, &content);
     write_through(&file, offset - 6, b"before");
     write_through(&file, offset + len as u64, b"behind");
-    // Where the bytes above 4 GiB would stand if their offsets lost the upper half.
+    // The place where bytes above 4 GiB would be if their offsets lost the upper half.
     let low = offset.saturating_sub(FOUR_GIB);
 
     let mut map: Mapping<B> = scene.map(MmapOptions::new().offset(offset).len(len), &file).unwrap();
@@ -150,7 +150,7 @@ fn window<B: FileBackend>(scene: &mut Scene<B>, offset: u64, len: usize) {
     map.flush().unwrap();
     scene.bytes("through the file", read_through(&file, offset, len), &want);
     scene.bytes("before it", read_through(&file, offset - 6, 6), b"before");
-    scene.bytes("behind it", read_through(&file, offset + len as u64, 6), b"behind");
+    scene.bytes("after it", read_through(&file, offset + len as u64, 6), b"behind");
     scene.bytes("4 GiB below", read_through(&file, low, 65_536), vec![0; 65_536]);
     map.close().unwrap();
     let again = scene.map(MmapOptions::new().access(Access::Read).offset(offset).len(len), &file).unwrap();
@@ -169,7 +169,7 @@ fn a_file_longer_than_memory_can_be_is_an_error<B: FileBackend>(scene: &mut Scen
     let file = sparse_file(scene);
     write_through(&file, FOUR_GIB, b"beyond");
     let size = FOUR_GIB + 512 * 1024;
-    // The rest of a file is mapped where memory can hold it, from wherever it is asked for.
+    // The rest of a file from any offset is mapped if it fits into memory.
     let as_it_should = match scene.map(&MmapOptions::new(), &file) {
         Ok(map) => {
             let len = usize::try_from(size).expect("a mapping's length is a usize");
@@ -185,18 +185,18 @@ fn a_file_longer_than_memory_can_be_is_an_error<B: FileBackend>(scene: &mut Scen
 }
 
 fn memory_that_runs_out_is_an_error_and_not_an_abort<B: FileBackend>(scene: &mut Scene<B>) {
-    // Three are more than 32 bits can address; elsewhere it is the machine's affair how many it gives.
+    // Three of them are more than 32 bits can address; with 64 bits the result depends on the machine.
     let maps: Vec<_> = (0..3).map(|_| Mapping::<B>::anonymous(3 << 29)).collect();
     for map in &maps {
         let as_it_should = match map {
             Ok(map) => map.len() == 3 << 29 && map.last() == Some(&0),
             Err(Error::NoMemory { len, .. }) => *len == 3 << 29,
-            // Windows has several words for it.
+            // Windows has several errors for it.
             Err(error) => cfg!(windows) && matches!(error, Error::Io { .. }),
         };
         scene.eq("memory, or an error", as_it_should, true);
     }
     scene.eq("all three", usize::BITS == 32 && maps.iter().all(Result::is_ok), false);
     drop(maps);
-    scene.bytes("and life goes on", scene.anonymous(5), [0; 5]);
+    scene.bytes("a small mapping afterwards", scene.anonymous(5), [0; 5]);
 }

@@ -1,4 +1,4 @@
-//! The iterator of lines returns what `readline` returns, and loads no page behind the line.
+//! The iterator of lines returns the same lines as `readline`, and loads no page after a line.
 
 use std::io::{ErrorKind, SeekFrom};
 
@@ -20,7 +20,7 @@ cases!("lines":
     the_lines_of_a_closed_mapping_are_one_error
 );
 
-/// All lines from the position on, by `readline`.
+/// All lines from the position, read with `readline`.
 fn by_readline<B: FileBackend>(map: &mut Mapping<B>) -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     loop {
@@ -32,12 +32,12 @@ fn by_readline<B: FileBackend>(map: &mut Mapping<B>) -> Vec<Vec<u8>> {
     }
 }
 
-/// All lines from the position on, by the iterator.
+/// All lines from the position, read with the iterator.
 fn by_iterator<B: FileBackend>(map: &Mapping<B>) -> Vec<Vec<u8>> {
     map.lines_with_terminator().map(|line| line.unwrap().to_vec()).collect()
 }
 
-/// Lines of fewer than `longest` bytes: `len` bytes in all, with a newline at the end or not.
+/// Lines of fewer than `longest` bytes: `len` bytes in all, with or without a newline at the end.
 fn text(random: &mut Random, len: usize, longest: usize) -> Vec<u8> {
     let mut text = patternless(len);
     text.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = 0x8a);
@@ -60,7 +60,7 @@ fn lines_are_those_that_readline_returns<B: FileBackend>(scene: &mut Scene<B>) {
         let plain: Vec<&[u8]> = content.split_inclusive(|&byte| byte == b'\n').collect();
         let file = scene.file("f", &content);
         let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
-        // Pages that are not loaded yet, and then pages that are.
+        // First with pages that are not loaded, then with loaded pages.
         assert!(by_iterator(&map) == plain, "seed {seed}, loading");
         assert!(by_iterator(&map) == plain, "seed {seed}, loaded");
         assert!(by_readline(&mut map) == plain, "seed {seed}, readline");
@@ -109,7 +109,7 @@ fn lines_load_no_page_behind_the_line<B: FileBackend>(scene: &mut Scene<B>) {
     }
     scene.eq("bytes read", e.rig.count(Op::Read).1, PAGE as u64);
     scene.eq("a line of four pages", lines.next().unwrap().unwrap().len(), 4 * PAGE);
-    // A sequential reader's pages are read ahead: twice as many each time.
+    // Sequential reading reads ahead twice as many pages each time.
     scene.eq("bytes read", e.rig.count(Op::Read).1 <= 8 * PAGE as u64, true);
 }
 
@@ -134,7 +134,7 @@ fn lines_of_a_truncated_file_end_with_an_error<B: FileBackend>(scene: &mut Scene
     let mut lines = map.lines_with_terminator();
     scene.eq("a line", lines.next().unwrap().unwrap().len(), 10);
     scene.eq("a line that ends where the file ends", lines.next().unwrap().unwrap().len(), UNIT - 10);
-    scene.variant("what is gone", lines.next().unwrap().map(drop), "Truncated");
+    scene.variant("a lost line", lines.next().unwrap().map(drop), "Truncated");
     scene.eq("the end", lines.next().is_none(), true);
 }
 

@@ -1,4 +1,4 @@
-//! What a buffer reads, and when: nothing before it is touched, and a sequential reader's pages ahead of it.
+//! The reads of a buffer: a page is read when it is touched, and ahead of sequential reading.
 
 use portable_mmap::{Access, Advice, Flags, MmapOptions};
 
@@ -123,13 +123,13 @@ fn searching_stops_reading_at_the_match<B: FileBackend>(scene: &mut Scene<B>) {
     let content = pattern(100 * PAGE);
     let e = Emulated::new(content.clone());
     scene.eq("find", e.map.find([1, 2]).unwrap(), Some(0));
-    scene.eq("a part is enough", e.rig.count(Op::Read).1 <= page(20), true);
+    scene.eq("it reads only a part", e.rig.count(Op::Read).1 <= page(20), true);
     let e = Emulated::new(content.clone());
     scene.eq("rfind", e.map.rfind([1, 2]).unwrap().is_some(), true);
-    scene.eq("a part is enough", e.rig.count(Op::Read).1 <= page(20), true);
+    scene.eq("it reads only a part", e.rig.count(Op::Read).1 <= page(20), true);
     let mut e = Emulated::new(content);
     scene.eq("readline", e.map.readline().unwrap().len(), 10);
-    scene.eq("a part is enough", e.rig.count(Op::Read).1 <= page(20), true);
+    scene.eq("it reads only a part", e.rig.count(Op::Read).1 <= page(20), true);
 }
 
 fn reading_ahead_doubles_with_each_sequential_read<B: FileBackend>(scene: &mut Scene<B>) {
@@ -139,7 +139,7 @@ fn reading_ahead_doubles_with_each_sequential_read<B: FileBackend>(scene: &mut S
     }
     let lens: Vec<u64> = reads(&e).iter().map(|(_, len)| len / page(1)).collect();
     scene.eq("pages a read", lens, [1, 2, 4, 8, 16, 16, 16, 1]);
-    // A reader that starts in the middle is found out as fast.
+    // Sequential reading from the middle is detected as fast.
     let e = Emulated::new(pattern(64 * PAGE));
     for at in (40 * PAGE..50 * PAGE).step_by(PAGE) {
         let _ = e.map[at];
@@ -192,7 +192,7 @@ fn reading_ahead_stops_at_a_loaded_page_and_at_the_end<B: FileBackend>(scene: &m
 }
 
 fn the_last_page_is_read_up_to_the_end<B: FileBackend>(scene: &mut Scene<B>) {
-    // The storage goes on behind the mapping, which must not show.
+    // The storage continues after the mapping, which must not be visible.
     let e = Emulated::with(MmapOptions::new().len(PAGE + 5), pattern(3 * PAGE));
     scene.bytes("bytes", &e.map[PAGE..], &pattern(PAGE + 5)[PAGE..]);
     scene.eq("reads", reads(&e), [(page(1), 5)]);
@@ -211,7 +211,7 @@ fn random_reads_a_page_at_a_time<B: FileBackend>(scene: &mut Scene<B>) {
         let _ = e.map[at * PAGE];
     }
     scene.eq("reads", reads(&e), [0, 1, 2, 3, 4].map(|at| (page(at), page(1))));
-    // What is asked for together is still read together.
+    // A range that is requested together is still read together.
     scene.eq("length", e.map[10 * PAGE..15 * PAGE].len(), 5 * PAGE);
     scene.eq("reads", reads(&e), [(page(10), page(5))]);
 }

@@ -1,6 +1,6 @@
-//! What a guard has lost, page by page: which pages, until when, and what becomes of what is stored in them.
+//! Pages that a guarded mapping has lost: which pages, until when, and the effect of stores to them.
 //!
-//! A file is truncated to whole units, so that page sizes do not show.
+//! A file is truncated to whole units, so that results do not depend on the page size.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, ErrorKind, Read, SeekFrom};
@@ -21,20 +21,20 @@ cases!("lost":
     a_lost_page_that_was_not_accessed_shows_the_file_again [Truncation, FaultAddress],
     faults_are_cleared_page_by_page [Truncation, FaultAddress],
     a_call_that_fails_moves_and_changes_nothing [Truncation, FaultAddress],
-    each_of_many_mappings_knows_its_own_faults [Truncation, FaultAddress],
+    each_of_many_mappings_records_its_own_faults [Truncation, FaultAddress],
     a_second_truncation_keeps_bytes_stored_in_lost_pages [Truncation, FaultAddress],
     the_cause_of_a_failed_read_is_kept_until_a_refresh,
     a_hint_that_fails_is_no_fault
 );
 
-/// A file whose units hold 1, 2, 3, …
+/// A file whose units are filled with 1, 2, 3, …
 fn content(units: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     (1..).zip(1..=units).for_each(|(value, unit)| resize(&mut bytes, unit * UNIT, value));
     bytes
 }
 
-/// A guarded mapping of so many units, whose file is then truncated to fewer.
+/// A guarded mapping of this many units, whose file is then truncated to fewer.
 fn truncated<B: FileBackend>(scene: &Scene<B>, access: Access, units: usize, left: usize) -> Mapping<B> {
     let file = scene.file("f", &content(units));
     let map = scene.map(MmapOptions::new().guard(true).access(access), &file).expect("a file can be mapped");
@@ -42,7 +42,7 @@ fn truncated<B: FileBackend>(scene: &Scene<B>, access: Access, units: usize, lef
     map
 }
 
-/// Gives the file its units and their bytes back.
+/// Restores the length and the bytes of the file.
 fn restore<B: FileBackend>(scene: &Scene<B>, units: usize) {
     scene.overwrite("f", 0, &content(units));
 }
@@ -74,13 +74,13 @@ fn a_requested_byte_is_accessed_even_if_it_is_not_used<B: FileBackend>(scene: &m
         scene.eq("position", map.tell(), UNIT as u64);
     }
     let map = truncated(scene, Access::Read, 2, 1);
-    scene.eq("an empty range is touched nowhere", map.range(UNIT..UNIT).unwrap().len(), 0);
-    scene.eq("nor is what the needle cannot lie in", map.find_in(vec![1; 2 * UNIT + 1], ..).unwrap(), None);
+    scene.eq("an empty range touches nothing", map.range(UNIT..UNIT).unwrap().len(), 0);
+    scene.eq("nor does a needle longer than the mapping", map.find_in(vec![1; 2 * UNIT + 1], ..).unwrap(), None);
     scene.eq("fault", map.fault(), None);
 }
 
 fn a_store_to_a_lost_page_reaches_no_file<B: FileBackend>(scene: &mut Scene<B>) {
-    for (name, grows) in [("closed as it is", false), ("closed once the file has grown", true)] {
+    for (name, grows) in [("closed while it is truncated", false), ("closed after the file has grown", true)] {
         let mut map = truncated(scene, Access::Write, 3, 1);
         map[UNIT + 5] = 0xee;
         map[9] = 0xdd;
@@ -90,7 +90,7 @@ fn a_store_to_a_lost_page_reaches_no_file<B: FileBackend>(scene: &mut Scene<B>) 
             restore(scene, 3);
             map[9] = 0xdd;
         }
-        // Nothing that was changed in the file is missing from it.
+        // All changes that are not lost are in the file.
         map.close().unwrap();
         let mut want = content(if grows { 3 } else { 1 });
         want[9] = 0xdd;
@@ -143,11 +143,11 @@ fn a_page_that_is_still_gone_after_a_refresh_is_a_fault_again<B: FileBackend>(sc
         for _ in 0..2 {
             map.refresh().unwrap();
             scene.eq("fault", map.fault(), None);
-            scene.eq("what is left", map.get_item(UNIT.cast_signed() - 1).unwrap(), 1);
+            scene.eq("the bytes that are left", map.get_item(UNIT.cast_signed() - 1).unwrap(), 1);
             let item = map.get_item(2 * UNIT.cast_signed());
-            scene.variant("what is gone", item, "Truncated");
+            scene.variant("a lost byte", item, "Truncated");
             scene.eq("fault", faulty_unit(&map), Some(2));
-            scene.eq("zeros, and nothing that was stored", map[UNIT], 0);
+            scene.eq("zeros and not the stored byte", map[UNIT], 0);
         }
     }
 }
@@ -156,18 +156,18 @@ fn a_lost_page_that_was_not_accessed_shows_the_file_again<B: FileBackend>(scene:
     let mut map = truncated(scene, Access::Write, 4, 1);
     scene.eq("gone", map[2 * UNIT], 0);
     restore(scene, 4);
-    // Lost with the page that was touched: the whole tail.
+    // All pages past the end were lost together with the touched one.
     scene.bytes("lost", [map[UNIT], map[3 * UNIT]], [0; 2]);
     map.refresh_range(2 * UNIT, 1).unwrap();
     scene.eq("fault", map.fault(), None);
-    scene.bytes("all is as the file is", map.as_slice().unwrap(), content(4));
+    scene.bytes("the bytes of the file", map.as_slice().unwrap(), content(4));
 }
 
-/// What a mapping of so many units has lost, by the rule: a touch past the end of the file loses all that lies past it; a
-/// refresh takes the faults of its range back, and lets go of everything that is lost and was not touched.
+/// A model of the lost units of a mapping. A touch past the end of the file loses all units past it. A refresh clears
+/// the faults in its range, and restores all lost units that were not touched.
 struct Model {
     units: usize,
-    /// The units that the file has.
+    /// The number of units of the file.
     left: usize,
     lost: BTreeSet<usize>,
     /// In the order in which they were touched.
@@ -190,7 +190,7 @@ impl Model {
         let first = self.noted.first().copied();
         self.noted.retain(|unit| !units.contains(unit));
         if self.noted.first().copied() != first {
-            // The first was taken back: the lowest that is left takes its place.
+            // The first fault was cleared: the lowest one that is left takes its place.
             self.noted.sort_unstable();
         }
         self.lost = self.noted.iter().copied().collect();
@@ -208,7 +208,7 @@ fn faults_are_cleared_page_by_page<B: FileBackend>(scene: &mut Scene<B>) {
             let units = start..start + 1 + random.below(UNITS - start);
             match random.below(5) {
                 0 => {
-                    // What a buffer has loaded it keeps, so it forgets that first.
+                    // A buffer keeps loaded pages, so they are unloaded first.
                     restore(scene, UNITS);
                     map.refresh().unwrap();
                     model = Model { left: random.below(UNITS), lost: BTreeSet::new(), noted: Vec::new(), ..model };
@@ -229,7 +229,7 @@ fn faults_are_cleared_page_by_page<B: FileBackend>(scene: &mut Scene<B>) {
             }
             scene.eq("fault", faulty_unit(&map), model.noted.first().copied());
             let item = map.get_item(7).map_err(|error| error.name());
-            // A call looks for a fault before it touches anything, and once more afterwards.
+            // A call checks for a fault before it touches anything, and again afterwards.
             let value = if model.noted.is_empty() { model.touch(0) } else { 0 };
             scene.eq("get_item", item, if model.noted.is_empty() { Ok(value) } else { Err("Truncated") });
         }
@@ -249,19 +249,19 @@ fn a_call_that_fails_moves_and_changes_nothing<B: FileBackend>(scene: &mut Scene
     scene.variant("resize", resized, "Truncated");
     scene.eq("position and length", (map.tell(), map.len()), (3, 3 * UNIT));
     map.refresh().unwrap();
-    scene.bytes("what is left", &map[..UNIT], content(1));
-    // What is left can be mapped alone.
+    scene.bytes("the bytes that are left", &map[..UNIT], content(1));
+    // The rest of the file can be mapped separately.
     map.resize(UNIT).unwrap();
     scene.bytes("all", map.as_slice().unwrap(), content(1));
     map.close().unwrap();
     scene.file_is("f", content(1));
 }
 
-fn each_of_many_mappings_knows_its_own_faults<B: FileBackend>(scene: &mut Scene<B>) {
+fn each_of_many_mappings_records_its_own_faults<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", &pattern(2 * UNIT));
     let options = MmapOptions::new().guard(true).access(Access::Read).clone();
     let mut maps: Vec<Mapping<B>> = (0..24).map(|_| scene.map(&options, &file).unwrap()).collect();
-    // Their places are taken again by others.
+    // Their addresses are used again by other mappings.
     for index in (0..24).rev().step_by(3) {
         maps.remove(index);
         maps.push(scene.map(&options, &file).unwrap());
@@ -283,7 +283,7 @@ fn a_second_truncation_keeps_bytes_stored_in_lost_pages<B: FileBackend>(scene: &
     scene.eq("stored", map[3 * UNIT], 0xee);
     scene.eq("fault", faulty_unit(&map), Some(3));
     map.refresh_range(3 * UNIT, UNIT).unwrap();
-    scene.eq("the other fault is left", faulty_unit(&map), Some(1));
+    scene.eq("the other fault stays", faulty_unit(&map), Some(1));
     map.refresh().unwrap();
     scene.eq("fault", map.fault(), None);
     map.close().unwrap();
@@ -296,7 +296,7 @@ fn the_cause_of_a_failed_read_is_kept_until_a_refresh<B: FileBackend>(scene: &mu
     for (page, kind) in [(1, ErrorKind::TimedOut), (3, ErrorKind::ConnectionReset)] {
         e.rig.fail(Op::Read, 0, 1, kind);
         scene.eq("zeros", e.map[page * PAGE], 0);
-        // The first fault is the one that is told.
+        // The first fault is reported.
         let fault = e.map.fault().map(|fault| (fault.offset, fault.kind));
         scene.eq("fault", fault, Some((PAGE as u64, FaultKind::Io)));
         for _ in 0..2 {

@@ -39,7 +39,7 @@ mod traits;
 mod write_back;
 mod writing;
 
-/// Every case, in the order in which they are listed.
+/// All cases, in the order of the list.
 #[must_use]
 pub fn all<B: FileBackend>() -> Vec<Case<B>> {
     let subjects = [

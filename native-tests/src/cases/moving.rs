@@ -8,13 +8,13 @@ use crate::{FileBackend, Scene, cases};
 cases!("moving":
     bytes_move_up_over_themselves,
     bytes_move_down_over_themselves,
-    bytes_move_far_and_stay_where_they_came_from,
+    bytes_are_copied_far_away,
     overlapping_moves_across_pages_keep_every_byte,
     moving_to_the_same_place_changes_nothing,
     moving_nothing_is_fine_up_to_the_end,
     a_range_outside_is_an_error_and_nothing_moves,
     moving_neither_needs_nor_moves_the_position,
-    moving_is_read_only_before_anything_else,
+    moving_in_a_read_only_mapping_fails_before_other_checks,
     moving_in_a_copy_leaves_the_file,
     moving_in_anonymous_memory_moves_zeros_too
 );
@@ -37,7 +37,7 @@ fn bytes_move_down_over_themselves<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"3456767899");
 }
 
-fn bytes_move_far_and_stay_where_they_came_from<B: FileBackend>(scene: &mut Scene<B>) {
+fn bytes_are_copied_far_away<B: FileBackend>(scene: &mut Scene<B>) {
     let mut content = patternless(300_000);
     let mut map = scene.mapped("f", &content);
     map.move_within(290_000, 4090, 10_000).unwrap();
@@ -50,13 +50,13 @@ fn bytes_move_far_and_stay_where_they_came_from<B: FileBackend>(scene: &mut Scen
 }
 
 fn overlapping_moves_across_pages_keep_every_byte<B: FileBackend>(scene: &mut Scene<B>) {
-    // An interpreter takes minutes over so many.
+    // Miri takes minutes for that many.
     let (len, count, far) = if cfg!(miri) { (13_000, 4_500, 8192) } else { (200_000, 130_000, 65_536) };
     let mut content = patternless(len);
     let file = scene.file("f", &content);
     for distance in [1, 7, 4095, 4096, 4097, far] {
         for (dest, src) in [(distance, 0), (100, 100 + distance)] {
-            // A mapping of its own, so that nothing is loaded yet.
+            // A new mapping, so that no page is loaded yet.
             let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
             map.move_within(dest, src, count).unwrap();
             content.copy_within(src..src + count, dest);
@@ -92,7 +92,7 @@ fn a_range_outside_is_an_error_and_nothing_moves<B: FileBackend>(scene: &mut Sce
         let label = format!("{count} from {src} to {dest}");
         scene.refused(&label, &mut map, "OutOfRange", |map| map.move_within(dest, src, count));
     }
-    // Of the greatest numbers only the variant is shown: they are not the same on every target.
+    // For the largest numbers the transcript has only the variant, because they differ by target.
     let max = usize::MAX;
     for (dest, src, count) in [(0, 0, max), (max, 0, 1), (0, max, 1), (1, 2, max), (max, max, max), (max, max, 0)] {
         let refused = map.move_within(dest, src, count).map_err(|e| e.name());
@@ -110,7 +110,7 @@ fn moving_neither_needs_nor_moves_the_position<B: FileBackend>(scene: &mut Scene
     scene.bytes("map", &map, b"elloo");
 }
 
-fn moving_is_read_only_before_anything_else<B: FileBackend>(scene: &mut Scene<B>) {
+fn moving_in_a_read_only_mapping_fails_before_other_checks<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     for (dest, src, count) in [(0, 1, 2), (0, 0, 0), (9, 9, 9)] {

@@ -11,7 +11,7 @@ cases!("notation":
     an_item_counts_from_either_end,
     an_item_outside_is_an_index_error,
     setting_an_item_reaches_the_file,
-    an_item_is_read_only_before_it_is_outside,
+    setting_a_read_only_item_fails_before_its_index_is_checked,
     ranges_are_slices,
     bounds_outside_are_clamped,
     a_slice_that_ends_before_it_starts_is_empty,
@@ -27,14 +27,14 @@ cases!("notation":
     a_slice_is_assigned_backwards,
     assigning_nothing_to_an_empty_slice_is_fine,
     another_number_of_bytes_is_a_mismatch_and_writes_nothing,
-    a_slice_is_read_only_before_anything_else,
+    assigning_a_read_only_slice_fails_before_other_checks,
     assigning_with_a_step_changes_those_bytes_alone,
     assigning_over_several_pages_changes_a_byte_of_each,
     assigning_a_slice_across_pages_reaches_the_file,
     assigning_to_a_copy_leaves_the_file
 );
 
-/// The variant alone, for what holds numbers that are as wide as the target's addresses.
+/// Only the variant of an error, because its numbers depend on the target.
 fn named<T: Debug>(result: Result<T, Error>) -> Result<T, &'static str> {
     result.map_err(|e| e.name())
 }
@@ -74,7 +74,7 @@ fn setting_an_item_reaches_the_file<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"JellY");
 }
 
-fn an_item_is_read_only_before_it_is_outside<B: FileBackend>(scene: &mut Scene<B>) {
+fn setting_a_read_only_item_fails_before_its_index_is_checked<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     for index in [0, -5, 5, -6] {
@@ -132,7 +132,7 @@ fn an_inclusive_end_of_minus_one_is_the_end<B: FileBackend>(scene: &mut Scene<B>
     scene.bytes("..=-2", map.get_slice(..=-2).unwrap(), b"hell");
     scene.bytes("..=-5", map.get_slice(..=-5).unwrap(), b"h");
     scene.bytes("..=-6", map.get_slice(..=-6).unwrap(), b"");
-    // An exclusive end of -1 leaves the last byte out.
+    // An exclusive end of -1 excludes the last byte.
     scene.bytes("..-1", map.get_slice(..-1).unwrap(), b"hell");
     map.set_slice(-2..=-1, b"LO").unwrap();
     map.flush().unwrap();
@@ -168,7 +168,7 @@ fn a_negative_step_clamps_to_the_last_byte<B: FileBackend>(scene: &mut Scene<B>)
     let map = scene.mapped("f", b"hello");
     scene.bytes("[5::-2]", map.get_slice(Slice::new(5, None, -2)).unwrap(), b"olh");
     scene.bytes("[9:0:-2]", map.get_slice(Slice::new(9, 0, -2)).unwrap(), b"ol");
-    // A stop of -1 is the last byte, and not what lies before the first.
+    // A stop of -1 is the last byte, not the position before the first byte.
     scene.bytes("[:-1:-1]", map.get_slice(Slice::new(None, -1, -1)).unwrap(), b"");
     scene.bytes("[:-6:-1]", map.get_slice(Slice::new(None, -6, -1)).unwrap(), b"olleh");
     scene.bytes("[:-5:-1]", map.get_slice(Slice::new(None, -5, -1)).unwrap(), b"olle");
@@ -206,14 +206,14 @@ fn a_step_of_zero_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"hello");
 }
 
-/// Steps around the pages of every system, and steps over several of them.
+/// Steps around the page sizes of all systems, and steps of several pages.
 const WIDE: [isize; 8] = [4095, 4096, 4097, 16_384, 16_385, 40_000, 65_537, 131_072];
 
 fn a_step_over_several_pages_picks_a_byte_of_each<B: FileBackend>(scene: &mut Scene<B>) {
     let content = patternless(300_000);
     let file = scene.file("f", &content);
     for step in WIDE {
-        // A mapping of its own, so that nothing is loaded yet.
+        // A new mapping, so that no page is loaded yet.
         let map = scene.map(&MmapOptions::new(), &file).unwrap();
         let stride = step.unsigned_abs();
         let forwards: Vec<u8> = content.iter().skip(7).step_by(stride).copied().collect();
@@ -224,7 +224,7 @@ fn a_step_over_several_pages_picks_a_byte_of_each<B: FileBackend>(scene: &mut Sc
 }
 
 fn a_whole_mapping_can_be_read_backwards<B: FileBackend>(scene: &mut Scene<B>) {
-    // Byte by byte, which takes an interpreter minutes.
+    // Byte by byte, which takes Miri minutes.
     let mut content = patternless(if cfg!(miri) { 8_001 } else { 200_001 });
     let map = scene.mapped("f", &content);
     content.reverse();
@@ -286,7 +286,7 @@ fn another_number_of_bytes_is_a_mismatch_and_writes_nothing<B: FileBackend>(scen
     scene.file_is("f", &content);
 }
 
-fn a_slice_is_read_only_before_anything_else<B: FileBackend>(scene: &mut Scene<B>) {
+fn assigning_a_read_only_slice_fails_before_other_checks<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     for (slice, data) in [
@@ -331,7 +331,7 @@ fn assigning_over_several_pages_changes_a_byte_of_each<B: FileBackend>(scene: &m
 }
 
 fn assigning_a_slice_across_pages_reaches_the_file<B: FileBackend>(scene: &mut Scene<B>) {
-    // An interpreter takes a minute over so many.
+    // Miri takes a minute for that many.
     let (len, count) = if cfg!(miri) { (15_000_usize, 5_000) } else { (150_000, 100_000) };
     let mut content = patternless(len);
     let mut map = scene.mapped("f", &content);

@@ -1,4 +1,4 @@
-//! Random operations against slow and obvious code over a `Vec<u8>`. A difference names the seed and the operation.
+//! Random operations compared with slow and obvious code over a `Vec<u8>`. A failure prints the seed and the operation.
 
 use std::io::SeekFrom;
 use std::ops::Bound;
@@ -18,13 +18,13 @@ cases!("oracle":
     large the_file_face_is_that_of_a_vector_and_a_number
 );
 
-/// Lengths around pages and the steps of loading.
+/// Lengths around page sizes and the steps of loading.
 const LENS: [usize; 9] = [1, 2, 5, 255, 4095, 4096, 4097, 65_537, 200_003];
 
 /// A new mapping of the file every few operations, so that pages are absent again.
 const OPERATIONS_A_MAPPING: usize = 8;
 
-/// The indices that a slice picks, in order: Python's own words, one index at a time.
+/// The indices that a slice selects, in order, computed one at a time as in Python's documentation.
 fn picked(start: Option<i64>, stop: Option<i64>, stride: i64, len: usize) -> Vec<usize> {
     let len = i64::try_from(len).unwrap();
     let from_start = |bound: i64| if bound < 0 { bound + len } else { bound };
@@ -46,7 +46,7 @@ fn picked(start: Option<i64>, stop: Option<i64>, stride: i64, len: usize) -> Vec
     indices
 }
 
-/// A bound that is missing, near an end, around a page, anywhere, or the utmost of the smallest target.
+/// A bound that is missing, near an end, around a page border, anywhere, or the largest of a 32-bit target.
 fn bound(random: &mut Random, len: usize) -> Option<isize> {
     let len = isize::try_from(len).unwrap();
     let small = isize::try_from(random.below(13)).unwrap() - 6;
@@ -76,7 +76,7 @@ fn step(random: &mut Random) -> isize {
 fn slice(random: &mut Random, len: usize) -> ([Option<isize>; 2], isize, Slice) {
     let bounds = [bound(random, len), bound(random, len)];
     let step = step(random);
-    // A step of 1 may be left out.
+    // A step of 1 may be omitted.
     let written = if step == 1 { random.pick(&[None, Some(1)]) } else { Some(step) };
     (bounds, step, Slice::new(bounds[0], bounds[1], written))
 }
@@ -132,7 +132,7 @@ fn assignments_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<B>
             }
             let ([start, stop], stride, slice) = slice(&mut random, len);
             let indices = if stride == 0 { Vec::new() } else { picked(wide(start), wide(stop), stride as i64, len) };
-            // Now and then one byte more or less.
+            // Sometimes one byte more or less.
             let count = random.pick(&[indices.len(); 8]) + random.pick(&[0, 0, 0, 0, 0, 0, 1, 2]);
             let count = count.saturating_sub(random.pick(&[0, 0, 0, 0, 0, 0, 0, 1]));
             let first = random.below(256);
@@ -160,7 +160,7 @@ fn assignments_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<B>
     }
 }
 
-/// Every place in `start..end` where the needle is, in order.
+/// All positions of the needle in `start..end`, in order.
 fn places<'a>(
     bytes: &'a [u8],
     needle: &'a [u8],
@@ -172,7 +172,7 @@ fn places<'a>(
     places.filter(move |&at| bytes[at..].starts_with(needle))
 }
 
-/// Where a range in slice notation starts and ends.
+/// The start and the end of a range in slice notation.
 fn resolved((start, end): (Bound<isize>, Bound<isize>), len: usize) -> (usize, usize) {
     let len = i64::try_from(len).unwrap();
     let from_start = |bound: isize| if bound < 0 { bound as i64 + len } else { bound as i64 };
@@ -198,7 +198,7 @@ fn range(random: &mut Random, len: usize) -> (Bound<isize>, Bound<isize>) {
     (end(random), end(random))
 }
 
-/// Compares all four searches, from a random position and in a random range. Gives how many found something.
+/// Compares all four searches, from a random position and in a random range. Returns how many found a match.
 fn compare_searches<B: FileBackend>(
     map: &mut Mapping<B>,
     content: &[u8],
@@ -235,7 +235,7 @@ fn short_searches_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene
     let (mut found, mut searched) = (0, 0);
     for round in 0..400 {
         let len = 1 + random.below(60);
-        // The fewer letters, the more matches and near misses.
+        // Fewer letters give more matches and near misses.
         let letters = random.pick(&[&b"a"[..], b"ab", b"abc", b"a\0"]);
         let content = random.bytes(len, letters);
         let mut map = scene.map(MmapOptions::new().len(len), &file).unwrap();
@@ -259,7 +259,8 @@ fn long_searches_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<
     let (mut found, mut searched) = (0, 0);
     for round in 0..40 {
         let len = 130_000 + random.below(150_000);
-        // Bytes that repeat, with others strewn over them: none, or so many that the obvious loop ends within a life.
+        // Repeated bytes with other bytes scattered over them: none, or so many that the obvious loop ends in a
+        // reasonable time.
         let period = 1 + random.below(9);
         let unit = random.bytes(period, b"ab");
         let mut content: Vec<u8> = unit.iter().copied().cycle().take(len).collect();
@@ -269,7 +270,7 @@ fn long_searches_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<
         let file: Arc<_> = scene.file("f", &content);
         for operation in 0..4 {
             let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
-            // A part of the bytes near a border, as it is or with one byte changed.
+            // A part of the bytes near a border, unchanged or with one byte changed.
             let near = random.pick(&[0, 4096, 65_536, 131_072, len - 65_536, len - 4096]).min(len - 1);
             let start = near.saturating_sub(random.below(20));
             let needle_len = random.pick(&[1, 7, 40, 5000, 65_537, 100_000]).min(len - start);

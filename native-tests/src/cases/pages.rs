@@ -1,4 +1,4 @@
-//! Changed pages are a set: flushed, refreshed and closed page by page, in any order, they are exact.
+//! The set of changed pages stays exact when pages are flushed, refreshed and closed one by one in any order.
 
 use std::collections::BTreeSet;
 
@@ -84,7 +84,8 @@ fn refreshing_page_by_page_is_exact<B: FileBackend>(scene: &mut Scene<B>) {
                     want[at] = 7;
                 }
                 1 => {
-                    // Another writer, whose place no own change has; seen at the latest after a refresh of the unit.
+                    // Another writer writes where the mapping has no changes. Its bytes are visible at the latest after
+                    // a refresh of the unit.
                     let place = unit * UNIT + UNIT / 2 + random.below(UNIT / 2);
                     scene.overwrite("f", place as u64, &[9]);
                     want[place] = 9;

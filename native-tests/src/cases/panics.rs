@@ -1,4 +1,5 @@
-//! The slice face panics where a slice's would, in its words, and where a slice that cannot be changed would not compile.
+//! Using a mapping as a slice panics with the same message as a slice, and panics where changing an immutable slice
+//! would not compile.
 
 use std::hint::black_box;
 
@@ -6,7 +7,7 @@ use portable_mmap::{Access, MmapOptions};
 
 use crate::{FileBackend, Scene, cases};
 
-// Where releases of Rust differ in their words, the text is what they share.
+// If versions of Rust have different messages, the text is the common part.
 cases!("panics":
     ;
     panicking reading_an_index_past_the_end "index out of bounds: the len is 5 but the index is 5";
@@ -55,7 +56,7 @@ macro_rules! reading {
     )*};
 }
 
-// The ends of what is meant to be wrong go through `black_box`, or the compiler would say so.
+// Wrong bounds go through `black_box`, because otherwise the compiler would reject them.
 reading! {
     reading_an_index_past_the_end: 5;
     reading_the_greatest_index: usize::MAX;

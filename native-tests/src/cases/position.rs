@@ -1,4 +1,4 @@
-//! The position of the file face: telling and seeking.
+//! The position of a mapping: `tell` and `seek`.
 
 use std::io::SeekFrom;
 
@@ -19,7 +19,7 @@ cases!("position":
     a_position_past_the_end_comes_back_by_seeking,
     growing_lets_the_position_go_further,
     a_read_only_mapping_can_be_sought_in,
-    the_position_is_not_the_files
+    the_position_is_independent_of_the_file
 );
 
 fn a_new_mapping_is_at_its_start<B: FileBackend>(scene: &mut Scene<B>) {
@@ -68,7 +68,7 @@ fn seeking_outside_is_an_error_and_the_position_stays<B: FileBackend>(scene: &mu
         scene.refused(&format!("{to:?}"), &mut map, "OutOfRange", |map| map.seek(to));
     }
     scene.eq("tell", map.tell(), 3);
-    scene.bytes("what is read", map.read_bytes(None).unwrap(), b"lo");
+    scene.bytes("the bytes read", map.read_bytes(None).unwrap(), b"lo");
 }
 
 fn seeking_to_the_greatest_numbers_does_not_overflow<B: FileBackend>(scene: &mut Scene<B>) {
@@ -77,7 +77,7 @@ fn seeking_to_the_greatest_numbers_does_not_overflow<B: FileBackend>(scene: &mut
     for to in [
         SeekFrom::Start(u64::MAX),
         SeekFrom::Start(1 << 63),
-        // What a 32-bit position would take for 0 and 5.
+        // A 32-bit position would convert these to 0 and 5.
         SeekFrom::Start(1 << 32),
         SeekFrom::Start((1 << 32) + 5),
         SeekFrom::Current(1 << 32),
@@ -97,9 +97,9 @@ fn the_position_counts_from_the_mappings_start<B: FileBackend>(scene: &mut Scene
     let file = scene.file("f", &content);
     let mut map = scene.map(MmapOptions::new().offset(64 << 10).len(1000), &file).unwrap();
     scene.eq("the end", map.seek(SeekFrom::End(0)).unwrap(), 1000);
-    scene.refused("the file goes on", &mut map, "OutOfRange", |map| map.seek(SeekFrom::Start(1001)));
+    scene.refused("past the mapping's end", &mut map, "OutOfRange", |map| map.seek(SeekFrom::Start(1001)));
     map.seek(SeekFrom::Start(10)).unwrap();
-    scene.bytes("what is read", map.read_bytes(5).unwrap(), &content[(64 << 10) + 10..][..5]);
+    scene.bytes("the bytes read", map.read_bytes(5).unwrap(), &content[(64 << 10) + 10..][..5]);
     scene.eq("tell", map.tell(), 15);
 }
 
@@ -137,9 +137,9 @@ fn growing_lets_the_position_go_further<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     map.seek(SeekFrom::End(0)).unwrap();
     map.resize(8).unwrap();
-    scene.bytes("what was added", map.read_bytes(None).unwrap(), b"\0\0\0");
+    scene.bytes("the added bytes", map.read_bytes(None).unwrap(), b"\0\0\0");
     scene.eq("the new end", map.seek(SeekFrom::End(0)).unwrap(), 8);
-    // A position past the end is in the mapping again once that has grown.
+    // A position past the end is inside the mapping again after it has grown.
     map.resize(2).unwrap();
     map.resize(9).unwrap();
     map.write_byte(b'!').unwrap();
@@ -151,17 +151,17 @@ fn a_read_only_mapping_can_be_sought_in<B: FileBackend>(scene: &mut Scene<B>) {
     drop(scene.file("f", b"hello"));
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &scene.open_read("f")).unwrap();
     scene.eq("seek", map.seek(SeekFrom::End(-2)).unwrap(), 3);
-    scene.bytes("what is read", map.read_bytes(None).unwrap(), b"lo");
+    scene.bytes("the bytes read", map.read_bytes(None).unwrap(), b"lo");
     scene.refused("past the end", &mut map, "OutOfRange", |map| map.seek(SeekFrom::End(1)));
 }
 
-fn the_position_is_not_the_files<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_position_is_independent_of_the_file<B: FileBackend>(scene: &mut Scene<B>) {
     use std::io::Seek;
     let file = scene.file("f", b"hello world");
     (&*file).seek(SeekFrom::Start(6)).unwrap();
     let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
     let mut second = scene.map(&MmapOptions::new(), &file).unwrap();
-    scene.bytes("what is read", map.read_bytes(5).unwrap(), b"hello");
+    scene.bytes("the bytes read", map.read_bytes(5).unwrap(), b"hello");
     scene.eq("the second mapping's", second.tell(), 0);
     scene.bytes("what the second reads", second.read_bytes(2).unwrap(), b"he");
     map.seek(SeekFrom::Start(1)).unwrap();

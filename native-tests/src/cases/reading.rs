@@ -24,7 +24,7 @@ cases!("reading":
     a_long_line_without_a_newline_is_whole,
     a_line_ends_at_the_mappings_end_and_not_the_files,
     lines_and_bytes_share_the_position,
-    what_was_written_is_read,
+    written_bytes_are_read_back,
     anonymous_memory_is_read_as_zeros;
     large lines_longer_than_1_mib_are_whole
 );
@@ -95,7 +95,7 @@ fn a_byte_is_read_and_at_the_end_is_an_error<B: FileBackend>(scene: &mut Scene<B
     scene.eq("tell", map.tell(), 3);
 }
 
-/// All lines from the position on.
+/// All lines from the position.
 fn lines<B: FileBackend>(map: &mut Mapping<B>) -> Vec<String> {
     let mut lines = Vec::new();
     loop {
@@ -147,8 +147,8 @@ fn only_a_newline_ends_a_line<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("lines", lines(&mut map), [r"one\r\n", r"two\rthree\x00four\x0bfive\xff\x85\n", "six"]);
 }
 
-/// Reads lines of a byte less to two bytes more than `len`, newline included, one after the other and each in a mapping
-/// of its own.
+/// Reads lines of one byte less to two bytes more than `len`, including the newline, one after the other and each in
+/// its own mapping.
 fn lines_around<B: FileBackend>(scene: &mut Scene<B>, len: usize) {
     let around: Vec<Vec<u8>> = (len - 1..=len + 2)
         .map(|len| {
@@ -169,7 +169,7 @@ fn lines_around<B: FileBackend>(scene: &mut Scene<B>, len: usize) {
         let mut map = scene.mapped("one", &[line.as_slice(), b"behind"].concat());
         scene.bytes("the line", map.readline().unwrap(), line);
         scene.eq("tell", map.tell(), line.len() as u64);
-        scene.bytes("what is behind", map.readline().unwrap(), b"behind");
+        scene.bytes("the next line", map.readline().unwrap(), b"behind");
     }
 }
 
@@ -180,7 +180,7 @@ fn lines_longer_than_1_kib_are_whole<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn lines_longer_than_64_kib_are_whole<B: FileBackend>(scene: &mut Scene<B>) {
-    // An interpreter takes minutes for each.
+    // Miri takes minutes for each.
     let lengths: &[usize] = if cfg!(miri) { &[64 << 10] } else { &[63 << 10, 64 << 10, 127 << 10] };
     for &len in lengths {
         lines_around(scene, len);
@@ -221,7 +221,7 @@ fn lines_and_bytes_share_the_position<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("the rest", map.read_bytes(None).unwrap(), b"tail");
 }
 
-fn what_was_written_is_read<B: FileBackend>(scene: &mut Scene<B>) {
+fn written_bytes_are_read_back<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello world");
     map[5] = b'\n';
     scene.bytes("a line", map.readline().unwrap(), b"hello\n");

@@ -1,4 +1,4 @@
-//! The examples of Python's documentation, line for line, and what its introduction says.
+//! The examples of Python's documentation, line by line, and the statements of its introduction.
 
 use std::fs::{self, OpenOptions};
 use std::io::SeekFrom;
@@ -9,16 +9,16 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("reference":
     a_simple_way_of_using_mmap,
-    the_same_with_a_range_of_the_slice_face,
+    the_same_with_a_range,
     the_with_statement,
     the_anonymous_map_that_is_handed_to_a_child,
     a_single_byte_and_a_subsequence_are_assigned,
-    each_access_affects_memory_and_file_as_said,
-    a_length_and_an_offset_as_said,
+    each_access_affects_memory_and_file_as_documented,
+    a_length_and_an_offset_as_documented,
     the_size_can_be_larger_than_the_mapped_area
 );
 
-/// The example that stands in every version, from 2.7 to 3.15.
+/// The example that is in every version from 2.7 to 3.15.
 fn a_simple_way_of_using_mmap<B: FileBackend>(scene: &mut Scene<B>) {
     // with open("hello.txt", "wb") as f:
     //     f.write(b"Hello Python!\n")
@@ -51,7 +51,7 @@ fn a_simple_way_of_using_mmap<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("hello.txt", b"Hello  world!\n");
 }
 
-fn the_same_with_a_range_of_the_slice_face<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_same_with_a_range<B: FileBackend>(scene: &mut Scene<B>) {
     let mut mm = scene.mapped("hello.txt", b"Hello Python!\n");
     scene.bytes("mm[:5]", &mm[..5], b"Hello");
     mm[6..].copy_from_slice(b" world!\n");
@@ -72,7 +72,7 @@ fn the_with_statement<B: FileBackend>(scene: &mut Scene<B>) {
         scene.bytes("mm[:]", &mm, b"Hello world!\0");
     }
 
-    // What leaving the block does to a mapping of a file.
+    // The effect of leaving the block on a mapping of a file.
     let file = scene.file("f", b"Hello Python!");
     {
         let mut mm = scene.map(&MmapOptions::new(), &file).unwrap();
@@ -81,7 +81,7 @@ fn the_with_statement<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"Hello world! ");
 }
 
-/// The parent's half, and what the child does with what it is given; that it is given it, a test of its own shows.
+/// The parent's part, and the child's calls. Another test shows that a forked child gets the memory.
 fn the_anonymous_map_that_is_handed_to_a_child<B: FileBackend>(scene: &mut Scene<B>) {
     // mm = mmap.mmap(-1, 13)
     let mut mm = scene.anonymous(13);
@@ -115,7 +115,7 @@ fn a_single_byte_and_a_subsequence_are_assigned<B: FileBackend>(scene: &mut Scen
 /// "Assignment to an `ACCESS_READ` memory map raises a `TypeError`. Assignment to an `ACCESS_WRITE` memory map affects both
 /// memory and the underlying file. Assignment to an `ACCESS_COPY` memory map affects memory but does not update the
 /// underlying file."
-fn each_access_affects_memory_and_file_as_said<B: FileBackend>(scene: &mut Scene<B>) {
+fn each_access_affects_memory_and_file_as_documented<B: FileBackend>(scene: &mut Scene<B>) {
     for access in [Access::Read, Access::Write, Access::Copy, Access::Default] {
         let file = scene.file("f", b"initial");
         let mut map = scene.map(MmapOptions::new().access(access), &file).unwrap();
@@ -133,7 +133,7 @@ fn each_access_affects_memory_and_file_as_said<B: FileBackend>(scene: &mut Scene
 }
 
 /// "mmap references will be relative to the offset from the beginning of the file. offset defaults to 0."
-fn a_length_and_an_offset_as_said<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_length_and_an_offset_as_documented<B: FileBackend>(scene: &mut Scene<B>) {
     let mut content = vec![b'-'; 65_536];
     content.extend(b"from here on");
     let file = scene.file("f", &content);

@@ -1,4 +1,4 @@
-//! Refreshing: seeing what others wrote, without losing what one changed oneself.
+//! Refreshing: a mapping shows what others wrote, without losing its own changes.
 
 use portable_mmap::{Access, MmapOptions};
 
@@ -7,14 +7,14 @@ use crate::storages::{Emulated, Op};
 use crate::{FileBackend, Scene, cases};
 
 cases!("refresh":
-    what_another_wrote_is_seen,
-    a_reader_sees_it_too,
+    changes_of_others_are_visible_after_a_refresh,
+    a_read_only_mapping_shows_it_too,
     own_changes_are_applied_over_what_another_wrote,
     a_range_outside_is_an_error,
     a_range_is_refreshed_wherever_it_starts,
     a_second_mapping_is_seen_after_its_flush,
     a_copy_keeps_its_changes_and_sees_other_pages,
-    anonymous_memory_has_nothing_to_see,
+    refreshing_anonymous_memory_changes_nothing,
     the_position_stays,
     an_own_change_wins_over_another_writer,
     after_a_refresh_only_own_changes_are_written,
@@ -23,7 +23,7 @@ cases!("refresh":
     changes_past_a_truncated_end_stay
 );
 
-fn what_another_wrote_is_seen<B: FileBackend>(scene: &mut Scene<B>) {
+fn changes_of_others_are_visible_after_a_refresh<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(2 * UNIT));
     let mut want = pattern(2 * UNIT);
     scene.bytes("before", &map, &want);
@@ -37,7 +37,7 @@ fn what_another_wrote_is_seen<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", want);
 }
 
-fn a_reader_sees_it_too<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_read_only_mapping_shows_it_too<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     scene.bytes("before", &map, b"hello");
@@ -60,7 +60,7 @@ fn own_changes_are_applied_over_what_another_wrote<B: FileBackend>(scene: &mut S
 fn a_range_outside_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     scene.refused("one too long", &mut map, "OutOfRange", |map| map.refresh_range(0, 6));
-    scene.refused("behind the end", &mut map, "OutOfRange", |map| map.refresh_range(6, 0));
+    scene.refused("past the end", &mut map, "OutOfRange", |map| map.refresh_range(6, 0));
     let refreshed = map.refresh_range(usize::MAX, 2);
     scene.variant("an end that overflows", refreshed, "OutOfRange");
     scene.eq("nothing at the end", map.refresh_range(5, 0).is_ok(), true);
@@ -103,7 +103,7 @@ fn a_copy_keeps_its_changes_and_sees_other_pages<B: FileBackend>(scene: &mut Sce
     scene.bytes("the other page", &map[UNIT..UNIT + 3], b"new");
 }
 
-fn anonymous_memory_has_nothing_to_see<B: FileBackend>(scene: &mut Scene<B>) {
+fn refreshing_anonymous_memory_changes_nothing<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.anonymous(5);
     map[..].copy_from_slice(b"hello");
     map.refresh().unwrap();
@@ -135,7 +135,7 @@ fn after_a_refresh_only_own_changes_are_written<B: FileBackend>(scene: &mut Scen
     memory.overwrite(0, b"another");
     memory.overwrite(PAGE, b"another");
     map.refresh().unwrap();
-    // Another writer again: what it writes beside the change must not be overwritten with what was refreshed.
+    // Another writer again: its bytes beside the change must not be overwritten with the refreshed bytes.
     memory.overwrite(0, b"once");
     let _ = rig.take();
     map.flush().unwrap();

@@ -1,6 +1,6 @@
-//! Resizing: mapping and file grow and shrink together.
+//! Resizing: the mapping and its file grow and shrink together.
 //!
-//! Resizing that fails half-way is swept in `faults`.
+//! The cases of `faults` test failures during a resize.
 
 use std::io::SeekFrom;
 
@@ -67,7 +67,7 @@ fn truncated_bytes_come_back_as_zeros<B: FileBackend>(scene: &mut Scene<B>) {
     for touched in [true, false] {
         let mut map = scene.mapped("f", &pattern(2 * UNIT));
         if touched {
-            // Loaded and changed pages must forget too.
+            // Loaded and changed pages must lose their bytes too.
             map[..].fill(b'x');
             map.flush().unwrap();
             map[100..UNIT].fill(b'y');
@@ -105,7 +105,8 @@ fn a_file_longer_than_the_mapping_is_truncated<B: FileBackend>(scene: &mut Scene
     let mut map = scene.map(MmapOptions::new().len(10), &file).unwrap();
     for len in [20, 5000, 5] {
         map.resize(len).unwrap();
-        // Growing shows what the file held behind the mapping; then the file ends there, even when it was longer.
+        // Growing shows the bytes of the file past the old end. Afterwards the file ends at the new end, even if it was
+        // longer.
         let mut want = pattern(len.min(20));
         resize(&mut want, len, 0);
         scene.bytes("map", &map, &want);
@@ -130,7 +131,7 @@ fn growing_into_a_changed_page_keeps_the_change<B: FileBackend>(scene: &mut Scen
     let file = scene.file("f", &pattern(UNIT));
     let mut map = scene.map(MmapOptions::new().len(100), &file).unwrap();
     map[99] = 0;
-    // What another wrote behind the mapping belongs to the file as much as what was there before.
+    // Bytes that another writer wrote past the mapping are bytes of the file like any others.
     scene.overwrite("f", 200, b"another");
     let mut want = pattern(UNIT);
     want[99] = 0;
@@ -216,7 +217,7 @@ fn a_length_longer_than_memory_is_an_error<B: FileBackend>(scene: &mut Scene<B>)
 }
 
 fn an_end_past_the_longest_file_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
-    // A file cannot be made that long to begin with, but a storage may say that it is.
+    // A file cannot have this length, but a storage can report it.
     let Emulated { mut map, memory, .. } = Emulated::new(*b"hello");
     let resized = map.resize(usize::MAX / 2 + 1);
     scene.variant("resize", resized, "OutOfRange");
@@ -338,7 +339,7 @@ fn a_resized_mapping_still_flushes_and_refreshes<B: FileBackend>(scene: &mut Sce
     want[5000..5007].copy_from_slice(b"another");
     scene.bytes("map", &map, &want);
     scene.eq("found", map.find(b"another").unwrap(), Some(5000));
-    scene.refused("its old end is no limit", &mut map, "OutOfRange", |map| map.flush_range(0, 2 * UNIT + 1));
+    scene.refused("past the new end", &mut map, "OutOfRange", |map| map.flush_range(0, 2 * UNIT + 1));
     scene.file_is("f", want);
 }
 
@@ -357,7 +358,7 @@ fn a_script_of_lengths_matches_the_model<B: FileBackend>(scene: &mut Scene<B>) {
         }
         map.resize(len).unwrap();
         resize(&mut want, len, 0);
-        assert!(map[..] == want[..], "step {step}: the mapping is as the model says");
+        assert!(map[..] == want[..], "step {step}: the mapping has the bytes of the model");
     }
     scene.bytes("map", &map, &want);
     map.close().unwrap();

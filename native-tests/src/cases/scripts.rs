@@ -1,4 +1,4 @@
-//! Seeded scripts: thousands of operations on a mapping and on the model, compared step by step.
+//! Random scripts with fixed seeds: thousands of operations on a mapping and on the model, compared after each step.
 
 use std::io::SeekFrom;
 
@@ -12,12 +12,12 @@ cases!("scripts":
     seed_1, seed_2, seed_3, seed_4, seed_5, seed_6, seed_7, seed_8
 );
 
-/// How many operations a script has; an interpreter is a thousand times slower.
+/// The number of operations of a script; Miri is a thousand times slower.
 const STEPS: usize = if cfg!(miri) { 30 } else { 2500 };
-/// The file's length at the start, in bytes: several pages of any size, more than one step of any kind, not a whole number of
-/// pages.
+/// The initial length of the file, in bytes: several pages of any size, more than one step of loading or searching, and
+/// not a multiple of a page.
 const LENGTH: usize = if cfg!(miri) { 12_301 } else { 400_001 };
-/// A multiple of the page and of the granularity of every platform, in bytes; an interpreter runs the emulation alone.
+/// A multiple of the page size and of the granularity of every platform, in bytes; Miri only runs the emulation.
 const GRANULARITY: usize = if cfg!(miri) { 4 << 10 } else { 64 << 10 };
 
 macro_rules! seeds {
@@ -56,7 +56,7 @@ fn script<B: FileBackend>(scene: &mut Scene<B>, seed: u64) {
     pair.scene.file_is("f", &pair.model.file);
 }
 
-/// Bytes, short enough for a line: added up by words, for an interpreter is slow at bytes.
+/// Shows bytes in a line. Long ones are added up by words, because Miri is slow at single bytes.
 fn shown(bytes: &[u8]) -> String {
     let word = |chunk: &[u8]| {
         let mut word = [0; 8];
@@ -76,18 +76,18 @@ impl<B: FileBackend> Pair<'_, B> {
         self.model.view.as_ref().map_or(0, |view| view.bytes.len())
     }
 
-    /// A place in the mapping, now and then outside.
+    /// An index, usually inside the mapping and sometimes outside.
     fn place(&mut self) -> usize {
         let len = self.len();
         self.random.below(len + len / 16 + 1)
     }
 
-    /// A length, mostly short, now and then over several pages.
+    /// A length, usually short and sometimes over several pages.
     fn length(&mut self) -> usize {
         if self.random.chance(8) { self.random.below(20_000) } else { self.random.below(40) }
     }
 
-    /// Does one thing to both. Gives what it was, what the mapping says and what the model says.
+    /// Runs one operation on both. Returns its description and both results.
     fn step(&mut self) -> (String, Outcome, Outcome) {
         if self.map.is_none() {
             return self.open();
@@ -126,12 +126,12 @@ impl<B: FileBackend> Pair<'_, B> {
         let got = self.map.as_mut().map_or(Err("Closed"), |map| outcome(map.close(), |()| String::new()));
         self.map = None;
         self.model.close();
-        // What the file holds now, seen through another descriptor.
+        // The current bytes of the file, read through another descriptor.
         let want = Ok(shown(&self.model.file));
         (String::from("close"), got.map(|_| shown(&self.scene.content("f"))), want)
     }
 
-    /// Does the same to both.
+    /// Runs the same operation on both.
     fn both(
         &mut self,
         operation: String,
@@ -336,7 +336,7 @@ impl<B: FileBackend> Pair<'_, B> {
             },
         );
         if kind < 2 && self.model.view.as_ref().is_some_and(reaches) {
-            // The file shows everything now.
+            // Now the file has all changes.
             return (operation, got.map(|_| shown(&self.scene.content("f"))), Ok(shown(&self.model.file)));
         }
         (operation, got, want)
@@ -350,7 +350,7 @@ impl<B: FileBackend> Pair<'_, B> {
             outcome.map(|_| format!("{size:?} {}", shown(&all.unwrap_or_default())))
         };
         let size = self.map.as_ref().and_then(|map| map.size().ok());
-        // Everything is looked at only now and then, so that pages stay absent.
+        // All bytes are compared only sometimes, so that some pages stay unloaded.
         let look = self.random.chance(3);
         let all = self.map.as_ref().filter(|_| look).and_then(|map| map.get_slice(..).ok());
         let model_all = self.model.view.as_ref().filter(|_| look).map(|view| view.bytes.clone());
@@ -358,7 +358,7 @@ impl<B: FileBackend> Pair<'_, B> {
         (format!("resize {len}"), after(got, size, all), after(want, model_size, model_all))
     }
 
-    /// What changes nothing.
+    /// Operations that change nothing.
     fn hint(&mut self) -> (String, Outcome, Outcome) {
         let (page, len) = (self.random.below(LENGTH / GRANULARITY + 2) * GRANULARITY, self.length());
         let advice = Advice::ALL[self.random.below(Advice::ALL.len())];

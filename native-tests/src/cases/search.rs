@@ -1,4 +1,4 @@
-//! find and rfind: from the position, and in a range in slice notation.
+//! `find` and `rfind`: from the position, and in a range in slice notation.
 
 use std::io::SeekFrom;
 use std::ops::Bound;
@@ -10,7 +10,7 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("search":
     searching_starts_at_the_position_and_leaves_it,
-    searching_backwards_looks_no_further_back_than_the_position,
+    searching_backwards_stops_at_the_position,
     a_range_overrides_the_position,
     a_range_is_in_slice_notation,
     a_range_backwards_is_in_slice_notation,
@@ -27,7 +27,7 @@ cases!("search":
     any_bytes_are_a_needle,
     changes_are_found_before_they_are_flushed,
     all_matches_can_be_walked_in_both_directions,
-    what_follows_the_end_in_the_file_is_not_found,
+    bytes_past_the_end_of_the_mapping_are_not_found,
     matches_that_overlap_are_first_and_last,
     periodic_needles_are_found_among_near_misses,
     a_long_periodic_needle_is_found_across_its_own_length;
@@ -35,7 +35,7 @@ cases!("search":
     large a_needle_longer_than_every_step_is_found
 );
 
-/// What find and rfind say, in a range or from the position.
+/// The results of `find` and `rfind`, in a range or from the position.
 type Found = (Option<usize>, Option<usize>);
 
 fn both<B: FileBackend>(map: &Mapping<B>, needle: impl AsRef<[u8]>) -> Found {
@@ -62,7 +62,7 @@ fn searching_starts_at_the_position_and_leaves_it<B: FileBackend>(scene: &mut Sc
     scene.eq("the position", map.tell(), 15);
 }
 
-fn searching_backwards_looks_no_further_back_than_the_position<B: FileBackend>(scene: &mut Scene<B>) {
+fn searching_backwards_stops_at_the_position<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
     scene.eq("rfind h at 0", at(&mut map, 0).rfind("h").unwrap(), Some(0));
     scene.eq("rfind h at 1", at(&mut map, 1).rfind("h").unwrap(), None);
@@ -78,12 +78,12 @@ fn a_range_overrides_the_position<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("find_in ..", map.find_in("one", ..).unwrap(), Some(0));
     scene.eq("rfind_in ..", map.rfind_in("one", ..).unwrap(), Some(8));
     scene.eq("find_in 0..5", map.find_in("one", 0..5).unwrap(), Some(0));
-    // A range without a start starts at the mapping's, not at the position.
+    // A range without a start starts at the start of the mapping, not at the position.
     scene.eq("rfind_in ..5", map.rfind_in("one", ..5).unwrap(), Some(0));
     scene.eq("tell", map.tell(), 9);
 }
 
-/// Ranges of `abcabcab`, and where `ab` is found in them.
+/// Ranges of `abcabcab`, and the positions of `ab` in them.
 const RANGES: [(isize, isize, Found); 16] = [
     (0, 8, (Some(0), Some(6))),
     (1, 8, (Some(3), Some(6))),
@@ -182,7 +182,7 @@ fn an_exclusive_start_is_behind_its_byte<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("behind 0", map.find_in("ab", behind(0)).unwrap(), Some(3));
     scene.eq("behind -3", map.find_in("ab", behind(-3)).unwrap(), Some(6));
     scene.eq("behind -2", map.find_in("ab", behind(-2)).unwrap(), None);
-    // Behind the last byte is the end, by whichever name.
+    // The position after the last byte is the end, with either index.
     scene.eq("nothing behind 7", map.find_in("", behind(7)).unwrap(), Some(8));
     scene.eq("nothing behind -1", map.find_in("", behind(-1)).unwrap(), Some(8));
     scene.eq("nothing behind 8", map.find_in("", behind(8)).unwrap(), None);
@@ -238,9 +238,9 @@ fn a_needle_longer_than_the_mapping_is_not_found<B: FileBackend>(scene: &mut Sce
     let mut map = scene.mapped("f", b"hello");
     let long = [b"hello".as_slice(), &vec![0; 70_000]].concat();
     scene.eq("by one", both(&map, "hello!"), (None, None));
-    // The last page is filled with zeros.
+    // The rest of the last page is zeros.
     scene.eq("by one zero", both(&map, "hello\0"), (None, None));
-    scene.eq("by much", both(&map, &long), (None, None));
+    scene.eq("by many bytes", both(&map, &long), (None, None));
     scene.eq("in a range", both_in(&map, "hello", 0, 4), (None, None));
     scene.eq("from the position", both(at(&mut map, 3), "llo"), (None, None));
 }
@@ -311,7 +311,7 @@ fn all_matches_can_be_walked_in_both_directions<B: FileBackend>(scene: &mut Scen
     scene.eq("backwards", backwards, [6, 4, 3, 1]);
 }
 
-fn what_follows_the_end_in_the_file_is_not_found<B: FileBackend>(scene: &mut Scene<B>) {
+fn bytes_past_the_end_of_the_mapping_are_not_found<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"one two three");
     let map = scene.map(MmapOptions::new().len(6), &file).unwrap();
     scene.eq("two", both(&map, "two"), (None, None));
@@ -332,7 +332,7 @@ fn matches_that_overlap_are_first_and_last<B: FileBackend>(scene: &mut Scene<B>)
 }
 
 fn periodic_needles_are_found_among_near_misses<B: FileBackend>(scene: &mut Scene<B>) {
-    // Runs of `a` that are one too short, and one that is long enough, across a border.
+    // Runs of `a` that are one byte too short, and one that is long enough, across a border.
     let mut content = b"aaaaaaaaab".repeat(7000);
     content[65_530..65_541].copy_from_slice(b"aaaaaaaaaab");
     let map = scene.mapped("f", &content);
@@ -359,7 +359,7 @@ fn a_long_periodic_needle_is_found_across_its_own_length<B: FileBackend>(scene: 
 }
 
 fn matches_across_every_border_are_found<B: FileBackend>(scene: &mut Scene<B>) {
-    // Not a round number: counted from the end, the borders lie elsewhere.
+    // Not a round number, so that borders counted from the end are at other places.
     const LEN: usize = (3 << 20) + 12_345;
     let mut map = scene.mapped("f", &vec![b'.'; LEN]);
     let needle = b"across";
@@ -373,7 +373,7 @@ fn matches_across_every_border_are_found<B: FileBackend>(scene: &mut Scene<B>) {
             map[place..place + needle.len()].copy_from_slice(needle);
             let found = both(&map, needle);
             assert_eq!(found, (Some(place), Some(place)), "at {place}");
-            // A step that starts elsewhere.
+            // A search whose steps start at another place.
             let start = isize::try_from(place).unwrap() - 5000;
             let found = both_in(&map, needle, start.max(0), start + 6000);
             assert_eq!(found, (Some(place), Some(place)), "at {place} from {start}");

@@ -26,15 +26,15 @@ cases!("shrunken":
     panicking a_failed_read_panics_with_offset_and_cause "cannot read 4096 bytes from offset 8192: timed out"
 );
 
-/// A mapping of four pages whose storage has been cut to two.
-fn cut() -> Emulated {
+/// A mapping of four pages whose storage has been truncated to two.
+fn truncated() -> Emulated {
     let emulated = Emulated::new(pattern(4 * PAGE));
     emulated.memory.set_size(2 * PAGE);
     emulated
 }
 
 fn fallible_calls_return_truncated<B: FileBackend>(scene: &mut Scene<B>) {
-    let mut m = cut().map;
+    let mut m = truncated().map;
     let gone = 2 * PAGE;
     let answers: Vec<(&str, Result<(), Error>)> = vec![
         ("as_slice", m.as_slice().map(|_| ())),
@@ -60,7 +60,7 @@ fn fallible_calls_return_truncated<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn nothing_is_changed_or_moved_by_a_truncated_call<B: FileBackend>(scene: &mut Scene<B>) {
-    let Emulated { memory, mut map, .. } = cut();
+    let Emulated { memory, mut map, .. } = truncated();
     map.seek(SeekFrom::Start(2 * PAGE as u64 - 2)).unwrap();
     let answer = map.write_bytes(b"across").map(drop);
     scene.err("write_bytes", answer, "Truncated");
@@ -69,7 +69,7 @@ fn nothing_is_changed_or_moved_by_a_truncated_call<B: FileBackend>(scene: &mut S
     let answer = map.move_within(2 * PAGE - 2, 0, 10);
     scene.err("move_within", answer, "Truncated");
     scene.eq("position", map.tell(), 2 * PAGE as u64 - 2);
-    scene.bytes("what is left", map.range(..2 * PAGE).unwrap(), pattern(2 * PAGE));
+    scene.bytes("the bytes that are left", map.range(..2 * PAGE).unwrap(), pattern(2 * PAGE));
     map.close().unwrap();
     scene.bytes("storage", memory.content(), pattern(2 * PAGE));
 }
@@ -85,7 +85,7 @@ fn loaded_pages_stay<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn bytes_before_the_new_end_are_read<B: FileBackend>(scene: &mut Scene<B>) {
-    let Emulated { map, .. } = cut();
+    let Emulated { map, .. } = truncated();
     scene.bytes("slice", &map[..2 * PAGE], pattern(2 * PAGE));
     scene.eq("found", map.find_in([251], ..8192).unwrap(), Some(250));
     scene.eq("fault", map.fault(), None);
@@ -94,35 +94,35 @@ fn bytes_before_the_new_end_are_read<B: FileBackend>(scene: &mut Scene<B>) {
 fn the_page_with_the_new_end_is_filled_with_zeros<B: FileBackend>(scene: &mut Scene<B>) {
     let Emulated { memory, mut map, .. } = Emulated::new(pattern(4 * PAGE));
     memory.set_size(PAGE + 100);
-    scene.bytes("before the cut", &map[PAGE..PAGE + 100], &pattern(2 * PAGE)[PAGE..PAGE + 100]);
-    scene.bytes("behind it", &map[PAGE + 100..2 * PAGE], vec![0; PAGE - 100]);
+    scene.bytes("before the new end", &map[PAGE..PAGE + 100], &pattern(2 * PAGE)[PAGE..PAGE + 100]);
+    scene.bytes("after it", &map[PAGE + 100..2 * PAGE], vec![0; PAGE - 100]);
     let answer = byte(&map, 2 * PAGE);
     scene.err("the next page", answer, "Truncated");
-    // What is put there is nobody's to see, and is told.
+    // A change there reaches no file, and a flush returns an error.
     map[2 * PAGE - 1] = 1;
     let flushed = map.flush();
-    scene.err("a change behind the cut", flushed, "Truncated");
+    scene.err("a change past the new end", flushed, "Truncated");
     scene.eq("length", memory.content().len(), PAGE + 100);
 }
 
 fn an_error_of_reading_ahead_is_ignored<B: FileBackend>(scene: &mut Scene<B>) {
-    let Emulated { map, .. } = cut();
+    let Emulated { map, .. } = truncated();
     for page in 0..2 {
         scene.eq("byte", map[page * PAGE], pattern(2 * PAGE)[page * PAGE]);
     }
-    // The same where reading on fails after the page that was asked for.
+    // The same if reading ahead fails after the requested page.
     let Emulated { map, rig, .. } = Emulated::new(pattern(4 * PAGE));
     scene.eq("first page", map[0], 1);
     rig.shorten(PAGE);
     rig.fail(Op::Read, 1, usize::MAX, std::io::ErrorKind::TimedOut);
     scene.bytes("second page", map.range(PAGE..2 * PAGE).unwrap(), &pattern(2 * PAGE)[PAGE..]);
-    scene.eq("reading on has failed", rig.calls(Op::Read), [(0, PAGE as u64), (PAGE as u64, PAGE as u64)]);
+    scene.eq("reading ahead has failed", rig.calls(Op::Read), [(0, PAGE as u64), (PAGE as u64, PAGE as u64)]);
     let answer = byte(&map, 2 * PAGE);
     scene.err("third page", answer, "Io(TimedOut)");
 }
 
 fn bytes_that_come_back_are_read<B: FileBackend>(scene: &mut Scene<B>) {
-    let Emulated { memory, map, .. } = cut();
+    let Emulated { memory, map, .. } = truncated();
     let answer = byte(&map, 2 * PAGE);
     scene.err("gone", answer, "Truncated");
     memory.set_size(4 * PAGE);
@@ -131,17 +131,17 @@ fn bytes_that_come_back_are_read<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn hints_do_not_fail<B: FileBackend>(scene: &mut Scene<B>) {
-    let Emulated { mut map, .. } = cut();
+    let Emulated { mut map, .. } = truncated();
     for &advice in Advice::ALL {
         scene.eq("advice", map.advise(advice).is_ok(), true);
     }
     let answer = byte(&map, 2 * PAGE);
-    scene.err("but a touch does", answer, "Truncated");
+    scene.err("touching fails", answer, "Truncated");
 }
 
 fn a_storage_that_ends_before_its_length_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
-    let Emulated { rig, map, .. } = cut();
-    // The length is asked to tell the error, and that may fail as well.
+    let Emulated { rig, map, .. } = truncated();
+    // The length is read to determine the error, and this may fail too.
     rig.fail(Op::Len, 0, 1, std::io::ErrorKind::TimedOut);
     let answer = byte(&map, 2 * PAGE);
     scene.err("length not known", answer, "Io(TimedOut)");
@@ -150,25 +150,25 @@ fn a_storage_that_ends_before_its_length_is_truncated<B: FileBackend>(scene: &mu
 }
 
 fn slicing_panics_with_offset_and_cause<B: FileBackend>(scene: &mut Scene<B>) {
-    let Emulated { map, .. } = cut();
+    let Emulated { map, .. } = truncated();
     scene.eq("length", map.len(), 4 * PAGE);
     let _ = map[2 * PAGE + 7];
 }
 
 fn deref_panics_too<B: FileBackend>(scene: &mut Scene<B>) {
-    let Emulated { map, .. } = cut();
+    let Emulated { map, .. } = truncated();
     scene.eq("length", map.len(), 4 * PAGE);
     let _ = map.to_vec();
 }
 
 fn indexing_mutably_panics_too<B: FileBackend>(scene: &mut Scene<B>) {
-    let Emulated { mut map, .. } = cut();
+    let Emulated { mut map, .. } = truncated();
     scene.eq("length", map.len(), 4 * PAGE);
     map[2 * PAGE] = 0;
 }
 
 fn iterating_panics_too<B: FileBackend>(scene: &mut Scene<B>) {
-    let Emulated { map, .. } = cut();
+    let Emulated { map, .. } = truncated();
     scene.eq("length", map.iter().len(), 4 * PAGE);
     map.iter().for_each(drop);
 }

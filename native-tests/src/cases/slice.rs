@@ -1,4 +1,4 @@
-//! The slice face: indexing and slicing as a `[u8]` does.
+//! A mapping as a slice: indexing and slicing as with a `[u8]`.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -22,16 +22,16 @@ cases!("slice":
     an_early_borrow_lives_while_other_bytes_are_touched,
     checked_ranges_borrow_their_bytes,
     a_checked_range_outside_is_an_error,
-    a_checked_range_is_read_only_before_it_is_outside,
+    a_mutable_range_is_read_only_before_its_bounds_are_checked,
     getting_bytes_past_the_end_gives_none,
     first_and_last_are_the_ends,
     starts_and_ends_are_compared,
     a_byte_is_contained_or_not,
-    a_mapping_goes_where_a_slice_goes,
+    a_mapping_can_be_passed_as_a_slice,
     a_mapping_is_looked_up_by_its_bytes,
-    the_methods_of_a_slice_are_a_mappings,
+    a_mapping_has_the_methods_of_a_slice,
     the_methods_of_a_mutable_range_change_the_file,
-    the_methods_of_a_mutable_slice_are_a_mappings,
+    a_mapping_has_the_methods_of_a_mutable_slice,
     a_regular_expression_searches_a_mapping,
     a_regular_expression_finds_across_pages,
     a_mapping_of_one_byte_is_a_slice_of_one,
@@ -90,13 +90,13 @@ fn an_empty_range_lies_anywhere_up_to_the_end<B: FileBackend>(scene: &mut Scene<
     scene.file_is("f", b"hello");
 }
 
-/// Where pages, the steps of a search and the steps of reading ahead end.
+/// Borders of pages, of the steps of a search, and of the steps of reading ahead.
 const BORDERS: [usize; 4] = [4096, 3 * 4096, 64 << 10, 192 << 10];
 
 fn ranges_across_pages_hold_their_bytes<B: FileBackend>(scene: &mut Scene<B>) {
     let content = patternless(200_001);
     let map = scene.mapped("f", &content);
-    // From the back, so that nothing is read ahead of its touch.
+    // From the end to the start, so that no page is read ahead.
     for border in BORDERS.into_iter().rev() {
         let around = border - 3..border + 3;
         scene.bytes("around a border", &map[around.clone()], &content[around]);
@@ -138,7 +138,7 @@ fn indices_count_from_the_mappings_start<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn an_early_borrow_lives_while_other_bytes_are_touched<B: FileBackend>(scene: &mut Scene<B>) {
-    // An interpreter takes a minute over so many.
+    // Miri takes a minute for that many.
     let len = if cfg!(miri) { 30_000 } else { 300_000 };
     let content = patternless(len);
     let map = scene.mapped("f", &content);
@@ -180,7 +180,7 @@ fn a_checked_range_outside_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     scene.err("6..", map.range(6..), "OutOfRange");
     scene.err("6..6", map.range(6..6), "OutOfRange");
     scene.err("3..2", map.range(start..end), "OutOfRange");
-    // Of the greatest number only the variant is shown: it is not the same on every target.
+    // For the largest number the transcript has only the variant, because it differs by target.
     let named = |result: Result<&[u8], Error>| result.map_err(|e| e.name()).map(<[u8]>::to_vec);
     scene.eq("up to the greatest index", named(map.range(..=usize::MAX)), Err("OutOfRange"));
     scene.eq("from the greatest index", named(map.range(usize::MAX..)), Err("OutOfRange"));
@@ -196,7 +196,7 @@ fn a_checked_range_outside_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     });
 }
 
-fn a_checked_range_is_read_only_before_it_is_outside<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_mutable_range_is_read_only_before_its_bounds_are_checked<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     for range in [0..5, 2..2, 4..9] {
@@ -212,7 +212,7 @@ fn getting_bytes_past_the_end_gives_none<B: FileBackend>(scene: &mut Scene<B>) {
     for index in [0, 4095, 4096, 4999] {
         scene.eq(&format!("{index}"), map.get(index).copied(), Some(content[index]));
     }
-    // 5000 lies in the last page, which has bytes up to 8192.
+    // 5000 is in the last page, whose memory ends at 8192.
     for index in [5000, 8191, 8192] {
         scene.eq(&format!("{index}"), map.get(index), None);
         scene.eq(&format!("{index}, to be changed"), map.get_mut(index).is_none(), true);
@@ -277,8 +277,8 @@ fn a_byte_is_contained_or_not<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &content);
     scene.eq("the last byte", map.contains(&b'!'), true);
     scene.eq("the others", map.contains(&b'.'), true);
-    scene.eq("what is behind the end", map.contains(&0), false);
-    // Unlike `find`, it looks at all bytes.
+    scene.eq("past the end", map.contains(&0), false);
+    // Unlike `find`, it searches all bytes.
     map.seek(std::io::SeekFrom::End(0)).unwrap();
     scene.eq("before the position", map.contains(&b'.'), true);
 }
@@ -295,7 +295,7 @@ fn deref(bytes: &[u8]) -> Vec<u8> {
     bytes.to_vec()
 }
 
-fn a_mapping_goes_where_a_slice_goes<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_mapping_can_be_passed_as_a_slice<B: FileBackend>(scene: &mut Scene<B>) {
     let content = patternless(5000);
     let map = scene.mapped("f", &content);
     scene.eq("AsRef", as_ref_len(&map), 5000);
@@ -318,7 +318,7 @@ fn a_mapping_is_looked_up_by_its_bytes<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("another", look_up(&names, &other), None);
 }
 
-fn the_methods_of_a_slice_are_a_mappings<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_mapping_has_the_methods_of_a_slice<B: FileBackend>(scene: &mut Scene<B>) {
     let map = scene.mapped("f", b"acegikmo");
     scene.eq("binary_search", map.binary_search(&b'g'), Ok(3));
     scene.eq("==", map[..] == *b"acegikmo", true);
@@ -342,7 +342,7 @@ fn the_methods_of_a_mutable_range_change_the_file<B: FileBackend>(scene: &mut Sc
     scene.file_is("f", b"e-CDhgf-");
 }
 
-fn the_methods_of_a_mutable_slice_are_a_mappings<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_mapping_has_the_methods_of_a_mutable_slice<B: FileBackend>(scene: &mut Scene<B>) {
     fn shout(bytes: &mut [u8]) {
         bytes.make_ascii_uppercase();
     }

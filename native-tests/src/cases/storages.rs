@@ -1,4 +1,4 @@
-//! What storages may be and do: modes, kinds, short and interrupted calls, and those that break their contract.
+//! Properties of storages: modes, kinds, short and interrupted calls, and storages that break their contract.
 
 use std::io::{self, ErrorKind};
 use std::mem::MaybeUninit;
@@ -142,7 +142,7 @@ fn a_storage_of_no_bytes_is_empty<B: FileBackend>(scene: &mut Scene<B>) {
     scene.bytes("extended", &map, [0; 3]);
 }
 
-/// Loads, changes, moves, resizes and flushes, and tells what the storage holds then.
+/// Loads, changes, moves, resizes and flushes, and returns the bytes of the storage.
 fn work(e: &mut Emulated) -> Vec<u8> {
     let len = e.map.len();
     let half = e.map.get_slice(..).expect("loads")[..len / 2].to_vec();
@@ -160,7 +160,7 @@ fn work(e: &mut Emulated) -> Vec<u8> {
     e.memory.content()
 }
 
-/// Pages of work: an interpreter takes seconds for each.
+/// The number of bytes for `work`; Miri takes seconds for each page.
 const WORK: usize = if cfg!(miri) { PAGE / 4 } else { 3 * PAGE + 77 };
 
 fn short_reads_and_writes_are_continued<B: FileBackend>(scene: &mut Scene<B>) {
@@ -222,17 +222,17 @@ fn a_length_that_cannot_be_read_is_an_error<B: FileBackend>(scene: &mut Scene<B>
 /// How a storage breaks its contract.
 #[derive(Clone, Copy)]
 enum Lie {
-    /// It says that it read so many bytes more than it did.
+    /// Returns that it read this many bytes more than it did.
     ReadMore(usize),
-    /// It says that it wrote so many bytes, whatever it was given.
+    /// Returns that it wrote this many bytes, whatever it was given.
     Wrote(usize),
-    /// It returns bytes that it was not to read into.
+    /// Returns other bytes than those of the buffer.
     OtherBytes(fn(&mut [MaybeUninit<u8>]) -> &mut [u8]),
-    /// It says that it is so many bytes longer than it is.
+    /// Reports a length that is this many bytes too long.
     Longer(u64),
 }
 
-/// Memory that lies.
+/// A storage in memory that breaks its contract.
 struct Liar {
     memory: Memory,
     lie: Lie,
@@ -248,7 +248,7 @@ impl Storage for Liar {
         if let Lie::OtherBytes(other) = self.lie {
             return Ok(other(buf));
         }
-        // As the trait provides it.
+        // As the provided method of the trait does.
         let mut bytes = vec![0; buf.len()];
         let n = self.read_at(&mut bytes, offset)?;
         if n > bytes.len() {
@@ -296,7 +296,7 @@ fn a_storage_that_says_it_read_too_much_is_an_error<B: FileBackend>(scene: &mut 
         drop(map);
         scene.bytes("storage", memory.content(), pattern(2 * PAGE));
     }
-    // The way that fills memory which is initialised already: a page of very many changes.
+    // A page with very many changes is read into memory that is already initialised.
     let rigged = Memory::new(pattern(PAGE));
     let mut map = MmapOptions::new().map_storage(Late(Liar { memory: rigged.clone(), lie: Lie::ReadMore(1) })).unwrap();
     map.as_mut_slice().unwrap().iter_mut().step_by(2).for_each(|byte| *byte = 0);
@@ -307,7 +307,7 @@ fn a_storage_that_says_it_read_too_much_is_an_error<B: FileBackend>(scene: &mut 
     scene.bytes("storage", rigged.content(), pattern(PAGE));
 }
 
-/// A liar that is honest about what it reads into memory that is not initialised.
+/// A [`Liar`] that keeps the contract when it reads into uninitialised memory.
 struct Late(Liar);
 
 impl Storage for Late {
@@ -373,8 +373,8 @@ fn a_storage_that_returns_other_bytes_is_an_error<B: FileBackend>(scene: &mut Sc
         unsafe { &mut *(&raw mut *buf as *mut [u8]) }
     }
     let (_, map) = lying(pattern(2 * PAGE), Lie::OtherBytes(|buf| &mut zeroed(buf)[1..]));
-    scene.err("behind the start", map.get_item(0), "Io(Other)");
-    // No bytes at all are the end, whoever they belong to.
+    scene.err("a slice that starts later", map.get_item(0), "Io(Other)");
+    // An empty slice is the end, of whatever memory it is.
     let (_, map) = lying(pattern(2 * PAGE), Lie::OtherBytes(|_| &mut []));
     scene.err("none", map.get_item(0), "Truncated");
 }

@@ -1,4 +1,4 @@
-//! A mapping as a `Read`, `BufRead`, `Write` and `Seek`: what the calls of its own do, with an `io::Error`.
+//! A mapping as a `Read`, `BufRead`, `Write` and `Seek`: the same as its own calls, with an `io::Error`.
 
 use std::io::{self, BufRead, BufReader, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 
@@ -23,7 +23,7 @@ cases!("traits":
     writing_is_all_or_nothing,
     writing_formatted_text_reaches_the_file,
     flushing_a_writer_flushes_the_mapping,
-    seeking_is_the_mappings_own,
+    seeking_moves_the_position_of_the_mapping,
     copying_out_gives_the_rest,
     copying_in_stops_at_the_end,
     copying_between_mappings_keeps_every_byte,
@@ -33,15 +33,15 @@ cases!("traits":
     writers_of_a_copy_leave_the_file
 );
 
-/// Bytes of several pages, more than a standard copy takes at once. An interpreter takes minutes over so many.
+/// A number of bytes of several pages, more than `io::copy` copies at once. Miri takes minutes for that many.
 const MANY: usize = if cfg!(miri) { 20_000 } else { 100_000 };
 
-// What only knows the traits: it cannot reach the calls of the mapping's own.
+// These functions only have the traits, so they cannot call the mapping's own methods.
 
 fn read(mut from: impl Read, len: usize) -> io::Result<Vec<u8>> {
     let mut buf = vec![b'?'; len];
     let n = from.read(&mut buf)?;
-    assert!(buf[n..].iter().all(|&byte| byte == b'?'), "what was not read was written to");
+    assert!(buf[n..].iter().all(|&byte| byte == b'?'), "bytes past those that were read are unchanged");
     buf.truncate(n);
     Ok(buf)
 }
@@ -76,7 +76,7 @@ fn lines(from: impl BufRead) -> io::Result<Vec<String>> {
     from.lines().collect()
 }
 
-/// The kind of an error, and the variant of the crate's own that it holds.
+/// The kind of an error, and the variant of the crate's error inside it.
 fn kind<T>(result: io::Result<T>) -> Result<T, (ErrorKind, Option<&'static str>)> {
     result.map_err(|e| {
         let cause = e.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
@@ -237,7 +237,7 @@ fn writing_formatted_text_reaches_the_file<B: FileBackend>(scene: &mut Scene<B>)
     write!(map, "{}+{}=", 1, 2).unwrap();
     writeln!(&mut map, "{:03}", 3).unwrap();
     scene.eq("tell", map.tell(), 8);
-    // Piece by piece: what fits has been written.
+    // Formatted text is written in pieces: the pieces that fit have been written.
     let (fits, does_not) = ("ab", "cde");
     scene.eq("too much", kind(write!(map, "{fits}{does_not}")), Err((ErrorKind::InvalidInput, Some("OutOfRange"))));
     scene.eq("tell", map.tell(), 10);
@@ -258,7 +258,7 @@ fn flushing_a_writer_flushes_the_mapping<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"HELP!");
 }
 
-fn seeking_is_the_mappings_own<B: FileBackend>(scene: &mut Scene<B>) {
+fn seeking_moves_the_position_of_the_mapping<B: FileBackend>(scene: &mut Scene<B>) {
     let refused = (ErrorKind::InvalidInput, Some("OutOfRange"));
     let mut map = scene.mapped("f", b"hello");
     scene.eq("from the start", seek(&mut map, SeekFrom::Start(4)).unwrap(), 4);
@@ -292,17 +292,17 @@ fn copying_in_stops_at_the_end<B: FileBackend>(scene: &mut Scene<B>) {
     let data = patternless(2 * len);
     let mut map = scene.mapped("f", &vec![0; len]);
     map.seek(SeekFrom::Start(10)).unwrap();
-    scene.eq("what fits", io::copy(&mut data[..rest].as_ref(), &mut map).unwrap(), rest as u64);
+    scene.eq("the bytes that fit", io::copy(&mut data[..rest].as_ref(), &mut map).unwrap(), rest as u64);
     scene.eq("tell", map.tell(), len as u64);
     map.flush().unwrap();
     scene.file_is("f", [&[0; 10], &data[..rest]].concat());
     map.rewind().unwrap();
     let result = io::copy(&mut BufReader::new(&data[..]), &mut map);
     scene.eq("too much", kind(result), Err((ErrorKind::InvalidInput, Some("OutOfRange"))));
-    // How much is written in one go is the library's affair; what it wrote is whole.
+    // How many bytes one call writes depends on the standard library; whole pieces are written.
     let written = usize::try_from(map.tell()).unwrap();
     assert_eq!(map[..written], data[..written]);
-    scene.bytes("what was written so far", &map[written..], &[&[0; 10], &data[..rest]].concat()[written..]);
+    scene.bytes("the bytes written so far", &map[written..], &[&[0; 10], &data[..rest]].concat()[written..]);
 }
 
 fn copying_between_mappings_keeps_every_byte<B: FileBackend>(scene: &mut Scene<B>) {
@@ -342,10 +342,10 @@ fn errors_keep_their_kind_and_their_cause<B: FileBackend>(scene: &mut Scene<B>) 
     let error = write(&mut map, b"too long").unwrap_err();
     let own = map.write_bytes(b"too long").unwrap_err();
     scene.eq("the same kind", (error.kind(), own.kind()), (ErrorKind::InvalidInput, ErrorKind::InvalidInput));
-    scene.eq("the same words", error.to_string(), own.to_string());
+    scene.eq("the same message", error.to_string(), own.to_string());
     let error = seek(&mut map, SeekFrom::End(7)).unwrap_err();
     let own = map.seek(SeekFrom::End(7)).unwrap_err();
-    scene.eq("the same words", error.to_string(), own.to_string());
+    scene.eq("the same message", error.to_string(), own.to_string());
     scene.eq("the cause", format!("{:?}", error.downcast::<Error>().unwrap()), format!("{own:?}"));
 }
 

@@ -1,4 +1,4 @@
-//! What a buffer writes back: exactly the bytes that were changed, in as few calls as that takes.
+//! The write-back of a buffer: exactly the changed bytes, in as few calls as possible.
 
 use std::io::ErrorKind;
 
@@ -45,7 +45,7 @@ fn writes(emulated: &mut Emulated) -> Vec<(u64, u64)> {
 
 fn only_changed_bytes_are_written<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(pattern(4 * PAGE));
-    // Borrowed as a whole, changed in three places.
+    // All bytes are borrowed, and three places are changed.
     let bytes = e.map.as_mut_slice().unwrap();
     bytes[7..10].fill(0);
     bytes[PAGE + 64] = 0;
@@ -75,7 +75,7 @@ fn a_gap_of_one_byte_is_not_bridged<B: FileBackend>(scene: &mut Scene<B>) {
     e.map[102] = 0;
     e.map[PAGE - 2] = 0;
     e.map[PAGE] = 0;
-    // What another writer put into the gap must survive.
+    // The bytes of another writer in the gap must survive.
     e.memory.overwrite(101, b"!");
     e.memory.overwrite(PAGE - 1, b"!");
     let page = PAGE as u64;
@@ -91,7 +91,7 @@ fn an_equal_value_is_no_write<B: FileBackend>(scene: &mut Scene<B>) {
     e.map.write_bytes(&same[..100]).unwrap();
     scene.eq("writes", writes(&mut e), []);
     scene.eq("calls", e.rig.take(), []);
-    // So what another wrote there meanwhile stays.
+    // So a byte that another writer has written there stays.
     e.map[5] = same[5];
     e.memory.overwrite(5, b"!");
     scene.eq("writes", writes(&mut e), []);
@@ -105,7 +105,7 @@ fn a_change_taken_back_is_no_write<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("writes", writes(&mut e), []);
 }
 
-/// Changes `count` bytes of the second page, none adjacent to the next.
+/// Changes `count` bytes of the second page that are not adjacent.
 fn scatter(e: &mut Emulated, count: usize) {
     for at in 0..count {
         e.map[PAGE + 10 + 3 * at] = 0;
@@ -128,7 +128,7 @@ fn more_runs_are_one_read_and_one_write<B: FileBackend>(scene: &mut Scene<B>) {
         e.map[2 * PAGE] = 0;
         let page = PAGE as u64;
         let merged = (page + 10, 3 * (count as u64 - 1) + 1);
-        // The neighbours' runs are written by themselves: not adjacent.
+        // The runs of the neighbouring pages are written separately, because they are not adjacent.
         scene.eq("writes", writes(&mut e), [(page - 1, 1), merged, (2 * page, 1)]);
         scene.eq("reads", e.rig.calls(Op::Read), [merged]);
         let want = e.map.to_vec();
@@ -141,13 +141,13 @@ fn a_merged_page_keeps_what_another_wrote_between<B: FileBackend>(scene: &mut Sc
     scatter(&mut e, 33);
     e.memory.overwrite(PAGE + 11, b"!!");
     e.memory.overwrite(PAGE, b"!");
-    scene.eq("how many", writes(&mut e).len(), 1);
+    scene.eq("number of writes", writes(&mut e).len(), 1);
     scene.bytes("storage", &e.memory.content()[PAGE + 10..PAGE + 14], b"\0!!\0");
     scene.eq("before it", e.memory.content()[PAGE], b'!');
 }
 
 fn a_merged_page_ends_where_its_changes_end<B: FileBackend>(scene: &mut Scene<B>) {
-    // A last page that is not whole, changed up to its last byte.
+    // An incomplete last page, changed up to its last byte.
     let mut e = Emulated::new(pattern(PAGE + 501));
     for at in 0..=250 {
         e.map[PAGE + 2 * at] = 0;
@@ -165,7 +165,7 @@ fn nothing_is_written_past_the_end<B: FileBackend>(scene: &mut Scene<B>) {
         scene.eq("writes", writes(&mut e), [(0, len as u64)]);
         scene.eq("length", e.memory.content().len(), len);
     }
-    // Nor past an end that has moved: the part before it is written.
+    // Nor past the end of a truncated file: the part before the end is written.
     let mut e = Emulated::new(pattern(2 * PAGE));
     e.map[..].fill(0);
     e.memory.set_size(100);
@@ -206,7 +206,7 @@ fn one_sync_with_changes_and_none_without<B: FileBackend>(scene: &mut Scene<B>) 
         scene.eq("syncs", e.rig.count(Op::Sync).0, syncs);
     }
     let last = e.rig.take();
-    scene.eq("nothing to do, no call", last, []);
+    scene.eq("no changes, no calls", last, []);
 }
 
 fn an_async_flush_leaves_the_sync_to_the_next<B: FileBackend>(scene: &mut Scene<B>) {
@@ -287,9 +287,9 @@ fn a_flushed_page_is_clean<B: FileBackend>(scene: &mut Scene<B>) {
     e.map[5] = 0;
     scene.eq("writes", writes(&mut e), [(5, 1)]);
     e.map[9] = 0;
-    scene.eq("only what came since", writes(&mut e), [(9, 1)]);
+    scene.eq("only the later change", writes(&mut e), [(9, 1)]);
     e.map[5] = 6;
-    scene.eq("back to what it was at first", writes(&mut e), [(5, 1)]);
+    scene.eq("the first value again", writes(&mut e), [(5, 1)]);
 }
 
 fn a_moved_byte_is_a_change_like_any_other<B: FileBackend>(scene: &mut Scene<B>) {
@@ -326,7 +326,7 @@ fn a_failed_write_keeps_exactly_what_was_not_written<B: FileBackend>(scene: &mut
     e.rig.fail(Op::Write, 2, 1, ErrorKind::StorageFull);
     let flushed = e.map.flush();
     scene.err("flush", flushed, "Io(StorageFull)");
-    // Written bytes are the file's now: what another writer makes of them is not to be overwritten.
+    // Bytes that were written are no longer changes, so later bytes of another writer there must not be overwritten.
     e.memory.overwrite(10, b"!");
     scene.eq("the rest", writes(&mut e), [(30, 1), (40, 1)]);
     scene.eq("another's", e.memory.content()[10], b'!');

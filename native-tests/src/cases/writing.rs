@@ -19,7 +19,7 @@ cases!("writing":
     writing_to_anonymous_memory_is_read_back,
     writing_to_a_copy_leaves_the_file,
     writing_to_a_private_mapping_leaves_the_file,
-    writing_is_read_only_before_anything_else
+    writing_to_a_read_only_mapping_fails_before_other_checks
 );
 
 fn writing_returns_the_count_and_moves_the_position<B: FileBackend>(scene: &mut Scene<B>) {
@@ -80,7 +80,7 @@ fn a_byte_is_written_and_at_the_end_is_an_error<B: FileBackend>(scene: &mut Scen
 }
 
 fn writing_across_pages_reaches_the_file<B: FileBackend>(scene: &mut Scene<B>) {
-    // An interpreter takes minutes over so many.
+    // Miri takes minutes for that many.
     let (len, count, far) = if cfg!(miri) { (10_000, 5_001, 4_097) } else { (200_000, 130_001, 65_535) };
     let mut content = patternless(len);
     let mut map = scene.mapped("f", &content);
@@ -101,7 +101,7 @@ fn writing_in_a_window_leaves_the_rest_of_the_file<B: FileBackend>(scene: &mut S
     let file = scene.file("f", &content);
     let mut map = scene.map(MmapOptions::new().offset(64 << 10).len(10), &file).unwrap();
     map.write_bytes(b"0123456789").unwrap();
-    scene.refused("the file goes on", &mut map, "OutOfRange", |map| map.write_byte(b'!'));
+    scene.refused("past the mapping's end", &mut map, "OutOfRange", |map| map.write_byte(b'!'));
     map.close().unwrap();
     content[64 << 10..][..10].copy_from_slice(b"0123456789");
     scene.file_is("f", &content);
@@ -111,8 +111,8 @@ fn writing_never_makes_the_file_longer<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &[b'.'; 4097]);
     map.seek(SeekFrom::End(-1)).unwrap();
     map.write_byte(b'!').unwrap();
-    // The page goes on, the mapping does not.
-    scene.refused("behind the end", &mut map, "OutOfRange", |map| map.write_byte(b'!'));
+    // The page continues past the end of the mapping.
+    scene.refused("past the end", &mut map, "OutOfRange", |map| map.write_byte(b'!'));
     map.flush().unwrap();
     scene.eq("the file's length", scene.file_len("f"), 4097);
     map.close().unwrap();
@@ -152,7 +152,7 @@ fn writing_to_a_private_mapping_leaves_the_file<B: FileBackend>(scene: &mut Scen
     scene.file_is("f", b"hello");
 }
 
-fn writing_is_read_only_before_anything_else<B: FileBackend>(scene: &mut Scene<B>) {
+fn writing_to_a_read_only_mapping_fails_before_other_checks<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     scene.refused("bytes", &mut map, "ReadOnly", |map| map.write_bytes(b"HELLO"));

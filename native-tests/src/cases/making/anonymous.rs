@@ -12,7 +12,7 @@ cases!("anonymous":
     an_offset_is_an_error,
     it_has_a_size_and_no_file,
     it_flushes_closes_and_returns_no_file,
-    two_of_them_share_nothing,
+    two_anonymous_mappings_share_nothing,
     each_access_and_flag_gives_zeros,
     flags_and_prot_conflict_as_for_a_file,
     hints_never_fail_on_memory,
@@ -55,22 +55,22 @@ fn lengths_longer_than_memory_are_errors<B: FileBackend>(scene: &mut Scene<B>) {
     let error = no_room(|| Mapping::<B>::anonymous(most));
     scene.eq("isize::MAX of the backend under test", says_no_memory(&error, most), true);
     let map = scene.anonymous(5);
-    scene.bytes("and life goes on", &map, [0; 5]);
+    scene.bytes("a small mapping afterwards", &map, [0; 5]);
 }
 
-/// The error of one that is too large. A program with 32 bits on a system with 64 has room for half of its addresses
-/// once, and not twice.
+/// Returns the error of a mapping that is too large. A 32-bit program on a 64-bit system has room for one mapping of
+/// half of its addresses, but not for two.
 fn no_room<B: Backend>(map: impl Fn() -> Result<Mapping<B>, Error>) -> Error {
     match map() {
         Err(error) => error,
-        Ok(_held) => map().expect_err("two of them are all addresses that there are"),
+        Ok(_held) => map().expect_err("two of them need all addresses"),
     }
 }
 
 fn says_no_memory(error: &Error, len: usize) -> bool {
     match error {
         Error::NoMemory { len: asked, .. } => *asked == len as u64,
-        // Windows has several words for it.
+        // Windows has several errors for it.
         error => cfg!(windows) && matches!(error, Error::Io { .. }),
     }
 }
@@ -82,7 +82,7 @@ fn an_offset_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
 fn it_has_a_size_and_no_file<B: FileBackend>(scene: &mut Scene<B>) {
     let map = scene.anonymous(13);
     scene.eq("length", map.len(), 13);
-    // In Python this is an error: it asks the descriptor -1.
+    // In Python this is an error, because it uses the descriptor -1.
     scene.eq("size", map.size().unwrap(), 13);
     scene.eq("file", map.file().is_none(), true);
     scene.eq("offset", map.offset(), 0);
@@ -103,7 +103,7 @@ fn it_flushes_closes_and_returns_no_file<B: FileBackend>(scene: &mut Scene<B>) {
     scene.err("closed", map.size(), "Closed");
 }
 
-fn two_of_them_share_nothing<B: FileBackend>(scene: &mut Scene<B>) {
+fn two_anonymous_mappings_share_nothing<B: FileBackend>(scene: &mut Scene<B>) {
     let (mut one, two) = (scene.anonymous(5), scene.anonymous(5));
     one[..].fill(b'1');
     scene.bytes("one", &one, b"11111");
@@ -161,7 +161,7 @@ fn hints_never_fail_on_memory<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn huge_pages_are_memory_or_an_error<B: FileBackend>(scene: &mut Scene<B>) {
-    // Whether there are any is the machine's affair.
+    // The result depends on the huge pages of the machine.
     for flags in [Flags::HUGETLB, Flags::HUGETLB | Flags::PRIVATE] {
         let as_it_should = match MmapOptions::new().len(5000).flags(flags).map_anonymous() {
             Ok(mut map) => {
@@ -173,7 +173,7 @@ fn huge_pages_are_memory_or_an_error<B: FileBackend>(scene: &mut Scene<B>) {
         scene.eq("either", as_it_should, true);
     }
     let map = MmapOptions::new().len(5).map_anonymous().unwrap();
-    scene.bytes("and without", map, [0; 5]);
+    scene.bytes("without huge pages", map, [0; 5]);
 }
 
 fn a_safe_call_takes_no_tag_name<B: FileBackend>(scene: &mut Scene<B>) {
@@ -186,7 +186,7 @@ fn a_tag_name_makes_shared_memory_on_windows_only<B: FileBackend>(scene: &mut Sc
     // SAFETY: there is no tag.
     scene.err("without a tag", unsafe { options.map_tagged() }, "Conflict");
     options.tag_name(tag_name(scene));
-    // SAFETY: nobody else knows the tag.
+    // SAFETY: nobody else uses the tag.
     let as_it_should = match unsafe { options.map_tagged() } {
         Ok(mut map) => {
             // SAFETY: no slice of either is alive while the other is changed.

@@ -92,7 +92,7 @@ fn a_file_that_is_not_open_for_writing_is_an_error<B: FileBackend>(scene: &mut S
         scene.err("longer", result, "Io(PermissionDenied)");
     }
     let map = scene.map(MmapOptions::new().access(Access::Read).len(5).extend(true), &file).unwrap();
-    scene.bytes("where nothing is to be done", &map, b"hello");
+    scene.bytes("if the file is long enough", &map, b"hello");
     scene.file_is("f", b"hello");
 }
 
@@ -112,7 +112,7 @@ fn a_failed_call_makes_nothing_longer<B: FileBackend>(scene: &mut Scene<B>) {
 fn a_length_longer_than_the_disk_leaves_the_file_as_it_was<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let most = isize::MAX as usize;
-    // Whether the disk or the memory refuses first differs.
+    // Either the disk or the memory may fail first.
     scene.eq("refused", scene.map(MmapOptions::new().len(most).extend(true), &file).is_err(), true);
     scene.file_is("f", b"hello");
 }

@@ -1,4 +1,4 @@
-//! How many bytes are mapped, and from where.
+//! The length and the offset of a mapping.
 
 use portable_mmap::{Access, Error, Mapping, MmapOptions};
 
@@ -46,7 +46,7 @@ fn a_length_is_the_number_of_mapped_bytes<B: FileBackend>(scene: &mut Scene<B>) 
     for len in [1, 4095, 4096, 4097, 9_999, 10_000] {
         let map = scene.map(MmapOptions::new().len(len), &file).unwrap();
         scene.bytes("bytes", &map, &content[..len]);
-        scene.eq("none behind them", map.get(len), None);
+        scene.eq("none after them", map.get(len), None);
         scene.eq("size", map.size().unwrap(), 10_000);
     }
     scene.file_is("f", &content);
@@ -69,7 +69,7 @@ fn the_length_is_that_of_the_file_when_it_is_mapped<B: FileBackend>(scene: &mut 
     write_through(&file, 5, b" world");
     scene.eq("length", map.len(), 5);
     scene.bytes("bytes", &map, b"hello");
-    scene.eq("size, which is that of now", map.size().unwrap(), 11);
+    scene.eq("the current size", map.size().unwrap(), 11);
     let longer = scene.map(&MmapOptions::new(), &file).unwrap();
     scene.bytes("a mapping made now", &longer, b"hello world");
 }
@@ -111,7 +111,7 @@ fn a_length_past_the_end_is_an_error_with_its_numbers<B: FileBackend>(scene: &mu
     }
     scene.err("in a window", scene.map(MmapOptions::new().offset(STEP).len(5), &file), "LengthPastEnd");
     let map = scene.map(MmapOptions::new().offset(STEP).len(4), &file).unwrap();
-    scene.bytes("what just fits", &map, &content[65_536..]);
+    scene.bytes("a length that just fits", &map, &content[65_536..]);
     scene.file_is("f", &content);
 }
 
@@ -143,12 +143,12 @@ fn every_multiple_of_the_granularity_is_an_offset<B: FileBackend>(scene: &mut Sc
     let content = pattern(2 * 65_536 + 1);
     let file = scene.file("f", &content);
     let granularity = Mapping::<B>::allocation_granularity();
-    // Which there are differs from backend to backend: only that all are right is observed.
+    // The granularity differs by backend, so the transcript only has whether all of them are right.
     let right = (0..content.len()).step_by(granularity).all(|offset| {
         let map = scene.map(MmapOptions::new().offset(offset as u64), &file).unwrap();
         map.as_slice().unwrap() == &content[offset..]
     });
-    scene.eq("each gives the bytes from there on", right, true);
+    scene.eq("each maps the bytes from there", right, true);
 }
 
 fn offsets_over_32_bits_are_not_shortened<B: FileBackend>(scene: &mut Scene<B>) {
@@ -171,8 +171,8 @@ fn offsets_past_the_longest_file_are_errors<B: FileBackend>(scene: &mut Scene<B>
         }
     }
     let last = i64::MAX as u64;
-    scene.err("the last offset of all", scene.map(MmapOptions::new().offset(last), &file), "OffsetPastEnd");
-    scene.err("and a byte", scene.map(MmapOptions::new().offset(last).len(1), &file), "OutOfRange");
+    scene.err("the largest offset", scene.map(MmapOptions::new().offset(last), &file), "OffsetPastEnd");
+    scene.err("with a length of 1", scene.map(MmapOptions::new().offset(last).len(1), &file), "OutOfRange");
     scene.file_is("f", b"hello");
 }
 
@@ -182,12 +182,12 @@ fn lengths_over_isize_max_are_errors<B: FileBackend>(scene: &mut Scene<B>) {
     for len in [most + 1, usize::MAX - 4095, usize::MAX] {
         for extend in [false, true] {
             let result = scene.map(MmapOptions::new().len(len).extend(extend), &file);
-            let error = refused(scene, "no slice is so long", result, "OutOfRange");
+            let error = refused(scene, "too long for a slice", result, "OutOfRange");
             let Error::OutOfRange { len: asked, limit, .. } = error else { unreachable!() };
             assert_eq!((asked, limit), (len as u64, most as u64));
         }
     }
-    // The longest slice there can be is a question of the file.
+    // A slice can have this length, so the error is about the file.
     let error = refused(scene, "isize::MAX", scene.map(MmapOptions::new().len(most), &file), "LengthPastEnd");
     assert!(matches!(error, Error::LengthPastEnd { len, size: 5, .. } if len == most as u64));
     scene.file_is("f", b"hello");

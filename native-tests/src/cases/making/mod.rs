@@ -1,4 +1,4 @@
-//! Making a mapping: every option, every way, and everything that is refused.
+//! Making a mapping: every option, every function, and every error.
 
 use std::fmt::Debug;
 use std::fs::File;
@@ -39,12 +39,12 @@ pub(super) fn cases<B: FileBackend>() -> Vec<Case<B>> {
     subjects.into_iter().flatten().collect()
 }
 
-/// An offset that is right on every system.
+/// A valid offset on every system.
 const STEP: u64 = 64 << 10;
 
-/// `len` bytes that tell where they stand: no two stretches of them are equal.
+/// Returns `len` bytes in which no two ranges of some length are equal, so that a wrong offset is detected.
 pub(super) fn pattern(len: usize) -> Vec<u8> {
-    // Repeated and not made byte by byte, which takes an interpreter minutes.
+    // Repeated and not computed byte by byte, which takes Miri minutes.
     let period: Vec<u8> = (0..PERIOD).map(pattern_at).collect();
     let mut bytes = period.repeat(len / period.len() + 1);
     bytes.truncate(len);
@@ -56,15 +56,15 @@ pub(super) fn pattern_at(offset: u64) -> u8 {
     (offset % PERIOD).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0]
 }
 
-/// A prime above the page size: no two pages are alike.
+/// A prime above the page size, so that no two pages are equal.
 const PERIOD: u64 = 4099;
 
-/// A tag that no other run of a case uses: its directory is its own.
+/// A tag that no other run of a case uses, after its directory.
 fn tag_name<B: FileBackend>(scene: &Scene<B>) -> String {
     format!("portable-mmap-{}", scene.dir().file_name().unwrap_or_default().display())
 }
 
-/// Observes the variant of an error alone, where its numbers are those of the target, and gives it for a look at them.
+/// Adds only the variant of an error to the transcript, because its numbers differ by target, and returns the error.
 #[track_caller]
 pub(super) fn refused<B: FileBackend, T: Debug>(
     scene: &mut Scene<B>,

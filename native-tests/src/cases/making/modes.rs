@@ -1,4 +1,4 @@
-//! What a file was opened for, and what is no file: refused when mapping, not at the first flush.
+//! Files with a wrong mode, and what is not a file: mapping fails, not the first flush.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Seek, Write};
@@ -25,7 +25,7 @@ cases!("modes":
     options_that_conflict_are_an_error_before_a_file_is_opened
 );
 
-/// Every way to say what may be done, and whether its changes reach the file.
+/// All combinations of options that set an access, and whether changes reach the file.
 fn ways() -> Vec<(&'static str, MmapOptions, bool)> {
     let new = MmapOptions::new;
     vec![
@@ -42,7 +42,7 @@ fn ways() -> Vec<(&'static str, MmapOptions, bool)> {
     ]
 }
 
-/// Maps a file opened so in every way: where it may not, the file is as it was.
+/// Maps a file with this mode in every way. If that is not allowed, the file is unchanged.
 fn in_every_way<B: FileBackend>(scene: &mut Scene<B>, options: &OpenOptions, reading: bool, changes: bool) {
     let content = pattern(70_000);
     drop(scene.file("f", &content));
@@ -103,7 +103,7 @@ fn the_mode_is_that_of_this_descriptor<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", b"Jello");
 }
 
-/// Windows opens a directory only if it is told so.
+/// Windows opens a directory only with a special flag.
 pub(super) fn open_directory(path: &Path) -> fs::File {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -133,8 +133,8 @@ fn a_directory_cannot_be_opened<B: FileBackend>(scene: &mut Scene<B>) {
     fs::create_dir(scene.path("d")).unwrap();
     let path = scene.path("d");
     for (way, options, _) in ways() {
-        // Whether opening or mapping fails is the system's affair.
-        // SAFETY: nobody else is here.
+        // Opening fails on some systems, and mapping on others.
+        // SAFETY: nobody else uses the directory.
         let error = unsafe { options.open(&path) }.unwrap_err();
         scene.eq(way, error.kind(), ErrorKind::IsADirectory);
         let error = options.open_buffered(&path).unwrap_err();
@@ -146,7 +146,7 @@ fn a_missing_file_is_not_created<B: FileBackend>(scene: &mut Scene<B>) {
     let path = scene.path("missing");
     for (way, options, _) in ways() {
         let options = options.clone().len(5).extend(true).clone();
-        // SAFETY: nobody else is here.
+        // SAFETY: nobody else uses the directory.
         scene.err(way, unsafe { options.open(&path) }, "Io(NotFound)");
         scene.err("open_buffered", options.open_buffered(&path), "Io(NotFound)");
         scene.eq("there is", fs::exists(&path).unwrap(), false);
@@ -155,14 +155,14 @@ fn a_missing_file_is_not_created<B: FileBackend>(scene: &mut Scene<B>) {
 
 fn a_file_in_a_missing_directory_is_not_found<B: FileBackend>(scene: &mut Scene<B>) {
     let path = scene.path("missing").join("f");
-    // SAFETY: nobody else is here.
+    // SAFETY: nobody else uses the directory.
     scene.err("open", unsafe { MmapOptions::new().open(&path) }, "Io(NotFound)");
     scene.err("open_buffered", MmapOptions::new().open_buffered(&path), "Io(NotFound)");
 }
 
-/// Whether a file takes a byte at its start.
+/// Returns whether a byte can be written at the start of a file.
 fn writes(mut file: &fs::File) -> bool {
-    // Windows moves a file's position with every call that names an offset.
+    // On Windows every call with an offset moves the position of the file.
     file.rewind().unwrap();
     file.write(b"J").is_ok()
 }
@@ -192,7 +192,7 @@ fn open_opens_with_the_mode_that_the_access_needs<B: FileBackend>(scene: &mut Sc
 fn options_that_conflict_are_an_error_before_a_file_is_opened<B: FileBackend>(scene: &mut Scene<B>) {
     let path = scene.path("missing");
     let options = MmapOptions::new().flags(Flags::SHARED | Flags::PRIVATE).clone();
-    // SAFETY: nobody else is here.
+    // SAFETY: nobody else uses the directory.
     scene.err("open", unsafe { options.open(&path) }, "Conflict");
     scene.err("open_buffered", options.open_buffered(&path), "Conflict");
 }

@@ -1,4 +1,4 @@
-//! `Access`, `Flags` and `Prot` in all combinations, and the options beside them.
+//! All combinations of `Access`, `Flags` and `Prot`, and the other options.
 
 use portable_mmap::{Access, Error, Flags, MmapOptions, Prot};
 
@@ -7,15 +7,15 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("options":
     every_access_flags_and_prot_acts_as_the_table_says,
-    executable_memory_is_read_only_and_an_os_mapping_s,
+    executable_memory_is_read_only_and_needs_an_os_mapping,
     writable_and_executable_memory_is_unsupported,
     hints_never_fail_and_change_nothing,
     hints_count_as_flags_beside_an_access,
     huge_pages_of_a_file_are_unsupported,
     a_copy_reaches_neither_the_file_nor_another_mapping,
-    a_private_mapping_is_a_copy_throughout,
+    a_private_mapping_is_a_copy_for_every_call,
     every_change_of_a_read_only_mapping_is_an_error,
-    an_untracked_mapping_knows_nothing_of_its_file,
+    an_untracked_mapping_has_no_file,
     an_untracked_mapping_s_changes_reach_the_file,
     a_tag_name_is_for_os_mappings_on_windows,
     an_empty_tag_name_is_no_tag_name,
@@ -34,7 +34,7 @@ fn prots() -> impl Iterator<Item = Prot> {
     (0..=Prot::all().bits()).filter_map(Prot::from_bits)
 }
 
-/// What the table of the documentation says of a file that may be read and written.
+/// The table of the documentation, for a file that is open for reading and writing.
 fn expected(access: Access, flags: Flags, prot: Prot) -> Result<Access, &'static str> {
     let private = flags.contains(Flags::PRIVATE);
     if private && flags.contains(Flags::SHARED) {
@@ -66,7 +66,7 @@ fn every_access_flags_and_prot_acts_as_the_table_says<B: FileBackend>(scene: &mu
             for prot in prots() {
                 combinations += 1;
                 if prot.contains(Prot::EXEC) && expected(access, flags, prot).is_ok() {
-                    // A case of its own: not every backend has it.
+                    // This has its own case, because not every backend supports it.
                     continue;
                 }
                 combination(scene, access, flags, prot);
@@ -102,7 +102,7 @@ fn combination<B: FileBackend>(scene: &mut Scene<B>, access: Access, flags: Flag
     }
 }
 
-fn executable_memory_is_read_only_and_an_os_mapping_s<B: FileBackend>(scene: &mut Scene<B>) {
+fn executable_memory_is_read_only_and_needs_an_os_mapping<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let possible = has_executable_memory(scene);
     for prot in [Prot::EXEC, Prot::READ | Prot::EXEC] {
@@ -113,7 +113,7 @@ fn executable_memory_is_read_only_and_an_os_mapping_s<B: FileBackend>(scene: &mu
                     possible && map.access() == Access::Read && map.as_slice().unwrap() == b"hello"
                 }
                 Err(Error::Unsupported { .. }) => !possible,
-                // An OS may want the file opened for execution, or a file system that allows it.
+                // An OS may require a file opened for execution, or a file system that allows execution.
                 Err(error) => possible && error.kind() == std::io::ErrorKind::PermissionDenied,
             };
             scene.eq(&format!("{flags:?} {prot:?}"), as_it_should, true);
@@ -134,7 +134,7 @@ fn writable_and_executable_memory_is_unsupported<B: FileBackend>(scene: &mut Sce
 }
 
 fn hints_never_fail_and_change_nothing<B: FileBackend>(scene: &mut Scene<B>) {
-    // Behind the first page; an interpreter takes a second for two pages, each of many times.
+    // After the first page. Miri takes a second for two pages, and there are many combinations.
     let last = if cfg!(miri) { 500 } else { 5_000 };
     let content = pattern(last + 1);
     for hints in subsets(Flags::POPULATE | Flags::NORESERVE | Flags::STACK) {
@@ -196,12 +196,12 @@ fn a_copy_reaches_neither_the_file_nor_another_mapping<B: FileBackend>(scene: &m
     scene.file_is("f", content);
 }
 
-fn a_private_mapping_is_a_copy_throughout<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_private_mapping_is_a_copy_for_every_call<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().flags(Flags::PRIVATE), &file).unwrap();
     scene.eq("access", map.access(), Access::Copy);
     map[0] = b'J';
-    // In Python this cuts the file.
+    // In Python this truncates the file.
     scene.refused("resize", &mut map, "ReadOnly", |map| map.resize(3));
     scene.bytes("changed", &map, b"Jello");
     drop(map);
@@ -224,7 +224,7 @@ fn every_change_of_a_read_only_mapping_is_an_error<B: FileBackend>(scene: &mut S
     scene.file_is("f", b"hello");
 }
 
-fn an_untracked_mapping_knows_nothing_of_its_file<B: FileBackend>(scene: &mut Scene<B>) {
+fn an_untracked_mapping_has_no_file<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().track_file(false), &file).unwrap();
     scene.eq("file", map.file().is_none(), true);

@@ -1,4 +1,4 @@
-//! The order of the checks: of two mistakes the error is always that of the same one.
+//! The order of the checks: if there are two mistakes, the error is always that of the same one.
 
 use std::fs::OpenOptions;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ cases!("order":
     of_two_mistakes_the_first_is_reported
 );
 
-/// What may be wrong. The order is that of the checks; those of one rank exclude each other.
+/// Mistakes in the order of the checks. Mistakes of the same rank exclude each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mistake {
     Conflict,
@@ -60,8 +60,8 @@ impl Mistake {
         }
     }
 
-    /// Whether both can be made in one call. A directory has one mode and no length of its own, and what is executable
-    /// needs no file that is open for writing.
+    /// Whether both can be made in one call. A directory has only one mode and no length, and executable memory does
+    /// not need a file open for writing.
     fn goes_with(self, later: Self) -> bool {
         self.rank() < later.rank()
             && !(self == Directory && matches!(later, Empty | WriteOnly))
@@ -69,7 +69,7 @@ impl Mistake {
     }
 }
 
-/// Maps a file of 5 bytes with these mistakes, and demands the error of the first.
+/// Maps a file of 5 bytes with these mistakes, and requires the error of the first.
 fn try_with<B: FileBackend>(scene: &mut Scene<B>, mistakes: &[Mistake]) {
     let (mut options, mut flags, mut offset) = (MmapOptions::new(), Flags::empty(), 0);
     let (mut name, mut opened) = ("f", OpenOptions::new());

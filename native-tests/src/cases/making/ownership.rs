@@ -1,4 +1,4 @@
-//! Who holds the file: a mapping shares it, and never knows it by a number that may come to name another.
+//! Ownership of the file: a mapping shares it, and never uses only its number, which may later name another file.
 
 use std::fs::{self, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
@@ -16,7 +16,7 @@ cases!("ownership":
     a_mapping_keeps_its_file_open,
     a_reused_descriptor_number_names_no_other_file,
     a_closed_mapping_holds_no_file,
-    file_is_the_one_that_was_given,
+    file_returns_the_given_file,
     into_file_returns_the_file_with_all_changes,
     into_file_of_a_closed_mapping_is_an_error,
     the_file_s_own_position_does_not_matter,
@@ -67,7 +67,7 @@ fn a_reused_descriptor_number_names_no_other_file<B: FileBackend>(scene: &mut Sc
         let file = scene.file("mapped", b"hello");
         let mut map = scene.map(MmapOptions::new().track_file(track_file), &file).unwrap();
         drop(file);
-        // Whatever numbers are free now are taken.
+        // New files take all free numbers.
         let others: Vec<_> = (0..8).map(|i| scene.file(&format!("other{i}"), b"other")).collect();
         map[..].copy_from_slice(b"JELLY");
         map.flush().unwrap();
@@ -87,11 +87,11 @@ fn a_closed_mapping_holds_no_file<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.map(&MmapOptions::new(), &file).unwrap();
     scene.eq("shared", Arc::strong_count(&file), 2);
     map.close().unwrap();
-    scene.eq("not any more", Arc::strong_count(&file), 1);
+    scene.eq("the caller's alone", Arc::strong_count(&file), 1);
     scene.eq("file", map.file().is_none(), true);
 }
 
-fn file_is_the_one_that_was_given<B: FileBackend>(scene: &mut Scene<B>) {
+fn file_returns_the_given_file<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let map = scene.map(&MmapOptions::new(), &file).unwrap();
     scene.eq("the same", Arc::ptr_eq(map.file().unwrap(), &file), true);
@@ -110,7 +110,7 @@ fn into_file_returns_the_file_with_all_changes<B: FileBackend>(scene: &mut Scene
     let alone = OpenOptions::new().read(true).write(true).open(scene.path("f")).unwrap();
     let map = scene.map(&MmapOptions::new(), &Arc::new(alone)).unwrap();
     let back = Arc::into_inner(map.into_file().unwrap().unwrap());
-    scene.eq("nobody else's", back.is_some(), true);
+    scene.eq("not shared", back.is_some(), true);
 }
 
 fn into_file_of_a_closed_mapping_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
@@ -131,7 +131,7 @@ fn the_file_s_own_position_does_not_matter<B: FileBackend>(scene: &mut Scene<B>)
     scene.file_is("f", b"0a23456789");
     let mut next = [0; 1];
     (&*file).read_exact(&mut next).unwrap();
-    scene.eq("nor is it moved", next, *b"7");
+    scene.eq("the file's position has not moved", next, *b"7");
 }
 
 fn a_file_that_is_given_away_keeps_its_position<B: FileBackend>(scene: &mut Scene<B>) {
@@ -145,7 +145,7 @@ fn a_file_that_is_given_away_keeps_its_position<B: FileBackend>(scene: &mut Scen
     let back = map.into_file().unwrap().unwrap();
     let mut next = [0; 10];
     (&*back).read_exact(&mut next).unwrap();
-    scene.eq("read where it stood", next[..] == content[777..787], true);
+    scene.eq("read from its old position", next[..] == content[777..787], true);
 }
 
 fn a_mapping_that_is_dropped_writes_back<B: FileBackend>(scene: &mut Scene<B>) {
@@ -156,7 +156,7 @@ fn a_mapping_that_is_dropped_writes_back<B: FileBackend>(scene: &mut Scene<B>) {
     want[9_999] = b'!';
     scene.file_is("f", want);
     fs::remove_file(scene.path("f")).unwrap();
-    scene.eq("and lets the file go", fs::exists(scene.path("f")).unwrap(), false);
+    scene.eq("the file can be removed", fs::exists(scene.path("f")).unwrap(), false);
 }
 
 fn bytes_stay_at_their_address_when_a_mapping_moves<B: FileBackend>(scene: &mut Scene<B>) {

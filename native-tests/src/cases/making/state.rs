@@ -57,7 +57,7 @@ fn units_are_powers_of_two_that_divide_64_kib<B: FileBackend>(scene: &mut Scene<
     scene.eq("page", page.is_power_of_two() && page >= 4096, true);
     scene.eq("granularity", granularity.is_power_of_two() && granularity % page == 0, true);
     scene.eq("64 KiB", (65_536 % page, 65_536 % granularity), (0, 0));
-    // A buffer's are the same on every target.
+    // Those of a buffer are the same on every target.
     let buffered = scene.anonymous(1).backend_name() == "buffered";
     scene.eq("a buffer's", !buffered || (page, granularity) == (4096, 4096), true);
 }

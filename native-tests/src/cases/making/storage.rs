@@ -1,4 +1,4 @@
-//! `map_storage`: anything that reads and writes at offsets. It is a buffer on every backend's column.
+//! `map_storage`: anything that reads and writes at offsets. It is a buffer in all columns.
 
 use std::io;
 
@@ -39,7 +39,7 @@ fn a_type_that_reads_and_writes_at_offsets_can_be_mapped<B: FileBackend>(scene: 
 fn a_window_of_a_storage_leaves_the_rest<B: FileBackend>(scene: &mut Scene<B>) {
     let mut want = pattern(20_000);
     let memory = Memory::new(want.clone());
-    // A buffer's granularity is the same everywhere.
+    // The granularity of a buffer is the same everywhere.
     let mut map = MmapOptions::new().offset(4096).len(5000).map_storage(memory.clone()).unwrap();
     scene.bytes("bytes", &map, &want[4096..9096]);
     map[..].fill(b'w');
@@ -111,7 +111,7 @@ fn a_storage_that_cannot_reserve_room_stays_untouched<B: FileBackend>(scene: &mu
     scene.bytes("bytes", &map, b"Jello");
     scene.bytes("storage", &*memory.bytes(), b"hello");
     scene.eq("writes", rig.count(Op::Write), (0, 0));
-    // To be shorter takes no room.
+    // Becoming shorter needs no disk space.
     map.resize(4).unwrap();
     map.close().unwrap();
     scene.bytes("storage", &*memory.bytes(), b"Jell");

@@ -13,17 +13,17 @@ use crate::{FileBackend, Scene, cases};
 cases!("ways":
     every_way_to_map_gives_the_same_bytes_and_writes_them,
     every_way_to_map_returns_the_same_errors,
-    any_is_this_platform_s_own_backend_where_it_can_map,
-    any_behaves_like_its_backend,
-    any_is_opened_by_path,
-    any_is_made_of_either_mapping,
+    map_any_uses_the_default_backend_if_it_can_map,
+    map_any_behaves_like_its_backend,
+    open_any_opens_by_path,
+    any_mmap_converts_from_either_mapping,
     buffered_is_buffered_on_every_target,
     a_file_and_a_shared_file_can_be_given,
     one_builder_makes_many_mappings,
     a_builder_s_defaults_are_those_of_new
 );
 
-/// Maps a file in every way there is.
+/// Maps a file with every function.
 fn in_every_way(options: &MmapOptions, file: &Arc<File>, mut act: impl FnMut(&str, Result<&mut dyn Made, Error>)) {
     let act: &mut Act<'_> = &mut act;
     // SAFETY: no slice of a mapping is alive while the file is changed by others.
@@ -47,7 +47,7 @@ fn give<M: Made>(act: &mut Act<'_>, way: &str, made: Result<M, Error>) {
     }
 }
 
-/// What the cases below do with a mapping of any type.
+/// The calls of the cases below on a mapping of any type.
 trait Made {
     fn bytes(&self) -> Vec<u8>;
     fn change(&mut self, at: usize, byte: u8) -> Result<(), Error>;
@@ -105,7 +105,7 @@ fn every_way_to_map_returns_the_same_errors<B: FileBackend>(scene: &mut Scene<B>
     scene.file_is("f", content);
 }
 
-fn any_is_this_platform_s_own_backend_where_it_can_map<B: FileBackend>(scene: &mut Scene<B>) {
+fn map_any_uses_the_default_backend_if_it_can_map<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     // SAFETY: nobody else uses the file.
     let own = unsafe { MmapOptions::new().map(file.clone()) }.unwrap().backend_name();
@@ -116,9 +116,9 @@ fn any_is_this_platform_s_own_backend_where_it_can_map<B: FileBackend>(scene: &m
     scene.eq("offsets", AnyMmap::allocation_granularity() == Mmap::allocation_granularity(), true);
 }
 
-fn any_behaves_like_its_backend<B: FileBackend>(scene: &mut Scene<B>) {
+fn map_any_behaves_like_its_backend<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"one\ntwo\n");
-    // SAFETY: no slice of the mapping is alive while anything else happens to the file.
+    // SAFETY: no slice of the mapping is alive while the file is changed in another way.
     let mut map = unsafe { MmapOptions::new().map_any(file.clone()) }.unwrap();
     scene.bytes("line", map.readline().unwrap(), b"one\n");
     scene.eq("tell", map.tell(), 4);
@@ -196,7 +196,7 @@ fn a_builder_s_defaults_are_those_of_new<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("mapped", (map.access(), map.offset(), map.len(), map.tell()), (Access::Default, 0, 5, 0));
 }
 
-fn any_is_made_of_either_mapping<B: FileBackend>(scene: &mut Scene<B>) {
+fn any_mmap_converts_from_either_mapping<B: FileBackend>(scene: &mut Scene<B>) {
     for buffered in [false, true] {
         let file = scene.file("f", b"one\ntwo\n");
         let mut any: AnyMmap = if buffered {
@@ -223,7 +223,7 @@ fn any_is_made_of_either_mapping<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("a closed one", AnyMmap::from(closed).is_closed(), true);
 }
 
-fn any_is_opened_by_path<B: FileBackend>(scene: &mut Scene<B>) {
+fn open_any_opens_by_path<B: FileBackend>(scene: &mut Scene<B>) {
     drop(scene.file("f", b"hello"));
     let path = scene.path("f");
     // SAFETY: nobody else uses the file.
@@ -238,8 +238,8 @@ fn any_is_opened_by_path<B: FileBackend>(scene: &mut Scene<B>) {
         if name == "empty" {
             drop(scene.file(name, b""));
         }
-        // SAFETY: there is nothing to use.
+        // SAFETY: the file does not exist.
         let error = unsafe { MmapOptions::new().open_any(scene.path(name)) }.unwrap_err();
-        scene.eq("the path is named", error.to_string().contains(name), true);
+        scene.eq("the error has the path", error.to_string().contains(name), true);
     }
 }

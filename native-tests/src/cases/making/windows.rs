@@ -1,4 +1,4 @@
-//! Mappings of a part of a file, and several of one file.
+//! Mappings of a part of a file, and several mappings of one file.
 
 use portable_mmap::{Access, Mapping, MmapOptions};
 
@@ -12,16 +12,16 @@ cases!("windows":
     indices_and_positions_count_from_the_start_of_the_window,
     the_size_is_the_file_s_and_not_the_window_s,
     windows_that_tile_a_file_write_all_of_it,
-    what_others_write_beside_a_window_survives_it,
+    bytes_of_others_beside_a_window_survive,
     an_untouched_window_writes_nothing,
     two_mappings_of_one_file_see_each_other_s_changes,
     changes_of_two_mappings_in_one_page_both_survive,
     mappings_of_two_descriptors_of_one_file_agree,
-    mappings_of_two_files_have_nothing_in_common,
+    mappings_of_two_files_are_independent,
     closing_one_mapping_leaves_the_others
 );
 
-/// A multiple of every backend's granularity, in bytes. An interpreter, slow over so many, knows only the buffer's.
+/// A multiple of the granularity of every backend, in bytes. Miri is slow for that many, and has only buffers.
 const GRAIN: usize = if cfg!(miri) { 4096 } else { 64 << 10 };
 const STEP: u64 = GRAIN as u64;
 
@@ -63,7 +63,7 @@ fn indices_and_positions_count_from_the_start_of_the_window<B: FileBackend>(scen
     scene.eq("offset", map.offset(), STEP);
     scene.eq("first", map[0], b'o');
     scene.eq("find", map.find("two").unwrap(), Some(4));
-    scene.eq("nothing behind the window", map.find("three").unwrap(), None);
+    scene.eq("nothing after the window", map.find("three").unwrap(), None);
     scene.bytes("line", map.readline().unwrap(), b"one\n");
     scene.eq("tell", map.tell(), 4);
     scene.eq("seek to the end", map.seek(std::io::SeekFrom::End(0)).unwrap(), 8);
@@ -88,7 +88,7 @@ fn windows_that_tile_a_file_write_all_of_it<B: FileBackend>(scene: &mut Scene<B>
     let mut maps: Vec<_> = (0..6)
         .map(|i| window(scene, "f", i * STEP, (content.len() - usize::try_from(i).unwrap() * GRAIN).min(GRAIN)))
         .collect();
-    // The last first: each is its own.
+    // The last one first: they are independent.
     for (map, letter) in maps.iter_mut().zip(*b"abcdef").rev() {
         map[..].fill(letter);
     }
@@ -103,12 +103,12 @@ fn windows_that_tile_a_file_write_all_of_it<B: FileBackend>(scene: &mut Scene<B>
     scene.file_is("f", want);
 }
 
-fn what_others_write_beside_a_window_survives_it<B: FileBackend>(scene: &mut Scene<B>) {
+fn bytes_of_others_beside_a_window_survive<B: FileBackend>(scene: &mut Scene<B>) {
     let mut content = pattern(3 * GRAIN);
     let file = scene.file("f", &content);
     let mut map = scene.map(MmapOptions::new().offset(STEP).len(100), &file).unwrap();
     map[99] = b'w';
-    // Behind the window in its page, and before it.
+    // After the window in its last page, and before it.
     write_through(&file, STEP + 100, b"behind");
     write_through(&file, STEP - 6, b"before");
     map[0] = b'w';
@@ -127,7 +127,7 @@ fn an_untouched_window_writes_nothing<B: FileBackend>(scene: &mut Scene<B>) {
     write_through(&file, STEP + 5, b"of another");
     map.flush().unwrap();
     map.close().unwrap();
-    scene.bytes("what another wrote", read_through(&file, STEP + 5, 10), b"of another");
+    scene.bytes("the bytes of another writer", read_through(&file, STEP + 5, 10), b"of another");
     scene.eq("length", scene.file_len("f"), 2 * STEP);
 }
 
@@ -137,7 +137,7 @@ fn two_mappings_of_one_file_see_each_other_s_changes<B: FileBackend>(scene: &mut
     let mut whole = scene.map(&MmapOptions::new(), &file).unwrap();
     let mut part = scene.map(MmapOptions::new().offset(STEP), &file).unwrap();
     scene.bytes("both", &whole[GRAIN..], &part);
-    // A buffer shows what it was told to write to whoever then reads again.
+    // With a buffer this needs a flush on one side and a refresh on the other.
     whole[GRAIN + 4464] = b'w';
     whole.flush_async().unwrap();
     part.refresh().unwrap();
@@ -177,7 +177,7 @@ fn mappings_of_two_descriptors_of_one_file_agree<B: FileBackend>(scene: &mut Sce
     scene.bytes("after", &reader, b"JELLY");
 }
 
-fn mappings_of_two_files_have_nothing_in_common<B: FileBackend>(scene: &mut Scene<B>) {
+fn mappings_of_two_files_are_independent<B: FileBackend>(scene: &mut Scene<B>) {
     let mut first = scene.mapped("first", b"hello");
     let mut second = scene.mapped("second", b"hello");
     first[0] = b'1';
