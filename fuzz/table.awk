@@ -1,4 +1,4 @@
-# Makes a table of what libFuzzer has printed, a log for each target, and says how to reproduce what was found.
+# Makes a table from the logs of libFuzzer, one for each target, and prints how to reproduce findings.
 
 function shown(number) { return number == "" ? "-" : number }
 
@@ -25,7 +25,7 @@ END {
         if (artifact[name] != "") {
             printf "\n%s: %s\n  %s\n", name, why[name] == "" ? "see " log_of[name] : why[name], artifact[name]
             printf "reproduce it with\n  rustup run nightly cargo fuzz run %s %s\n", name, artifact[name]
-            # Where only this output is left of the machine that found it.
+            # In case only this output is available later.
             printf "the file, in base64\n"
             fflush()
             system("base64 <\"" artifact[name] "\"")

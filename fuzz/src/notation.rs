@@ -1,4 +1,4 @@
-//! Python's slice notation against its definition, taken literally.
+//! Compares slices in Python's notation with a literal implementation of their definition.
 
 use std::cell::RefCell;
 use std::ops::Bound;
@@ -9,7 +9,7 @@ use portable_mmap::{BufferedMmap, Error, MmapOptions, Slice};
 /// The longest mapping: two pages and a part, so that steps over pages occur.
 const MAX_LEN: usize = 9000;
 
-/// A mapping's length, and what is asked of it.
+/// The length of a mapping, and calls on it.
 #[derive(Debug)]
 pub struct Input {
     len: u16,
@@ -34,11 +34,11 @@ enum Ask {
     Item(Number),
     /// `m[index] = byte`
     SetItem(Number, u8),
-    /// The bounds of a search are in this notation too: where the empty needle is found tells them.
+    /// The bounds of a search are in this notation too. The position of an empty needle shows them.
     Search(EndPoint, EndPoint),
 }
 
-/// A number that is near what decides.
+/// A number near a limit.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Number {
     Small(i8),
@@ -92,8 +92,8 @@ impl EndPoint {
     }
 }
 
-/// The indices that Python picks: from the start on, step by step, as long as they lie before the stop. A bound below 0
-/// counts from the end, and one outside of the bytes is moved to the nearest index or just past the last of them.
+/// The indices that Python selects: from the start, step by step, as long as they are before the stop. A bound below 0
+/// counts from the end, and a bound outside is moved to the nearest index or just past the last one.
 fn picked(start: Option<i128>, stop: Option<i128>, step: i128, len: usize) -> Vec<usize> {
     let len = len as i128;
     let (lowest, highest) = if step > 0 { (0, len) } else { (-1, len - 1) };
@@ -102,17 +102,17 @@ fn picked(start: Option<i128>, stop: Option<i128>, step: i128, len: usize) -> Ve
     let stop = stop.map_or(if step > 0 { len } else { -1 }, place);
     let mut picked = Vec::new();
     while if step > 0 { at < stop } else { at > stop } {
-        picked.push(usize::try_from(at).expect("it lies between the bounds"));
+        picked.push(usize::try_from(at).expect("it is between the bounds"));
         at += step;
     }
     picked
 }
 
-/// What Python calls start and stop, of a range of Rust: an inclusive end of -1 means the end.
+/// Python's start and stop for a range of Rust: an inclusive end of -1 means the end.
 fn bounds(start: Bound<isize>, end: Bound<isize>, len: usize) -> (Option<i128>, Option<i128>) {
     let start = match start {
         Bound::Included(n) => Some(n as i128),
-        // Behind the last byte, which the next higher number does not say.
+        // Past the last byte, which -1 + 1 = 0 would not mean.
         Bound::Excluded(-1) => Some(len as i128),
         Bound::Excluded(n) => Some(n as i128 + 1),
         Bound::Unbounded => None,
@@ -126,17 +126,17 @@ fn bounds(start: Bound<isize>, end: Bound<isize>, len: usize) -> (Option<i128>, 
 }
 
 thread_local! {
-    /// Zeros over several pages, made once: it shrinks and grows.
+    /// Zeros over several pages, made once and resized.
     static MAPPING: RefCell<BufferedMmap> = RefCell::new(
         MmapOptions::new().len(MAX_LEN).flags(portable_mmap::Flags::PRIVATE).anonymous_with().expect("some kilobytes"),
     );
 }
 
-/// Asks, and compares.
+/// Makes the calls, and compares the results.
 pub fn run(input: &Input) {
     let len = 1 + usize::from(input.len) % MAX_LEN;
     MAPPING.with_borrow_mut(|map| {
-        map.resize(len).expect("private memory is resized");
+        map.resize(len).expect("private memory can be resized");
         let mut bytes: Vec<u8> = (0..len).map(|i| (i * 7 + i / 251).to_le_bytes()[0]).collect();
         map[..].copy_from_slice(&bytes);
         for ask in &input.asks {
@@ -216,7 +216,7 @@ fn check(map: &mut BufferedMmap, bytes: &mut [u8], ask: &Ask) {
         Ask::Search(start, end) => {
             let range = (start.of(len), end.of(len));
             let (start, stop) = bounds(range.0, range.1, len);
-            // Python moves a start past the end nowhere: there even nothing is not found.
+            // Python does not move a start past the end, so not even an empty needle is found there.
             let place = |bound: i128| (if bound < 0 { bound + len as i128 } else { bound }).max(0);
             let (start, stop) = (start.map_or(0, place), stop.map_or(len as i128, place).min(len as i128));
             let found = |at: i128| (start <= stop).then(|| usize::try_from(at).expect("within the bytes"));

@@ -1,4 +1,4 @@
-//! `find` and `rfind` against a search that tries every place.
+//! Compares `find` and `rfind` with a search that tries every position.
 
 use std::cell::RefCell;
 use std::io::SeekFrom;
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use arbitrary::{Arbitrary, Unstructured};
 use portable_mmap::{Backend, BufferedMmap, Flags, Mapping, Mmap, MmapOptions};
 
-/// The length below which most texts are, in bytes. Others have up to three times [`STEP`].
+/// The length limit of most texts, in bytes. Others have up to three times [`STEP`].
 const SHORT: usize = 1500;
 
 /// The first step of a search, in bytes; the second is twice as long.
@@ -24,24 +24,24 @@ pub struct Input {
 impl<'a> Arbitrary<'a> for Input {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
         let (is_mapped, text): (bool, Text) = bytes.arbitrary()?;
-        // A search that tries every place takes its time.
+        // A limit, because a search that tries every position is slow.
         let most = if text.len.is_long() { 1 } else { 4 };
         Ok(Self { is_mapped, text, searches: crate::all_of(bytes, most)? })
     }
 }
 
-/// A text that is short in the input and may be long as it is searched.
+/// A text that is short in the input but may be long when it is searched.
 #[derive(Arbitrary, Debug)]
 struct Text {
-    /// So many of these are repeated; see [`letters`].
+    /// This many of these are repeated; see [`letters`].
     unit: [u8; 9],
     unit_len: u8,
     len: Length,
-    /// Put over the text, at these places, counted from both ends in turn.
+    /// Written over the text at these positions, counted from both ends in turn.
     marks: [(u16, [u8; 5], u8); 4],
 }
 
-/// How long something is: mostly short, or nothing would be tried often.
+/// A length. It is usually short, so that more inputs are tried.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 struct Length {
     len: u16,
@@ -70,7 +70,7 @@ struct Search {
 #[derive(Arbitrary, Debug)]
 enum Needle {
     Given([u8; 6], u8),
-    /// A part of the text, as it is or with another last or first letter: what nearly matches.
+    /// A part of the text, unchanged or with another first or last letter, which nearly matches.
     Part {
         start: u32,
         len: Length,
@@ -86,12 +86,12 @@ enum Change {
     Middle,
 }
 
-/// Bytes of three values, so that needles nearly match all the time.
+/// Bytes of three values, so that there are many near matches.
 fn letters(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| b'a' + byte % 3).collect()
 }
 
-/// Letters without a period, more than any text has.
+/// Letters without a period, longer than any text.
 fn aperiodic() -> &'static [u8] {
     static LETTERS: OnceLock<Vec<u8>> = OnceLock::new();
     LETTERS.get_or_init(|| {
@@ -108,7 +108,7 @@ impl Text {
     fn bytes(&self) -> Vec<u8> {
         let len = 1 + self.len.of(SHORT);
         let mut bytes = if self.len.is_long() {
-            // Of a period, to try every place would take time as the square of the length.
+            // In periodic bytes, trying every position would take quadratic time.
             aperiodic()[usize::from(self.unit_len)..][..len].to_vec()
         } else {
             let unit = letters(&self.unit[..=usize::from(self.unit_len % 9)]);
@@ -127,11 +127,11 @@ impl Text {
     }
 }
 
-/// A place from which `needle_len` bytes reach over the border of a search's first two steps, from `position` on or from
-/// the end, if the number says so and the text is long enough.
+/// For some numbers, and if the text is long enough, returns a position at which `needle_len` bytes cross the border of
+/// the first two steps of a search from `position` or from the end.
 fn over_border(number: u32, needle_len: usize, position: usize, len: usize) -> Option<usize> {
     let [distance, border, ..] = number.to_le_bytes();
-    // By one byte on either side, most of all.
+    // Usually by one byte on either side.
     let distance = match distance % 4 {
         0 => 1,
         1 => needle_len.saturating_sub(1),
@@ -171,10 +171,10 @@ impl Needle {
     }
 }
 
-/// All places where the needle lies, each of them tried.
+/// All positions of the needle, found by trying each one.
 fn places(text: &[u8], needle: &[u8]) -> Vec<usize> {
     let Some((first, rest)) = needle.split_first() else { return (0..=text.len()).collect() };
-    // One byte tells most of them, in a tenth of the time.
+    // The first byte excludes most positions, in a tenth of the time.
     let is_there = |&at: &usize| text[at] == *first && text[at + 1..].starts_with(rest);
     (0..text.len()).filter(is_there).collect()
 }
@@ -189,7 +189,7 @@ fn memory<B: Backend>() -> Mapping<B> {
     MmapOptions::new().len(1).flags(Flags::PRIVATE).anonymous_with().expect("a page")
 }
 
-/// Searches, and compares.
+/// Runs the searches, and compares the results.
 pub fn run(input: &Input) {
     let text = input.text.bytes();
     if input.is_mapped {
@@ -201,7 +201,7 @@ pub fn run(input: &Input) {
 
 fn check<B: Backend>(map: &mut Mapping<B>, text: &[u8], searches: &[Search]) {
     let len = text.len();
-    map.resize(len).expect("private memory is resized");
+    map.resize(len).expect("private memory can be resized");
     map[..].copy_from_slice(text);
     for search in searches {
         // Near the start in half of the cases.
@@ -218,7 +218,7 @@ fn check<B: Backend>(map: &mut Mapping<B>, text: &[u8], searches: &[Search]) {
             (first, all.next_back().or(first))
         };
         let what = || format!("{search:?}, a needle of {needle_len} bytes in {len}");
-        map.seek(SeekFrom::Start(position as u64)).expect("it lies in the mapping");
+        map.seek(SeekFrom::Start(position as u64)).expect("it is in the mapping");
         let (first, last) = within(position, len);
         assert_eq!(map.find(&needle).ok(), Some(first), "find, {}", what());
         assert_eq!(map.rfind(&needle).ok(), Some(last), "rfind, {}", what());

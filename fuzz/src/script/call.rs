@@ -1,4 +1,4 @@
-//! A call of a mapping, and what it gives.
+//! Calls of a mapping, and their results.
 
 use std::io::SeekFrom;
 
@@ -6,7 +6,7 @@ use portable_mmap::{Advice, Backend, Error, Mapping, Slice};
 
 use super::file::PAGE;
 
-/// What a call gives: its value, or the name of its error.
+/// The result of a call: its value, or the name of its error.
 pub(super) type Outcome = Result<Value, &'static str>;
 
 /// The value of a call.
@@ -26,7 +26,7 @@ pub(super) struct Notation {
     pub(super) step: isize,
 }
 
-/// Every `stride`-th byte of a borrowed range is set.
+/// Sets every `stride`-th byte of a borrowed range.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Change {
     pub(super) stride: usize,
@@ -51,13 +51,13 @@ pub(super) enum Call {
         len: usize,
         change: Option<Change>,
     },
-    /// `m[a..b]`: lies within the mapping.
+    /// `m[a..b]`, inside the mapping.
     Index {
         start: usize,
         len: usize,
         change: Option<Change>,
     },
-    /// `find` and `rfind`, in a range of indices or from the position on.
+    /// `find` and `rfind`, in a range of indices or from the position.
     Find {
         needle: Vec<u8>,
         within: Option<(usize, usize)>,
@@ -91,7 +91,7 @@ impl Change {
 }
 
 impl Notation {
-    /// The indices that it picks, in order.
+    /// The indices that it selects, in order.
     pub(super) fn indices(self, len: usize) -> Vec<usize> {
         let len = len.cast_signed();
         let resolve = |bound: isize| if bound < 0 { bound + len } else { bound };
@@ -114,8 +114,8 @@ impl From<Notation> for Slice {
     }
 }
 
-/// A copy of bytes that start at this index. It is made page by page, and each is touched first: so the order in which a
-/// guard sees them does not depend on how the machine copies.
+/// Copies bytes that start at this index, page by page. Each page is touched first, so the order of faults does not
+/// depend on how the machine copies.
 fn copied(mut bytes: &[u8], index: usize) -> Vec<u8> {
     let mut copy = Vec::with_capacity(bytes.len());
     while !bytes.is_empty() {
@@ -127,7 +127,7 @@ fn copied(mut bytes: &[u8], index: usize) -> Vec<u8> {
     copy
 }
 
-/// The outcome of a result.
+/// Converts a result to an outcome.
 pub(super) fn outcome<T>(result: Result<T, Error>, value: impl FnOnce(T) -> Value) -> Outcome {
     result.map(value).map_err(|error| error.name())
 }

@@ -1,20 +1,20 @@
-//! The file of the model: a vector, with what mappings show of its last page behind its end.
+//! The file of the model: a vector, with the bytes that mappings show past its end in its last page.
 
 use std::ops::Range;
 
-/// Both backends' page, in bytes.
+/// The page size of both backends, in bytes.
 pub(super) const PAGE: usize = 4096;
-/// As long as the file ever becomes, in pages.
+/// The maximum length of the file, in pages.
 pub(super) const MAX_PAGES: usize = 8;
 
 /// The bytes of the file, and of the rest of its last page.
 pub(super) struct File {
     bytes: Vec<u8>,
     size: usize,
-    /// Bytes behind the end that were stored to through a mapping. A system keeps them until the page is written or the
-    /// file grows, or shows zeros.
+    /// Bytes past the end that were stored through a mapping. A system may show them until the page is written or the
+    /// file grows, or show zeros.
     stray: Vec<bool>,
-    /// All of those lie in here: in most files there are none.
+    /// A range that contains all of them. It is empty for most files.
     strays: Range<usize>,
 }
 
@@ -29,17 +29,17 @@ impl File {
         self.size
     }
 
-    /// The page that starts at `at`; behind the end there are zeros, or strays.
+    /// The page that starts at `at`. Past the end there are zeros, or stored bytes.
     pub(super) fn page(&self, at: usize) -> &[u8] {
         &self.bytes[at..at + PAGE]
     }
 
-    /// The bytes of a range that the file has; fewer, or none, behind its end.
+    /// The bytes of a range that the file has: fewer, or none, past its end.
     pub(super) fn held(&self, range: Range<usize>) -> &[u8] {
         &self.bytes[range.start.min(self.size)..range.end.min(self.size)]
     }
 
-    /// Bytes stored through a mapping.
+    /// Stores bytes through a mapping.
     pub(super) fn store(&mut self, at: usize, bytes: &[u8]) {
         let end = at + bytes.len();
         if end > self.size {
@@ -51,7 +51,7 @@ impl File {
         self.bytes[at..end].copy_from_slice(bytes);
     }
 
-    /// Bytes written by somebody else, or by a write-back: behind the end they make the file longer.
+    /// Writes bytes as another writer or a write-back does: past the end they make the file longer.
     pub(super) fn write(&mut self, at: usize, bytes: &[u8]) {
         let end = at + bytes.len();
         self.set_len(self.size.max(end));
@@ -67,7 +67,7 @@ impl File {
         self.size = len;
     }
 
-    /// Whether the bytes of a range show one thing or another.
+    /// Whether the bytes of a range have several allowed values.
     pub(super) fn is_unsure(&self, range: Range<usize>) -> bool {
         self.may_stray(&range) && self.stray[range].contains(&true)
     }
@@ -76,7 +76,8 @@ impl File {
         self.strays.start.max(range.start) < self.strays.end.min(range.end)
     }
 
-    /// Takes over what is seen of the bytes from `at` on. None if they can hold that, else the first that cannot.
+    /// Updates the bytes from `at` to the observed ones. Returns `None` if all of these are allowed, otherwise the
+    /// index of the first one that is not.
     pub(super) fn saw(&mut self, at: usize, seen: &[u8]) -> Option<usize> {
         let range = at..at + seen.len();
         if !self.may_stray(&range) && self.bytes[range] == *seen {
@@ -89,7 +90,7 @@ impl File {
                 }
                 self.bytes[at] = 0;
             }
-            // Within the file a byte is what it is.
+            // Inside the file only one value is allowed.
             self.stray[at] &= at >= self.size;
         }
         None

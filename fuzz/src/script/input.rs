@@ -1,4 +1,4 @@
-//! What libFuzzer's bytes mean: steps of a few numbers each, which are made to fit the mapping that they are for.
+//! The meaning of libFuzzer's bytes: steps of a few numbers each, which are adjusted to their mapping.
 
 use std::io::SeekFrom;
 
@@ -8,18 +8,18 @@ use portable_mmap::{Access, Advice};
 use super::call::{Call, Change, Notation};
 use super::file::{MAX_PAGES, PAGE};
 
-/// How many mappings there are at once.
+/// The number of mappings at once.
 pub(super) const SLOTS: usize = 3;
 
-/// More steps are left out: a finding is read by people.
+/// The maximum number of steps, because people have to read a finding.
 const MAX_STEPS: usize = 48;
 
-/// A file, and what is done to mappings of it.
+/// A file, and operations on mappings of it.
 #[derive(Debug)]
 pub struct Input {
     pub(super) len: Length,
     pub(super) is_text: bool,
-    /// Whether the file becomes shorter under mappings: then those of the operating system have a guard.
+    /// Whether the file is truncated while it is mapped. Then OS mappings have a guard.
     pub(super) has_cuts: bool,
     pub(super) steps: Vec<Step>,
 }
@@ -31,7 +31,7 @@ impl<'a> Arbitrary<'a> for Input {
     }
 }
 
-/// Of one width, whatever is done, and with no byte that means nothing: so most changes of an input mean something.
+/// A step. All steps have the same size and no unused byte, so most changes of an input have an effect.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(super) struct Step {
     deed: u8,
@@ -42,16 +42,16 @@ pub(super) struct Step {
     more: u8,
 }
 
-/// A place or a length: near a page's border in half of the cases.
+/// An index or a length: near a page border in half of the cases.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(super) struct Length(u16);
 
-/// What a step does.
+/// The operation of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deed {
     Map,
     Drop,
-    /// A write of somebody else.
+    /// A write by another writer.
     Write,
     SetLen,
     /// A call of a mapping.
@@ -82,7 +82,7 @@ pub(super) enum Kind {
     Close,
 }
 
-/// What steps do, and how often, in 64ths.
+/// The operations and their frequencies, in 64ths.
 const DEEDS: [(u8, Deed); 24] = [
     (5, Deed::Map),
     (1, Deed::Drop),
@@ -111,7 +111,7 @@ const DEEDS: [(u8, Deed); 24] = [
 ];
 
 impl Length {
-    /// A number for something of `len` bytes, now and then above.
+    /// A number up to `len`, and sometimes above.
     pub(super) fn within(self, len: usize) -> usize {
         let Self(n) = self;
         let [low, high] = n.to_le_bytes();
@@ -122,14 +122,14 @@ impl Length {
         (page * PAGE).saturating_add_signed(low.cast_signed().into())
     }
 
-    /// A length of the file from `offset` on.
+    /// A length of the file from `offset`.
     pub(super) fn of_file(self, offset: usize) -> usize {
         let most = MAX_PAGES * PAGE - offset;
         self.within(most).min(most)
     }
 }
 
-/// A mapping that is to be made.
+/// The options of a new mapping.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wish {
     pub(super) offset: usize,
@@ -137,11 +137,11 @@ pub(super) struct Wish {
     pub(super) access: Access,
     pub(super) guard: bool,
     pub(super) extend: bool,
-    /// The hint that all pages are loaded at once.
+    /// Whether all pages should be loaded at once.
     pub(super) populate: bool,
 }
 
-/// The mapping that a call is for.
+/// The mapping of a call.
 pub(super) struct Context<'a> {
     pub(super) offset: usize,
     pub(super) len: usize,
@@ -167,7 +167,7 @@ impl Step {
         let access = [Access::Write, Access::Write, Access::Write, Access::Default, Access::Copy, Access::Read];
         Wish {
             offset,
-            // Half of them reach to the end of the file.
+            // Half of the mappings reach to the end of the file.
             len: if self.more & 8 == 0 { 0 } else { self.len.of_file(offset) },
             access: access[usize::from(self.at.0) % access.len()],
             guard: self.more & 1 != 0,
@@ -181,12 +181,12 @@ impl Step {
         self.byte % 4 == 3
     }
 
-    /// A length that the file gets.
+    /// A new length of the file.
     pub(super) fn file_len(self) -> usize {
         self.len.of_file(0)
     }
 
-    /// Bytes for the file, and where they go.
+    /// Bytes for the file, and their offset.
     pub(super) fn write(self, is_text: bool) -> (usize, Vec<u8>) {
         let at = self.at.of_file(0);
         let mut bytes = self.data(2 * PAGE, is_text);
@@ -194,13 +194,13 @@ impl Step {
         (at, bytes)
     }
 
-    /// In a text few bytes occur, so that what is stored often is what was there.
+    /// A text has few different bytes, so that a stored byte often equals the old one.
     fn letter(self, n: usize, is_text: bool) -> u8 {
         let byte = self.byte.wrapping_add(n.to_le_bytes()[0]);
         if is_text { b"abc\n"[usize::from(byte % 4)] } else { byte }
     }
 
-    /// Bytes, all equal or not; mostly few.
+    /// Bytes, all equal or not; usually few.
     fn data(self, limit: usize, is_text: bool) -> Vec<u8> {
         let len = self.len.within(if self.more & 6 == 0 { limit } else { limit.min(64) });
         match self.more & 1 {
@@ -215,7 +215,7 @@ impl Step {
         (start, PAGE.min(len - start))
     }
 
-    /// A page that is one, but now and then.
+    /// A page number, which is usually valid.
     fn page(self) -> usize {
         usize::from(self.byte % 8) * PAGE + usize::from(self.byte == 255)
     }
@@ -245,7 +245,7 @@ impl Step {
             Kind::SetSlice => {
                 let slice = self.notation(len);
                 let count = if slice.step == 0 { 0 } else { slice.indices(len).len() };
-                // Now and then one too many.
+                // Sometimes one too many.
                 let count = count + usize::from(self.byte > 250);
                 Call::SetSlice(slice, (0..count).map(|i| self.letter(i, is_text)).collect())
             }
@@ -278,7 +278,7 @@ impl Step {
         }
     }
 
-    /// A slice of not too many bytes: each costs time, and the notation has a target of its own.
+    /// A slice of not too many bytes, because each costs time and the notation has its own target.
     fn notation(self, len: usize) -> Notation {
         let size = isize::from(self.more / 8);
         let step = match self.more % 8 {
@@ -292,7 +292,7 @@ impl Step {
         let start = self.at.within(len).cast_signed();
         let most = if step.unsigned_abs() == 1 { 300 } else { 40 };
         let stop = start + step * isize::try_from(self.len.0 % most).unwrap_or(0);
-        // A stop before the first byte counts from the end; left out where it must not.
+        // A negative stop would count from the end, so it is omitted where it means a position before the first byte.
         Notation { start: Some(start), stop: (stop >= 0).then_some(stop), step }
     }
 }

@@ -1,13 +1,14 @@
-//! The bytes of one mapping: what each page shows, which pages are changed, and which are lost.
+//! The bytes of one mapping: the content of each page, the changed pages, and the lost pages.
 //!
-//! Some rules are choices, made where the specification leaves the question open:
+//! Some rules are choices where the documentation leaves a question open:
 //!
-//! - A flush or close that fails has written the pages that the file reaches: they are not changed any more.
-//! - A page that is lost keeps what was stored in it when another fault loses more pages.
-//! - A refresh takes away a buffer's loaded page that was not changed and that the file no longer reaches: the next touch
-//!   finds it gone, as in an OS mapping. A changed page stays whole until the file reaches it again.
-//! - A refresh of a buffer's changed page that the file's end divides shows zeros past the end, except for changed bytes.
-//!   A byte is changed after that if it is not what the refresh found in the file, or the zero past its end.
+//! - A flush or close that fails has written the pages before the end of the file: they no longer count as changed.
+//! - A lost page keeps bytes stored in it when another fault loses more pages.
+//! - A refresh unloads a page of a buffer that was not changed and is past the end of the file: the next touch loses
+//!   it, as in an OS mapping. A changed page stays complete until the file is long enough again.
+//! - If a changed page of a buffer contains the file's end, a refresh shows zeros past the end, except for changed
+//!   bytes. Afterwards a byte counts as changed if it differs from the byte that the refresh read from the file, or
+//!   from the zero past its end.
 
 use std::ops::Range;
 
@@ -22,11 +23,11 @@ type Content = Box<[u8]>;
 /// The error of a call that needs bytes past the file's end.
 pub(super) const TRUNCATED: &str = "Truncated";
 
-/// What of the changes does not reach the file.
+/// The changes that a write-back cannot write to the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Missing {
     Nothing,
-    /// A change in the page that the file's end divides, which may lie before the end.
+    /// A change in the page with the file's end, which may be before the end.
     Perhaps,
     Something,
 }
@@ -37,29 +38,30 @@ pub(super) struct Memory {
     window: Window,
     guard: bool,
     pages: Vec<Page>,
-    /// Whether a buffer may load more than what is touched.
+    /// Whether a buffer may load more pages than those that are touched.
     reads_ahead: bool,
-    /// The page of the fault that the guard tells.
+    /// The page of the reported fault.
     fault: Option<usize>,
 }
 
 #[derive(Clone)]
 struct Page {
     held: Held,
-    /// It was borrowed mutably since it was last flushed.
+    /// Whether it was borrowed mutably since it was last flushed.
     is_changed: bool,
     lost: Option<Lost>,
 }
 
-/// What a page shows while it is not lost.
+/// The content of a page that is not lost.
 #[derive(Clone)]
 enum Held {
-    /// The file, as it is at the next touch. A buffer may have loaded the page before: then it shows one of these.
+    /// The file, as it is at the next touch. A buffer may have loaded the page earlier: then it has one of these
+    /// contents.
     File(Vec<Content>),
-    /// Bytes of its own: those of a buffer's loaded page, or the private copy that a store to a page makes.
+    /// Its own bytes: a loaded page of a buffer, or the private copy that a store to a page makes.
     Own {
         shown: Content,
-        /// What the file held there.
+        /// The bytes that the file had there.
         base: Content,
     },
 }
@@ -67,22 +69,22 @@ enum Held {
 /// A page that reads as zeros and whose stores reach no file.
 #[derive(Clone)]
 struct Lost {
-    /// Zeros, and what was stored since.
+    /// Zeros, and the bytes stored since.
     shown: Content,
-    /// A fault was taken at it.
+    /// A fault happened at this page.
     is_noted: bool,
-    /// A refresh may have ended this.
+    /// A refresh may have restored it.
     is_loose: bool,
 }
 
-/// What a look at a page tells.
+/// The result of reading a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sight {
-    /// The page is one of those that it can be, and the model knows which.
+    /// The page has an allowed content, and the model now has this content.
     Known,
-    /// It shows zeros, and both a lost page and a loaded one would.
+    /// The page is zeros, as both a lost page and a loaded one can be.
     Ambiguous,
-    /// It shows what it cannot hold.
+    /// The page has a content that is not allowed.
     Impossible,
 }
 
@@ -106,23 +108,23 @@ impl Memory {
         self.guard
     }
 
-    /// The page of the fault that the guard tells.
+    /// The page of the reported fault.
     pub(super) fn fault(&self) -> Option<usize> {
         self.fault
     }
 
-    /// Whether a touch of a page finds nothing: the page lies wholly past the file's end, and stands nowhere else.
+    /// Whether touching a page loses it: the page is completely past the file's end, and is not in memory.
     pub(super) fn is_gone(&self, file: &File, page: usize) -> bool {
         let Page { held, lost, .. } = &self.pages[page];
         lost.is_none() && matches!(held, Held::File(_)) && self.window.is_past_end(file, page)
     }
 
-    /// Whether a page is lost or not is left open.
+    /// Whether it is not known if a page is lost.
     pub(super) fn is_loose(&self, page: usize) -> bool {
         self.pages[page].lost.as_ref().is_some_and(|lost| lost.is_loose)
     }
 
-    /// Whether a page may show more than one thing: it is looked at before anything depends on it.
+    /// Whether a page has several allowed contents: it is read before anything depends on it.
     pub(super) fn is_unsure(&self, file: &File, page: usize) -> bool {
         let Page { held: Held::File(loaded), lost, .. } = &self.pages[page] else { return false };
         if self.backend.differs(Row::FirstLoad) {
@@ -133,7 +135,7 @@ impl Memory {
         lost.is_none() && file.is_unsure(start..start + PAGE)
     }
 
-    /// Takes over what a look at a page shows, through the slice face or through a call; none: that it is gone.
+    /// Updates the model after reading a page, as a slice or by a call; `None` if the page is lost.
     pub(super) fn saw(&mut self, file: &mut File, page: usize, seen: Option<&[u8]>, by_slice: bool) -> Sight {
         let is_past_end = self.window.is_past_end(file, page);
         let known = |is_right| if is_right { Sight::Known } else { Sight::Impossible };
@@ -167,7 +169,7 @@ impl Memory {
         Sight::Known
     }
 
-    /// What a touch of a page shows.
+    /// The content of a page after a touch.
     pub(super) fn shown<'a>(&'a self, file: &'a File, page: usize) -> &'a [u8] {
         match &self.pages[page] {
             Page { lost: Some(lost), .. } => &lost.shown,
@@ -176,9 +178,10 @@ impl Memory {
         }
     }
 
-    /// A call touches pages, before it does anything else. If one is gone the call fails and nothing has changed.
+    /// A call touches pages before it does anything else. If one of them is lost, the call fails and nothing has
+    /// changed.
     ///
-    /// A guard notes the first of them, or `first`, if it is one of them.
+    /// A guard records the first lost page, or `first` if it is one of them.
     pub(super) fn touch(&mut self, file: &File, touched: &[usize], first: Option<usize>) -> Result<(), &'static str> {
         let gone: Vec<usize> = touched.iter().copied().filter(|&page| self.is_gone(file, page)).collect();
         let Some(&lowest) = gone.first() else {
@@ -195,7 +198,7 @@ impl Memory {
         Err(TRUNCATED)
     }
 
-    /// The slice face touches pages, one after the other: what is gone reads as zeros.
+    /// Use as a slice touches pages one after the other: lost pages read as zeros.
     pub(super) fn use_pages(&mut self, file: &File, touched: &[usize]) {
         for &page in touched {
             if self.is_gone(file, page) {
@@ -205,8 +208,8 @@ impl Memory {
         self.load(file, touched);
     }
 
-    /// A touch of a page that is gone takes a fault there, and all that is gone with it is lost: later touches find zeros.
-    /// A page that is lost already keeps what was stored in it.
+    /// Touching a missing page is a fault, and all missing pages are lost: later touches read zeros. A page that is
+    /// already lost keeps bytes stored in it.
     fn note(&mut self, file: &File, page: usize) {
         for other in 0..self.pages.len() {
             if self.is_gone(file, other) {
@@ -220,7 +223,7 @@ impl Memory {
         self.fault.get_or_insert(page);
     }
 
-    /// What the file holds of a page now, and zeros behind that.
+    /// The current bytes of a page in the file, and zeros past the end.
     fn in_file(&self, file: &File, page: usize) -> Content {
         let mut bytes = vec![0; PAGE];
         let held = file.held(self.window.in_file(self.window.page(page)));
@@ -228,7 +231,7 @@ impl Memory {
         bytes.into()
     }
 
-    /// A buffer's page is loaded by its first touch, and those behind it may be.
+    /// A buffer loads a page at its first touch, and may load the pages after it.
     fn load(&mut self, file: &File, touched: &[usize]) {
         if !self.backend.differs(Row::FirstLoad) {
             return;
@@ -244,7 +247,7 @@ impl Memory {
         self.may_read_ahead(file, first);
     }
 
-    /// A buffer may load a page now, if there is one. A page that is lost for sure stays so.
+    /// A buffer may load a page now, if it exists. A page that is certainly lost stays lost.
     pub(super) fn may_load(&mut self, file: &File, page: usize) {
         let Page { held, lost, .. } = &self.pages[page];
         let can_be = matches!(held, Held::File(_)) && lost.as_ref().is_none_or(|lost| lost.is_loose);
@@ -259,14 +262,14 @@ impl Memory {
         }
     }
 
-    /// A buffer may load the pages behind one that it may have loaded.
+    /// A buffer may load the pages after one that it may have loaded.
     pub(super) fn may_read_ahead(&mut self, file: &File, page: usize) {
         if self.reads_ahead {
             (page + 1..self.pages.len()).for_each(|page| self.may_load(file, page));
         }
     }
 
-    /// Pages that were touched are borrowed mutably. Nothing in a lost page is a change.
+    /// Borrows touched pages mutably. Stores to a lost page are not changes.
     pub(super) fn borrow_mut(&mut self, borrowed: &[usize]) {
         for &page in borrowed {
             let page = &mut self.pages[page];
@@ -274,7 +277,7 @@ impl Memory {
         }
     }
 
-    /// Bytes of one touched page are set.
+    /// Stores bytes in one touched page.
     pub(super) fn store(&mut self, file: &mut File, index: usize, bytes: &[u8]) {
         let (start, within) = (self.window.start_of(index / PAGE), index % PAGE..index % PAGE + bytes.len());
         match &mut self.pages[index / PAGE] {
@@ -290,8 +293,8 @@ impl Memory {
         }
     }
 
-    /// Brings the changes in the pages of a range to the file, and tells whether some lie past its end: these stay changed.
-    /// What has reached the file is no change any more, whether or not the rest fails.
+    /// Writes the changes in the pages of a range to the file, and returns whether some are past its end; these stay
+    /// changed. Bytes that were written no longer count as changed, even if the rest fails.
     pub(super) fn write_back(&mut self, file: &mut File, range: &Range<usize>) -> Missing {
         let mut missing = Missing::Nothing;
         if !self.window.reaches_file() {
@@ -308,9 +311,9 @@ impl Memory {
         missing
     }
 
-    /// Whether a change of a page cannot reach the file, because it lies past the file's end. A buffer knows which bytes it
-    /// changed. An OS mapping knows which pages were borrowed; of a page that the end divides it may not know on which side
-    /// the change lies.
+    /// Whether a change of a page cannot be written because it is past the file's end. A buffer finds the changed
+    /// bytes. An OS mapping only has the borrowed pages; in the page with the end it may not be able to determine on
+    /// which side the change is.
     fn missing_of(&self, file: &File, page: usize) -> Missing {
         let Page { held, is_changed, .. } = &self.pages[page];
         let bytes = self.window.page(page);
@@ -326,7 +329,7 @@ impl Memory {
         if shown[reached..bytes.len()] == base[reached..bytes.len()] { Missing::Nothing } else { Missing::Something }
     }
 
-    /// Writes those bytes of a page that were changed and that the file reaches.
+    /// Writes the changed bytes of a page that are before the file's end.
     fn write_page(&mut self, file: &mut File, page: usize) {
         let start = self.window.start_of(page);
         let Held::Own { shown, base } = &mut self.pages[page].held else { return };
@@ -341,8 +344,8 @@ impl Memory {
         }
     }
 
-    /// The file has become shorter. A system takes private copies away, too; a loaded page of a buffer keeps what it held.
-    pub(super) fn cut(&mut self, file: &File) {
+    /// The file was truncated. A system drops private copies too; a loaded page of a buffer keeps its bytes.
+    pub(super) fn truncate(&mut self, file: &File) {
         for page in 0..self.pages.len() {
             if self.window.is_past_end(file, page) && !self.backend.differs(Row::FirstLoad) {
                 self.pages[page].held = Held::File(Vec::new());
@@ -350,12 +353,12 @@ impl Memory {
         }
     }
 
-    /// The window becomes longer or shorter; the file will. There is no fault, so no page is lost.
+    /// Changes the length of the window; the file is changed later. There is no fault, so no page is lost.
     pub(super) fn resize(&mut self, file: &File, len: usize) {
         let old = self.window.len;
         let (border, page) = (old.min(len), old.min(len) / PAGE);
         if border % PAGE != 0 && old != len {
-            // The file may go on behind a mapping that grows.
+            // The file may continue past a mapping that grows.
             let end = old.max(len).min((page + 1) * PAGE);
             let next = if len > old { file.held(self.window.in_file(border..end)) } else { &[] };
             let fill = |bytes: &mut Content| {
@@ -367,7 +370,7 @@ impl Memory {
                     fill(shown);
                     fill(base);
                     if shown == base && len > old {
-                        // It may be read again.
+                        // The page may be read again.
                         self.pages[page].held = Held::File(vec![shown.clone()]);
                     }
                 }
@@ -378,8 +381,8 @@ impl Memory {
         self.pages.resize(self.window.pages(), Page::absent());
     }
 
-    /// Refreshes pages. Faults there are taken back, and every other lost page is looked at anew at its next touch; if
-    /// there is no fault to take back and others are left, it may be.
+    /// Refreshes pages. It clears the faults there, and every other lost page is checked again at its next touch; if
+    /// there was no fault to clear and others are left, it may be checked again.
     pub(super) fn refresh(&mut self, file: &File, refreshed: Range<usize>) {
         let is_noted = |page: &Page| page.lost.as_ref().is_some_and(|lost| lost.is_noted);
         let takes_back = self.pages[refreshed.clone()].iter().any(is_noted);
@@ -400,7 +403,7 @@ impl Memory {
         }
     }
 
-    /// Later reads of a buffer's page see what the file holds; changes stay, byte by byte.
+    /// Later reads of a page of a buffer return the file's bytes, except for changed bytes.
     fn read_again(&mut self, file: &File, page: usize) {
         let is_past_end = self.window.is_past_end(file, page);
         let fresh = self.in_file(file, page);
@@ -417,7 +420,7 @@ impl Memory {
         }
     }
 
-    /// A hint: it takes no fault and loses nothing. A buffer may load pages, or drop those without changes.
+    /// Advice causes no fault and loses nothing. A buffer may load pages, or unload those without changes.
     pub(super) fn advise(&mut self, file: &File, advice: Advice, advised: Range<usize>) {
         match advice {
             Advice::Random => self.reads_ahead = false,

@@ -1,8 +1,8 @@
-//! Scripts: operations on several mappings of one file, with others who write to it and truncate it in between. They
-//! are played over OS mappings, over buffers, and over both at once, beside one model of what all of them promise.
+//! Scripts: operations on several mappings of one file, while other writers write to it and truncate it. They run over
+//! OS mappings, over buffers, and over both at once, and are compared with one model.
 //!
-//! `rows` lists where the backends may differ. `file`, `window` and `memory` are the bytes, `view` has the rules of the
-//! calls, `input` and `call` say what a script does, and `play` compares.
+//! `rows` lists the allowed differences of the backends. `file`, `window` and `memory` model the bytes, and `view` the
+//! calls. `input` and `call` define the steps of a script, and `play` runs it and compares.
 
 mod call;
 mod file;
@@ -20,7 +20,7 @@ pub use input::Input;
 
 use rows::Backend::{Buffered, Mapped};
 
-/// Plays the script over each backend, and over both.
+/// Runs the script over each backend, and over both.
 pub fn run(input: &Input) {
     play::play([Buffered; input::SLOTS], input);
     play::play([Mapped; input::SLOTS], input);

@@ -1,4 +1,4 @@
-//! Playing a script: each step on the mappings and on the model, and then a look at everything that both show.
+//! Runs a script: each step on the mappings and on the model, and then compares all observable state.
 
 use std::fs::OpenOptions;
 use std::os::fd::AsRawFd;
@@ -16,11 +16,11 @@ use super::rows::{Backend, Row};
 use super::view::View;
 use super::window::Window;
 
-/// The one file of this process, in memory where the system has such a place, and without a name.
+/// The one file of this process, without a name, and in memory if the system has such a directory.
 struct SharedFile {
-    /// What mappings are made of.
+    /// The file for mappings.
     mapped: Arc<std::fs::File>,
-    /// The same file, opened again: others write through it and truncate the file.
+    /// The same file, opened again, for other writers.
     others: std::fs::File,
 }
 
@@ -29,14 +29,14 @@ fn shared_file() -> &'static SharedFile {
     FILE.get_or_init(|| {
         let memory = Path::new("/dev/shm");
         let file = if memory.is_dir() { tempfile::tempfile_in(memory) } else { tempfile::tempfile() };
-        let mapped = file.expect("a temporary file can be made");
+        let mapped = file.expect("a temporary file can be created");
         let path = format!("/proc/self/fd/{}", mapped.as_raw_fd());
         let others = OpenOptions::new().read(true).write(true).open(path).expect("an open file can be opened again");
         SharedFile { mapped: Arc::new(mapped), others }
     })
 }
 
-/// What files start as: lines of few letters, or bytes without a pattern.
+/// The initial content of files: lines of few letters, or bytes without a pattern.
 fn content(is_text: bool) -> &'static [u8] {
     static CONTENTS: OnceLock<[Vec<u8>; 2]> = OnceLock::new();
     let make = || {
@@ -52,7 +52,7 @@ fn content(is_text: bool) -> &'static [u8] {
     if is_text { text } else { bytes }
 }
 
-/// What a mapping shows of itself.
+/// The observable state of a mapping.
 struct Shown {
     len: usize,
     position: u64,
@@ -60,7 +60,7 @@ struct Shown {
     is_closed: bool,
 }
 
-/// A mapping, whatever its backend is.
+/// A mapping of any backend.
 trait AnyMapping {
     fn perform(&mut self, call: &Call) -> Outcome;
     fn shown(&self) -> Shown;
@@ -76,13 +76,13 @@ impl<B: portable_mmap::Backend> AnyMapping for Mapping<B> {
     }
 }
 
-/// A mapping beside its model.
+/// A mapping and its model.
 struct Pair {
     map: Box<dyn AnyMapping>,
     view: View,
 }
 
-/// What was done, for people: a finding tells it from the start.
+/// A step in the message of a finding.
 #[derive(Debug)]
 #[expect(dead_code, reason = "it is printed")]
 enum Done {
@@ -94,7 +94,7 @@ enum Done {
     Call(usize, Call),
 }
 
-/// Mappings of one file beside the model.
+/// Mappings of one file, and the model.
 struct Player {
     backends: [Backend; SLOTS],
     file: &'static SharedFile,
@@ -105,7 +105,7 @@ struct Player {
     done: Vec<Done>,
 }
 
-/// Plays a script, and panics where mappings and model differ.
+/// Runs a script, and panics if the mappings and the model differ.
 pub(super) fn play(backends: [Backend; SLOTS], input: &Input) {
     assert!(portable_mmap::Mmap::page_size() == PAGE, "scripts are for systems with pages of {PAGE} bytes");
     let content = &content(input.is_text)[..input.len.of_file(0)];
@@ -126,12 +126,12 @@ pub(super) fn play(backends: [Backend; SLOTS], input: &Input) {
     }
 }
 
-/// Why a script ends before its last step.
+/// The reason why a script ends before its last step.
 enum Stop {
-    /// What differs.
+    /// A difference.
     Finding(String),
-    /// A page shows zeros, as it does if it is lost and as it does if it was loaded; or a change lies in the page that the
-    /// file's end divides. What follows from that is not known.
+    /// A page is zeros, and both a lost page and a loaded one can be; or a change is in the page with the file's end.
+    /// The model cannot determine the following states.
     Unknown,
 }
 
@@ -174,7 +174,7 @@ impl Player {
         self.check_file()
     }
 
-    /// What was done to the file, which had so many bytes, and what the mappings are, for people.
+    /// Describes the steps, the initial length of the file, and the mappings, for the message of a finding.
     fn state(&self, len: usize) -> String {
         let done: Vec<_> = self.done.iter().map(|done| format!("{:.200}", format!("{done:?}"))).collect();
         let pair = |(pair, backend): (&Option<Pair>, &Backend)| match pair {
@@ -201,7 +201,7 @@ impl Player {
     }
 
     fn note_len(&mut self) {
-        self.pairs.iter_mut().flatten().for_each(|pair| pair.view.bytes.cut(&self.model));
+        self.pairs.iter_mut().flatten().for_each(|pair| pair.view.bytes.truncate(&self.model));
     }
 
     fn map(&mut self, slot: usize, wish: Wish) -> Checked {
@@ -209,7 +209,7 @@ impl Player {
         self.done.push(Done::Map(slot, wish));
         let backend = self.backends[slot];
         let Wish { offset, len, access, extend, populate, .. } = wish;
-        // Without a guard the truncation of the file ends a process with OS mappings.
+        // Without a guard, touching an OS mapping of a truncated file would end the process.
         let guard = wish.guard || self.has_cuts && !backend.differs(Row::UnguardedShrink);
         let mut options = MmapOptions::new();
         options.offset(offset as u64).len(len).access(access).guard(guard).extend(extend);
@@ -218,8 +218,8 @@ impl Player {
         }
         let file = Arc::clone(&self.file.mapped);
         let made: portable_mmap::Result<Box<dyn AnyMapping>> = match backend {
-            // SAFETY: others write to the file while no slice of the mapping is borrowed, and where the file is truncated
-            // there is a guard.
+            // SAFETY: others write to the file only while no slice of the mapping is borrowed, and if the file is
+            // truncated there is a guard.
             Backend::Mapped => unsafe { options.map(file) }.map(|map| Box::new(map) as _),
             Backend::Buffered => options.map_buffered(file).map(|map| Box::new(map) as _),
         };
@@ -260,11 +260,11 @@ impl Player {
                 let change = change.filter(|_| window.access != Access::Read);
                 let call = Call::Index { start, len, change };
                 let reached = view.reached(&self.model, &call);
-                // What a slice shows of these is not fixed.
+                // The content of these pages as a slice is not defined.
                 if reached.iter().any(|&page| view.bytes.is_loose(page)) {
                     return None;
                 }
-                // Where the slice face panics, a call returns an error.
+                // Where use as a slice panics, a call returns an error.
                 let may_panic =
                     |&page: &usize| view.bytes.is_unsure(&self.model, page) || view.bytes.is_gone(&self.model, page);
                 let is_call = !view.bytes.has_guard() && reached.iter().any(may_panic);
@@ -274,7 +274,7 @@ impl Player {
         }
     }
 
-    /// The call of a step, on the mapping in this slot or the next that there is.
+    /// Makes the call of a step, on the mapping in this slot or in the next used one.
     fn mapped_call(&mut self, slot: usize, step: Step, kind: Kind) -> Checked {
         let slots = (0..SLOTS).map(|next| (slot + next) % SLOTS);
         let Some(slot) = slots.into_iter().find(|&slot| self.pairs[slot].is_some()) else { return Ok(()) };
@@ -288,10 +288,10 @@ impl Player {
         done
     }
 
-    /// Looks at the pages that a call will touch and that show one thing or another. Only the slice face looks after a
-    /// fault.
+    /// Reads the pages that a call will touch and that have several allowed contents. After a fault they can only be
+    /// read as a slice.
     fn look(&mut self, slot: usize, call: &Call) -> Checked {
-        // What is stored past the file's end never becomes sure: one look is enough.
+        // Bytes stored past the file's end never become certain, so reading once is enough.
         let mut seen_pages = Vec::new();
         loop {
             let Some(Pair { map, view }) = &mut self.pairs[slot] else { return Ok(()) };
@@ -319,11 +319,14 @@ impl Player {
                 Sight::Known => {}
                 Sight::Ambiguous => return Err(Stop::Unknown),
                 Sight::Impossible => {
-                    return finding(format!("page {page} shows what it cannot hold: {:.99}", format!("{got:?}")));
+                    return finding(format!(
+                        "page {page} has a content that is not allowed: {:.99}",
+                        format!("{got:?}")
+                    ));
                 }
             }
             let want = view.expect(&mut self.model, &look, None);
-            same("a look", &got, &want)?;
+            same("reading a page", &got, &want)?;
             self.check_pair(slot)?;
         }
     }
@@ -347,7 +350,7 @@ impl Player {
         }
         if is_closing && got.is_ok() {
             if !is_closed || len != 0 {
-                return finding("closed, and not");
+                return finding("one is closed and the other is not");
             }
             self.pairs[slot] = None;
             return Ok(());
@@ -371,7 +374,7 @@ impl Player {
         if is_right { Ok(()) } else { finding(format!("the fault is {fault:?}, not at {want:?}")) }
     }
 
-    /// Drops a mapping, which writes back what can be.
+    /// Drops a mapping, which writes back all changes that it can.
     fn drop(&mut self, slot: usize) {
         if let Some(Pair { map, mut view }) = self.pairs[slot].take() {
             self.done.push(Done::Drop(slot));
@@ -398,7 +401,7 @@ impl Player {
         }
     }
 
-    /// A last look at all that can be seen, and the file once everything is closed.
+    /// Compares all observable state for the last time, and the file after everything is closed.
     fn end(&mut self) -> Checked {
         for slot in 0..SLOTS {
             let Some(Pair { view, .. }) = &self.pairs[slot] else { continue };
@@ -418,7 +421,11 @@ fn same(what: &str, got: &Outcome, want: &Outcome) -> Checked {
     }
     if let (Ok(Value::Bytes(got)), Ok(Value::Bytes(want))) = (got, want) {
         let at = got.iter().zip(want).position(|(got, want)| got != want);
-        return finding(format!("{what} gives {} bytes, not {}; first different at {at:?}", got.len(), want.len()));
+        return finding(format!(
+            "{what} returns {} bytes, not {}; the first difference is at {at:?}",
+            got.len(),
+            want.len()
+        ));
     }
     let short = |outcome: &Outcome| format!("{:.99}", format!("{outcome:?}"));
     finding(format!("{what} gives {}, not {}", short(got), short(want)))

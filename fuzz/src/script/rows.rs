@@ -1,27 +1,27 @@
-//! Where a buffer may differ from an OS mapping: the rows of the specification's table, and nothing else.
+//! The allowed differences between a buffer and an OS mapping: the rows of the documentation's table, and nothing else.
 
-/// A row of the table "Where a buffer is not an OS mapping" (section 6 of the specification), in its order.
+/// The rows of the table "Where a buffer differs from an OS mapping" in `src/lib.rs`, in its order.
 ///
-/// The model lets the backends differ only where it asks [`Backend::differs`], and there it names the row.
+/// The model allows a difference only where it calls [`Backend::differs`] with the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Row {
-    /// "a page holds what the file held when it was first loaded"
+    /// A page that was touched has the bytes that the file had when it was first loaded.
     FirstLoad,
-    /// "a second mapping or a writer of the same file (seen after `flush` there and `refresh` here)"
+    /// Changes of another mapping or writer of the same file are visible after a `flush` there and a `refresh` here.
     OtherWriters,
-    /// "changes not yet flushed when the process ends": no script ends the process.
+    /// Changes that are not flushed when the process ends. No script ends the process.
     ProcessEnd,
-    /// "storing an equal value is no write"
+    /// Storing an equal value is not a write.
     EqualValue,
-    /// "the memory of what was touched, and of a kept copy of what is borrowed mutably": no script measures it.
+    /// The memory of a buffer. No script measures it.
     Memory,
-    /// "a file that shrinks while mapped without a guard"
+    /// A file that is truncated while it is mapped without a guard.
     UnguardedShrink,
-    /// "what a repeated write after a failed sync overwrites": no sync fails in a script.
+    /// A flush after a failed sync. No sync fails in a script.
     RepeatedWrite,
-    /// "fork": no script forks.
+    /// Fork. No script forks.
     Fork,
-    /// "executable memory, huge pages, tags, `lock`": no script asks for them.
+    /// Executable memory, huge pages, tag names, `lock`. No script uses them.
     SystemMemory,
 }
 
@@ -40,7 +40,7 @@ impl Row {
     ];
 }
 
-/// What a mapping is made of.
+/// The backend of a mapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Backend {
     Mapped,
@@ -48,7 +48,7 @@ pub(super) enum Backend {
 }
 
 impl Backend {
-    /// Whether this backend may do other than an OS mapping does, as the row says.
+    /// Whether this backend may differ from an OS mapping as in this row.
     pub(super) fn differs(self, row: Row) -> bool {
         match self {
             Self::Mapped => false,

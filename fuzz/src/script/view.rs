@@ -1,10 +1,11 @@
-//! One mapping of the model: Python's rules, and the rules of the guard, over the bytes of the mapping.
+//! One mapping of the model: the calls with Python's rules and those of the guard, over the bytes of the mapping.
 //!
-//! Some rules are choices, made where the specification leaves the question open:
+//! Some rules are choices where the documentation leaves a question open:
 //!
-//! - A call that touches several pages that are gone notes the lowest; if it goes backwards or uses two ranges, any.
-//! - `readline` touches the pages of its line and no others: what became of those behind the line does not matter.
-//! - A move of nothing, and a move of bytes to where they are, touch nothing.
+//! - A call that touches several missing pages records the lowest one; if it goes backwards or uses two ranges, any of
+//!   them.
+//! - `readline` touches only the pages of its line: the state of the pages after the line does not matter.
+//! - A move of no bytes, and a move of bytes to the same place, touch nothing.
 
 use std::io::SeekFrom;
 use std::ops::Range;
@@ -23,7 +24,7 @@ pub(super) struct View {
     pub(super) is_undecided: bool,
 }
 
-/// `len` bytes from `start`, if they lie within `limit`.
+/// The range of `len` bytes from `start`, if it ends at or before `limit`.
 fn within(start: usize, len: usize, limit: usize) -> Result<Range<usize>, &'static str> {
     start.checked_add(len).filter(|&end| end <= limit).map(|end| start..end).ok_or("OutOfRange")
 }
@@ -44,7 +45,7 @@ impl View {
         self.bytes.window().len
     }
 
-    /// The pages that a call touches, in order, if it gets as far.
+    /// The pages that a call touches, in order, if its checks succeed.
     pub(super) fn reached(&self, file: &File, call: &Call) -> Vec<usize> {
         let len = self.len();
         let clamped = |start: usize, count: usize| pages(&(start.min(len)..start.saturating_add(count).min(len)));
@@ -74,19 +75,19 @@ impl View {
         (0..len).contains(&at).then(|| at.cast_unsigned())
     }
 
-    /// The indices that a slice picks.
+    /// The indices that a slice selects.
     fn picked(&self, slice: Notation) -> Vec<usize> {
         if slice.step == 0 { vec![] } else { slice.indices(self.len()) }
     }
 
-    /// Where a search looks. None: nowhere, for nothing that long can be there.
+    /// The range of a search. `None` if the needle is too long for it.
     fn searched(&self, needle: &[u8], within: Option<(usize, usize)>) -> Option<Range<usize>> {
         let (start, end) = within.unwrap_or((self.position, self.len()));
         let end = end.min(self.len());
         (start <= end && needle.len() <= end - start).then_some(start..end)
     }
 
-    /// What is left from the position on, as far as the first end of a line, or as a page that is gone.
+    /// The bytes from the position up to the first end of a line, or up to a missing page.
     fn line(&self, file: &File) -> Range<usize> {
         let start = self.position.min(self.len());
         for page in pages(&(start..self.len())) {
@@ -121,7 +122,7 @@ impl View {
         bytes
     }
 
-    /// Sets the bytes from an index on.
+    /// Sets the bytes from an index.
     fn set(&mut self, file: &mut File, mut index: usize, mut data: &[u8]) {
         while !data.is_empty() {
             let (part, rest) = data.split_at(data.len().min(PAGE - index % PAGE));
@@ -130,7 +131,7 @@ impl View {
         }
     }
 
-    /// Sets every so-many-th byte of a range, and gives its bytes.
+    /// Applies a change to a range, and returns its bytes.
     fn set_some(&mut self, file: &mut File, range: Range<usize>, change: Option<Change>) -> Value {
         if let Some(change) = change {
             self.bytes.borrow_mut(&pages(&range).collect::<Vec<_>>());
@@ -141,7 +142,7 @@ impl View {
         Value::Bytes(self.get(file, range))
     }
 
-    /// What a call gives. `fault` is the page of the fault that the mapping tells after it.
+    /// Returns the expected result of a call. `fault` is the page of the fault that the mapping reports after it.
     pub(super) fn expect(&mut self, file: &mut File, call: &Call, fault: Option<usize>) -> Outcome {
         let reached = self.reached(file, call);
         let is_writable = self.bytes.window().is_writable();
@@ -156,7 +157,7 @@ impl View {
                 return Ok(Value::Nothing);
             }
             Call::Close => return self.write_back(file, &(0..self.len())),
-            // The fault comes before everything else that a call may find.
+            // The fault is reported before any other error.
             _ if self.bytes.fault().is_some() => return Err(TRUNCATED),
             Call::Write(_) | Call::SetItem(..) | Call::SetSlice(..) | Call::Move { .. } if !is_writable => {
                 return Err("ReadOnly");
@@ -164,7 +165,7 @@ impl View {
             Call::Range { change: Some(_), .. } if !is_writable => return Err("ReadOnly"),
             _ => {}
         }
-        // Of several pages that are gone, a call that does not go forwards may note any.
+        // Of several missing pages, a call that does not go forwards may record any.
         let first = match call {
             Call::GetSlice(slice) | Call::SetSlice(slice, _) if slice.step < 0 => fault,
             Call::Move { .. } | Call::Find { is_first: false, .. } => fault,
@@ -182,14 +183,14 @@ impl View {
         }
     }
 
-    /// What the calls that give bytes give.
+    /// The results of calls that return bytes.
     fn read(&mut self, file: &File, call: &Call, reached: &[usize], first: Option<usize>) -> Outcome {
         let (len, start) = (self.len(), self.position.min(self.len()));
         let range = match call {
             Call::Read(n) => start..start.saturating_add(*n).min(len),
             Call::ReadByte => within(self.position, 1, len)?,
             Call::ReadLine => {
-                // A buffer looks ahead for the end of the line.
+                // A buffer reads ahead to find the end of the line.
                 pages(&(start..len)).for_each(|page| self.bytes.may_load(file, page));
                 self.line(file)
             }
@@ -211,7 +212,7 @@ impl View {
         Ok(Value::Bytes(self.get(file, range)))
     }
 
-    /// What the calls that set bytes give, and those that borrow them: all or none are set.
+    /// The results of calls that set or borrow bytes: they set all bytes or none.
     fn write(&mut self, file: &mut File, call: &Call, reached: &[usize], first: Option<usize>) -> Outcome {
         let len = self.len();
         match call {
@@ -261,7 +262,7 @@ impl View {
         }
     }
 
-    /// What the other calls give.
+    /// The results of the other calls.
     fn manage(&mut self, file: &mut File, call: &Call) -> Outcome {
         match call {
             Call::Flush { range, .. } => {
@@ -297,7 +298,7 @@ impl View {
                 self.position = usize::try_from(target).ok().filter(|_| is_within).ok_or("OutOfRange")?;
                 Ok(Value::Number(self.position as u64))
             }
-            _ => unreachable!("{call:?} is no call of these"),
+            _ => unreachable!("{call:?} is not one of these calls"),
         }
     }
 
@@ -312,7 +313,7 @@ impl View {
         }
     }
 
-    /// A search touches all that it may look at: these mappings are shorter than its first step.
+    /// A search touches its whole range, because these mappings are shorter than its first step.
     fn find(
         &mut self,
         file: &File,

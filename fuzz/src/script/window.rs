@@ -1,4 +1,4 @@
-//! The part of the file that a mapping shows.
+//! The mapped part of a file.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use portable_mmap::Access;
 
 use super::file::{File, PAGE};
 
-/// Where a mapping lies in the file, and what may be done to it.
+/// The place of a mapping in the file, and its access.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     pub(super) offset: usize,
@@ -19,7 +19,7 @@ impl Window {
         self.len.div_ceil(PAGE)
     }
 
-    /// Where a page starts in the file.
+    /// The offset of a page in the file.
     pub(super) fn start_of(&self, page: usize) -> usize {
         self.offset + page * PAGE
     }
@@ -34,7 +34,7 @@ impl Window {
         self.offset + range.start..self.offset + range.end
     }
 
-    /// Whether a page lies wholly past the file's end.
+    /// Whether a page is completely past the file's end.
     pub(super) fn is_past_end(&self, file: &File, page: usize) -> bool {
         self.start_of(page) >= file.size()
     }

@@ -1,4 +1,4 @@
-//! Changes, and those of others: flush, refresh, resize and close, and the rows in which a buffer differs.
+//! Own changes and those of others: flush, refresh, resize and close, and the differences of a buffer.
 
 use portable_mmap::Access;
 
@@ -53,12 +53,12 @@ fn storing_an_equal_value_is_no_write() {
 }
 
 #[test]
-fn in_a_page_that_the_end_divides_a_buffer_knows_the_bytes_that_were_changed() {
+fn in_the_page_with_the_end_a_buffer_finds_the_changed_bytes() {
     for backend in BOTH {
         let mut scene = Scene::guarded(backend, Access::Write, 2);
         scene.store(PAGE, 9);
         scene.set_len(PAGE + 1);
-        // An OS mapping may know it too, or not.
+        // An OS mapping may or may not be able to determine it.
         assert_eq!(scene.flush(), if backend == Buffered { DONE } else { TRUNCATED });
         assert_eq!(scene.views[0].is_undecided, backend != Buffered);
         assert_eq!(scene.in_file(PAGE), 9);
@@ -75,7 +75,7 @@ fn a_flush_never_extends_a_file() {
             scene.store(page * PAGE, 9);
         }
         scene.set_len(PAGE);
-        // "A changed page that now lies past the file's end: `Truncated`, and the page stays changed."
+        // A changed page that is now past the file's end: the flush returns `Truncated`, and the page stays changed.
         for _ in 0..2 {
             assert_eq!(scene.flush(), TRUNCATED);
         }
@@ -92,7 +92,7 @@ fn changes_are_tracked_by_page_never_as_one_range() {
         }
         assert_eq!(scene.flush_page(3), DONE);
         scene.set_len(PAGE);
-        // Nothing was changed between the two, and the last is written.
+        // Nothing was changed between the two pages, and the last one is written.
         for page in [2, 1, 3, 0] {
             assert_eq!(scene.flush_page(page), DONE, "{page}");
         }
@@ -108,7 +108,7 @@ fn close_never_fails_because_of_pages_that_an_earlier_flush_wrote() {
             scene.store(page * PAGE, 9);
         }
         scene.set_len(PAGE);
-        // "A write-back keeps what it has written", though it fails.
+        // A write-back that fails keeps the bytes that it has written.
         assert_eq!(scene.flush(), TRUNCATED);
         scene.set_len(0);
         assert_eq!((scene.flush_page(0), scene.flush_page(2)), (DONE, TRUNCATED));
@@ -132,7 +132,7 @@ fn own_changes_stay_byte_by_byte_with_every_access_that_has_them() {
 }
 
 #[test]
-fn a_refresh_shows_that_a_page_without_changes_is_gone() {
+fn a_refresh_loses_a_page_without_changes_past_the_end() {
     for backend in BOTH {
         let mut scene = Scene::guarded(backend, Access::Write, 2);
         assert_eq!(scene.byte(PAGE), 2);
@@ -143,7 +143,7 @@ fn a_refresh_shows_that_a_page_without_changes_is_gone() {
 }
 
 #[test]
-fn a_refresh_shows_zeros_behind_the_end_of_the_file_beside_a_change() {
+fn a_refresh_shows_zeros_past_the_end_beside_a_change() {
     for backend in BOTH {
         let mut scene = Scene::guarded(backend, Access::Write, 1);
         scene.store(0, 9);
@@ -175,7 +175,7 @@ fn the_file_becomes_offset_and_len_long_even_if_it_was_longer() {
         let window = Window { offset: PAGE, len: 100, access: Access::Write };
         scene.views.push(View::new(backend, window, false));
         assert_eq!(scene.byte(0), 2);
-        // What the file holds behind the mapping comes into view.
+        // The bytes of the file past the mapping become visible.
         assert_eq!(scene.call(&Call::Resize(200)), DONE);
         assert_eq!((scene.file.size(), scene.get_item(199)), (PAGE + 200, bytes([2])));
         assert_eq!(scene.call(&Call::Resize(10)), DONE);
@@ -190,7 +190,7 @@ fn copy_changes_memory_only() {
     for backend in BOTH {
         let mut scene = Scene::guarded(backend, Access::Copy, 2);
         scene.store(PAGE, 9);
-        // "`flush` on Copy checks no alignment."
+        // `flush_range` of a copy does not check the alignment.
         assert_eq!(scene.call(&Call::Flush { is_sync: true, range: Some((1, 1)) }), DONE);
         assert_eq!(scene.call(&Call::Flush { is_sync: true, range: Some((1, 2 * PAGE)) }), Err("OutOfRange"));
         assert_eq!((scene.in_file(PAGE), scene.call(&Call::Close)), (2, DONE));
@@ -198,8 +198,8 @@ fn copy_changes_memory_only() {
 }
 
 #[test]
-fn a_buffer_without_a_guard_returns_truncated_and_notes_nothing() {
-    // "A file that shrinks while mapped without a guard": an OS mapping ends the process.
+fn a_buffer_without_a_guard_returns_truncated_and_records_no_fault() {
+    // A file that is truncated while it is mapped without a guard: an OS mapping ends the process.
     let mut scene = Scene::of_file(2);
     scene.map(Buffered, Access::Write, false);
     scene.set_len(PAGE);
@@ -208,7 +208,7 @@ fn a_buffer_without_a_guard_returns_truncated_and_notes_nothing() {
 }
 
 #[test]
-fn what_may_be_loaded_is_looked_at_first() {
+fn pages_that_may_be_loaded_are_read_first() {
     let mut scene = Scene::of_file(2);
     scene.map(Buffered, Access::Write, false);
     assert_eq!(scene.byte(0), 1);

@@ -1,4 +1,4 @@
-//! The slice face and the file face: Python's rules.
+//! Use as a slice and as a file: Python's rules.
 
 use std::io::SeekFrom;
 
@@ -7,14 +7,14 @@ use portable_mmap::{Access, Advice};
 use super::*;
 use crate::script::call::Notation;
 
-/// A mapping of a file that holds these bytes.
+/// A mapping of a file with these bytes.
 fn mapping(backend: Backend, access: Access, content: &[u8]) -> Scene {
     let mut scene = Scene { file: File::new(content), views: Vec::new() };
     scene.map(backend, access, false);
     scene
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it is compared with what calls give")]
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with results of calls")]
 fn text(bytes: &[u8]) -> Outcome {
     Ok(Value::Bytes(bytes.to_vec()))
 }
@@ -52,14 +52,14 @@ fn tell_may_exceed_len_after_a_shrink() {
         assert_eq!(scene.views[0].position, 5);
         assert_eq!(scene.call(&Call::Read(9)), text(b""));
         assert_eq!(scene.call(&Call::Write(vec![])), Err("OutOfRange"));
-        // An empty needle is not found behind the end, as in Python.
+        // An empty needle is not found past the end, as in Python.
         let find = Call::Find { needle: vec![], within: None, is_first: true };
         assert_eq!(scene.call(&find), Ok(Value::Place(None)));
     }
 }
 
 #[test]
-fn find_starts_at_the_position_and_a_match_lies_wholly_inside() {
+fn find_starts_at_the_position_and_a_match_is_completely_inside() {
     for backend in BOTH {
         let mut scene = mapping(backend, Access::Read, b"abcabcab");
         let find = |needle: &[u8], within, is_first| Call::Find { needle: needle.to_vec(), within, is_first };

@@ -5,7 +5,7 @@ use portable_mmap::{Access, Advice};
 use super::*;
 
 #[test]
-fn a_byte_that_is_asked_for_is_touched_and_gives_truncated() {
+fn a_requested_byte_is_touched_and_returns_truncated() {
     for backend in BOTH {
         for call in [
             Call::GetItem(4096),
@@ -22,14 +22,14 @@ fn a_byte_that_is_asked_for_is_touched_and_gives_truncated() {
 }
 
 #[test]
-fn zeros_are_read_in_place_of_what_is_gone() {
+fn lost_pages_read_as_zeros() {
     for backend in BOTH {
         let mut scene = Scene::guarded(backend, Access::Write, 3);
         scene.set_len(PAGE);
         assert_eq!(scene.byte(2 * PAGE), 0);
         assert_eq!(scene.fault(), Some(2));
         assert_eq!((scene.byte(PAGE), scene.byte(0)), (0, 1));
-        // The touch of a page that is lost already takes no new fault.
+        // Touching a page that is already lost causes no new fault.
         assert_eq!(scene.fault(), Some(2));
     }
 }
@@ -50,7 +50,7 @@ fn the_fallible_calls_return_truncated_until_refresh() {
         let mut scene = Scene::guarded(backend, Access::Read, 2);
         scene.set_len(PAGE);
         assert_eq!(scene.byte(PAGE), 0);
-        // "`Closed` comes first, then the fault, then `ReadOnly`, then ranges."
+        // The order of the errors: `Closed`, then the fault, then `ReadOnly`, then wrong ranges.
         for call in [
             Call::GetItem(0),
             Call::GetItem(1 << 40),
@@ -66,13 +66,13 @@ fn the_fallible_calls_return_truncated_until_refresh() {
         scene.refresh();
         assert_eq!(scene.fault(), None);
         assert_eq!(scene.get_item(0), bytes([1]));
-        // "So a page that is still gone is a fault again at its next touch, and never zeros as data."
+        // A page that is still missing is a fault again at its next touch, and its zeros are never returned as data.
         assert_eq!(scene.get_item(PAGE), TRUNCATED);
     }
 }
 
 #[test]
-fn a_refresh_finds_the_bytes_again_page_by_page() {
+fn a_refresh_restores_pages_one_by_one() {
     for backend in BOTH {
         let mut scene = Scene::guarded(backend, Access::Write, 4);
         scene.set_len(3 * PAGE);
@@ -82,10 +82,11 @@ fn a_refresh_finds_the_bytes_again_page_by_page() {
         scene.set_len(4 * PAGE);
         scene.file.write(2 * PAGE, b"new");
         assert_eq!((scene.fault(), scene.byte(2 * PAGE)), (Some(3), 0));
-        // "If a refresh takes the first one back and others are left, the lowest noted page that is left."
+        // If a refresh clears the first fault and others are left, the reported fault is the lowest recorded page that
+        // is left.
         scene.refresh_page(3);
         assert_eq!((scene.fault(), scene.get_item(0)), (Some(2), TRUNCATED));
-        // "Then every lost page that is not noted leaves `lost` too."
+        // Then all lost pages without a recorded fault are restored too.
         assert_eq!(scene.byte(PAGE), 0);
         assert_eq!(scene.byte(2 * PAGE), 0);
         scene.refresh_page(2);
@@ -94,14 +95,14 @@ fn a_refresh_finds_the_bytes_again_page_by_page() {
 }
 
 #[test]
-fn refreshing_a_range_without_noted_pages_leaves_the_fault() {
+fn refreshing_a_range_without_recorded_faults_leaves_the_fault() {
     for backend in BOTH {
         let mut scene = Scene::guarded(backend, Access::Write, 3);
         scene.set_len(PAGE);
         assert_eq!(scene.byte(PAGE), 0);
         scene.refresh_page(0);
         assert_eq!(scene.fault(), Some(1));
-        // "Un-noted lost pages may be looked at anew."
+        // Lost pages without a recorded fault may be checked again.
         let is_loose = |page| scene.views[0].bytes.is_loose(page);
         assert_eq!([0, 1, 2].map(is_loose), [false, false, true]);
     }
@@ -115,7 +116,7 @@ fn a_byte_written_to_a_lost_page_reaches_no_file() {
         scene.store(PAGE, 9);
         assert_eq!(scene.byte(PAGE), 9);
         scene.set_len(3 * PAGE);
-        // "It is no change that close could miss", nor one that a refresh keeps.
+        // It is not a change that a close has to write, or that a refresh keeps.
         assert_eq!(scene.call(&Call::Close), DONE);
         assert_eq!(scene.in_file(PAGE), 0);
         scene.refresh();
@@ -124,7 +125,7 @@ fn a_byte_written_to_a_lost_page_reaches_no_file() {
 }
 
 #[test]
-fn what_was_stored_in_a_lost_page_stays_when_more_is_lost() {
+fn bytes_stored_in_a_lost_page_stay_when_more_pages_are_lost() {
     for backend in BOTH {
         let mut scene = Scene::guarded(backend, Access::Write, 3);
         scene.set_len(2 * PAGE);
@@ -144,7 +145,7 @@ fn a_page_that_was_changed_before_it_was_lost_is_missing_from_the_file() {
         assert_eq!(scene.call(&Call::Close), TRUNCATED);
         scene.refresh();
         assert_eq!((scene.flush(), scene.call(&Call::Close)), (TRUNCATED, TRUNCATED));
-        // "Until, on a buffer, the file is long enough again; on an OS mapping the change itself is gone."
+        // A buffer keeps the change until the file is long enough again; in an OS mapping the change is lost.
         scene.set_len(3 * PAGE);
         assert_eq!(scene.call(&Call::Close), DONE);
         assert_eq!(scene.in_file(2 * PAGE), if backend == Buffered { 9 } else { 0 });
@@ -164,7 +165,7 @@ fn a_loaded_page_of_a_buffer_keeps_what_it_held() {
 }
 
 #[test]
-fn hints_note_no_fault_and_lose_nothing() {
+fn hints_record_no_fault_and_lose_nothing() {
     for backend in BOTH {
         let mut scene = Scene::guarded(backend, Access::Write, 2);
         scene.set_len(PAGE);
@@ -186,19 +187,19 @@ fn a_call_that_touches_a_lost_page_changes_nothing() {
         assert_eq!(scene.call(&Call::Write(data)), TRUNCATED);
         scene.refresh();
         assert_eq!((scene.byte(0), scene.views[0].position), (1, 0));
-        // "A mutable borrow touches in advance", so what fails leaves no page changed.
+        // A mutable borrow touches all its pages first, so a failed call leaves no page changed.
         scene.set_len(0);
         assert_eq!(scene.call(&Call::Close), DONE);
     }
 }
 
 #[test]
-fn a_line_needs_no_page_behind_it() {
+fn a_line_needs_no_page_after_it() {
     for backend in BOTH {
         let mut scene = Scene::guarded(backend, Access::Write, 2);
         scene.file.write(PAGE - 2, b"\n");
         scene.set_len(PAGE);
-        let Ok(Value::Bytes(line)) = scene.call(&Call::ReadLine) else { panic!("the line is there") };
+        let Ok(Value::Bytes(line)) = scene.call(&Call::ReadLine) else { panic!("there is a line") };
         assert_eq!((line.len(), scene.fault()), (PAGE - 1, None));
         assert_eq!((scene.call(&Call::ReadLine), scene.fault()), (TRUNCATED, Some(1)));
     }

@@ -1,4 +1,4 @@
-//! The model against plain examples. Each test is a sentence of the specification, or quotes one.
+//! Tests of the model. Each test is a simple example of one rule.
 
 use portable_mmap::Access;
 
@@ -16,14 +16,14 @@ const BOTH: [Backend; 2] = [Mapped, Buffered];
 const TRUNCATED: Outcome = Err("Truncated");
 const DONE: Outcome = Ok(Value::Nothing);
 
-/// A file and mappings of it, the last of which is meant where none is named.
+/// A file and mappings of it. Calls use the last mapping if none is given.
 struct Scene {
     file: File,
     views: Vec<View>,
 }
 
 impl Scene {
-    /// A file of so many pages, whose bytes are 1 in the first page, 2 in the second, and so on.
+    /// A file of this many pages, whose bytes are 1 in the first page, 2 in the second, and so on.
     fn of_file(pages: u8) -> Self {
         let content: Vec<u8> = (1..=pages).flat_map(|byte| [byte; PAGE]).collect();
         Self { file: File::new(&content), views: Vec::new() }
@@ -44,7 +44,7 @@ impl Scene {
 
     fn set_len(&mut self, len: usize) {
         self.file.set_len(len);
-        self.views.iter_mut().for_each(|view| view.bytes.cut(&self.file));
+        self.views.iter_mut().for_each(|view| view.bytes.truncate(&self.file));
     }
 
     fn call_of(&mut self, view: usize, call: &Call) -> Outcome {
@@ -55,11 +55,11 @@ impl Scene {
         self.call_of(self.views.len() - 1, call)
     }
 
-    /// What `m[at]` gives.
+    /// Returns `m[at]`.
     fn byte(&mut self, at: usize) -> u8 {
         match self.call(&Call::Index { start: at, len: 1, change: None }) {
             Ok(Value::Bytes(bytes)) => bytes[0],
-            other => panic!("the slice face gives {other:?}"),
+            other => panic!("`m[at]` returned {other:?}"),
         }
     }
 
@@ -99,7 +99,7 @@ impl Scene {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it is compared with what calls give")]
+#[expect(clippy::unnecessary_wraps, reason = "it is compared with results of calls")]
 fn bytes<const N: usize>(bytes: [u8; N]) -> Outcome {
     Ok(Value::Bytes(bytes.to_vec()))
 }
