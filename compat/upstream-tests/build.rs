@@ -15,14 +15,14 @@ fn main() {
         .unwrap_or_else(|e| panic!("{} has no test/map.rs: {e}", source.display()));
     let count = tests.matches("#[test]").count();
     assert!(count > 20, "only {count} tests in {}", source.display());
-    let out = env::var_os("OUT_DIR").expect("cargo says where to write");
+    let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     fs::write(Path::new(&out).join("map.rs"), tests).expect("the tests can be written");
 }
 
 /// Returns the folder of the published memmap2's source. `cargo metadata` lists the dependencies of all platforms, so
 /// it works for WASI too.
 fn source() -> PathBuf {
-    let cargo = env::var_os("CARGO").expect("cargo says where it is");
+    let cargo = env::var_os("CARGO").expect("cargo sets CARGO");
     let output = Command::new(cargo)
         .args(["metadata", "--locked", "--format-version=1", "--manifest-path", "Cargo.toml"])
         .output()

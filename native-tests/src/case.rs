@@ -316,7 +316,7 @@ impl<B: FileBackend> Scene<B> {
     /// Runs a call on a mapping that has to fail with `variant`, and requires that bytes, length and position are
     /// unchanged.
     #[track_caller]
-    pub fn refused<T: Debug>(
+    pub fn fails<T: Debug>(
         &mut self,
         label: &str,
         map: &mut Mapping<B>,

@@ -100,7 +100,7 @@ fn finish(e: &mut Emulated) -> Vec<u8> {
     if !e.map.is_closed() {
         e.map.flush().expect("it can be flushed without faults");
         let bytes = e.map.get_slice(..).expect("it can be read without faults");
-        assert!(bytes == e.memory.content(), "the storage holds what the mapping holds");
+        assert!(bytes == e.memory.content(), "the storage has the bytes of the mapping");
         assert!(bytes == e.memory.durable(), "and so does its disk, whichever sync failed");
         e.map.close().expect("it can be closed without faults");
     }

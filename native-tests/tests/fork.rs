@@ -215,7 +215,7 @@ fn a_child_that_drops_a_buffer_writes_nothing() {
 }
 
 #[test]
-fn a_child_that_drops_a_buffer_behind_a_pointer_writes_nothing() {
+fn a_child_that_drops_a_raw_buffer_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (path, map) = changed(dir.path(), &MmapOptions::new());
     let mut buffer = RawBuffer::new(map.unwrap()).unwrap();

@@ -81,7 +81,7 @@ const TESTS: &[(&str, Test)] = &[
     ("a resize without memory changes neither mapping nor file", a_resize_without_memory),
     ("bookkeeping is below 1/256 of the mapping", bookkeeping_is_small),
     ("copies of mutably borrowed pages are kept until a flush", copies_are_kept_until_a_flush),
-    ("only touched pages take memory", memory_goes_to_what_is_touched),
+    ("only touched pages take memory", only_touched_pages_take_memory),
     #[cfg(target_pointer_width = "64")]
     ("a buffer can be longer than the memory of the machine", a_buffer_longer_than_memory),
     #[cfg(target_pointer_width = "64")]
@@ -171,7 +171,7 @@ fn every_allocation_may_fail(path: &Path) {
             if !map.is_closed() {
                 want = map.get_slice(..).expect("reads");
                 map.flush().expect("writes");
-                assert!(fs::read(path).expect("reads") == want, "{name}: the file holds what the mapping holds");
+                assert!(fs::read(path).expect("reads") == want, "{name}: the file has the bytes of the mapping");
             }
         }
     }
@@ -230,7 +230,7 @@ fn copies_are_kept_until_a_flush(path: &Path) {
 }
 
 /// Memory that nobody has touched is not resident.
-fn memory_goes_to_what_is_touched(path: &Path) {
+fn only_touched_pages_take_memory(path: &Path) {
     let len = 256 << 20;
     fs::write(path, b"").expect("a file can be written");
     let file = OpenOptions::new().read(true).write(true).open(path).expect("the file can be opened");

@@ -70,7 +70,7 @@ fn every_case_lists_its_needs() {
         needs.extend(truncates.get().then_some(Need::Truncation));
         needs.extend(faults.then_some(Need::FaultAddress));
         if needs != case.needs {
-            wrong.push(format!("{} says {:?} and needs {needs:?} ({:?})", case.name, case.needs, played.err()));
+            wrong.push(format!("{} lists {:?} and needs {needs:?} ({:?})", case.name, case.needs, played.err()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -90,7 +90,7 @@ fn survives(name: &str, act: fn(&mut Map)) {
             map.flush().unwrap();
             assert!(memory.durable() == want, "{name}, call {call}: the disk holds it too");
         }
-        assert!(memory.content() == want, "{name}, call {call}: the storage holds what the mapping holds");
+        assert!(memory.content() == want, "{name}, call {call}: the storage has the bytes of the mapping");
     }
 }
 

@@ -144,7 +144,7 @@ const LIES: &str = "/sys/devices/system/cpu/online";
 fn map_any_is_as_long_as_what_can_be_read() {
     let content = fs::read(LIES).unwrap();
     let len = usize::try_from(fs::metadata(LIES).unwrap().len()).unwrap();
-    assert!(content.len() < len, "{LIES} says {len} bytes");
+    assert!(content.len() < len, "{LIES} reports {len} bytes");
     for access in [Access::Read, Access::Copy] {
         let options = MmapOptions::new().access(access).clone();
         let open = || File::open(LIES).unwrap();

@@ -214,7 +214,7 @@ mod guest {
         map[0] = b'M';
         assert_eq!(buffer[0], b'0');
         map.flush_range(0, 1).unwrap();
-        assert_eq!(buffer.as_mut()[0], b'M', "it shows what was flushed when it is borrowed for writing");
+        assert_eq!(buffer.as_mut()[0], b'M', "it shows flushed bytes when it is borrowed for writing");
         buffer[1] = b'B';
         assert_eq!(map[1], b'1');
         buffer.flush_range(0, 10).unwrap();

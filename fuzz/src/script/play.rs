@@ -428,5 +428,5 @@ fn same(what: &str, got: &Outcome, want: &Outcome) -> Checked {
         ));
     }
     let short = |outcome: &Outcome| format!("{:.99}", format!("{outcome:?}"));
-    finding(format!("{what} gives {}, not {}", short(got), short(want)))
+    finding(format!("{what} returns {}, not {}", short(got), short(want)))
 }

@@ -46,8 +46,8 @@ fn every_advice_is_accepted_and_changes_no_byte<B: FileBackend>(scene: &mut Scen
 fn the_start_must_lie_in_the_mapping<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(UNIT));
     for &advice in Advice::ALL {
-        scene.refused("at the end", &mut map, "OutOfRange", |map| map.advise_range(advice, UNIT, 0));
-        scene.refused("past it", &mut map, "OutOfRange", |map| map.advise_range(advice, 2 * UNIT, 1));
+        scene.fails("at the end", &mut map, "OutOfRange", |map| map.advise_range(advice, UNIT, 0));
+        scene.fails("past it", &mut map, "OutOfRange", |map| map.advise_range(advice, 2 * UNIT, 1));
     }
     let advised = map.advise_range(Advice::Normal, usize::MAX, usize::MAX);
     scene.variant("far past it", advised, "OutOfRange");
@@ -65,7 +65,7 @@ fn the_start_must_be_aligned<B: FileBackend>(scene: &mut Scene<B>) {
 
 fn a_start_outside_is_reported_before_its_alignment<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(UNIT));
-    scene.refused("both wrong", &mut map, "OutOfRange", |map| map.advise_range(Advice::Random, UNIT + 1, 1));
+    scene.fails("both wrong", &mut map, "OutOfRange", |map| map.advise_range(Advice::Random, UNIT + 1, 1));
 }
 
 fn a_length_past_the_end_is_clamped<B: FileBackend>(scene: &mut Scene<B>) {

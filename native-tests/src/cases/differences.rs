@@ -23,8 +23,8 @@ cases!("differences":
     only_accessed_pages_take_memory,
     loaded_pages_stay_when_the_file_is_truncated,
     a_flush_past_the_end_of_a_file_is_an_error_and_keeps_changes,
-    a_copy_keeps_its_changes_byte_by_byte_over_what_another_wrote,
-    a_repeated_write_after_a_failed_sync_overwrites_what_another_wrote_there
+    a_copy_keeps_its_changed_bytes_over_those_of_another_writer,
+    a_repeated_write_after_a_failed_sync_overwrites_bytes_of_others
 );
 
 fn a_page_holds_what_the_file_held_when_it_was_first_loaded<B: FileBackend>(scene: &mut Scene<B>) {
@@ -125,17 +125,17 @@ fn a_flush_past_the_end_of_a_file_is_an_error_and_keeps_changes<B: FileBackend>(
     scene.bytes("kept", &e.memory.content()[PAGE..PAGE + 7], b"ano\0her");
 }
 
-fn a_copy_keeps_its_changes_byte_by_byte_over_what_another_wrote<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_copy_keeps_its_changed_bytes_over_those_of_another_writer<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::with(MmapOptions::new().access(Access::Copy), pattern(2 * PAGE));
     e.map[0] = 0;
     e.memory.overwrite(0, b"another");
     scene.bytes("own page", &e.map[..3], [0, 2, 3]);
     e.map.refresh().unwrap();
-    scene.bytes("own change, and what another wrote beside it", &e.map[..7], b"\0nother");
+    scene.bytes("own change, and the bytes of another writer beside it", &e.map[..7], b"\0nother");
     scene.bytes("the storage", &e.memory.content()[..7], b"another");
 }
 
-fn a_repeated_write_after_a_failed_sync_overwrites_what_another_wrote_there<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_repeated_write_after_a_failed_sync_overwrites_bytes_of_others<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(pattern(PAGE));
     e.map[5..9].fill(0);
     e.rig.fail(Op::Sync, 0, 1, ErrorKind::TimedOut);

@@ -75,9 +75,9 @@ fn of_every_kind<B: FileBackend>(scene: &Scene<B>, len: usize) -> Vec<(&'static 
 fn a_range_outside_is_an_error_with_every_access<B: FileBackend>(scene: &mut Scene<B>) {
     for (kind, mut map) in of_every_kind(scene, UNIT) {
         scene.note("kind", kind);
-        scene.refused("one too long", &mut map, "OutOfRange", |map| map.flush_range(0, UNIT + 1));
-        scene.refused("past the end", &mut map, "OutOfRange", |map| map.flush_range(UNIT + 1, 0));
-        scene.refused("async", &mut map, "OutOfRange", |map| map.flush_async_range(UNIT, 1));
+        scene.fails("one too long", &mut map, "OutOfRange", |map| map.flush_range(0, UNIT + 1));
+        scene.fails("past the end", &mut map, "OutOfRange", |map| map.flush_range(UNIT + 1, 0));
+        scene.fails("async", &mut map, "OutOfRange", |map| map.flush_async_range(UNIT, 1));
         let result = map.flush_range(usize::MAX, 2);
         scene.variant("an end that overflows", result, "OutOfRange");
     }
@@ -99,7 +99,7 @@ fn a_misaligned_offset_is_an_error_only_if_changes_would_be_written<B: FileBacke
 
 fn the_range_is_checked_before_its_alignment<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(UNIT));
-    scene.refused("both wrong", &mut map, "OutOfRange", |map| map.flush_range(1, UNIT));
+    scene.fails("both wrong", &mut map, "OutOfRange", |map| map.flush_range(1, UNIT));
 }
 
 fn an_empty_range_is_fine_up_to_the_end<B: FileBackend>(scene: &mut Scene<B>) {
@@ -122,8 +122,8 @@ fn a_range_without_a_length_ends_with_the_mapping<B: FileBackend>(scene: &mut Sc
         want[2 * UNIT - 1] = 0;
         scene.file_is("f", want);
         flush(&mut map, 2 * UNIT).unwrap();
-        scene.refused("past the end", &mut map, "OutOfRange", |map| flush(map, 2 * UNIT + 1));
-        scene.refused("misaligned", &mut map, "Misaligned", |map| flush(map, 1));
+        scene.fails("past the end", &mut map, "OutOfRange", |map| flush(map, 2 * UNIT + 1));
+        scene.fails("misaligned", &mut map, "Misaligned", |map| flush(map, 1));
     }
 }
 

@@ -125,9 +125,7 @@ fn a_fallible_call_returns_truncated_without_an_earlier_access<B: FileBackend>(s
 
 fn a_call_that_returns_truncated_changes_nothing<B: FileBackend>(scene: &mut Scene<B>) {
     // Each call touches both present and lost bytes.
-    for call in
-        ["write_bytes", "set_slice", "stepped", "backwards", "to what is gone", "from what is gone", "range_mut"]
-    {
+    for call in ["write_bytes", "set_slice", "stepped", "backwards", "to lost bytes", "from lost bytes", "range_mut"] {
         let mut map = truncated(scene, Access::Write);
         map.seek(SeekFrom::Start(UNIT as u64 - 3)).unwrap();
         let at = UNIT.cast_signed();
@@ -136,15 +134,15 @@ fn a_call_that_returns_truncated_changes_nothing<B: FileBackend>(scene: &mut Sce
             "set_slice" => map.set_slice(at - 3..at + 3, b"??????"),
             "stepped" => map.set_slice(Slice::new(at - 10_000, at + 10_000, 10_000), b"??"),
             "backwards" => map.set_slice(Slice::new(at + 1, at - 3, -1), b"????"),
-            "to what is gone" => map.move_within(UNIT - 3, 0, 6),
-            "from what is gone" => map.move_within(0, UNIT - 3, 6),
+            "to lost bytes" => map.move_within(UNIT - 3, 0, 6),
+            "from lost bytes" => map.move_within(0, UNIT - 3, 6),
             _ => map.range_mut(UNIT - 3..UNIT + 3).map(|bytes| bytes.fill(b'?')),
         };
         scene.variant(call, answer, "Truncated");
         scene.eq("position", map.tell(), UNIT as u64 - 3);
-        scene.bytes("what is gone", &map[UNIT..UNIT + 3], [0; 3]);
+        scene.bytes("lost bytes", &map[UNIT..UNIT + 3], [0; 3]);
         map.refresh().unwrap();
-        scene.bytes("what is left", &map[..UNIT], pattern(UNIT));
+        scene.bytes("the bytes that are left", &map[..UNIT], pattern(UNIT));
         map.close().unwrap();
         scene.file_is("f", pattern(UNIT));
     }

@@ -9,7 +9,7 @@ use crate::{FileBackend, Scene, cases};
 
 cases!("iterating":
     iterating_gives_every_byte_once,
-    an_iterator_knows_how_much_is_left,
+    an_iterator_has_an_exact_length,
     a_loop_over_a_mapping_gives_its_bytes,
     steps_from_both_ends_are_those_of_a_slice,
     an_iterator_loads_what_it_returns
@@ -43,7 +43,7 @@ fn iterating_gives_every_byte_once<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("last", map.iter().last(), content.last());
 }
 
-fn an_iterator_knows_how_much_is_left<B: FileBackend>(scene: &mut Scene<B>) {
+fn an_iterator_has_an_exact_length<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &patternless(STEP + 2));
     let mut bytes = map.iter();
     scene.eq("at first", (bytes.len(), bytes.size_hint()), (STEP + 2, (STEP + 2, Some(STEP + 2))));

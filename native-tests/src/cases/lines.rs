@@ -14,7 +14,7 @@ cases!("lines":
     lines_start_at_the_position_which_stays,
     a_file_of_newlines_has_empty_lines,
     a_mapping_at_its_end_has_no_lines,
-    lines_load_no_page_behind_the_line,
+    lines_load_no_page_after_the_line,
     lines_end_after_an_error,
     lines_of_a_truncated_file_end_with_an_error [Truncation, FaultAddress],
     the_lines_of_a_closed_mapping_are_one_error
@@ -76,7 +76,7 @@ fn lines_start_at_the_position_which_stays<B: FileBackend>(scene: &mut Scene<B>)
     scene.eq("tell", map.tell(), 2);
     let mut lines = map.lines_with_terminator();
     lines.next();
-    scene.eq("a clone goes on where it was made", lines.clone().count(), 2);
+    scene.eq("a clone continues from the same line", lines.clone().count(), 2);
     scene.eq("and so does the iterator", lines.count(), 2);
 }
 
@@ -97,7 +97,7 @@ fn a_mapping_at_its_end_has_no_lines<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("and none after that", lines.next().is_none(), true);
 }
 
-fn lines_load_no_page_behind_the_line<B: FileBackend>(scene: &mut Scene<B>) {
+fn lines_load_no_page_after_the_line<B: FileBackend>(scene: &mut Scene<B>) {
     let mut content = vec![b'x'; 100 * PAGE];
     for at in [9, 19, PAGE - 1, 5 * PAGE - 1] {
         content[at] = b'\n';

@@ -15,9 +15,9 @@ use crate::{FileBackend, Scene, cases};
 cases!("lost":
     a_requested_byte_is_accessed_even_if_it_is_not_used [Truncation, FaultAddress],
     a_store_to_a_lost_page_reaches_no_file [Truncation, FaultAddress],
-    bytes_stored_in_a_lost_page_are_gone_after_a_refresh [Truncation, FaultAddress],
+    bytes_stored_in_a_lost_page_are_lost_in_a_refresh [Truncation, FaultAddress],
     flush_and_close_report_a_change_from_before_the_loss [Truncation, FaultAddress],
-    a_page_that_is_still_gone_after_a_refresh_is_a_fault_again [Truncation, FaultAddress],
+    a_page_that_is_still_missing_after_a_refresh_is_a_fault_again [Truncation, FaultAddress],
     a_lost_page_that_was_not_accessed_shows_the_file_again [Truncation, FaultAddress],
     faults_are_cleared_page_by_page [Truncation, FaultAddress],
     a_call_that_fails_moves_and_changes_nothing [Truncation, FaultAddress],
@@ -103,7 +103,7 @@ fn a_store_to_a_lost_page_reaches_no_file<B: FileBackend>(scene: &mut Scene<B>) 
     scene.file_is("f", content(2));
 }
 
-fn bytes_stored_in_a_lost_page_are_gone_after_a_refresh<B: FileBackend>(scene: &mut Scene<B>) {
+fn bytes_stored_in_a_lost_page_are_lost_in_a_refresh<B: FileBackend>(scene: &mut Scene<B>) {
     for access in [Access::Write, Access::Copy] {
         let mut map = truncated(scene, access, 2, 1);
         map[UNIT + 5] = 0xee;
@@ -133,7 +133,7 @@ fn flush_and_close_report_a_change_from_before_the_loss<B: FileBackend>(scene: &
     scene.file_is("f", content(1));
 }
 
-fn a_page_that_is_still_gone_after_a_refresh_is_a_fault_again<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_page_that_is_still_missing_after_a_refresh_is_a_fault_again<B: FileBackend>(scene: &mut Scene<B>) {
     for access in [Access::Read, Access::Write, Access::Copy] {
         let mut map = truncated(scene, access, 3, 1);
         scene.bytes("gone", [map[UNIT], map[2 * UNIT]], [0; 2]);

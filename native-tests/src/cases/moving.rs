@@ -81,8 +81,8 @@ fn moving_nothing_is_fine_up_to_the_end<B: FileBackend>(scene: &mut Scene<B>) {
         map.move_within(dest, src, 0).unwrap();
     }
     scene.bytes("map", &map, b"hello");
-    scene.refused("from past the end", &mut map, "OutOfRange", |map| map.move_within(0, 6, 0));
-    scene.refused("to past the end", &mut map, "OutOfRange", |map| map.move_within(6, 0, 0));
+    scene.fails("from past the end", &mut map, "OutOfRange", |map| map.move_within(0, 6, 0));
+    scene.fails("to past the end", &mut map, "OutOfRange", |map| map.move_within(6, 0, 0));
 }
 
 fn a_range_outside_is_an_error_and_nothing_moves<B: FileBackend>(scene: &mut Scene<B>) {
@@ -90,7 +90,7 @@ fn a_range_outside_is_an_error_and_nothing_moves<B: FileBackend>(scene: &mut Sce
     let mut map = scene.mapped("f", &content);
     for (dest, src, count) in [(0, 1, 5000), (1, 0, 5000), (0, 0, 5001), (0, 5000, 1), (5000, 0, 1), (9999, 0, 2)] {
         let label = format!("{count} from {src} to {dest}");
-        scene.refused(&label, &mut map, "OutOfRange", |map| map.move_within(dest, src, count));
+        scene.fails(&label, &mut map, "OutOfRange", |map| map.move_within(dest, src, count));
     }
     // For the largest numbers the transcript has only the variant, because they differ by target.
     let max = usize::MAX;
@@ -115,7 +115,7 @@ fn moving_in_a_read_only_mapping_fails_before_other_checks<B: FileBackend>(scene
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     for (dest, src, count) in [(0, 1, 2), (0, 0, 0), (9, 9, 9)] {
         let label = format!("{count} from {src} to {dest}");
-        scene.refused(&label, &mut map, "ReadOnly", |map| map.move_within(dest, src, count));
+        scene.fails(&label, &mut map, "ReadOnly", |map| map.move_within(dest, src, count));
     }
 }
 

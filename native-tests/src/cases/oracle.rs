@@ -153,7 +153,7 @@ fn assignments_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<B>
             assert!(map[..] == content[..], "{what}: the bytes differ");
             if got.is_ok() { assigned += 1 } else { refused += 1 }
         }
-        scene.note("len, assigned and refused", (len, assigned, refused));
+        scene.note("len, assigned and failed", (len, assigned, refused));
         assert!(assigned > 100 && refused > 20, "assignments of {len} bytes are one-sided");
         map.close().unwrap();
         scene.file_is("f", &content);
@@ -345,7 +345,7 @@ fn the_file_face_is_that_of_a_vector_and_a_number<B: FileBackend>(scene: &mut Sc
             }
             assert!(map.tell() == at as u64, "{what}: the position is {}, not {at}", map.tell());
         }
-        scene.note("len, position and refused", (len, at, refused));
+        scene.note("len, position and failed", (len, at, refused));
         map.close().unwrap();
         scene.file_is("f", &content);
     }

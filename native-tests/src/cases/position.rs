@@ -65,7 +65,7 @@ fn seeking_outside_is_an_error_and_the_position_stays<B: FileBackend>(scene: &mu
         SeekFrom::End(1),
         SeekFrom::End(-6),
     ] {
-        scene.refused(&format!("{to:?}"), &mut map, "OutOfRange", |map| map.seek(to));
+        scene.fails(&format!("{to:?}"), &mut map, "OutOfRange", |map| map.seek(to));
     }
     scene.eq("tell", map.tell(), 3);
     scene.bytes("the bytes read", map.read_bytes(None).unwrap(), b"lo");
@@ -87,7 +87,7 @@ fn seeking_to_the_greatest_numbers_does_not_overflow<B: FileBackend>(scene: &mut
         SeekFrom::End(i64::MIN),
         SeekFrom::End(-(1 << 32)),
     ] {
-        scene.refused(&format!("{to:?}"), &mut map, "OutOfRange", |map| map.seek(to));
+        scene.fails(&format!("{to:?}"), &mut map, "OutOfRange", |map| map.seek(to));
     }
     scene.eq("tell", map.tell(), 5);
 }
@@ -97,7 +97,7 @@ fn the_position_counts_from_the_mappings_start<B: FileBackend>(scene: &mut Scene
     let file = scene.file("f", &content);
     let mut map = scene.map(MmapOptions::new().offset(64 << 10).len(1000), &file).unwrap();
     scene.eq("the end", map.seek(SeekFrom::End(0)).unwrap(), 1000);
-    scene.refused("past the mapping's end", &mut map, "OutOfRange", |map| map.seek(SeekFrom::Start(1001)));
+    scene.fails("past the mapping's end", &mut map, "OutOfRange", |map| map.seek(SeekFrom::Start(1001)));
     map.seek(SeekFrom::Start(10)).unwrap();
     scene.bytes("the bytes read", map.read_bytes(5).unwrap(), &content[(64 << 10) + 10..][..5]);
     scene.eq("tell", map.tell(), 15);
@@ -112,10 +112,10 @@ fn a_shrink_leaves_the_position_past_the_end<B: FileBackend>(scene: &mut Scene<B
     scene.bytes("read_bytes 3", map.read_bytes(3).unwrap(), b"");
     scene.bytes("readline", map.readline().unwrap(), b"");
     scene.eq("tell", map.tell(), 8);
-    scene.refused("read_byte", &mut map, "OutOfRange", Mapping::read_byte);
-    scene.refused("write_byte", &mut map, "OutOfRange", |map| map.write_byte(b'x'));
-    scene.refused("write_bytes", &mut map, "OutOfRange", |map| map.write_bytes(b"x"));
-    scene.refused("write_bytes of nothing", &mut map, "OutOfRange", |map| map.write_bytes(b""));
+    scene.fails("read_byte", &mut map, "OutOfRange", Mapping::read_byte);
+    scene.fails("write_byte", &mut map, "OutOfRange", |map| map.write_byte(b'x'));
+    scene.fails("write_bytes", &mut map, "OutOfRange", |map| map.write_bytes(b"x"));
+    scene.fails("write_bytes of nothing", &mut map, "OutOfRange", |map| map.write_bytes(b""));
     map.flush().unwrap();
     scene.file_is("f", b"0123");
 }
@@ -126,7 +126,7 @@ fn a_position_past_the_end_comes_back_by_seeking<B: FileBackend>(scene: &mut Sce
     map.resize(4).unwrap();
     for distance in [0, 1, -3] {
         let label = format!("by {distance}");
-        scene.refused(&label, &mut map, "OutOfRange", |map| map.seek(SeekFrom::Current(distance)));
+        scene.fails(&label, &mut map, "OutOfRange", |map| map.seek(SeekFrom::Current(distance)));
     }
     scene.eq("to the end", map.seek(SeekFrom::Current(-4)).unwrap(), 4);
     scene.eq("further back", map.seek(SeekFrom::Current(-1)).unwrap(), 3);
@@ -152,7 +152,7 @@ fn a_read_only_mapping_can_be_sought_in<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &scene.open_read("f")).unwrap();
     scene.eq("seek", map.seek(SeekFrom::End(-2)).unwrap(), 3);
     scene.bytes("the bytes read", map.read_bytes(None).unwrap(), b"lo");
-    scene.refused("past the end", &mut map, "OutOfRange", |map| map.seek(SeekFrom::End(1)));
+    scene.fails("past the end", &mut map, "OutOfRange", |map| map.seek(SeekFrom::End(1)));
 }
 
 fn the_position_is_independent_of_the_file<B: FileBackend>(scene: &mut Scene<B>) {
@@ -163,7 +163,7 @@ fn the_position_is_independent_of_the_file<B: FileBackend>(scene: &mut Scene<B>)
     let mut second = scene.map(&MmapOptions::new(), &file).unwrap();
     scene.bytes("the bytes read", map.read_bytes(5).unwrap(), b"hello");
     scene.eq("the second mapping's", second.tell(), 0);
-    scene.bytes("what the second reads", second.read_bytes(2).unwrap(), b"he");
+    scene.bytes("the bytes read by the second", second.read_bytes(2).unwrap(), b"he");
     map.seek(SeekFrom::Start(1)).unwrap();
     map.write_bytes(b"E").unwrap();
     map.flush().unwrap();

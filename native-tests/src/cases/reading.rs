@@ -91,7 +91,7 @@ fn a_byte_is_read_and_at_the_end_is_an_error<B: FileBackend>(scene: &mut Scene<B
     let mut map = scene.mapped("f", b"\x00\xff!");
     let bytes: Vec<u8> = (0..3).map(|_| map.read_byte().unwrap()).collect();
     scene.bytes("three", bytes, b"\x00\xff!");
-    scene.refused("the fourth", &mut map, "OutOfRange", Mapping::read_byte);
+    scene.fails("the fourth", &mut map, "OutOfRange", Mapping::read_byte);
     scene.eq("tell", map.tell(), 3);
 }
 
@@ -208,7 +208,7 @@ fn a_line_ends_at_the_mappings_end_and_not_the_files<B: FileBackend>(scene: &mut
     let mut map = scene.map(MmapOptions::new().len(6), &file).unwrap();
     scene.eq("lines", lines(&mut map), [r"one\n", "tw"]);
     scene.bytes("read_bytes", map.read_bytes(None).unwrap(), b"");
-    scene.refused("read_byte", &mut map, "OutOfRange", Mapping::read_byte);
+    scene.fails("read_byte", &mut map, "OutOfRange", Mapping::read_byte);
 }
 
 fn lines_and_bytes_share_the_position<B: FileBackend>(scene: &mut Scene<B>) {

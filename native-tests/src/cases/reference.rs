@@ -57,8 +57,8 @@ fn the_same_with_a_range<B: FileBackend>(scene: &mut Scene<B>) {
     mm[6..].copy_from_slice(b" world!\n");
     scene.bytes("mm.readline()", mm.readline().unwrap(), b"Hello  world!\n");
     // "note that new content must have same size"
-    scene.refused("longer", &mut mm, "SizeMismatch", |mm| mm.set_slice(6.., b" whole world!\n"));
-    scene.refused("shorter", &mut mm, "SizeMismatch", |mm| mm.set_slice(6.., b"!\n"));
+    scene.fails("longer", &mut mm, "SizeMismatch", |mm| mm.set_slice(6.., b" whole world!\n"));
+    scene.fails("shorter", &mut mm, "SizeMismatch", |mm| mm.set_slice(6.., b"!\n"));
     mm.close().unwrap();
     scene.file_is("hello.txt", b"Hello  world!\n");
 }
@@ -122,7 +122,7 @@ fn each_access_affects_memory_and_file_as_documented<B: FileBackend>(scene: &mut
         // "The initial memory values for all three access types are taken from the specified file."
         scene.bytes("initial", &map, b"initial");
         if access == Access::Read {
-            scene.refused("assignment", &mut map, "ReadOnly", |map| map.set_item(0, b'I'));
+            scene.fails("assignment", &mut map, "ReadOnly", |map| map.set_item(0, b'I'));
         } else {
             map.set_item(0, b'I').unwrap();
             scene.bytes("memory", &map, b"Initial");

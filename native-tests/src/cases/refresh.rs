@@ -59,8 +59,8 @@ fn own_changes_are_applied_over_what_another_wrote<B: FileBackend>(scene: &mut S
 
 fn a_range_outside_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", b"hello");
-    scene.refused("one too long", &mut map, "OutOfRange", |map| map.refresh_range(0, 6));
-    scene.refused("past the end", &mut map, "OutOfRange", |map| map.refresh_range(6, 0));
+    scene.fails("one too long", &mut map, "OutOfRange", |map| map.refresh_range(0, 6));
+    scene.fails("past the end", &mut map, "OutOfRange", |map| map.refresh_range(6, 0));
     let refreshed = map.refresh_range(usize::MAX, 2);
     scene.variant("an end that overflows", refreshed, "OutOfRange");
     scene.eq("nothing at the end", map.refresh_range(5, 0).is_ok(), true);

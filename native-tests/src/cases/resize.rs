@@ -31,7 +31,7 @@ cases!("resize":
     resizing_read_only_anonymous_memory_is_an_error,
     a_position_past_the_end_reads_nothing_and_writes_nothing,
     unflushed_changes_stay,
-    truncated_changes_are_gone,
+    truncated_changes_are_lost,
     a_resized_mapping_still_flushes_and_refreshes,
     a_script_of_lengths_matches_the_model,
     allocating_grows_the_same_way,
@@ -173,10 +173,10 @@ fn a_read_only_mapping_is_an_error_before_the_length_is_checked<B: FileBackend>(
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
     for len in [0, 3, 5, 8] {
-        scene.refused("resize", &mut map, "ReadOnly", |map| map.resize(len));
+        scene.fails("resize", &mut map, "ReadOnly", |map| map.resize(len));
     }
     let mut map = scene.map(MmapOptions::new().access(Access::Read).track_file(false), &file).unwrap();
-    scene.refused("untracked too", &mut map, "ReadOnly", |map| map.resize(3));
+    scene.fails("untracked too", &mut map, "ReadOnly", |map| map.resize(3));
     scene.file_is("f", b"hello");
 }
 
@@ -186,7 +186,7 @@ fn resizing_a_copy_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
         let mut map = scene.map(options, &file).unwrap();
         map[0] = b'j';
         for len in [0, 3, 5, 8] {
-            scene.refused("resize", &mut map, "ReadOnly", |map| map.resize(len));
+            scene.fails("resize", &mut map, "ReadOnly", |map| map.resize(len));
         }
     }
     scene.file_is("f", b"hello");
@@ -232,7 +232,7 @@ fn resizing_an_untracked_mapping_is_an_error<B: FileBackend>(scene: &mut Scene<B
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().track_file(false), &file).unwrap();
     for len in [0, 3, 8] {
-        scene.refused("resize", &mut map, "Untracked", |map| map.resize(len));
+        scene.fails("resize", &mut map, "Untracked", |map| map.resize(len));
     }
     map[0] = b'j';
     map.close().unwrap();
@@ -243,7 +243,7 @@ fn shared_anonymous_memory_only_shrinks<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.anonymous(UNIT + 10);
     map[..5].copy_from_slice(b"hello");
     map[UNIT + 9] = 1;
-    scene.refused("grow", &mut map, "Unsupported", |map| map.resize(UNIT + 11));
+    scene.fails("grow", &mut map, "Unsupported", |map| map.resize(UNIT + 11));
     for len in [UNIT + 10, UNIT + 9, 4097, 5] {
         map.resize(len).unwrap();
         let mut want = b"hello".to_vec();
@@ -254,7 +254,7 @@ fn shared_anonymous_memory_only_shrinks<B: FileBackend>(scene: &mut Scene<B>) {
         scene.bytes("map", &map, want);
         scene.eq("size", map.size().unwrap(), len as u64);
     }
-    scene.refused("grow back", &mut map, "Unsupported", |map| map.resize(6));
+    scene.fails("grow back", &mut map, "Unsupported", |map| map.resize(6));
 }
 
 fn private_anonymous_memory_grows_and_shrinks<B: FileBackend>(scene: &mut Scene<B>) {
@@ -273,7 +273,7 @@ fn private_anonymous_memory_grows_and_shrinks<B: FileBackend>(scene: &mut Scene<
 fn resizing_read_only_anonymous_memory_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = MmapOptions::new().len(5).access(Access::Read).anonymous_with::<B>().unwrap();
     for len in [0, 3, 5, 8] {
-        scene.refused("resize", &mut map, "ReadOnly", |map| map.resize(len));
+        scene.fails("resize", &mut map, "ReadOnly", |map| map.resize(len));
     }
 }
 
@@ -284,10 +284,10 @@ fn a_position_past_the_end_reads_nothing_and_writes_nothing<B: FileBackend>(scen
     scene.eq("position", map.tell(), 8);
     scene.bytes("read_bytes", map.read_bytes(3).unwrap(), b"");
     scene.bytes("readline", map.readline().unwrap(), b"");
-    scene.refused("read_byte", &mut map, "OutOfRange", Mapping::read_byte);
-    scene.refused("write_bytes", &mut map, "OutOfRange", |map| map.write_bytes(b"x"));
-    scene.refused("no bytes", &mut map, "OutOfRange", |map| map.write_bytes(b""));
-    scene.refused("seek", &mut map, "OutOfRange", |map| map.seek(SeekFrom::Current(-1)));
+    scene.fails("read_byte", &mut map, "OutOfRange", Mapping::read_byte);
+    scene.fails("write_bytes", &mut map, "OutOfRange", |map| map.write_bytes(b"x"));
+    scene.fails("no bytes", &mut map, "OutOfRange", |map| map.write_bytes(b""));
+    scene.fails("seek", &mut map, "OutOfRange", |map| map.seek(SeekFrom::Current(-1)));
     scene.eq("find", (map.find(b"0").unwrap(), map.find(b"").unwrap()), (None, None));
     scene.eq("rfind", (map.rfind(b"0").unwrap(), map.rfind(b"").unwrap()), (None, None));
     map.resize(10).unwrap();
@@ -310,7 +310,7 @@ fn unflushed_changes_stay<B: FileBackend>(scene: &mut Scene<B>) {
     scene.file_is("f", want);
 }
 
-fn truncated_changes_are_gone<B: FileBackend>(scene: &mut Scene<B>) {
+fn truncated_changes_are_lost<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.mapped("f", &pattern(3 * PAGE));
     for at in [10, 100, PAGE, 2 * PAGE + 7] {
         map[at] = 0xff;
@@ -339,7 +339,7 @@ fn a_resized_mapping_still_flushes_and_refreshes<B: FileBackend>(scene: &mut Sce
     want[5000..5007].copy_from_slice(b"another");
     scene.bytes("map", &map, &want);
     scene.eq("found", map.find(b"another").unwrap(), Some(5000));
-    scene.refused("past the new end", &mut map, "OutOfRange", |map| map.flush_range(0, 2 * UNIT + 1));
+    scene.fails("past the new end", &mut map, "OutOfRange", |map| map.flush_range(0, 2 * UNIT + 1));
     scene.file_is("f", want);
 }
 

@@ -16,7 +16,7 @@ cases!("search":
     a_range_backwards_is_in_slice_notation,
     a_range_of_indices_takes_the_last_result,
     an_inclusive_end_of_minus_one_is_the_end,
-    an_exclusive_start_is_behind_its_byte,
+    an_exclusive_start_is_after_its_byte,
     a_match_lies_wholly_in_the_range,
     an_empty_needle_is_found_at_the_start_and_at_the_end,
     nothing_is_found_past_the_end,
@@ -144,9 +144,9 @@ fn a_range_of_indices_takes_the_last_result<B: FileBackend>(scene: &mut Scene<B>
     scene.eq("at the end", map.find_in("", eight..).unwrap(), Some(8));
     scene.eq("the greatest", map.find_in("ab", zero..=usize::MAX).unwrap(), Some(0));
     let behind = (Bound::Excluded(zero), Bound::Unbounded);
-    scene.eq("behind the first", map.find_in("ab", behind).unwrap(), Some(3));
+    scene.eq("after the first", map.find_in("ab", behind).unwrap(), Some(3));
     let behind = (Bound::Excluded(-1), Bound::Unbounded);
-    scene.eq("behind the last", map.find_in("", behind).unwrap(), Some(8));
+    scene.eq("after the last", map.find_in("", behind).unwrap(), Some(8));
 }
 
 fn a_range_backwards_is_in_slice_notation<B: FileBackend>(scene: &mut Scene<B>) {
@@ -176,17 +176,17 @@ fn an_inclusive_end_of_minus_one_is_the_end<B: FileBackend>(scene: &mut Scene<B>
     scene.eq("an empty needle", map.rfind_in("", start..=end).unwrap(), Some(8));
 }
 
-fn an_exclusive_start_is_behind_its_byte<B: FileBackend>(scene: &mut Scene<B>) {
+fn an_exclusive_start_is_after_its_byte<B: FileBackend>(scene: &mut Scene<B>) {
     let map = scene.mapped("f", b"abcabcab");
     let behind = |byte: isize| (Bound::Excluded(byte), Bound::Unbounded);
-    scene.eq("behind 0", map.find_in("ab", behind(0)).unwrap(), Some(3));
-    scene.eq("behind -3", map.find_in("ab", behind(-3)).unwrap(), Some(6));
-    scene.eq("behind -2", map.find_in("ab", behind(-2)).unwrap(), None);
+    scene.eq("after 0", map.find_in("ab", behind(0)).unwrap(), Some(3));
+    scene.eq("after -3", map.find_in("ab", behind(-3)).unwrap(), Some(6));
+    scene.eq("after -2", map.find_in("ab", behind(-2)).unwrap(), None);
     // The position after the last byte is the end, with either index.
-    scene.eq("nothing behind 7", map.find_in("", behind(7)).unwrap(), Some(8));
-    scene.eq("nothing behind -1", map.find_in("", behind(-1)).unwrap(), Some(8));
-    scene.eq("nothing behind 8", map.find_in("", behind(8)).unwrap(), None);
-    scene.eq("nothing behind the greatest", map.find_in("", behind(isize::MAX)).unwrap(), None);
+    scene.eq("nothing after 7", map.find_in("", behind(7)).unwrap(), Some(8));
+    scene.eq("nothing after -1", map.find_in("", behind(-1)).unwrap(), Some(8));
+    scene.eq("nothing after 8", map.find_in("", behind(8)).unwrap(), None);
+    scene.eq("nothing after the greatest", map.find_in("", behind(isize::MAX)).unwrap(), None);
 }
 
 fn a_match_lies_wholly_in_the_range<B: FileBackend>(scene: &mut Scene<B>) {

@@ -22,8 +22,8 @@ cases!("storages":
     interrupted_calls_are_tried_again,
     interruptions_without_progress_in_between_are_tried_again,
     a_length_that_cannot_be_read_is_an_error,
-    a_storage_that_says_it_read_too_much_is_an_error,
-    a_storage_that_says_it_wrote_too_much_is_an_error,
+    a_storage_that_returns_too_large_a_read_is_an_error,
+    a_storage_that_returns_too_large_a_write_is_an_error,
     a_storage_that_writes_nothing_is_an_error,
     a_storage_that_returns_other_bytes_is_an_error,
     a_storage_that_is_shorter_than_its_length_is_truncated,
@@ -122,7 +122,7 @@ fn a_block_device_has_the_length_that_it_reports<B: FileBackend>(scene: &mut Sce
     let mapped = MmapOptions::new().len(6).map_storage(device.clone()).map(|map| map.len());
     scene.err("past the end", mapped, "LengthPastEnd");
     let mapped = MmapOptions::new().offset(PAGE as u64).map_storage(device).map(|map| map.len());
-    scene.err("from behind the end", mapped, "OffsetPastEnd");
+    scene.err("from past the end", mapped, "OffsetPastEnd");
 }
 
 fn a_storage_without_a_length_cannot_be_buffered<B: FileBackend>(scene: &mut Scene<B>) {
@@ -288,7 +288,7 @@ fn lying(content: Vec<u8>, lie: Lie) -> (Memory, BufferedMmap<Liar>) {
     (memory, map)
 }
 
-fn a_storage_that_says_it_read_too_much_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_storage_that_returns_too_large_a_read_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     for more in [1, PAGE, usize::MAX] {
         let (memory, map) = lying(pattern(2 * PAGE), Lie::ReadMore(more));
         scene.err("touch", map.get_item(0), "Io(Other)");
@@ -340,7 +340,7 @@ impl Storage for Late {
     }
 }
 
-fn a_storage_that_says_it_wrote_too_much_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_storage_that_returns_too_large_a_write_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     for more in [4, usize::MAX] {
         let (memory, mut map) = lying(pattern(2 * PAGE), Lie::Wrote(more));
         map[PAGE..PAGE + 3].fill(0);

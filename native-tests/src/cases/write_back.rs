@@ -13,7 +13,7 @@ cases!("write_back":
     adjacent_changes_are_one_write_across_pages_too,
     a_gap_of_one_byte_is_not_bridged,
     an_equal_value_is_no_write,
-    a_change_taken_back_is_no_write,
+    a_change_that_is_undone_is_no_write,
     thirty_two_runs_in_a_page_are_as_many_writes,
     more_runs_are_one_read_and_one_write,
     a_merged_page_keeps_what_another_wrote_between,
@@ -98,7 +98,7 @@ fn an_equal_value_is_no_write<B: FileBackend>(scene: &mut Scene<B>) {
     scene.eq("another's", e.memory.content()[5], b'!');
 }
 
-fn a_change_taken_back_is_no_write<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_change_that_is_undone_is_no_write<B: FileBackend>(scene: &mut Scene<B>) {
     let mut e = Emulated::new(pattern(PAGE));
     e.map[5] = 0;
     e.map[5] = 6;

@@ -39,12 +39,12 @@ fn data_that_does_not_fit_is_an_error_and_nothing_is_written<B: FileBackend>(sce
     let content = patternless(5000);
     let mut map = scene.mapped("f", &content);
     map.seek(SeekFrom::Start(4990)).unwrap();
-    scene.refused("11 of 10", &mut map, "OutOfRange", |map| map.write_bytes(b"hello world"));
-    scene.refused("many of 10", &mut map, "OutOfRange", |map| map.write_bytes(&[0; 5000]));
+    scene.fails("11 of 10", &mut map, "OutOfRange", |map| map.write_bytes(b"hello world"));
+    scene.fails("many of 10", &mut map, "OutOfRange", |map| map.write_bytes(&[0; 5000]));
     map.seek(SeekFrom::Start(0)).unwrap();
-    scene.refused("5001 of 5000", &mut map, "OutOfRange", |map| map.write_bytes(&[0; 5001]));
+    scene.fails("5001 of 5000", &mut map, "OutOfRange", |map| map.write_bytes(&[0; 5001]));
     map.seek(SeekFrom::End(0)).unwrap();
-    scene.refused("1 of none", &mut map, "OutOfRange", |map| map.write_bytes(b"x"));
+    scene.fails("1 of none", &mut map, "OutOfRange", |map| map.write_bytes(b"x"));
     map.flush().unwrap();
     scene.file_is("f", &content);
 }
@@ -65,7 +65,7 @@ fn writing_nothing_fits_up_to_the_end<B: FileBackend>(scene: &mut Scene<B>) {
     map.seek(SeekFrom::End(0)).unwrap();
     scene.eq("at the end", map.write_bytes(b"").unwrap(), 0);
     map.resize(4).unwrap();
-    scene.refused("past the end", &mut map, "OutOfRange", |map| map.write_bytes(b""));
+    scene.fails("past the end", &mut map, "OutOfRange", |map| map.write_bytes(b""));
 }
 
 fn a_byte_is_written_and_at_the_end_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
@@ -73,7 +73,7 @@ fn a_byte_is_written_and_at_the_end_is_an_error<B: FileBackend>(scene: &mut Scen
     for byte in *b"HELL\xff" {
         map.write_byte(byte).unwrap();
     }
-    scene.refused("the sixth", &mut map, "OutOfRange", |map| map.write_byte(b'!'));
+    scene.fails("the sixth", &mut map, "OutOfRange", |map| map.write_byte(b'!'));
     scene.eq("tell", map.tell(), 5);
     map.flush().unwrap();
     scene.file_is("f", b"HELL\xff");
@@ -101,7 +101,7 @@ fn writing_in_a_window_leaves_the_rest_of_the_file<B: FileBackend>(scene: &mut S
     let file = scene.file("f", &content);
     let mut map = scene.map(MmapOptions::new().offset(64 << 10).len(10), &file).unwrap();
     map.write_bytes(b"0123456789").unwrap();
-    scene.refused("past the mapping's end", &mut map, "OutOfRange", |map| map.write_byte(b'!'));
+    scene.fails("past the mapping's end", &mut map, "OutOfRange", |map| map.write_byte(b'!'));
     map.close().unwrap();
     content[64 << 10..][..10].copy_from_slice(b"0123456789");
     scene.file_is("f", &content);
@@ -112,7 +112,7 @@ fn writing_never_makes_the_file_longer<B: FileBackend>(scene: &mut Scene<B>) {
     map.seek(SeekFrom::End(-1)).unwrap();
     map.write_byte(b'!').unwrap();
     // The page continues past the end of the mapping.
-    scene.refused("past the end", &mut map, "OutOfRange", |map| map.write_byte(b'!'));
+    scene.fails("past the end", &mut map, "OutOfRange", |map| map.write_byte(b'!'));
     map.flush().unwrap();
     scene.eq("the file's length", scene.file_len("f"), 4097);
     map.close().unwrap();
@@ -124,7 +124,7 @@ fn writing_to_anonymous_memory_is_read_back<B: FileBackend>(scene: &mut Scene<B>
     scene.eq("count", map.write_bytes(b"Hello world!").unwrap(), 12);
     map.seek(SeekFrom::Start(0)).unwrap();
     scene.bytes("a line", map.readline().unwrap(), b"Hello world!\0");
-    scene.refused("at the end", &mut map, "OutOfRange", |map| map.write_byte(0));
+    scene.fails("at the end", &mut map, "OutOfRange", |map| map.write_byte(0));
     map.flush().unwrap();
     scene.bytes("flushed", &map, b"Hello world!\0");
 }
@@ -134,7 +134,7 @@ fn writing_to_a_copy_leaves_the_file<B: FileBackend>(scene: &mut Scene<B>) {
     let mut map = scene.map(MmapOptions::new().access(Access::Copy), &scene.open_read("f")).unwrap();
     scene.eq("bytes", map.write_bytes(b"HELLO").unwrap(), 5);
     map.write_byte(b'_').unwrap();
-    scene.refused("too many", &mut map, "OutOfRange", |map| map.write_bytes(b"WORLD!"));
+    scene.fails("too many", &mut map, "OutOfRange", |map| map.write_bytes(b"WORLD!"));
     scene.bytes("map", &map, b"HELLO_world");
     map.flush().unwrap();
     scene.file_is("f", b"hello world");
@@ -155,12 +155,12 @@ fn writing_to_a_private_mapping_leaves_the_file<B: FileBackend>(scene: &mut Scen
 fn writing_to_a_read_only_mapping_fails_before_other_checks<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let mut map = scene.map(MmapOptions::new().access(Access::Read), &file).unwrap();
-    scene.refused("bytes", &mut map, "ReadOnly", |map| map.write_bytes(b"HELLO"));
-    scene.refused("too many", &mut map, "ReadOnly", |map| map.write_bytes(b"HELLO!"));
-    scene.refused("none", &mut map, "ReadOnly", |map| map.write_bytes(b""));
+    scene.fails("bytes", &mut map, "ReadOnly", |map| map.write_bytes(b"HELLO"));
+    scene.fails("too many", &mut map, "ReadOnly", |map| map.write_bytes(b"HELLO!"));
+    scene.fails("none", &mut map, "ReadOnly", |map| map.write_bytes(b""));
     map.seek(SeekFrom::End(0)).unwrap();
-    scene.refused("at the end", &mut map, "ReadOnly", |map| map.write_bytes(b"x"));
-    scene.refused("a byte at the end", &mut map, "ReadOnly", |map| map.write_byte(b'x'));
+    scene.fails("at the end", &mut map, "ReadOnly", |map| map.write_bytes(b"x"));
+    scene.fails("a byte at the end", &mut map, "ReadOnly", |map| map.write_byte(b'x'));
     map.flush().unwrap();
     scene.file_is("f", b"hello");
 }

@@ -157,7 +157,7 @@ fn a_hole_under_a_guard_is_a_fault(dir: &Path) {
     assert!(map.flush().is_err(), "the fault stays until a refresh");
     map.refresh().unwrap();
     assert_eq!((map.fault(), &map[page..page + 2]), (None, &[1, 2][..]));
-    assert_eq!(map[3 * page + 5], 0, "what was written to a page that was replaced is lost");
+    assert_eq!(map[3 * page + 5], 0, "bytes written to a replaced page are lost");
     map[3 * page + 5] = 4;
     map.close().unwrap();
     assert_eq!(fs::read(dir.join("f")).unwrap()[3 * page + 5], 4);

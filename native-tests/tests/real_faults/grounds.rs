@@ -73,13 +73,13 @@ pub(crate) fn main(tests: &[Test]) {
         return play(tests, &role.to_string_lossy(), Path::new(&dir));
     }
     let grounds = [
-        (Ground::SmallDisk, "a disk of its own"),
-        (Ground::BlockDevice, "a block device of its own"),
+        (Ground::SmallDisk, "a small disk"),
+        (Ground::BlockDevice, "a block device"),
         (Ground::OrdinaryUser, "another user than root"),
         (Ground::HugePages, "a file system in huge pages"),
         (Ground::FewAddresses, "a limit of its addresses"),
-        (Ground::ThinDisk, "a disk of its own on a full disk"),
-        (Ground::Overlay, "an overlay of its own"),
+        (Ground::ThinDisk, "a disk on a full disk"),
+        (Ground::Overlay, "an overlay"),
     ];
     let missing: Vec<Ground> = grounds
         .into_iter()

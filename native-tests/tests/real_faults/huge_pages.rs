@@ -12,7 +12,7 @@ use crate::grounds::{Ground, HUGE_PAGES, Test};
 pub(crate) const TESTS: &[Test] = &[
     test("a_guard_replaces_whole_huge_pages", a_guard_replaces_whole_huge_pages),
     test("a_part_of_a_huge_page_is_unmapped_as_a_whole", a_part_of_a_huge_page_is_unmapped_as_a_whole),
-    test("memory_in_huge_pages_leaves_none_behind", memory_in_huge_pages_leaves_none_behind),
+    test("memory_in_huge_pages_releases_all_of_them", memory_in_huge_pages_releases_all_of_them),
     test("a_file_in_huge_pages_is_resized_and_leaves_none_behind", a_file_in_huge_pages_is_resized),
     test("the_error_names_missing_huge_pages", the_error_names_missing_huge_pages),
 ];
@@ -62,7 +62,7 @@ fn a_guard_replaces_whole_huge_pages(dir: &Path) {
         assert_eq!(map.range(2 * page..=2 * page).unwrap(), [9]);
         assert_eq!((map[0], map[page], map[2 * page + 5000]), (7, 0, 0));
         map.close().unwrap();
-        assert_eq!(writer[2 * page + 5000], 0, "what was written to a page that was replaced is lost");
+        assert_eq!(writer[2 * page + 5000], 0, "bytes written to a replaced page are lost");
     }
 }
 
@@ -104,7 +104,7 @@ fn memory(flags: Flags, len: usize) -> portable_mmap::Result<Mmap> {
     MmapOptions::new().flags(flags | Flags::HUGETLB).len(len).map_anonymous()
 }
 
-fn memory_in_huge_pages_leaves_none_behind(_: &Path) {
+fn memory_in_huge_pages_releases_all_of_them(_: &Path) {
     let before = (free(), mappings());
     for flags in [Flags::SHARED, Flags::PRIVATE] {
         for len in [1, 5000, UNIT, UNIT + 5000] {

@@ -95,17 +95,17 @@ pub(super) unsafe fn write_back(file: &Descriptor) {
     drop(live);
     for (other, bytes) in same {
         other.distrust();
-        // SAFETY: the caller vouches for it.
-        let _ = unsafe { write_what_is_newer(&bytes) };
+        // SAFETY: the caller guarantees it.
+        let _ = unsafe { write_newer_pages(&bytes) };
     }
 }
 
 /// # Safety
 /// As for [`write_back`].
-unsafe fn write_what_is_newer(bytes: &RawBuffer<Descriptor>) -> io::Result<()> {
+unsafe fn write_newer_pages(bytes: &RawBuffer<Descriptor>) -> io::Result<()> {
     let mut start = 0;
     while start < bytes.len() {
-        // SAFETY: the caller vouches for it.
+        // SAFETY: the caller guarantees it.
         let conflict = unsafe { bytes.first_conflict(start, bytes.len() - start) }?;
         let page = conflict.map_or(bytes.len(), |at| at - at % PAGE);
         if page > start {

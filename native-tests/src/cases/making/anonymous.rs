@@ -216,7 +216,7 @@ fn untracked_memory_has_no_size_and_keeps_its_length<B: FileBackend>(scene: &mut
         map.write_bytes(b"hello").unwrap();
         scene.err("size", map.size(), "Untracked");
         for len in [32, 64, 128, 0] {
-            scene.refused("resize", &mut map, "Untracked", |map| map.resize(len));
+            scene.fails("resize", &mut map, "Untracked", |map| map.resize(len));
         }
         scene.eq("len", map.len(), 64);
         map.flush().unwrap();

@@ -11,7 +11,7 @@ cases!("state":
     the_properties_of_a_new_mapping,
     the_properties_of_a_closed_mapping,
     units_are_powers_of_two_that_divide_64_kib,
-    the_access_is_what_results_from_the_options,
+    the_access_follows_from_the_options,
     debug_shows_the_state_and_never_the_bytes
 );
 
@@ -62,7 +62,7 @@ fn units_are_powers_of_two_that_divide_64_kib<B: FileBackend>(scene: &mut Scene<
     scene.eq("a buffer's", !buffered || (page, granularity) == (4096, 4096), true);
 }
 
-fn the_access_is_what_results_from_the_options<B: FileBackend>(scene: &mut Scene<B>) {
+fn the_access_follows_from_the_options<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     for access in [Access::Default, Access::Read, Access::Write, Access::Copy] {
         let mut map = scene.map(MmapOptions::new().access(access), &file).unwrap();

@@ -17,7 +17,7 @@ cases!("storage":
     a_storage_that_cannot_be_made_longer_keeps_its_length,
     a_storage_that_cannot_reserve_room_stays_untouched,
     a_length_that_cannot_be_set_is_neither_extended_nor_resized,
-    there_is_no_file_behind_a_storage,
+    a_storage_mapping_has_no_file,
     nothing_is_read_when_a_storage_is_mapped,
     a_storage_that_does_not_know_its_length_cannot_be_mapped
 );
@@ -137,7 +137,7 @@ fn a_length_that_cannot_be_set_is_neither_extended_nor_resized<B: FileBackend>(s
     }
 }
 
-fn there_is_no_file_behind_a_storage<B: FileBackend>(scene: &mut Scene<B>) {
+fn a_storage_mapping_has_no_file<B: FileBackend>(scene: &mut Scene<B>) {
     let memory = Memory::new(*b"hello");
     let map = MmapOptions::new().len(3).map_storage(memory.clone()).unwrap();
     scene.eq("file", map.file().is_none(), true);
