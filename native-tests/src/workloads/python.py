@@ -1,6 +1,6 @@
-"""Does one thing over and over with CPython's own mmap, and tells the nanoseconds of each time.
+"""Repeats one operation with CPython's own mmap, and prints the nanoseconds of each run.
 
-python.py FILE LENGTH find|rfind|readline [NEEDLE IN HEXADECIMAL]: answers every line of standard input with a number.
+python.py FILE LENGTH find|rfind|readline [NEEDLE IN HEXADECIMAL]: prints a number for every line of standard input.
 """
 
 import mmap
