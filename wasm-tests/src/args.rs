@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 use lexopt::{Arg, Error, Parser};
-use wasm_tests::compare::{self, columns::Selection, workshop::Workshop};
+use wasm_tests::compare::{self, builder::Builder, columns::Selection};
 use wasm_tests::outcome::Limits;
 use wasm_tests::sandbox::MEMORY_LIMIT;
 use wasm_tests::{bench, consumers, crash, demo, mutants, package, placed, power, runner, suite};
@@ -145,7 +145,7 @@ fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
 
 fn compare(mut parser: Parser) -> Result<compare::Plan, Error> {
     let (mut selection, mut plan, mut out) = (Selection::Possible, plan(), None);
-    let mut workshop = Workshop {
+    let mut builder = Builder {
         cargo: std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
         target_dir: "target".into(),
         program: "suite".to_owned(),
@@ -154,10 +154,10 @@ fn compare(mut parser: Parser) -> Result<compare::Plan, Error> {
     while let Some(arg) = parser.next()? {
         match arg {
             Long("columns") => selection = Selection::parse(&parser.value()?.string()?)?,
-            Long("target-dir") => workshop.target_dir = parser.value()?.into(),
+            Long("target-dir") => builder.target_dir = parser.value()?.into(),
             Long("out") => out = Some(parser.value()?.into()),
-            Long("program") => workshop.program = parser.value()?.string()?,
-            Long("no-build") => workshop.build = false,
+            Long("program") => builder.program = parser.value()?.string()?,
+            Long("no-build") => builder.build = false,
             Long("filter") => plan.filter = Some(parser.value()?.string()?).filter(|text| !text.is_empty()),
             Long("jobs") => plan.jobs = parser.value()?.parse()?,
             Long("time") => plan.limits.time = seconds(&mut parser)?,
@@ -165,9 +165,9 @@ fn compare(mut parser: Parser) -> Result<compare::Plan, Error> {
         }
     }
     // Programs are started by their names, and some in other directories.
-    workshop.target_dir = std::path::absolute(&workshop.target_dir).map_err(|error| Error::Custom(error.into()))?;
-    let out = out.unwrap_or_else(|| workshop.target_dir.join("compare"));
-    Ok(compare::Plan { selection, workshop, suite: plan, out })
+    builder.target_dir = std::path::absolute(&builder.target_dir).map_err(|error| Error::Custom(error.into()))?;
+    let out = out.unwrap_or_else(|| builder.target_dir.join("compare"));
+    Ok(compare::Plan { selection, builder, suite: plan, out })
 }
 
 fn run(mut parser: Parser) -> Result<runner::Options, Error> {
