@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_and_the_length_count() {
+    fn every_byte_and_the_length_change_the_description() {
         let dir = tempfile::tempdir().unwrap();
         let file = |len: usize, at: usize| {
             line_of(dir.path(), |file| {
@@ -167,12 +167,12 @@ mod tests {
             assert_ne!(base, other);
         }
         assert_eq!(base, file(300_000, 299_999));
-        // The same block at another place.
+        // The same block at another position.
         assert_ne!(file(1 << 20, 100), file(1 << 20, 65_636));
     }
 
     #[test]
-    fn a_sparse_giant_is_quick() {
+    fn a_large_sparse_file_is_described_quickly() {
         let dir = tempfile::tempdir().unwrap();
         let start = std::time::Instant::now();
         line_of(dir.path(), |file| {

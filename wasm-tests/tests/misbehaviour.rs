@@ -76,10 +76,10 @@ fn each_misbehaviour_is_told() {
         "    nobody asked\n",
         "FAILED observes_otherwise, wasip1: transcript differs from that of native (-) at line 2:\n      begins\n    - elsewhere\n",
         "\n    + on wasip1\n",
-        "(it asked for 1",
+        "(it requested 1",
         "FAILED reads_twice, wasip1: out of bounds: counted one read: 2 reads, not 1; 8 bytes read, not 4 (fd_pread 2 calls 8 bytes)\n",
         "FAILED reads_twice, wasip2: out of bounds: counted one read: 2 reads, not 1; 8 bytes read, not 4 (",
-        "FAILED stops_counting, wasip2: out of bounds: counting nothing: no line says its end and its bounds\n",
+        "FAILED stops_counting, wasip2: out of bounds: counting nothing: its end and its bounds are missing\n",
         "  the platform is like that:\n    excepted, wasip2\n",
     ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");

@@ -49,7 +49,7 @@ fn a_host_tells_its_version_and_how_each_guest_ends() {
     assert_eq!((report.end, report.stdout), (End::Exited(7), b"text\n".to_vec()));
     let report = run(&host, "trap").unwrap();
     assert_eq!((report.end, report.stdout), (End::Trapped("unreachable".into()), Vec::new()));
-    assert_eq!(run(&host, "else").unwrap_err(), "the host replies \"hello\", and not with an exit code or a trap");
+    assert_eq!(run(&host, "else").unwrap_err(), "the reply of the host has neither an exit code nor a trap: \"hello\"");
     assert_eq!(host.take_deaths(), Vec::<String>::new());
 }
 
@@ -87,6 +87,9 @@ fn a_program_that_is_no_host_is_told_of() {
     let start = |script: &str| {
         Served::start(["sh", "-c", script].map(Into::into).to_vec(), tempfile::tempdir().unwrap()).unwrap_err()
     };
-    assert_eq!(start("echo no >&2"), "sh does not tell its version: the host's process ended with exit status: 0: no");
-    assert!(start("echo hello").starts_with("sh does not tell its version: "));
+    assert_eq!(
+        start("echo no >&2"),
+        "sh does not report its version: the host's process ended with exit status: 0: no"
+    );
+    assert!(start("echo hello").starts_with("sh does not report its version: "));
 }

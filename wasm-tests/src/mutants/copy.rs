@@ -27,13 +27,13 @@ pub(crate) struct Copy {
 impl Copy {
     /// Makes the copy in `scratch`, or brings the one there up to date.
     pub(crate) fn make(workspace: &Path, scratch: &Path) -> Result<Self, String> {
-        let told = |error: io::Error| format!("cannot copy the library to {}: {error}", scratch.display());
+        let failed = |error: io::Error| format!("cannot copy the library to {}: {error}", scratch.display());
         // Cargo runs in another directory.
-        let scratch = std::path::absolute(scratch).map_err(told)?;
+        let scratch = std::path::absolute(scratch).map_err(failed)?;
         let copy = Self { source: scratch.join("source"), built: scratch.join("built") };
-        fs::create_dir_all(&copy.source).map_err(told)?;
+        fs::create_dir_all(&copy.source).map_err(failed)?;
         for name in COPIED {
-            update(&workspace.join(name), &copy.source.join(name)).map_err(told)?;
+            update(&workspace.join(name), &copy.source.join(name)).map_err(failed)?;
         }
         Ok(copy)
     }
@@ -75,10 +75,10 @@ impl Copy {
     /// The text that it changes is not there, or not once.
     pub(crate) fn change(&self, name: &str, old: &str, new: &str) -> Result<Mutated, String> {
         let file = self.source.join(name);
-        let told = |error: io::Error| format!("{name}: {error}");
-        let original = fs::read_to_string(&file).map_err(told)?;
+        let failed = |error: io::Error| format!("{name}: {error}");
+        let original = fs::read_to_string(&file).map_err(failed)?;
         let text = replaced(&original, old, new).map_err(|why| format!("{name}: {why}"))?;
-        fs::write(&file, text).map_err(told)?;
+        fs::write(&file, text).map_err(failed)?;
         Ok(Mutated { file, original })
     }
 }

@@ -40,11 +40,11 @@ pub(super) fn build(copy: &Copy, target_dir: &Path) -> Result<PathBuf, String> {
 /// There are none of that name, or they cannot be run.
 pub(super) fn failed(tests: &Path, subject: &str) -> Result<Found, String> {
     let (report, _) = child::run(tests.as_os_str(), &[subject], Some(TIME)).map_err(|error| error.to_string())?;
-    told(&String::from_utf8_lossy(&report.stdout)).map_err(|why| format!("{subject}: {why}"))
+    parse_results(&String::from_utf8_lossy(&report.stdout)).map_err(|why| format!("{subject}: {why}"))
 }
 
 /// The tests that fail, of those that the output of a test program names.
-fn told(output: &str) -> Result<Found, String> {
+fn parse_results(output: &str) -> Result<Found, String> {
     let results = output.lines().filter_map(|line| line.strip_prefix("test ")?.split_once(" ... "));
     let results: Vec<(&str, &str)> = results.map(|(name, result)| (name.trim_end(), result.trim_end())).collect();
     if results.is_empty() {
@@ -65,14 +65,14 @@ mod tests {
     fn the_tests_that_fail_are_read_from_what_they_print() {
         let output =
             "\nrunning 2 tests\ntest a::b   ... ok\ntest a::long ... FAILED\n\ntest result: FAILED. 1 passed;\n";
-        assert_eq!(told(output), Ok(Found { cases: vec!["a::long".into()], of: 2 }));
+        assert_eq!(parse_results(output), Ok(Found { cases: vec!["a::long".into()], of: 2 }));
         let output = output.replace("FAILED", "ok");
-        assert_eq!(told(&output), Ok(Found { cases: Vec::new(), of: 2 }));
+        assert_eq!(parse_results(&output), Ok(Found { cases: Vec::new(), of: 2 }));
     }
 
     #[test]
     fn tests_that_do_not_run_or_do_not_end_are_no_finding() {
-        assert!(told("\nrunning 0 tests\n\ntest result: ok. 0 passed;\n").is_err());
-        assert!(told("\nrunning 2 tests\ntest a::b ... FAILED\n").is_err());
+        assert!(parse_results("\nrunning 0 tests\n\ntest result: ok. 0 passed;\n").is_err());
+        assert!(parse_results("\nrunning 2 tests\ntest a::b ... FAILED\n").is_err());
     }
 }

@@ -56,7 +56,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "host leaves files in a store that is dropped",
         "the next guest of a pool has memory of its own",
         CTX,
-        ["            self.clear();\n            // What", "            // What"],
+        ["            self.clear();\n            // Otherwise", "            // Otherwise"],
         "the_next_guest_has_zeros_where_a_file_was_mapped",
     ),
     host(
@@ -123,8 +123,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "a guest leaves the host areas of memory, whatever it unmaps",
         UNIX,
         [
-            "        if !areas_left() {\n            return Err(errno::NOMEM);\n        }\n        // SAFETY: a mapping of its own",
-            "        // SAFETY: a mapping of its own",
+            "        if !areas_left() {\n            return Err(errno::NOMEM);\n        }\n        // SAFETY: a new mapping",
+            "        // SAFETY: a new mapping",
         ],
         "a_guest_that_unmaps_in_a_bad_order_leaves_the_host_its_areas",
     ),

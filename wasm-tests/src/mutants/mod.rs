@@ -55,7 +55,7 @@ pub struct Plan {
 
 /// What became of a mutant.
 #[derive(Debug)]
-pub struct Told {
+pub struct MutantResult {
     mutant: &'static Mutant,
     result: Result<Found, String>,
 }
@@ -74,7 +74,7 @@ struct Found {
 /// # Errors
 ///
 /// A copy that cannot be made or built, or that does not pass as it is; the text says which.
-pub fn run(plan: &Plan) -> Result<Vec<Told>, String> {
+pub fn run(plan: &Plan) -> Result<Vec<MutantResult>, String> {
     let wanted = |mutant: &&Mutant| {
         plan.only.as_ref().is_none_or(|only| mutant.name.contains(only))
             && plan.skip.as_ref().is_none_or(|skip| !mutant.name.contains(skip))
@@ -89,7 +89,7 @@ pub fn run(plan: &Plan) -> Result<Vec<Told>, String> {
         .into_iter()
         .map(|mutant| {
             eprintln!("== {}, in {}", mutant.name, mutant.place.column());
-            Told { mutant, result: find(plan, &copy, mutant) }
+            MutantResult { mutant, result: find(plan, &copy, mutant) }
         })
         .collect())
 }
@@ -202,10 +202,10 @@ fn noticed(results: &Results) -> Result<Found, String> {
 
 /// The mutants that were not found, then all of them: what each breaks, and the first case that found it.
 #[must_use]
-pub fn render(told: &[Told]) -> String {
+pub fn render(results: &[MutantResult]) -> String {
     let mut table = new_table(&["Mutant\nColumn, cases", "What does not hold\nFound by"]);
     let mut failures = String::new();
-    for Told { mutant, result } in told {
+    for MutantResult { mutant, result } in results {
         let [cases, by] = match result {
             Ok(found) => [format!("{} of {}", found.cases.len(), found.of), found.cases[0].clone()],
             Err(why) => {
@@ -217,14 +217,14 @@ pub fn render(told: &[Told]) -> String {
         let [first, second] = [(mutant.name, format!("{column}, {cases}")), (mutant.contract, by)];
         table.add_row([first, second].map(|(above, below)| Cell::new(format!("{above}\n{below}"))));
     }
-    let found = told.iter().filter(|told| told.result.is_ok()).count();
-    format!("{failures}{table}\n{found} of {} mutants found\n", told.len())
+    let found = results.iter().filter(|result| result.result.is_ok()).count();
+    format!("{failures}{table}\n{found} of {} mutants found\n", results.len())
 }
 
 /// Whether all were found.
 #[must_use]
-pub fn all_found(told: &[Told]) -> bool {
-    told.iter().all(|told| told.result.is_ok())
+pub fn all_found(results: &[MutantResult]) -> bool {
+    results.iter().all(|result| result.result.is_ok())
 }
 
 #[cfg(test)]
