@@ -99,7 +99,7 @@ wasm-tests consumers --without DIR --with DIR --hosted DIR PROGRAM...
 const HOSTED: [&str; 2] = ["wasip1 hosted", "wasip2 hosted"];
 
 fn main() -> ExitCode {
-    if let Some(code) = package::wrapper::called() {
+    if let Some(code) = package::wrapper::run_if_called() {
         return code;
     }
     let result = match args::parse() {

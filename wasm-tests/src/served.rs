@@ -119,7 +119,7 @@ impl Served {
             let begun = Instant::now();
             let reply = process.ask(guest, time)?;
             let elapsed = begun.elapsed();
-            let (end, goes_on) = match reply {
+            let (end, continues) = match reply {
                 Reply::Ran(end) => (end, true),
                 Reply::Over(end) => (end, false),
                 Reply::Gone => {
@@ -130,7 +130,7 @@ impl Served {
             let [stdout, stderr] = ["stdout", "stderr"].map(|name| read(&process.streams.path().join(name)));
             let unread = |error| format!("the output of the guest cannot be read: {error}");
             let report = Report::native(end, stdout.map_err(unread)?, stderr.map_err(unread)?, elapsed);
-            if goes_on {
+            if continues {
                 process.last = Some(guest.args.join(" "));
                 locked(&self.idle).push(process);
             }

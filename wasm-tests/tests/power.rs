@@ -50,7 +50,10 @@ fn a_program_that_ends_by_itself_is_told() {
     let Some(results) = results(4, Some("unknown")) else { return };
     for tally in &results.columns {
         let [problem] = &tally.problems[..] else { panic!("{tally:?}") };
-        assert!(problem.contains("it ended before the last power failure") && problem.contains("usage: power"), "{problem}");
+        assert!(
+            problem.contains("it ended before the last power failure") && problem.contains("usage: power"),
+            "{problem}"
+        );
         assert_eq!((tally.points, tally.passed()), (0, false));
     }
 }

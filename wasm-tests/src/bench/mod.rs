@@ -1,5 +1,5 @@
-//! The workloads of `make bench`, natively and in the sandbox, and what became of their goals: each is a ratio of two
-//! times from one run.
+//! Runs the workloads of `make bench` natively and in the sandbox, and checks their goals. Each goal is about the ratio
+//! of two times from one run.
 
 mod instructions;
 pub mod jobs;
@@ -26,12 +26,12 @@ pub use results::Results;
 
 use program::Program;
 
-/// Measures everything, one column after the other, and writes the report: `report.json`, `table.md`, of the
-/// jobs `jobs.md` and `jobs-details.md`, and `growth.svg`.
+/// Measures everything, one column after the other, and writes the reports: `report.json`, `table.md`, `jobs.md` and
+/// `jobs-details.md` for the jobs, and `growth.svg`.
 ///
 /// # Errors
 ///
-/// A program that cannot be run or does not finish, a line of it that cannot be read, a report that cannot be written.
+/// Fails if a program cannot be run or fails, a line of its output cannot be parsed, or a report cannot be written.
 pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})")?;
     let progress = ProgressBar::new_spinner().with_style(style);
