@@ -46,19 +46,24 @@ fn json(results: &Results, started: SystemTime) -> Value {
     let mut transcripts = Vec::new();
     let mut counts = [0, 0];
     let cases: Vec<Value> = results.rows.iter().map(|row| case(results, row, &mut transcripts)).collect();
-    let columns: Vec<Value> = results.columns.iter().enumerate().map(|(index, name)| {
-        let states: Vec<State> = results.rows.iter().map(|row| state(results, row, index)).collect();
-        let passed = states.iter().filter(|state| matches!(state, State::Passed)).count();
-        let failed = states.iter().filter(|state| matches!(state, State::Failed(_))).count();
-        counts = [counts[0] + passed, counts[1] + failed];
-        let what = if index == 0 { "the reference of the others" } else { "compared with the first column" };
-        json!({
-            "key": name, "name": name, "what": what, "state": "ran",
-            "cases": states.len(), "passed": passed, "failed": failed,
-            "excepted": states.len() - passed - failed, "seconds": seconds(results.times[index]),
-            "calls": null,
+    let columns: Vec<Value> = results
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let states: Vec<State> = results.rows.iter().map(|row| state(results, row, index)).collect();
+            let passed = states.iter().filter(|state| matches!(state, State::Passed)).count();
+            let failed = states.iter().filter(|state| matches!(state, State::Failed(_))).count();
+            counts = [counts[0] + passed, counts[1] + failed];
+            let what = if index == 0 { "the reference of the others" } else { "compared with the first column" };
+            json!({
+                "key": name, "name": name, "what": what, "state": "ran",
+                "cases": states.len(), "passed": passed, "failed": failed,
+                "excepted": states.len() - passed - failed, "seconds": seconds(results.times[index]),
+                "calls": null,
+            })
         })
-    }).collect();
+        .collect();
     let problems = problems(results);
     json!({
         "schema": "portable-mmap/compare",
