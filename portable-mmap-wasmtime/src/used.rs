@@ -22,7 +22,7 @@ pub(crate) fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
 }
 
 /// From the start of the first to the end of the last.
-fn both(one: &Range<usize>, other: &Range<usize>) -> Range<usize> {
+fn union(one: &Range<usize>, other: &Range<usize>) -> Range<usize> {
     one.start.min(other.start)..one.end.max(other.end)
 }
 
@@ -40,7 +40,7 @@ impl UsedMemories {
         self.0.retain(|used| {
             let is_same = overlap(&used.memory, &all.memory);
             if is_same {
-                all = Used { memory: both(&used.memory, &all.memory), mapped: both(&used.mapped, &all.mapped) };
+                all = Used { memory: union(&used.memory, &all.memory), mapped: union(&used.mapped, &all.mapped) };
             }
             !is_same
         });

@@ -58,7 +58,7 @@ impl Column {
     #[must_use]
     pub fn guest(name: &str, host: Served, program: PathBuf) -> Self {
         let version = host.version().to_owned();
-        Self::new(name, Runner::Guest { host, program }).of_version(version)
+        Self::new(name, Runner::Guest { host, program }).with_version(version)
     }
 
     /// A column of guests in wasmtime.
@@ -93,7 +93,7 @@ impl Column {
 
     /// The same column, with a host of this version.
     #[must_use]
-    pub fn of_version(mut self, version: String) -> Self {
+    pub fn with_version(mut self, version: String) -> Self {
         self.version = Some(version);
         self
     }
@@ -108,7 +108,7 @@ impl Column {
     /// Returns the problems that occurred after the end of a case, since the last call of this function.
     pub fn take_problems(&self) -> Vec<String> {
         let Runner::Guest { host, .. } = &self.runner else { return Vec::new() };
-        host.take_deaths().iter().map(|death| format!("{}: {death}", self.name)).collect()
+        host.take_exits().iter().map(|exit| format!("{}: {exit}", self.name)).collect()
     }
 
     /// The limits of a case on this column, where `limits` are those of a column without an emulator.

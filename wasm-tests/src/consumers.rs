@@ -24,7 +24,7 @@ const TIME: Duration = Duration::from_mins(2);
 /// The program that writes the files for the others.
 const PREPARE: &str = "prepare";
 
-/// What to run.
+/// The programs to run, and their directories.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Cargo's target directory of the programs with the real memmap2: native programs, and those of each target.

@@ -328,7 +328,8 @@ impl Results {
         _ = writeln!(text, "{table}");
         text.push_str(
             "Read and written: bytes moved by system calls. A mapping moves its pages without calls.\n\
-             The reads of a native program include those of its own start. \"-\" means that the system does not count.\n",
+             The reads of a native program include those of its own start.\n\
+             \"-\" means that the system does not count.\n",
         );
         if !HAS_HOST_MAPPING {
             _ = writeln!(text, "NOT RUN: wasip1 hosted, because {NO_HOST_MAPPING}");

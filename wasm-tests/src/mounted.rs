@@ -64,7 +64,7 @@ impl Mounted {
         let Some(session) = self.session.take() else { return Ok(()) };
         let ended = if self.root.take().is_some() { session.join() } else { session.umount_and_join() };
         match ended {
-            // The thread may receive this error at the end, instead of the one that the device is gone.
+            // The thread may receive this error at the end, instead of the error for a removed device.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(()),
             ended => ended,
         }

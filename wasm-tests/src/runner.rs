@@ -13,7 +13,7 @@ use wasmtime_wasi::FsPerms;
 /// that configure Rust's test programs and property tests.
 const PASSED: [&str; 3] = ["CARGO", "PROPTEST_", "RUST"];
 
-/// The exit code of a guest that trapped: that of a native program that aborts, as a shell sees it.
+/// The exit code of a guest that trapped: that of a native program that aborts, as a shell reports it.
 const TRAPPED: i32 = 134;
 
 /// The exit code of a guest that exceeded its time limit, as in the program `timeout`.

@@ -31,7 +31,7 @@ use crate::outcome::{End, OUTPUT_LIMIT, Report};
 const START: Duration = Duration::from_mins(1);
 
 /// The interval at which the length of a guest's output is checked.
-const LOOK: Duration = Duration::from_millis(200);
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How much of a host's own standard error is quoted in a failure.
 const QUOTED: usize = 2000;
@@ -57,7 +57,7 @@ pub struct Served {
     /// Processes that run no guest.
     idle: Mutex<Vec<Process>>,
     /// Descriptions of processes that ended while they ran no guest.
-    deaths: Mutex<Vec<String>>,
+    exits: Mutex<Vec<String>>,
     /// The directory of the files that the command names. They must exist as long as processes are started.
     _scripts: TempDir,
 }
@@ -79,9 +79,9 @@ enum Reply {
     /// The process ran the guest.
     Ran(End),
     /// The process still runs the guest, which has exceeded its time or its output limit.
-    Over(End),
+    StillRunning(End),
     /// The process had ended before it received the request.
-    Gone,
+    Exited,
 }
 
 impl Served {
@@ -92,7 +92,7 @@ impl Served {
     /// Fails if the process cannot be started, or does not report its version; the text describes which.
     pub fn start(command: Vec<OsString>, scripts: TempDir) -> Result<Self, String> {
         let (process, version) = Process::start(&command)?;
-        Ok(Self { command, version, idle: Mutex::new(vec![process]), deaths: Mutex::default(), _scripts: scripts })
+        Ok(Self { command, version, idle: Mutex::new(vec![process]), exits: Mutex::default(), _scripts: scripts })
     }
 
     /// The version that the host reports.
@@ -102,8 +102,8 @@ impl Served {
     }
 
     /// Returns descriptions of the processes that have ended without a guest, since the last call of this function.
-    pub fn take_deaths(&self) -> Vec<String> {
-        std::mem::take(&mut *locked(&self.deaths))
+    pub fn take_exits(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.exits))
     }
 
     /// Runs a guest.
@@ -121,9 +121,9 @@ impl Served {
             let elapsed = begun.elapsed();
             let (end, continues) = match reply {
                 Reply::Ran(end) => (end, true),
-                Reply::Over(end) => (end, false),
-                Reply::Gone => {
-                    locked(&self.deaths).push(process.death());
+                Reply::StillRunning(end) => (end, false),
+                Reply::Exited => {
+                    locked(&self.exits).push(process.describe_exit());
                     continue;
                 }
             };
@@ -144,9 +144,9 @@ impl Process {
         let (program, args) = command.split_first().expect("a command has at least a program");
         let cannot = |error: io::Error| format!("cannot start {}: {error}", program.display());
         let streams = tempfile::tempdir().map_err(cannot)?;
-        let complaints = File::create(streams.path().join("host")).map_err(cannot)?;
+        let host_stderr = File::create(streams.path().join("host")).map_err(cannot)?;
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(complaints);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(host_stderr);
         // Files that a killed host leaves behind are removed with the directory.
         command.env("TMPDIR", streams.path());
         let mut child = command.spawn().map_err(cannot)?;
@@ -166,7 +166,7 @@ impl Process {
         let greeting: Option<Value> = greeting.and_then(|line| serde_json::from_str(&line).ok());
         match greeting.as_ref().and_then(|greeting| greeting["version"].as_str()) {
             Some(version) => Ok((process, version.to_owned())),
-            None => Err(format!("{} does not report its version: {}", program.display(), process.death())),
+            None => Err(format!("{} does not report its version: {}", program.display(), process.describe_exit())),
         }
     }
 
@@ -182,25 +182,25 @@ impl Process {
             "stdout": stdout, "stderr": stderr,
         });
         if writeln!(self.requests, "{request}").is_err() {
-            return Ok(Reply::Gone);
+            return Ok(Reply::Exited);
         }
         let over = Instant::now() + time;
         loop {
             let left = over.saturating_duration_since(Instant::now());
-            match self.replies.recv_timeout(left.min(LOOK)) {
+            match self.replies.recv_timeout(left.min(CHECK_INTERVAL)) {
                 Ok(line) => return end_of(&line).map(Reply::Ran),
-                Err(RecvTimeoutError::Disconnected) => return Err(self.death()),
-                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Ok(Reply::Over(End::TimedOut)),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.describe_exit()),
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Ok(Reply::StillRunning(End::TimedOut)),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if [&stdout, &stderr].into_iter().any(|path| len(path) >= OUTPUT_LIMIT as u64) {
-                return Ok(Reply::Over(End::Trapped("it was ended because it had written too much".into())));
+                return Ok(Reply::StillRunning(End::Trapped("it was ended because it had written too much".into())));
             }
         }
     }
 
     /// Describes how the process ended, and after which guest.
-    fn death(&mut self) -> String {
+    fn describe_exit(&mut self) -> String {
         // A process whose streams are closed ends soon. Its drop kills it if it does not.
         let mut status = None;
         for _ in 0..50 {
@@ -212,8 +212,8 @@ impl Process {
         }
         let how = status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
         let after = self.last.as_ref().map_or_else(String::new, |last| format!(", after it had run {last:?}"));
-        let complaints = read(&self.streams.path().join("host")).unwrap_or_default();
-        let quoted = String::from_utf8_lossy(&complaints[complaints.len().saturating_sub(QUOTED)..]);
+        let host_stderr = read(&self.streams.path().join("host")).unwrap_or_default();
+        let quoted = String::from_utf8_lossy(&host_stderr[host_stderr.len().saturating_sub(QUOTED)..]);
         format!("the host's process ended with {how}{after}: {}", quoted.trim_end())
     }
 }

@@ -16,7 +16,7 @@ use crate::outcome::Limits;
 use crate::terminal;
 use crate::verdict::{Failure, compare, judge};
 
-/// What to run, and how.
+/// The settings of a run of the suite.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Only cases whose names contain this are run. If it is the whole name of a case, only that case is run.
@@ -113,7 +113,7 @@ pub(crate) const NO_CASE: &str = "there is no case to run";
 /// Runs the suite: every case that any column lists, on every column, each in a fresh directory.
 #[must_use]
 pub fn run(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
-    let mut results = run_what_is_there(columns, plan, ledger);
+    let mut results = run_allowing_no_case(columns, plan, ledger);
     if results.cases.is_empty() {
         results.problems.push(NO_CASE.to_owned());
     }
@@ -121,7 +121,7 @@ pub fn run(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
 }
 
 /// Like [`run`], but it is not a failure if the filter leaves no case.
-pub(crate) fn run_what_is_there(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
+pub(crate) fn run_allowing_no_case(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
     let mut problems = Vec::new();
     let lists: Vec<Vec<Case>> = columns
         .iter()
@@ -142,7 +142,7 @@ pub(crate) fn run_what_is_there(columns: &[Column], plan: &Plan, ledger: &[Excep
         .collect();
     let columns = columns.iter().map(|column| column.name().to_owned()).collect();
     let mut results = Results { columns, cases, problems, left_out };
-    settle(&mut results, ledger, &lists, plan.filter.as_deref());
+    compare_cells(&mut results, ledger, &lists, plan.filter.as_deref());
     results
 }
 
@@ -220,7 +220,7 @@ fn run_cell(column: &Column, list: &[Case], case: &Case, plan: &Plan) -> Cell {
 }
 
 /// Compares the transcripts of each case, and applies the ledger.
-fn settle(results: &mut Results, ledger: &[Exception], lists: &[Vec<Case>], filter: Option<&str>) {
+fn compare_cells(results: &mut Results, ledger: &[Exception], lists: &[Vec<Case>], filter: Option<&str>) {
     for case in &mut results.cases {
         let exceptions: Vec<Option<&'static str>> = results
             .columns

@@ -50,7 +50,7 @@ fn a_host_reports_its_version_and_how_each_guest_ends() {
     let report = run(&host, "trap").unwrap();
     assert_eq!((report.end, report.stdout), (End::Trapped("unreachable".into()), Vec::new()));
     assert_eq!(run(&host, "else").unwrap_err(), "the reply of the host has neither an exit code nor a trap: \"hello\"");
-    assert_eq!(host.take_deaths(), Vec::<String>::new());
+    assert_eq!(host.take_exits(), Vec::<String>::new());
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_process_that_ends_fails_only_its_own_guest() {
     assert_eq!(end(&host, "print"), End::Exited(7));
     assert_eq!(end(&host, "sleep"), End::TimedOut);
     assert_eq!(end(&host, "print"), End::Exited(7));
-    assert_eq!(host.take_deaths(), Vec::<String>::new());
+    assert_eq!(host.take_exits(), Vec::<String>::new());
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn a_process_that_ends_after_its_guest_is_reported_and_fails_no_guest() {
     thread::sleep(Duration::from_millis(500));
     assert_eq!(end(&host, "print"), End::Exited(7));
     let message = "the host's process ended with exit status: 4, after it had run \"die later\": ";
-    assert_eq!(host.take_deaths(), [message]);
+    assert_eq!(host.take_exits(), [message]);
 }
 
 #[test]

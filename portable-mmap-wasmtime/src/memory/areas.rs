@@ -25,9 +25,9 @@ const MOST_AREAS: usize = 65_530;
 
 /// After a count that finds too few areas left, no count starts for this many times as long as the count took.
 /// Otherwise a guest could request mappings all the time, and others would always wait for a count.
-const REST: u32 = 10;
+const PAUSE_FACTOR: u32 = 10;
 
-static LEFT: Mutex<Left> = Mutex::new(Left { uncounted: 0, rests_until: None });
+static LEFT: Mutex<Left> = Mutex::new(Left { uncounted: 0, paused_until: None });
 
 /// What the last count has found.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ struct Left {
     /// The number of mappings and refreshes before the areas are counted again.
     uncounted: usize,
     /// There are too few areas, and no count starts before this time.
-    rests_until: Option<Instant>,
+    paused_until: Option<Instant>,
 }
 
 impl Left {
@@ -43,14 +43,14 @@ impl Left {
     fn take(&mut self, are_enough: impl FnOnce() -> bool) -> bool {
         if self.uncounted == 0 {
             let start = Instant::now();
-            if self.rests_until.is_some_and(|until| start < until) {
+            if self.paused_until.is_some_and(|until| start < until) {
                 return false;
             }
             if !are_enough() {
-                self.rests_until = Some(start + start.elapsed() * (REST + 1));
+                self.paused_until = Some(start + start.elapsed() * (PAUSE_FACTOR + 1));
                 return false;
             }
-            *self = Self { uncounted: MOST_UNCOUNTED, rests_until: None };
+            *self = Self { uncounted: MOST_UNCOUNTED, paused_until: None };
         }
         self.uncounted -= 1;
         true
@@ -69,8 +69,8 @@ pub(super) fn take() -> bool {
 }
 
 /// Records that a store has released areas: there may be enough again.
-pub(super) fn given_back() {
-    left().rests_until = None;
+pub(super) fn released() {
+    left().paused_until = None;
 }
 
 fn most() -> usize {
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn areas_are_counted_once_for_many_mappings() {
-        let (mut left, mut counts) = (Left { uncounted: 0, rests_until: None }, 0);
+        let (mut left, mut counts) = (Left { uncounted: 0, paused_until: None }, 0);
         for _ in 0..3 * MOST_UNCOUNTED {
             assert!(left.take(|| {
                 counts += 1;
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_count_that_finds_too_few_is_not_repeated_at_once() {
-        let (mut left, mut counts) = (Left { uncounted: 0, rests_until: None }, 0);
+        let (mut left, mut counts) = (Left { uncounted: 0, paused_until: None }, 0);
         for _ in 0..1000 {
             assert!(!left.take(|| {
                 counts += 1;
@@ -123,7 +123,7 @@ mod tests {
             }));
         }
         assert_eq!(counts, 1);
-        left.rests_until = Some(Instant::now());
+        left.paused_until = Some(Instant::now());
         assert!(left.take(|| true), "after the pause the areas are counted again");
     }
 }

@@ -19,13 +19,13 @@ cfg_if::cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "android"))] {
         #[path = "areas.rs"]
         mod areas;
-        use areas::{given_back as areas_given_back, take as areas_left};
+        use areas::{released as areas_released, take as areas_left};
     } else {
         fn areas_left() -> bool {
             true
         }
 
-        fn areas_given_back() {}
+        fn areas_released() {}
     }
 }
 
@@ -132,7 +132,7 @@ impl Placed {
         put_plain_memory(self.start, self.len);
     }
 
-    /// Does not touch the memory, which does not belong to the store any more.
+    /// Does not change the memory, which does not belong to the store any more.
     pub(crate) fn forget(self) {
         drop(self);
     }
@@ -287,7 +287,7 @@ pub(crate) fn reset(range: Range<usize>) {
 /// first mapping to its last one in one memory, which has grown beyond them and is not used any more.
 pub(crate) fn join(used: Range<usize>) {
     put_plain_memory(used.start, used.len());
-    areas_given_back();
+    areas_released();
 }
 
 /// WASI's number for an error of the library.

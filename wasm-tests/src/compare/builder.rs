@@ -103,7 +103,7 @@ impl Builder {
                 let apart = simd.then_some("compare-tools/simd128");
                 let program = self.build(&Build { target: Some(target), flags, apart, ..Build::default() })?;
                 let sandbox = Sandbox::load(&program).map_err(|error| Missing::Broken(format!("{error:#}")))?;
-                Column::sandbox(name, sandbox).of_version(wasmtime_version())
+                Column::sandbox(name, sandbox).with_version(wasmtime_version())
             }
             Host::Hosted { target } => self.hosted(name, target)?,
             Host::Guest { key, target } => self.guest(name, key, target)?,
@@ -125,7 +125,7 @@ impl Builder {
         let program = self.build(&Build { target: Some(target), features, apart, ..Build::default() })?;
         let sandbox = Sandbox::load_with_host_mapping(&program);
         let sandbox = sandbox.map_err(|error| Missing::Broken(format!("{error:#}")))?;
-        Ok(Column::hosted(name, sandbox).of_version(wasmtime_version()))
+        Ok(Column::hosted(name, sandbox).with_version(wasmtime_version()))
     }
 
     /// A column of guests in another host.
@@ -157,7 +157,7 @@ impl Builder {
         let version = command.first().map(|emulator| version_of(emulator)).transpose()?;
         command.push(program.into());
         let column = Column::child(definition.name, command, definition.backend);
-        Ok(if let Some(version) = version { column.of_version(version) } else { column })
+        Ok(if let Some(version) = version { column.with_version(version) } else { column })
     }
 
     fn wine(&self, definition: &Definition) -> Result<Column, Missing> {
@@ -186,7 +186,9 @@ impl Builder {
         first.push("list".into());
         run(&first, WINE_SETTLES).map_err(broken)?;
         let version = version_of(wine.as_os_str())?;
-        Ok(Column::child(definition.name, command, definition.backend).of_version(version).aborting_with(WINE_ABORTED))
+        Ok(Column::child(definition.name, command, definition.backend)
+            .with_version(version)
+            .aborting_with(WINE_ABORTED))
     }
 
     /// Builds the tests of memmap2 and of its façade, which are in another workspace.

@@ -20,7 +20,7 @@ pub struct Absent {
 /// The results of the columns of one subject.
 #[derive(Debug)]
 pub struct Section {
-    /// What was compared.
+    /// The subject of the comparison.
     pub subject: Subject,
     /// The columns that have run, as in [`Results::columns`].
     pub ran: Vec<&'static Definition>,

@@ -28,16 +28,16 @@ pub fn report(comparison: &Comparison) -> Result<String, SerializeError> {
             suite
         }));
     }
-    let mut beside = TestSuite::new("columns");
+    let mut others = TestSuite::new("columns");
     let absent = comparison.sections.iter().flat_map(|section| &section.absent);
-    beside.add_test_cases(absent.map(|Absent { definition, reason }| {
+    others.add_test_cases(absent.map(|Absent { definition, reason }| {
         let mut status = TestCaseStatus::skipped();
         status.set_message(reason.as_str());
         TestCase::new(definition.name, status)
     }));
-    beside.add_test_cases(problem_cases(comparison.sections.iter().flat_map(|section| &section.results.problems)));
-    if !beside.test_cases.is_empty() {
-        report.add_test_suite(beside);
+    others.add_test_cases(problem_cases(comparison.sections.iter().flat_map(|section| &section.results.problems)));
+    if !others.test_cases.is_empty() {
+        report.add_test_suite(others);
     }
     report.to_string()
 }

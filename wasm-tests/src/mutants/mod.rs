@@ -127,7 +127,8 @@ fn find(plan: &Plan, copy: &Copy, mutant: &Mutant) -> Result<Found, String> {
     let found = if mutant.place == Place::Host {
         host::build(copy, &plan.target_dir).and_then(|tests| host::failed(&tests, mutant.subject))
     } else {
-        build(copy, mutant.place).and_then(|program| noticed(&compare(plan, mutant.place, &program, mutant.subject)))
+        build(copy, mutant.place)
+            .and_then(|program| failed_cases(&compare(plan, mutant.place, &program, mutant.subject)))
     };
     mutated.undo()?;
     found.and_then(|found| if found.cases.is_empty() { Err(SURVIVED.to_owned()) } else { Ok(found) })
@@ -177,7 +178,7 @@ fn ledger() -> Vec<Exception> {
 ///
 /// Fails if no case failed, or if a failure does not come from the mutant: a list that cannot be read, a program that
 /// does not start, a reference that fails itself.
-fn noticed(results: &Results) -> Result<Found, String> {
+fn failed_cases(results: &Results) -> Result<Found, String> {
     if let Some(problem) = results.problems.first() {
         return Err(problem.clone());
     }
@@ -246,22 +247,22 @@ mod tests {
 
     #[test]
     fn a_mutant_is_found_by_the_cases_that_fail_with_it() {
-        let found = noticed(&results([None, Some(Failure::NotFinished)])).unwrap();
+        let found = failed_cases(&results([None, Some(Failure::NotFinished)])).unwrap();
         assert_eq!(found, Found { cases: vec!["case".into()], of: 2 });
-        assert!(noticed(&results([None, None])).unwrap_err().starts_with("SURVIVED"));
+        assert!(failed_cases(&results([None, None])).unwrap_err().starts_with("SURVIVED"));
     }
 
     #[test]
     fn a_failure_that_is_not_from_the_mutant_does_not_count() {
         for failure in [Failure::NotListed, Failure::NotRun("no program".into())] {
-            assert!(noticed(&results([None, Some(failure)])).is_err());
+            assert!(failed_cases(&results([None, Some(failure)])).is_err());
         }
-        assert!(noticed(&results([Some(Failure::NotFinished), Some(Failure::NotFinished)])).is_err());
+        assert!(failed_cases(&results([Some(Failure::NotFinished), Some(Failure::NotFinished)])).is_err());
         let mut broken = results([None, Some(Failure::NotFinished)]);
         broken.problems.push("no list".into());
-        assert_eq!(noticed(&broken), Err("no list".into()));
+        assert_eq!(failed_cases(&broken), Err("no list".into()));
         let mut excepted = results([None, Some(Failure::NotFinished)]);
         excepted.cases[1].cells[1].excepted = Some("a reason");
-        assert!(noticed(&excepted).is_err());
+        assert!(failed_cases(&excepted).is_err());
     }
 }

@@ -28,7 +28,7 @@ pub enum Place {
     Buffered,
     /// The emulation in wasmtime.
     Wasip1,
-    /// The tests of the host that places mappings, see [`host`](super::host).
+    /// The tests of the host that places mappings, see `host.rs`.
     Host,
 }
 

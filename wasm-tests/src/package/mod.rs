@@ -165,8 +165,8 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
                 }
             }
         }
-        let deaths = other.iter().flat_map(|host| host.take_deaths());
-        results.problems.extend(deaths.map(|death| format!("{name}: {death}")));
+        let exits = other.iter().flat_map(|host| host.take_exits());
+        results.problems.extend(exits.map(|exit| format!("{name}: {exit}")));
         results.left_out = results.left_out.max(left_out);
         results.times.push(start.elapsed());
         results.columns.push(name);

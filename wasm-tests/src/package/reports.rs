@@ -131,9 +131,9 @@ fn junit(results: &Results) -> Result<String, SerializeError> {
     }
     let problems = problems(results);
     if !problems.is_empty() {
-        let mut beside = TestSuite::new("columns");
-        beside.add_test_cases(compare::junit::problem_cases(&problems));
-        report.add_test_suite(beside);
+        let mut others = TestSuite::new("columns");
+        others.add_test_cases(compare::junit::problem_cases(&problems));
+        report.add_test_suite(others);
     }
     report.to_string()
 }

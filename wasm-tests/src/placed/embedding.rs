@@ -24,7 +24,7 @@ pub(super) enum Offer {
     Nothing,
     /// Mappings for guests that request them.
     Mappings,
-    /// Mappings in place of reads, without a request of the guest.
+    /// Mappings instead of reads, without a request of the guest.
     ZeroCopyReads,
 }
 

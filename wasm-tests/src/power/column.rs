@@ -99,7 +99,7 @@ impl Column {
     }
 
     /// Runs a script once, with `points` power failures.
-    pub(super) fn play(&self, seed: u64, points: usize) -> Tally {
+    pub(super) fn run_script(&self, seed: u64, points: usize) -> Tally {
         let problem = |text: String| Tally { problems: vec![format!("seed {seed}: {text}")], ..Tally::default() };
         let mounted = match Mounted::new(Checker::new(seed, points, self.place == Place::Mapped)) {
             Ok(mounted) => mounted,

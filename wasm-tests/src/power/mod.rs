@@ -75,7 +75,7 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
         let (mut seed, mut left) = (plan.seed + scripts * column.place() as u64, each);
         while left > 0 {
             let points = left.min(POINTS_OF_A_RUN);
-            tally.join(column.play(seed, points));
+            tally.join(column.run_script(seed, points));
             progress.inc(points as u64);
             (seed, left) = (seed + 1, left - points);
         }
