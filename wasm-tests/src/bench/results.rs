@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 
 use super::jobs::{Done, Peer};
 use super::judge::Judged;
+use super::machine::Machine;
 use super::measured::{Instructions, Measured, Size};
 
 /// Everything that a run has found out.
 #[derive(Clone, Debug, Default)]
 pub struct Results {
+    /// The machine that everything was measured on.
+    pub machine: Option<Machine>,
     /// Which CPython there was.
     pub python: Option<String>,
     /// Each way of each workload on each column.
@@ -28,11 +31,11 @@ pub struct Results {
 impl Results {
     /// Of nothing yet.
     #[must_use]
-    pub fn new(python: Option<String>) -> Self {
-        Self { python, ..Self::default() }
+    pub fn new(python: Option<String>, machine: Machine) -> Self {
+        Self { machine: Some(machine), python, ..Self::default() }
     }
 
-    /// An object: `python`, and the lists `goals`, `measured`, `instructions`, `sizes` and `jobs`, and `peer`. What there
+    /// An object: `machine`, `python`, and the lists `goals`, `measured`, `instructions`, `sizes` and `jobs`, and `peer`. What there
     /// is none of is null.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -50,6 +53,7 @@ impl Results {
         };
         let size = |s: &Size| json!({ "column": s.column, "reads": s.reads, "maps": s.maps, "added": s.maps.saturating_sub(s.reads) });
         json!({
+            "machine": self.machine.as_ref().map(Machine::to_json),
             "python": self.python,
             "goals": goals,
             "measured": self.measured.iter().map(measured).collect::<Value>(),
