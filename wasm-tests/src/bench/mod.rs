@@ -4,6 +4,7 @@
 mod instructions;
 pub mod jobs;
 mod judge;
+mod machine;
 mod measured;
 mod plan;
 mod plot;
@@ -19,15 +20,16 @@ use native_tests::workloads;
 use wasmtime::error::Context as _;
 
 pub use judge::{Judged, Verdict};
+pub use machine::Machine;
 pub use measured::{Instructions, Measured, Size};
 pub use plan::{COLUMNS, NATIVE, Plan, SIMD};
-pub use render::{markdown, render};
+pub use render::{markdown, missed_markdown, render};
 pub use results::Results;
 
 use program::Program;
 
-/// Measures everything, one column after the other, and writes the reports: `report.json`, `table.md`, `jobs.md` and
-/// `jobs-details.md` for the jobs, and `growth.svg`.
+/// Measures everything, one column after the other, and writes the reports: `report.json`, `machine.md`, `table.md`,
+/// `missed.md`, `jobs.md` and `jobs-details.md` for the jobs, and `growth.svg`.
 ///
 /// # Errors
 ///
@@ -42,7 +44,7 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     progress.set_message("making the data");
     program::make_data(&plan.programs[0], &data, &plan.sources)?;
 
-    let mut results = Results::new(workloads::python_version(Some(&plan.python)));
+    let mut results = Results::new(workloads::python_version(Some(&plan.python)), Machine::new());
     for (column, path) in COLUMNS.into_iter().zip(&plan.programs) {
         let program = Program::load(column, path, &data)?;
         for name in program.list()? {
@@ -62,6 +64,7 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     results.instructions = instructions::count(&plan.programs[0], &data, plan)?;
     results.sizes = sizes::measure(plan)?;
     results.judged = judge::judge(&results.measured);
+    results.machine.as_mut().map(Machine::finish);
     progress.finish_and_clear();
 
     let write = |name: &str, text: String| {
@@ -69,8 +72,10 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     };
     write("report.json", format!("{:#}\n", results.to_json()))?;
+    write("machine.md", results.machine.as_ref().map_or_else(String::new, Machine::markdown))?;
     if !results.measured.is_empty() {
         write("table.md", markdown(&results))?;
+        write("missed.md", missed_markdown(&results))?;
     }
     if !results.jobs.is_empty() {
         write("jobs.md", jobs::markdown(&results.jobs, &results.sizes))?;

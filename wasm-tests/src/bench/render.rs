@@ -28,14 +28,22 @@ pub fn render(results: &Results) -> String {
     _ = writeln!(text, "{table}");
     text.push_str(&jobs::render(&results.jobs, &results.sizes));
     text.push_str(&results.peer.as_ref().map_or_else(String::new, Peer::render));
+    if let Some(machine) = &results.machine {
+        _ = writeln!(text, "Machine: {machine}.");
+    }
     let python = results.python.as_deref().unwrap_or("there is no python3 here");
     _ = writeln!(text, "CPython: {python}.");
     for judged in results.judged.iter().filter(|judged| judged.is_missed()) {
-        let why = if judged.why.is_empty() { "not explained yet" } else { judged.why };
+        let why = reason(judged);
         let (Judged { name, against, limit, .. }, columns) = (judged, missed(judged));
         _ = writeln!(text, "MISSED: {name}, against {against}, {} ({columns}): {why}", goal_text(*limit));
     }
     text
+}
+
+/// Why a goal is missed.
+fn reason(judged: &Judged) -> &'static str {
+    if judged.why.is_empty() { "not explained yet" } else { judged.why }
 }
 
 /// The columns on which a goal is missed.
@@ -164,6 +172,24 @@ pub fn markdown(results: &Results) -> String {
     text
 }
 
+/// The table of docs/performance.md that gives the reason for each missed goal. Goals of one group with one reason share
+/// a line.
+#[must_use]
+pub fn missed_markdown(results: &Results) -> String {
+    let mut text = "| missed goal | against | why |\n|---|---|---|\n".to_owned();
+    let mut lines: Vec<[&str; 3]> = Vec::new();
+    for judged in results.judged.iter().filter(|judged| judged.is_missed()) {
+        let line = [judged.group, &judged.against, reason(judged)];
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    for [group, against, why] in lines {
+        _ = writeln!(text, "| {group} | {against} | {why} |");
+    }
+    text
+}
+
 fn header() -> Vec<&'static str> {
     ["work", "against", "goal"].into_iter().chain(COLUMNS).collect()
 }
@@ -187,7 +213,7 @@ fn worse(a: &Verdict, b: &Verdict, limit: Limit) -> Verdict {
 mod tests {
     use native_tests::workloads::{Limit, all, most};
 
-    use super::{COLUMNS, Judged, Results, Verdict, header, markdown, render, worse};
+    use super::{COLUMNS, Judged, Results, Verdict, header, markdown, missed_markdown, render, worse};
 
     fn judged(group: &'static str, value: f64) -> Judged {
         let verdict = if value <= 2.0 { Verdict::Met(value) } else { Verdict::Missed(value) };
@@ -215,6 +241,13 @@ mod tests {
         let (met, more) = (Verdict::Met(4.0), Verdict::Met(5.0));
         assert_eq!(worse(&met, &more, Limit::Faster(3.0)), met);
         assert_eq!(worse(&met, &more, Limit::Times(9.0)), more);
+    }
+
+    #[test]
+    fn each_missed_goal_of_a_group_has_one_line_with_its_reason() {
+        let judged = vec![judged("g", 1.5), judged("h", 2.5), judged("h", 3.0)];
+        let text = missed_markdown(&Results { judged, ..Results::default() });
+        assert_eq!(text.lines().skip(2).collect::<Vec<_>>(), ["| h | other | so it is |"]);
     }
 
     /// The lines of the table in a text, below its head.

@@ -4,11 +4,14 @@ use serde_json::{Value, json};
 
 use super::jobs::{Done, Peer};
 use super::judge::Judged;
+use super::machine::Machine;
 use super::measured::{Instructions, Measured, Size};
 
 /// The results of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Results {
+    /// The machine that everything was measured on.
+    pub machine: Option<Machine>,
     /// The version of CPython, if there is one.
     pub python: Option<String>,
     /// Each way of each workload on each column.
@@ -28,12 +31,12 @@ pub struct Results {
 impl Results {
     /// Results without measurements.
     #[must_use]
-    pub fn new(python: Option<String>) -> Self {
-        Self { python, ..Self::default() }
+    pub fn new(python: Option<String>, machine: Machine) -> Self {
+        Self { machine: Some(machine), python, ..Self::default() }
     }
 
-    /// A JSON object with `python`, the lists `goals`, `measured`, `instructions`, `sizes` and `jobs`, and `peer`. A
-    /// missing part is null.
+    /// A JSON object with `machine`, `python`, the lists `goals`, `measured`, `instructions`, `sizes` and `jobs`, and
+    /// `peer`. A missing part is null.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let goals = self.judged.iter().map(Judged::to_json).collect::<Value>();
@@ -53,6 +56,7 @@ impl Results {
             json!({ "column": s.column, "reads": s.reads, "maps": s.maps, "added": added })
         };
         json!({
+            "machine": self.machine.as_ref().map(Machine::to_json),
             "python": self.python,
             "goals": goals,
             "measured": self.measured.iter().map(measured).collect::<Value>(),
