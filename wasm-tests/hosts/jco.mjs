@@ -6,7 +6,7 @@ import { mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { argv, version } from "node:process";
+import process, { argv, version } from "node:process";
 import { pathToFileURL } from "node:url";
 import { serve, trapped } from "./serve.mjs";
 
@@ -29,6 +29,15 @@ const openAt = Descriptor.prototype.openAt;
 Descriptor.prototype.openAt = function (pathFlags, path, openFlags, flags) {
   return openAt.call(this, pathFlags, path, openFlags, { ...flags, mutateDirectory: false });
 };
+
+// A guest that exits leaves its resources to the garbage collector, which may drop a stream before the poll resources that
+// were made of it. The shim throws an error for that after the guest has ended, with any guest.
+process.on("uncaughtException", (error) => {
+  if (!error.message.includes("child poll resource which has not yet been dropped")) {
+    console.error(error);
+    process.exit(1);
+  }
+});
 
 class Exit extends Error {
   constructor(code) {
