@@ -166,7 +166,9 @@ fn compare(mut parser: Parser) -> Result<compare::Plan, Error> {
     }
     // The path must be absolute, because some programs are started in other directories.
     builder.target_dir = std::path::absolute(&builder.target_dir).map_err(|error| Error::Custom(error.into()))?;
-    let out = out.unwrap_or_else(|| builder.target_dir.join("compare"));
+    // The reports of a part do not overwrite those of the whole.
+    let default = if plan.filter.is_some() { "compare/filtered" } else { "compare" };
+    let out = out.unwrap_or_else(|| builder.target_dir.join(default));
     Ok(compare::Plan { selection, builder, suite: plan, out })
 }
 
