@@ -1,5 +1,5 @@
-// Runs action.yml on this machine, on a crate outside of the repository: each `run` as it stands there, and in place of
-// the actions that it uses what they do, with directories in place of GitHub's storage. `make test-action` calls it.
+// Runs action.yml on this machine, on a crate outside of the repository. Each `run` runs unchanged. The actions that it uses
+// are simulated, with directories instead of GitHub's storage. `make test-action` calls this.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -11,7 +11,7 @@ import test from "node:test";
 import { fileURLToPath } from "node:url";
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
-// Where `make test-action` has npm put the package.
+// `make test-action` installs the package there with npm.
 const { parse } = createRequire(path.join(process.env.NODE_PACKAGES, "package.json"))("yaml");
 const action = parse(fs.readFileSync(path.join(ROOT, "action.yml"), "utf8"));
 
@@ -20,7 +20,7 @@ process.on("exit", () => fs.rmSync(home, { recursive: true }));
 const storage = { caches: path.join(home, "caches"), artifacts: path.join(home, "artifacts") };
 const workspace = path.join(home, "workspace");
 
-/** A text with the values of its expressions. One that this does not know is an error. */
+/** Replaces the expressions in a text with their values. An unknown expression is an error. */
 function evaluate(text, { inputs, outputs }) {
   return String(text).replaceAll(/\$\{\{ (.*?) \}\}/g, (_, expression) => {
     const input = /^inputs\.(\w+)$/.exec(expression);
@@ -40,7 +40,7 @@ function wanted(condition, state) {
   return !state.failed && evaluate(`\${{ ${unequal[1]} }}`, state) !== unequal[2];
 }
 
-/** What the actions that are used do here. */
+/** Simulations of the actions that it uses. */
 const USED = {
   "actions/cache@v4": ({ path: place, key }, state) => {
     const kept = path.join(storage.caches, key);
@@ -55,8 +55,8 @@ const USED = {
   },
 };
 
-/** Runs the action, in a job of its own unless `temporary` is that of another: what ran, what was printed, and whether it
-    failed. */
+/** Runs the action, in a new job unless `temporary` is the directory of another job. Returns the steps that ran, the output,
+    and whether the action failed. */
 function run(given = {}, temporary = fs.mkdtempSync(path.join(home, "job-"))) {
   const defaults = Object.entries(action.inputs).map(([name, input]) => [name, input.default]);
   const state = { inputs: { ...Object.fromEntries(defaults), ...given }, outputs: {}, failed: false, ran: [], log: "", temporary };
@@ -90,7 +90,7 @@ function run(given = {}, temporary = fs.mkdtempSync(path.join(home, "job-"))) {
   return state;
 }
 
-/** Writes the crate: one test holds everywhere, one panics as it should, and `more` is added to them. */
+/** Writes the crate: one test passes everywhere, one panics as it should, and `more` is added. */
 function write(directory, more = "") {
   fs.mkdirSync(path.join(workspace, directory, "src"), { recursive: true });
   fs.writeFileSync(path.join(workspace, directory, "Cargo.toml"),
@@ -127,7 +127,7 @@ test("the first run builds the harness, and a crate that is equal everywhere pas
   }
 });
 
-test("a later run has the harness from the cache, and fails with reports where a target differs", () => {
+test("a later run has the harness from the cache, and fails with reports if a target differs", () => {
   write("with a space", "#[test] fn is_wide() { assert_eq!(usize::BITS, 64); }");
   const { failed, ran, log } = run({ package: "with a space", artifact: "wide" });
   assert.ok(failed, log);
@@ -137,14 +137,14 @@ test("a later run has the harness from the cache, and fails with reports where a
   assert.match(junit("wide"), /<testsuite name="wasip1" tests="3" skipped="0" errors="0" failures="1"/);
 });
 
-test("arguments reach the comparison, and those behind two dashes reach cargo", () => {
+test("arguments reach the comparison, and those after two dashes reach cargo", () => {
   write("more", '#[test] fn is_wide() { assert_eq!(usize::BITS, 64); } #[test] #[cfg(feature = "more")] fn more() {}');
   const { failed, log } = run({ package: "more", artifact: "more", arguments: "--skip is_wide\n-- --features more" });
   assert.ok(!failed, log);
   assert.match(junit("more"), /<testsuite name="wasip2" tests="3" skipped="0" errors="0" failures="0"/);
 });
 
-test("a crate that does not build or is not there fails, and publishes no report of another in the job", () => {
+test("a crate that does not build or does not exist fails, and publishes no report of another crate in the job", () => {
   write(".");
   write("broken", "fn");
   for (const [name, reason] of [["broken", "cargo test --no-run failed"], ["missing", "No such file or directory"]]) {
@@ -156,7 +156,7 @@ test("a crate that does not build or is not there fails, and publishes no report
   }
 });
 
-test("the key of the cache changes with the sources of the harness, and with nothing else", () => {
+test("the key of the cache changes only with the sources of the harness", () => {
   const copy = path.join(home, "copy");
   const sources = ["Cargo.toml", "Cargo.lock", "src", "native-tests", "portable-mmap-wasmtime", "wasm-tests"];
   for (const name of ["action", ...sources]) {

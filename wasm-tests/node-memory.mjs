@@ -1,4 +1,4 @@
-// Runs examples/memory.rs, built for wasm32-unknown-unknown, which imports nothing; and compares the checksum that it returns
+// Runs examples/memory.rs, built for wasm32-unknown-unknown, which imports nothing, and compares the checksum that it returns
 // with that of the same edits in JavaScript.
 //
 // usage: node node-memory.mjs MODULE

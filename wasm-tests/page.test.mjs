@@ -1,5 +1,5 @@
-// Looks at the page of the comparison in headless Chromium, with a report of twenty columns in which a case differs.
-// `make test-browser` calls it.
+// Tests the page of the comparison in headless Chromium, with a report of twenty columns in which one case differs.
+// `make test-browser` runs it.
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -15,7 +15,7 @@ const COLUMNS = 20;
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), "page-"));
 const part = (name) => fs.readFileSync(new URL(`src/compare/page.${name}`, import.meta.url), "utf8");
 
-/** A report as `report-schema.md` has it: the second column has failed in a case, and the third is excepted in one. */
+/** A report as in `report-schema.md`. The second column fails in one case, and the third is excepted in another. */
 function report() {
   const names = Array.from({ length: COLUMNS }, (_, index) => `host ${index + 1} hosted`);
   const cases = ["short", "a_case_with_a_name_that_is_longer_than_others_are", "differs"].map((name) => ({
@@ -54,7 +54,7 @@ after(async () => {
 
 for (const [size, width] of [["wide", 1200], ["narrow", 360]]) {
   for (const colours of ["light", "dark"]) {
-    test(`the page is whole on a ${size} screen in ${colours}`, async () => {
+    test(`the page fits a ${size} screen in ${colours}`, async () => {
       await browser.look(width, colours);
       await browser.evaluate(`document.querySelectorAll(".scroll").forEach((part) => { part.scrollLeft = 1000; })`);
       await browser.screenshot(path.join(SCREENSHOTS, `comparison-${size}-${colours}.png`));
@@ -66,7 +66,7 @@ for (const [size, width] of [["wide", 1200], ["narrow", 360]]) {
         return {
           pageWidth: document.documentElement.scrollWidth,
           tableWidth: table.scrollWidth - table.parentElement.clientWidth,
-          // The names are where they belong while the columns are moved, with a line on both sides that is seen.
+        // The names do not move while the columns scroll, and they have visible borders.
           names: rows.map((row) => Math.round(row.cells[0].getBoundingClientRect().left - box.left)),
           lines: rows.map((row) => [style(row.cells[0]).borderBottomWidth, style(row.cells[0]).borderRightWidth]),
           details: [...table.querySelectorAll("td.details > div")].map((element) => {
@@ -77,7 +77,7 @@ for (const [size, width] of [["wide", 1200], ["narrow", 360]]) {
         };
       })()`);
       assert.equal(seen.pageWidth, width);
-      // All twenty columns beside each other.
+      // All twenty columns fit beside each other.
       if (size === "wide") assert.equal(seen.tableWidth, 0);
       else assert.ok(seen.tableWidth > 0);
       assert.deepEqual(seen.names, [1, 1, 1, 1]);

@@ -1,4 +1,4 @@
-//! What a guest may ask for, whichever interface it asks by. Every error is an errno.
+//! The requests of a guest, for all interfaces. Every error is an errno.
 
 use std::ops::Range;
 
@@ -10,23 +10,24 @@ use crate::{Access, HostMapCtx, HostMapCtxView, file};
 /// A guest's memory, as it is now, or the part of it that is known. It does not move: `attach` has checked the engine.
 #[derive(Clone, Debug)]
 pub(crate) struct GuestMemory {
-    /// Of what is known.
+    /// The address of the known part.
     pub(crate) base: *mut u8,
-    /// In bytes, of what is known.
+    /// The size of the known part in bytes.
     pub(crate) size: usize,
-    /// With so many bytes it began at the most: its initial image, which a pooling allocator keeps for the next guest.
+    /// The size in bytes that it had at the beginning, or an upper bound: its initial image, which a pooling allocator
+    /// keeps for the next guest.
     pub(crate) initial: u64,
-    /// What of the guest's code a fault ends, see [`trap::of_caller`](crate::trap::of_caller).
+    /// The instructions of the guest whose faults are traps, see [`trap::of_caller`](crate::trap::of_caller).
     pub(crate) traps: Option<Traps>,
 }
 
-/// From this length on, in bytes, a mapping costs less than a copy.
+/// The length in bytes from which a mapping costs less than a copy.
 pub(crate) const ZERO_COPY_FROM: usize = 128 << 10;
 
-/// A wish for a mapping.
+/// A request for a mapping.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
-    /// The number that WASI tells the guest of a file that it has open.
+    /// The inode number that WASI reports to the guest for a file that it has open.
     pub(crate) inode: u64,
     /// In bytes from the start of the file.
     pub(crate) offset: u64,
@@ -37,12 +38,13 @@ pub(crate) struct Request {
 }
 
 impl GuestMemory {
-    /// The addresses of what is known.
+    /// The addresses of the known part.
     fn addresses(&self) -> Range<usize> {
         self.base.addr()..self.base.addr() + self.size
     }
 
-    /// The address of the `len` bytes from byte `start` on, if that is a page's, and they are no part of the initial image.
+    /// The address of the `len` bytes from byte `start` on, if it is a page boundary and they are not in the initial
+    /// image.
     fn pages(&self, start: usize, len: usize) -> Option<*mut u8> {
         let is_in_memory = start.checked_add(len).is_some_and(|end| end <= self.size);
         let address = self.base.wrapping_add(start);
@@ -55,7 +57,7 @@ impl GuestMemory {
         if !start.is_multiple_of(BLOCK) || len == 0 {
             return Err(errno::INVAL);
         }
-        // The whole block, for what is mapped is whole pages.
+        // Checks the whole block, because whole pages are mapped.
         let size = len.checked_next_multiple_of(BLOCK).ok_or(errno::FAULT)?;
         let end = start.checked_add(size).ok_or(errno::FAULT)?;
         if end > self.size {
@@ -71,7 +73,7 @@ impl GuestMemory {
     }
 }
 
-/// Maps a file of the guest's over a block of its memory. Returns the handle, or 0 where mappings are not supported.
+/// Maps a file of the guest over a block of its memory. Returns the handle, or 0 if mappings are not supported.
 pub(crate) fn map(view: HostMapCtxView<'_>, memory: GuestMemory, request: Request) -> Result<i32, i32> {
     let HostMapCtxView { ctx, table } = view;
     let Request { inode, offset, start, len, flags } = request;
@@ -102,22 +104,22 @@ pub(crate) fn map(view: HostMapCtxView<'_>, memory: GuestMemory, request: Reques
     Placed::try_elsewhere(&held.file, offset, mapped, access)?;
     let addresses = address.addr()..address.addr() + mapped;
     ctx.add(memory.addresses(), addresses, || {
-        // SAFETY: whole pages of the guest's memory, which is the store's and does not move (`attach` has checked the engine);
-        // the guest gives up what is there, and plain memory is put back before the store gives its memory up. The rest is
-        // owed by whoever attached the store.
+        // SAFETY: these are whole pages of the guest's memory, which belongs to the store and does not move (`attach`
+        // has checked the engine). The guest has released its contents, and plain memory is restored before the store
+        // releases its memory. The code that attached the store guarantees the rest.
         unsafe { Placed::map(held.file, offset, address, mapped, access, memory.traps) }
     })
 }
 
-/// Maps a file of the guest's over pages of its memory, in place of the bytes that a read would copy there. Returns how many
-/// these are. `None`: the read has to copy.
+/// Maps a file of the guest over pages of its memory, instead of copying the bytes of a read. Returns how many bytes
+/// are mapped, or `None` if the read has to copy.
 pub(crate) fn read(view: HostMapCtxView<'_>, memory: &GuestMemory, request: Request) -> Option<usize> {
     let HostMapCtxView { ctx, table } = view;
     let Request { inode, offset, start, len, .. } = request;
     let address = memory.pages(start, len)?;
     let held = file::held(table, inode, Access::Private).ok()?;
     let page = page_size();
-    // The rest of the file's last page is not what a read gives.
+    // A read does not fill the rest of the file's last page.
     let there = usize::try_from(held.len.saturating_sub(offset)).unwrap_or(usize::MAX);
     let mapped = len.min(there) / page * page;
     let is_possible =
@@ -127,19 +129,19 @@ pub(crate) fn read(view: HostMapCtxView<'_>, memory: &GuestMemory, request: Requ
     }
     Placed::try_elsewhere(&held.file, offset, mapped, Access::Private).ok()?;
     let added = ctx.add_read(memory.addresses(), address.addr()..address.addr() + mapped, || {
-        // The guest has not asked for a mapping, and so for no trap.
-        // SAFETY: as in `map`; the guest has asked for other bytes in these pages.
+        // The guest has not requested a mapping, and so no trap.
+        // SAFETY: as in `map`; the guest has requested other bytes in these pages.
         unsafe { Placed::map(held.file, offset, address, mapped, Access::Private, None) }
     });
     added.ok().map(|()| mapped)
 }
 
-/// Puts plain memory back in place of a mapping.
+/// Replaces a mapping with plain memory.
 pub(crate) fn unmap(ctx: &mut HostMapCtx, handle: i32) -> Result<(), i32> {
     if ctx.remove(handle) { Ok(()) } else { Err(errno::BADF) }
 }
 
-/// Does what a `sync` has to do that takes no time. Returns the range that has to be brought to the disk.
+/// Does the part of a `sync` that takes no time. Returns the range that has to be written to the disk.
 pub(crate) fn prepare_sync(
     ctx: &mut HostMapCtx,
     handle: i32,
@@ -150,7 +152,7 @@ pub(crate) fn prepare_sync(
     let placed = mapping(ctx, handle)?;
     let range = range_in(placed, offset, len)?;
     match how {
-        // A mapping is the file's bytes: whoever reads the file sees them.
+        // Readers of the file read the same pages.
         host::VISIBLE => Ok(None),
         host::DISK => Ok(Some(range)),
         host::DIRTY => {
@@ -161,7 +163,7 @@ pub(crate) fn prepare_sync(
     }
 }
 
-/// Hands a hint on.
+/// Passes advice to the system.
 pub(crate) fn advise(ctx: &mut HostMapCtx, handle: i32, offset: u32, len: u32, advice: u32) -> Result<(), i32> {
     let placed = mapping(ctx, handle)?;
     let range = range_in(placed, offset, len)?;
@@ -180,7 +182,7 @@ pub(crate) fn fault(ctx: &mut HostMapCtx, handle: i32) -> Result<i64, i32> {
     mapping(ctx, handle).map(|placed| fault_word(placed.fault()))
 }
 
-/// Whether zeros stand in place of a byte.
+/// Whether zeros replace a byte.
 pub(crate) fn is_lost(ctx: &mut HostMapCtx, handle: i32, offset: u32) -> Result<bool, i32> {
     let placed = mapping(ctx, handle)?;
     range_in(placed, offset, 1).map(|range| placed.is_lost(range.start))

@@ -1,8 +1,8 @@
-//! With how much memory the components of a store begin.
+//! The initial size of the memories of a store's components.
 
 use wasmtime::component::Component;
 
-/// In units of so many bytes wasmtime tells the size of a component's memory: a page has no more.
+/// The unit in bytes in which wasmtime reports the size of a component's memory: a page has no more.
 const WASM_PAGE: u64 = 64 << 10;
 
 /// What is known of the components of a store.
@@ -11,9 +11,9 @@ pub(crate) enum Components {
     /// There are none.
     #[default]
     None,
-    /// Each of their memories begins with no more than so many bytes.
+    /// Each of their memories begins with at most this many bytes.
     AtMost(u64),
-    /// With how many they begin cannot be known.
+    /// The size with which they begin cannot be known.
     Unknown,
 }
 
@@ -28,7 +28,7 @@ impl Components {
         };
     }
 
-    /// With how many bytes each of their memories begins at the most. `None` where that is not known.
+    /// The largest size in bytes with which one of their memories begins. `None` if that is not known.
     pub(crate) fn initial_memory(self) -> Option<u64> {
         match self {
             Self::AtMost(bytes) => Some(bytes),

@@ -1,4 +1,4 @@
-//! What one store's guest may map, and what it has mapped.
+//! What the guest of one store may map, and what it has mapped.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,40 +22,42 @@ static PLACED: AtomicUsize = AtomicUsize::new(0);
 /// How many mappings a store may have, unless its builder says otherwise.
 const MAX_MAPPINGS: usize = 64;
 
-/// How many bytes a store may have mapped, unless its builder says otherwise: all that its memory can hold.
+/// How many bytes a store may have mapped, unless its builder says otherwise. It is all that its memory can hold.
 const MAX_BYTES: u64 = 4 << 30;
 
-/// How many mappings the stores of a process may have, unless a builder says otherwise. Each takes up to 20 of the areas of
-/// memory that Linux gives a process, 65,530 unless `vm.max_map_count` says otherwise. At that limit allocators fail, and a
-/// host ends. What mappings leave behind is counted beside this: see `memory/areas.rs`.
+/// How many mappings all stores of a process may have, unless a builder says otherwise. Each uses up to 20 of the areas
+/// of memory that Linux gives a process, 65,530 unless `vm.max_map_count` says otherwise. At that limit allocators
+/// fail, and a host ends. Areas that ended mappings leave behind are counted separately: see `memory/areas.rs`.
 const MAX_PROCESS_MAPPINGS: usize = 2048;
 
-/// What a guest wants of a file.
+/// The kind of access that a guest requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// The guest reads the file. What it stores stays in its own memory.
+    /// The guest reads the file. Its stores stay in its own memory.
     Private,
-    /// What the guest stores reaches the file, at once.
+    /// The guest's stores reach the file immediately.
     Shared,
 }
 
 type Policy = dyn Fn(&File, Access) -> bool + Send + Sync;
 type ReadPolicy = dyn Fn(&File) -> bool + Send + Sync;
 
-/// What one store's guest may map, and what it has mapped. It belongs to the store's data, see [`attach`](crate::attach).
+/// What the guest of one store may map, and what it has mapped. It belongs to the store's data, see
+/// [`attach`](crate::attach).
 pub struct HostMapCtx {
-    /// Of the token that the store owns: dead once the store has given its memories up. `None`: not attached.
+    /// A reference to the token that the store owns. It is dead when the store has released its memories, and `None` if
+    /// the context is not attached.
     pub(crate) store: Option<Weak<()>>,
     max_mappings: usize,
     max_bytes: u64,
     max_process_mappings: usize,
     policy: Arc<Policy>,
     on_fault: OnFault,
-    /// Which files are read without a copy.
+    /// Selects the files that are read without a copy.
     zero_copy_reads: Option<Arc<ReadPolicy>>,
     mappings: BTreeMap<i32, Placed>,
     reads: Reads,
-    /// Where there have been mappings.
+    /// The addresses that have had mappings.
     used: UsedMemories,
     components: Components,
     /// How many bytes are mapped.
@@ -64,7 +66,7 @@ pub struct HostMapCtx {
 }
 
 impl HostMapCtx {
-    /// A context with the defaults of [`HostMapCtxBuilder`], which are right for guests that nobody trusts.
+    /// A context with the defaults of [`HostMapCtxBuilder`], which are safe for untrusted guests.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()
@@ -84,7 +86,7 @@ impl HostMapCtx {
         }
     }
 
-    /// How many mappings the store has, with those that stand in place of reads.
+    /// How many mappings the store has, including those that replace reads.
     #[must_use]
     pub fn mappings(&self) -> usize {
         self.mappings.len() + self.reads.len()
@@ -102,7 +104,7 @@ impl HostMapCtx {
         PLACED.load(Ordering::Relaxed)
     }
 
-    /// Whether the store has the memory that mappings are placed in.
+    /// Whether the store still has the memory that mappings are placed in.
     pub(crate) fn is_attached(&self) -> bool {
         self.store.as_ref().is_some_and(|store| store.strong_count() > 0)
     }
@@ -120,23 +122,23 @@ impl HostMapCtx {
         self.mappings.values().any(|placed| overlap(&placed.range(), &(start..start + len)))
     }
 
-    /// With how many bytes each memory of the store's components begins at most. `None` where that is not known.
+    /// The largest initial size, in bytes, of the memories of the store's components. `None` if that is not known.
     pub(crate) fn component_memory(&self) -> Option<u64> {
         self.components.initial_memory()
     }
 
-    /// Whether reads of a file go without a copy.
+    /// Whether a file is read without a copy.
     pub(crate) fn reads_without_copy(&self, file: &File) -> bool {
         self.zero_copy_reads.as_ref().is_some_and(|policy| policy(file))
     }
 
-    /// Whether any reads go without a copy.
+    /// Whether any file may be read without a copy.
     pub(crate) fn has_zero_copy_reads(&self) -> bool {
         self.zero_copy_reads.is_some() && self.is_attached()
     }
 
-    /// Makes room for a mapping at these addresses, then has it made, and returns its handle. They are some of those of
-    /// `memory`, which all lie in one memory.
+    /// Checks the limits for a mapping at these addresses, calls `place` to make it, and returns its handle. The
+    /// addresses are part of `memory`, and all of `memory` lies in one memory.
     ///
     /// # Errors
     /// An errno.
@@ -150,13 +152,13 @@ impl HostMapCtx {
             return Err(errno::MFILE);
         }
         let placed = self.place(memory, &addresses, place)?;
-        // A handle is used once: one that was given back is never another mapping's.
+        // A handle is never reused after its mapping has ended.
         self.last_handle += 1;
         self.mappings.insert(self.last_handle, placed);
         Ok(self.last_handle)
     }
 
-    /// As [`add`](Self::add), for a mapping in place of a read: it has no handle.
+    /// Like [`add`](Self::add), for a mapping that replaces a read: it has no handle.
     pub(crate) fn add_read(
         &mut self,
         memory: Range<usize>,
@@ -166,12 +168,12 @@ impl HostMapCtx {
         let placed = self.place(memory, &addresses, place)?;
         let before = self.reads.len();
         self.reads.add(placed);
-        // One that is one with another was counted by itself.
+        // A mapping that was joined to another one no longer counts by itself.
         PLACED.fetch_sub(before + 1 - self.reads.len(), Ordering::Relaxed);
         Ok(())
     }
 
-    /// Has a mapping made, if there may be another one, and ends reads that it replaces.
+    /// Calls `place` to make a mapping, if the limits allow another one, and ends the reads that it replaces.
     fn place(
         &mut self,
         memory: Range<usize>,
@@ -184,7 +186,7 @@ impl HostMapCtx {
         let replaced = self.reads.bytes_in(addresses);
         let bytes = (self.bytes - replaced).checked_add(addresses.len() as u64);
         let bytes = bytes.filter(|&bytes| bytes <= self.max_bytes).ok_or(errno::NOMEM)?;
-        // A read that it replaces in part may become two.
+        // A read that it replaces in part may become two mappings.
         let most = if replaced > 0 { 2 } else { 1 };
         if self.mappings() + most > self.max_mappings {
             return Err(errno::MFILE);
@@ -208,7 +210,7 @@ impl HostMapCtx {
         self.mappings.get_mut(&handle)
     }
 
-    /// Puts plain memory back in place of a mapping. False if there is no such mapping.
+    /// Replaces a mapping with plain memory. Returns false if there is no such mapping.
     pub(crate) fn remove(&mut self, handle: i32) -> bool {
         let Some(placed) = self.mappings.remove(&handle) else { return false };
         self.bytes -= placed.len() as u64;
@@ -217,7 +219,7 @@ impl HostMapCtx {
         true
     }
 
-    /// Puts plain memory back in place of all mappings.
+    /// Replaces all mappings with plain memory.
     pub(crate) fn clear(&mut self) {
         while let Some(&handle) = self.mappings.keys().next() {
             self.remove(handle);
@@ -235,15 +237,15 @@ impl Default for HostMapCtx {
 }
 
 impl Drop for HostMapCtx {
-    /// A store drops its data before it gives its memories up.
+    /// A store drops its data before it releases its memories.
     fn drop(&mut self) {
         if self.is_attached() {
             self.clear();
-            // What mappings have left behind, the next guest of a pool would have too.
+            // Otherwise the next guest in a pool would have the areas of memory that the mappings have left behind.
             self.used.take().for_each(join);
             return;
         }
-        // The memory is gone, and may be another store's.
+        // The memory is released already, and another store may use it.
         PLACED.fetch_sub(self.mappings(), Ordering::Relaxed);
         std::mem::take(&mut self.mappings).into_values().chain(self.reads.take()).for_each(Placed::forget);
     }
@@ -275,75 +277,79 @@ pub struct HostMapCtxBuilder {
 }
 
 impl HostMapCtxBuilder {
-    /// How many mappings the store may have at once: 64 unless this says otherwise.
+    /// How many mappings the store may have at once. The default is 64.
     #[must_use]
     pub fn max_mappings(mut self, mappings: usize) -> Self {
         self.max_mappings = mappings;
         self
     }
 
-    /// How many bytes the store may have mapped at once, in whole pages: 4 GiB unless this says otherwise.
-    /// [`StoreLimits`](wasmtime::StoreLimits) see no mappings, but a mapping lies in memory that they have seen.
+    /// How many bytes the store may have mapped at once, in whole pages. The default is 4 GiB.
+    /// [`StoreLimits`](wasmtime::StoreLimits) do not count mappings, but a mapping lies in memory that they have
+    /// counted.
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// How many mappings all stores of the process may have at once: 2,048 unless this says otherwise. A store's mapping
-    /// fails where there are so many.
+    /// How many mappings all stores of the process may have at once. The default is 2,048. A store's mapping fails if
+    /// there are that many.
     ///
-    /// Linux gives a process 65,530 areas of memory, unless `vm.max_map_count` says otherwise. A process that has used them
-    /// all cannot allocate any more, and ends. A mapping takes up to 20 of them, and more if the guest stores between
-    /// faults; whatever this limit is, guests map nothing more when three quarters of the areas are taken.
+    /// Linux gives a process 65,530 areas of memory, unless `vm.max_map_count` says otherwise. A process that has used
+    /// all of them cannot allocate any more, and ends. A mapping uses up to 20 of them, and more if the guest stores
+    /// between faults. Whatever this limit is, guests map nothing more when three quarters of the areas are in use.
     #[must_use]
     pub fn max_process_mappings(mut self, mappings: usize) -> Self {
         self.max_process_mappings = mappings;
         self
     }
 
-    /// Which files the guest may map, of those that it has open with the permissions that the mapping needs:
-    /// [`policy::immutable`] unless this says otherwise.
+    /// Selects the files that the guest may map, among those that it has open with the permissions that the mapping
+    /// needs. The default is [`policy::immutable`].
     ///
-    /// The policy is asked each time. A policy that admits a file which somebody may change makes promises that the text of
-    /// [`attach`](crate::attach) names.
+    /// The policy is called for each mapping. If it admits a file that may change, the embedder must give the
+    /// guarantees that the documentation of [`attach`](crate::attach) describes.
     #[must_use]
     pub fn policy(mut self, policy: impl Fn(&File, Access) -> bool + Send + Sync + 'static) -> Self {
         self.policy = Arc::new(policy);
         self
     }
 
-    /// What a touch of a mapped byte does that the file no longer has: it reads zeros unless this says otherwise.
+    /// What happens on an access to a mapped byte that the file no longer has. The default is that it reads zeros.
     #[must_use]
     pub fn on_fault(mut self, on_fault: OnFault) -> Self {
         self.on_fault = on_fault;
         self
     }
 
-    /// Lets a component map files: one that is instantiated in the store, which may have several. For others
-    /// [`p2`](crate::p2) supports no mappings.
+    /// Lets a component map files. Call this for every component that is instantiated in the store; there may be
+    /// several. Without it, [`p2`](crate::p2) supports no mappings.
     ///
-    /// It tells with how much memory the component begins, which is never mapped over. That is not known of a component which
-    /// instantiates core modules that it imports. Where there is one, the store's components have no mappings.
+    /// The component tells the host with how much memory it begins, and this memory is never mapped over. The size is
+    /// unknown if a component instantiates core modules that it imports. If there is one such component, no component
+    /// of the store can map files.
     #[must_use]
     pub fn component(mut self, component: &Component) -> Self {
         self.components.add(component);
         self
     }
 
-    /// Has reads of the files that `policy` admits go without a copy: none unless this is called.
+    /// Lets the guest read the files that `policy` admits without a copy. Without this call, every read is a copy.
     ///
-    /// A guest that reads whole pages into a block which starts at a page then has the file mapped there, privately, in place
-    /// of a copy. It needs no code for that, and is not told. What it stores there stays its own. Reads of less than 128 KiB,
-    /// and those into memory that the module starts with, are copied as ever. So is what is over the limits above, for such a
-    /// mapping counts like any other until something else is mapped there or the store is dropped.
+    /// If a guest reads whole pages into a block that starts at a page boundary, the file is then mapped there,
+    /// privately, instead of copied. The guest needs no code for that, and is not informed. Its stores there stay its
+    /// own. Reads of less than 128 KiB, and reads into memory that the module starts with, are still copied. So are
+    /// reads that exceed the limits above: such a mapping counts like any other until something else is mapped there or
+    /// the store is dropped.
     ///
-    /// A read gives the bytes that the file has at that moment; a mapping shows what becomes of the file afterwards. So the
-    /// policy is a promise: **nobody changes or truncates the file** as long as the store lives, the guest itself neither. It
-    /// is asked for each read. Where the promise is broken the guest sees other bytes, or zeros in place of what is gone,
-    /// whatever [`on_fault`](Self::on_fault) says; and what [`attach`](crate::attach) says of a file that changes holds.
+    /// A read returns the bytes that the file has at that moment; a mapping shows later changes of the file. So by
+    /// admitting a file, the policy guarantees that **nobody changes or truncates the file** as long as the store
+    /// lives, not even the guest itself. It is called for each read. If the guarantee is broken, the guest reads other
+    /// bytes, or zeros instead of bytes that the file no longer has, whatever [`on_fault`](Self::on_fault) says; and
+    /// the rules of [`attach`](crate::attach) for a file that changes apply.
     ///
-    /// It works where the functions of [`p1`](crate::p1) with a handshake are in the linker.
+    /// It requires the functions of [`p1`](crate::p1) with a handshake in the linker.
     #[cfg(feature = "handshake")]
     #[must_use]
     pub fn zero_copy_reads(mut self, policy: impl Fn(&File) -> bool + Send + Sync + 'static) -> Self {
@@ -383,12 +389,12 @@ impl fmt::Debug for HostMapCtxBuilder {
     }
 }
 
-/// The store's data, as far as mappings need it.
+/// The store's data that mappings need.
 #[derive(Debug)]
 pub struct HostMapCtxView<'a> {
     /// The store's own context.
     pub ctx: &'a mut HostMapCtx,
-    /// Where the guest's open files are: that of wasmtime-wasi.
+    /// The table of the guest's open files: that of wasmtime-wasi.
     pub table: &'a mut ResourceTable,
 }
 

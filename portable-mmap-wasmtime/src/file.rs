@@ -1,4 +1,4 @@
-//! Which file a guest means: one that it has open.
+//! Finds the file that a request names, among those that the guest has open.
 
 use std::any::Any;
 use std::fs::{File, Metadata};
@@ -10,7 +10,7 @@ use wasmtime_wasi::filesystem::{Descriptor, OpenMode};
 
 use crate::Access;
 
-/// The inode that wasmtime-wasi tells a guest: a hash of device and inode.
+/// The inode number that wasmtime-wasi reports to a guest: a hash of device and inode.
 #[cfg(unix)]
 fn identity(metadata: &Metadata) -> u64 {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -26,14 +26,14 @@ fn identity(_: &Metadata) -> u64 {
     0
 }
 
-/// The number of the kind of file system that a file lies on.
+/// The magic number of the file system that holds a file.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn system_of(file: &File) -> Option<u32> {
     let stat = rustix::fs::fstatfs(file).ok()?;
     #[allow(
         clippy::cast_sign_loss,
         clippy::cast_possible_truncation,
-        reason = "32 bits, in a type that differs by machine"
+        reason = "the number has 32 bits; its type depends on the machine"
     )]
     let number = stat.f_type as u32;
     Some(number)
@@ -46,8 +46,8 @@ pub(crate) struct Held {
     pub(crate) len: u64,
 }
 
-/// The file of this inode that the guest has open with what the access needs. A number that happens to be another open
-/// file's too is that file's name as well: a guest reaches no file by it that it has not opened.
+/// The file with this inode number that the guest has open in a mode that permits the access. If two open files happen
+/// to have the same number, either may be returned; a guest still cannot map a file that it has not opened.
 ///
 /// # Errors
 /// An errno.

@@ -1,9 +1,9 @@
-//! For modules of WASI Preview 1: by an import of their own, or by a call that every host has.
+//! For modules of WASI Preview 1: with imported functions, or with a call that every host has.
 //!
-//! A guest that imports the functions runs only where they are. A guest without the import asks by `fd_pread`, and runs in
-//! every host. [`answer`] recognises and answers it; with the feature `handshake`, the functions
-//! `add_to_linker_with_handshake_sync` and `add_to_linker_with_handshake_async` put an `fd_pread` that does so in the place of
-//! wasmtime-wasi's.
+//! A guest that imports the functions runs only in hosts that provide them. A guest without the import calls
+//! `fd_pread`, and runs in every host. [`answer`] recognizes such a request and performs it. With the feature
+//! `handshake`, the functions `add_to_linker_with_handshake_sync` and `add_to_linker_with_handshake_async` replace
+//! wasmtime-wasi's `fd_pread` with one that calls it.
 
 mod handshake;
 #[cfg(feature = "handshake")]
@@ -27,11 +27,11 @@ use crate::{HostMapCtx, HostMapView, trap};
 
 /// Adds the functions that a guest with portable-mmap's feature `host-mapping` imports.
 ///
-/// A `sync` that the guest asks for blocks this thread until the disk is done. In an asynchronous host use
+/// A `sync` of the guest blocks this thread until the disk is done. In an asynchronous host use
 /// [`add_to_linker_async`].
 ///
 /// # Errors
-/// What the linker says: the functions are there already.
+/// Fails if the linker already has the functions.
 pub fn add_to_linker_sync<T: HostMapView + 'static>(linker: &mut Linker<T>) -> Result<()> {
     add_common(linker)?;
     linker.func_wrap(MODULE, "sync", |mut caller: Caller<'_, T>, handle: i32, offset: u32, len: u32, how: u32| {
@@ -40,8 +40,8 @@ pub fn add_to_linker_sync<T: HostMapView + 'static>(linker: &mut Linker<T>) -> R
     Ok(())
 }
 
-/// [`add_to_linker_sync`], for stores of an asynchronous host: a `sync` that the guest asks for waits on a thread of its own. It
-/// brings all of the file to the disk, and not the range alone.
+/// [`add_to_linker_sync`], for stores of an asynchronous host: a `sync` of the guest waits on a thread of its own. It
+/// writes the whole file to the disk, not only the range.
 ///
 /// # Errors
 /// As for [`add_to_linker_sync`].
@@ -60,7 +60,7 @@ pub fn add_to_linker_async<T: HostMapView + 'static>(linker: &mut Linker<T>) -> 
     Ok(())
 }
 
-/// All functions but `sync`, which may take long.
+/// Adds all functions except `sync`, which may take long.
 fn add_common<T: HostMapView + 'static>(linker: &mut Linker<T>) -> Result<()> {
     linker.func_wrap(
         MODULE,
@@ -91,16 +91,16 @@ fn add_common<T: HostMapView + 'static>(linker: &mut Linker<T>) -> Result<()> {
     Ok(())
 }
 
-/// A result of 32 bits, which all are but that of `fault`.
+/// A result of 32 bits. Every result except that of `fault` has 32.
 fn number(result: i64) -> i32 {
     i32::try_from(result).unwrap_or(-errno::INVAL)
 }
 
-/// What a request has come to.
+/// The outcome of a request.
 enum Outcome {
     /// The result; an errno is negative.
     Done(i64),
-    /// These bytes of a mapping have to be brought to the disk, which may take long.
+    /// These bytes of a mapping have to be written to the disk, which may take long.
     ToSync(i32, Range<usize>),
 }
 
@@ -110,12 +110,12 @@ impl Outcome {
         match self {
             Self::Done(result) => result,
             Self::ToSync(handle, range) => {
-                told(mapping(ctx(caller), handle).and_then(|placed| placed.sync(&range)).map(|()| 0))
+                encoded(mapping(ctx(caller), handle).and_then(|placed| placed.sync(&range)).map(|()| 0))
             }
         }
     }
 
-    /// The result, once all of the file is on the disk: another thread brings it there.
+    /// The result, once the whole file is on the disk. Another thread writes it.
     async fn waiting<T: HostMapView + 'static>(self, caller: &mut Caller<'_, T>) -> i64 {
         let handle = match self {
             Self::Done(result) => return result,
@@ -123,28 +123,28 @@ impl Outcome {
         };
         let file = match mapping(ctx(caller), handle) {
             Ok(placed) => placed.file_to_sync(),
-            Err(errno) => return told(Err(errno)),
+            Err(errno) => return encoded(Err(errno)),
         };
         let Some(file) = file else { return 0 };
         let synced = wasmtime_wasi::runtime::spawn_blocking(move || file.sync_data()).await;
-        told(synced.map(|()| 0).map_err(|error| sync_number(&error)))
+        encoded(synced.map(|()| 0).map_err(|error| sync_number(&error)))
     }
 }
 
-/// A result as guests are told it.
-fn told(result: Result<i64, i32>) -> i64 {
+/// A result as guests receive it: an errno is negative.
+fn encoded(result: Result<i64, i32>) -> i64 {
     result.unwrap_or_else(|errno| i64::from(-errno))
 }
 
-/// Performs a request that takes no time, which is every one but a sync.
+/// Performs a request that takes no time: every request except a sync.
 fn at_once<T: HostMapView + 'static>(caller: &mut Caller<'_, T>, request: Request) -> i64 {
     match perform(caller, request) {
         Outcome::Done(result) => result,
-        Outcome::ToSync(..) => told(Err(errno::INVAL)),
+        Outcome::ToSync(..) => encoded(Err(errno::INVAL)),
     }
 }
 
-/// Does what the guest asks for, but for waiting for a disk.
+/// Performs a request, except that it does not wait for a disk.
 fn perform<T: HostMapView + 'static>(caller: &mut Caller<'_, T>, request: Request) -> Outcome {
     let result = match request {
         Request::Probe => {
@@ -170,7 +170,7 @@ fn perform<T: HostMapView + 'static>(caller: &mut Caller<'_, T>, request: Reques
         Request::Fault { handle } => calls::fault(ctx(caller), handle),
         Request::Lost { handle, offset } => calls::is_lost(ctx(caller), handle, offset).map(i64::from),
     };
-    Outcome::Done(told(result))
+    Outcome::Done(encoded(result))
 }
 
 fn ctx<'c, T: HostMapView + 'static>(caller: &'c mut Caller<'_, T>) -> &'c mut HostMapCtx {
@@ -181,7 +181,7 @@ fn ctx<'c, T: HostMapView + 'static>(caller: &'c mut Caller<'_, T>) -> &'c mut H
 fn memory<T: HostMapView + 'static>(caller: &mut Caller<'_, T>) -> Result<(Memory, GuestMemory), i32> {
     let memory = match caller.get_export("memory") {
         Some(Extern::Memory(memory)) => memory,
-        // Others may use it meanwhile.
+        // Other threads may use it at the same time.
         Some(Extern::SharedMemory(_)) => return Err(errno::NOTSUP),
         _ => return Err(errno::INVAL),
     };

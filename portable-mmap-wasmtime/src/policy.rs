@@ -6,13 +6,13 @@ use crate::Access;
 #[cfg(target_os = "linux")]
 use crate::file;
 
-/// Admits private mappings of files that nobody can change: the policy for guests that nobody trusts, and the default.
+/// Admits private mappings of files that nobody can change. This is the default, and the policy for untrusted guests.
 ///
-/// These are, on Linux, memory files that are sealed against writing and shrinking, files with fs-verity, and files on
-/// squashfs and erofs, which have no way to write. Elsewhere there are none.
+/// On Linux, these files are memory files that are sealed against writing and shrinking, files with fs-verity, and
+/// files on squashfs and erofs, which have no way to write. On other systems there are none.
 ///
-/// A file system that is mounted for reading alone is not among them: what is mounted so in one place may be mounted for
-/// writing in another. An operator who knows better says so with a policy of their own:
+/// A file on a file system that is mounted read-only is not among them: it may be mounted for writing somewhere else.
+/// An operator who knows that it is not can use another policy:
 ///
 /// ```
 /// use portable_mmap_wasmtime::{Access, HostMapCtx, policy};
@@ -34,7 +34,8 @@ pub fn immutable(file: &File, access: Access) -> bool {
     access == Access::Private && nobody_can_write(file)
 }
 
-/// Admits everything: for guests that are trusted as much as the host's own code. See [`attach`](crate::attach).
+/// Admits every file and access, for guests that are trusted as much as the host's own code. See
+/// [`attach`](crate::attach).
 #[must_use]
 pub fn trusted(_: &File, _: Access) -> bool {
     true
@@ -44,7 +45,7 @@ pub fn trusted(_: &File, _: Access) -> bool {
 fn nobody_can_write(file: &File) -> bool {
     use rustix::fs::{AtFlags, SealFlags, StatxAttributes, StatxFlags, fcntl_get_seals, statx};
 
-    /// The numbers of squashfs and erofs.
+    /// The magic numbers of squashfs and erofs.
     const READ_ONLY_BY_NATURE: [u32; 2] = [0x7371_7368, 0xe0f5_e1e2];
 
     let sealed = SealFlags::WRITE | SealFlags::SHRINK;
@@ -59,7 +60,7 @@ fn nobody_can_write(file: &File) -> bool {
     has_verity || file::system_of(file).is_some_and(|system| READ_ONLY_BY_NATURE.contains(&system))
 }
 
-/// Nothing tells.
+/// No such property is known on this system.
 #[cfg(not(target_os = "linux"))]
 fn nobody_can_write(_: &File) -> bool {
     false

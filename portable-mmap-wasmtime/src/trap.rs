@@ -1,4 +1,4 @@
-//! Which instructions of a guest wasmtime makes a trap of.
+//! The instructions of a guest whose faults are traps in wasmtime.
 
 use std::ops::Range;
 use std::slice;
@@ -10,24 +10,27 @@ use wasmtime::{AsContext, Module, WasmBacktrace};
 use wasmtime_environ::lookup_trap_code;
 use wasmtime_environ::obj::ELF_WASMTIME_TRAPS;
 
-/// What a touch of a mapped byte does that the file no longer has, or that cannot be read.
+/// What happens on an access to a mapped byte that the file no longer has, or that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnFault {
-    /// It reads zeros, and the guest can ask where that happened.
+    /// The access reads zeros, and the guest can query where that happened.
     #[default]
     Zeros,
-    /// It ends the guest with a trap: the call returns an error, [`Trap::MemoryOutOfBounds`](wasmtime::Trap::MemoryOutOfBounds).
+    /// The access ends the guest with a trap: the call returns the error
+    /// [`Trap::MemoryOutOfBounds`](wasmtime::Trap::MemoryOutOfBounds).
     ///
-    /// The loads and stores do so of the module that has asked for the mapping, or of its component. All else reads zeros:
-    /// host code, WASI, `memory.fill` and `memory.copy`, other modules that use the same memory, and code that an interpreter
-    /// runs. Zeros that were put there for one of these stay zeros, for loads and stores too.
+    /// Only loads and stores of the module that requested the mapping, or of its component, trap. All other accesses
+    /// read zeros: those of host code, WASI, `memory.fill` and `memory.copy`, other modules that use the same memory,
+    /// and code that an interpreter runs. A page that was replaced with zeros for one of these stays zeros, for loads
+    /// and stores too.
     ///
-    /// It needs Linux on x86-64 or on 64-bit Arm. Elsewhere it means [`Zeros`](Self::Zeros). It also does where somebody else
-    /// has installed a handler for `SIGSEGV` that does not call wasmtime's.
+    /// It requires Linux on x86-64 or on 64-bit Arm. On other systems it is the same as [`Zeros`](Self::Zeros). It is
+    /// also the same if another part of the process has installed a handler for `SIGSEGV` that does not call
+    /// wasmtime's.
     Trap,
 }
 
-/// The instructions of the guest that calls the host now, if it is to trap.
+/// The instructions of the guest that calls the host, if their faults have to trap.
 pub(crate) fn of_caller(on_fault: OnFault, store: impl AsContext) -> Option<Traps> {
     if on_fault == OnFault::Zeros {
         return None;
@@ -38,9 +41,9 @@ pub(crate) fn of_caller(on_fault: OnFault, store: impl AsContext) -> Option<Trap
 
 /// The instructions of a module, or of the component that it belongs to.
 ///
-/// wasmtime's handler for SIGSEGV looks an instruction up in this very list. What it does not find there, it hands to the
-/// handler before it, which is Rust's as a rule: that one has no other use for a signal than to end the process. Short copies
-/// in a guest's code are such instructions, so being in its code is not enough.
+/// wasmtime's handler for SIGSEGV searches this same list for the instruction. If it does not find the instruction, it
+/// calls the handler that was installed before it, usually Rust's, which ends the process. Short copies in a guest's
+/// code are not in the list, so it is not enough that an instruction lies in the guest's code.
 fn of_module(module: Module) -> Option<Traps> {
     let list = list(image(&module))?;
     Some(Traps::new(move |address| {
@@ -53,11 +56,11 @@ fn of_module(module: Module) -> Option<Traps> {
 /// The compiled module.
 fn image(module: &Module) -> &[u8] {
     let image = module.image_range();
-    // SAFETY: it lies there as long as the module lives, and nobody changes it.
+    // SAFETY: the image lies there as long as the module lives, and does not change.
     unsafe { slice::from_raw_parts(image.start, image.end.addr() - image.start.addr()) }
 }
 
-/// Where the list is in a compiled module. A release of wasmtime that has none has no traps.
+/// The position of the list in a compiled module. If a release of wasmtime has no list, nothing traps.
 fn list(image: &[u8]) -> Option<Range<usize>> {
     let (start, len) = ElfFile64::<Endianness>::parse(image).ok()?.section_by_name(ELF_WASMTIME_TRAPS)?.file_range()?;
     let start = usize::try_from(start).ok()?;

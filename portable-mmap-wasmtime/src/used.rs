@@ -1,19 +1,19 @@
-//! Where the memories of a store have had mappings.
+//! The addresses at which a store has had mappings.
 
 use std::ops::Range;
 
-/// In so many memories a store may have had mappings. Each leaves an area of memory in a pool.
+/// The number of memories in which a store may have had mappings. Each leaves an area of memory in a pool.
 const MAX_MEMORIES: usize = 64;
 
-/// Where in each memory of a store there have been mappings.
+/// The addresses of former and current mappings, for each memory of a store.
 #[derive(Default)]
 pub(crate) struct UsedMemories(Vec<Used>);
 
-/// Where in a memory there have been mappings, in addresses.
+/// The addresses of the mappings in one memory.
 struct Used {
-    /// All of these lie in the memory. Of a component's memory the host does not know where it starts and ends.
+    /// Addresses that all lie in the memory. For a component's memory the host does not know the start and the end.
     memory: Range<usize>,
-    /// From the first mapping to the last one.
+    /// From the start of the first mapping to the end of the last one.
     mapped: Range<usize>,
 }
 
@@ -22,32 +22,32 @@ pub(crate) fn overlap(one: &Range<usize>, other: &Range<usize>) -> bool {
 }
 
 /// From the start of the first to the end of the last.
-fn both(one: &Range<usize>, other: &Range<usize>) -> Range<usize> {
+fn union(one: &Range<usize>, other: &Range<usize>) -> Range<usize> {
     one.start.min(other.start)..one.end.max(other.end)
 }
 
 impl UsedMemories {
-    /// Whether there may be mappings at addresses of one memory. A component that names an `origin` of its own for each mapping
-    /// seems to have many memories.
+    /// Whether there may be mappings at addresses of one memory. A component that passes a different `origin` for each
+    /// mapping seems to have many memories.
     pub(crate) fn has_room_for(&self, memory: &Range<usize>) -> bool {
         self.0.iter().filter(|used| !overlap(&used.memory, memory)).count() < MAX_MEMORIES
     }
 
-    /// Notes where in a memory there is a mapping. What is known of a memory does not overlap what is known of another one, so
-    /// what overlaps is one memory's.
+    /// Records a mapping in a memory. The known parts of two memories never overlap, so parts that overlap belong to
+    /// one memory.
     pub(crate) fn note(&mut self, memory: Range<usize>, mapped: Range<usize>) {
         let mut all = Used { memory, mapped };
         self.0.retain(|used| {
             let is_same = overlap(&used.memory, &all.memory);
             if is_same {
-                all = Used { memory: both(&used.memory, &all.memory), mapped: both(&used.mapped, &all.mapped) };
+                all = Used { memory: union(&used.memory, &all.memory), mapped: union(&used.mapped, &all.mapped) };
             }
             !is_same
         });
         self.0.push(all);
     }
 
-    /// From the first mapping to the last one, in each memory.
+    /// Removes and returns, for each memory, the range from the first mapping to the last one.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Range<usize>> {
         self.0.drain(..).map(|used| used.mapped)
     }

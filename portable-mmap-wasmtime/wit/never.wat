@@ -1,13 +1,13 @@
-;; A component that exports the interface of `host.wit` and never maps: for hosts that do not have it.
-;; `docs/host-mapping.md` says how a program is linked to it.
+;; A component that exports the interface of `host.wit` and never maps a file, for hosts that do not have the interface.
+;; `docs/host-mapping.md` describes how to link a program to it.
 (component
   (core module $code
     (memory (export "memory") 1)
-    ;; The three lists are copied here. Nobody reads them.
+    ;; The three lists are copied here. They are not read.
     (func (export "room") (param i32 i32 i32 i32) (result i32) i32.const 1024)
     ;; The result lies at 0: no error, and no mapping.
     (func (export "place") (param i64 i64 i64 i32 i32 i32 i32 i32 i32 i32) (result i32) i32.const 0)
-    ;; There is no mapping whose methods could be called.
+    ;; There is never a mapping whose methods could be called.
     (func (export "range") (param i32 i64 i64) (result i32) unreachable)
     (func (export "range-and-number") (param i32 i64 i64 i32) (result i32) unreachable)
     (func (export "byte") (param i32 i64) (result i32) unreachable)
@@ -41,7 +41,7 @@
     (result (result (option (own $mapped)) (error $error)))
     (canon lift (core func $core "place") (memory $memory) (realloc (core func $core "room"))))
 
-  ;; What is exported by name has to be of types with names.
+  ;; Named exports need named types.
   (component $named
     (import "mapped" (type $mapped (sub resource)))
     (type $kind' (enum "private" "shared"))

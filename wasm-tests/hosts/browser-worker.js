@@ -1,11 +1,11 @@
-// Runs one guest for browser.mjs, in a worker, where it may block and loop.
+// Runs one guest for browser.mjs in a worker, in which it may block and loop.
 
 import { ConsoleStdout, Directory, File, OpenFile, PreopenDirectory, WASI } from "./shim/index.js";
 
-/** The unit in which zeros are left out of what is copied. */
+/** The unit in which zeros are left out of the copy. */
 const BLOCK = 64 << 10;
 
-/** Bytes as a string with a character for each, in pieces that a function takes as arguments. */
+/** Converts bytes to a string with one character for each, in pieces that fit the arguments of a function. */
 function text(bytes) {
   let text = "";
   for (let at = 0; at < bytes.length; at += 1 << 13) {
@@ -37,11 +37,11 @@ function* parts(data) {
 async function put(path, query, body) {
   const response = await fetch(`/left/${path}?${query}`, { method: "PUT", body });
   if (!response.ok) {
-    throw new Error(`${path} is not kept: ${await response.text()}`);
+    throw new Error(`${path} cannot be written: ${await response.text()}`);
   }
 }
 
-/** Hands on what is in a directory. */
+/** Copies the contents of a directory to the host. */
 async function keep(prefix, directory) {
   for (const [name, entry] of directory.contents) {
     const path = `${prefix}/${encodeURIComponent(name)}`;
@@ -66,7 +66,7 @@ async function run({ module, args, env, names }) {
     const instance = await WebAssembly.instantiate(module, { wasi_snapshot_preview1: wasi.wasiImport });
     end = { exit: wasi.start(instance) };
   } catch (error) {
-    // What the shim throws ends the guest as a trap does.
+    // An error of the shim ends the guest like a trap.
     end = { trap: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
   }
   for (const [place, { dir }] of directories.entries()) {

@@ -1,9 +1,9 @@
-// A host of WASI: runs modules of Preview 1 in headless Chromium, each in a worker of its own, over browser_wasi_shim.
+// A host of WASI: runs modules of Preview 1 in headless Chromium, each in its own worker, with browser_wasi_shim.
 //
 // usage: node browser.mjs DIRECTORY CHROMIUM, where DIRECTORY has the shim in its node_modules
 //
-// The shim keeps a guest's files in the memory of the worker. A guest begins with empty directories; when it has ended,
-// what is in them is copied to those of the request.
+// The shim keeps a guest's files in the memory of the worker. A guest starts with empty directories. When it has ended, its
+// files are copied to the directories of the request.
 
 import { closeSync, constants, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -17,9 +17,9 @@ import { serve } from "./serve.mjs";
 const shim = join(argv[2], "node_modules/@bjorn3/browser_wasi_shim");
 const script = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-/** The programs that guests have been made of: the page asks for them by their places in this list. */
+/** The programs of guests. The page loads them by their index in this list. */
 const programs = [];
-/** The request of the guest that runs. */
+/** The request of the guest that is running. */
 let current;
 
 const TYPES = { html: "text/html", js: "text/javascript", wasm: "application/wasm" };
@@ -46,7 +46,7 @@ async function answer(request, response) {
   response.writeHead(200, { "content-type": TYPES[file.split(".").at(-1)] }).end(await readFile(file));
 }
 
-/** Keeps what a guest has left: a directory, a part of a file, or the length of one. */
+/** Writes what a guest has left: a directory, a part of a file, or the length of a file. */
 async function keep([place, ...names], query, body) {
   const path = join(current.dirs[place][0], ...names);
   if (query.has("directory")) {
@@ -86,7 +86,7 @@ browser.listeners.add(({ method, params }) => {
 for (const domain of ["Runtime", "Inspector"]) {
   await browser.send(`${domain}.enable`);
 }
-// What the guest writes is told while it runs.
+// The page passes on the guest's output while the guest runs.
 await browser.send("Runtime.addBinding", { name: "written" });
 await browser.open(`http://127.0.0.1:${server.address().port}/`);
 

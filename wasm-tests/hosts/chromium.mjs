@@ -1,12 +1,12 @@
-// A headless Chromium, driven by its DevTools protocol through two pipes.
+// A headless Chromium, controlled through two pipes with the DevTools protocol.
 
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
-/** Milliseconds after which something that a test waits for has failed. */
-const PATIENCE = 180_000;
+/** The number of milliseconds that a test waits for a condition. */
+const TIMEOUT = 180_000;
 
 export class Chromium {
   static async launch(program) {
@@ -52,7 +52,7 @@ export class Chromium {
     this.waiting.clear();
   }
 
-  /** Sends a command to the page, or with `null` for a session to the browser. */
+  /** Sends a command to the page, or to the browser if the session is `null`. */
   send(method, params = {}, session = this.session) {
     const id = this.next++;
     this.child.stdio[3].write(`${JSON.stringify({ id, method, params, sessionId: session ?? undefined })}\0`);
@@ -69,9 +69,9 @@ export class Chromium {
 
   /** Waits until an expression in the page is true. */
   async until(expression) {
-    const end = Date.now() + PATIENCE;
+    const end = Date.now() + TIMEOUT;
     while (!await this.evaluate(expression)) {
-      if (Date.now() > end) throw new Error(`this is still not so after ${PATIENCE / 1000} s: ${expression}`);
+      if (Date.now() > end) throw new Error(`this is still false after ${TIMEOUT / 1000} s: ${expression}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -95,7 +95,7 @@ export class Chromium {
 
   async close() {
     const ended = new Promise((resolve) => this.child.once("exit", resolve));
-    // It answers or is gone before it can.
+    // The browser replies, or exits before it can.
     this.send("Browser.close", {}, null).catch(() => {});
     await ended;
     fs.rmSync(this.profile, { recursive: true, force: true, maxRetries: 5 });

@@ -1,4 +1,4 @@
-// A host of WASI: runs components of Preview 2 in Node, as jco translates them to JavaScript, over its preview2-shim.
+// A host of WASI: runs components of Preview 2 in Node, translated to JavaScript by jco, with its preview2-shim.
 //
 // usage: node jco.mjs DIRECTORY, which has the two packages in its node_modules
 
@@ -6,14 +6,14 @@ import { mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { argv, version } from "node:process";
+import process, { argv, version } from "node:process";
 import { pathToFileURL } from "node:url";
 import { serve, trapped } from "./serve.mjs";
 
 const modules = join(argv[2], "node_modules");
-// In a directory that the harness removes.
+// The harness removes the directory of temporary files.
 const scratch = mkdtempSync(join(tmpdir(), "jco-"));
-// What is imported from there finds the packages.
+// Scripts in that directory can import the packages.
 symlinkSync(modules, join(scratch, "node_modules"));
 const load = (name) => import(pathToFileURL(createRequire(join(scratch, "here.js")).resolve(name)));
 const versionOf = (name) =>
@@ -23,12 +23,21 @@ const { transpileBytes } = await load("@bytecodealliance/jco-transpile");
 const { filesystem } = await load("@bytecodealliance/preview2-shim");
 const { WASIShim } = await load("@bytecodealliance/preview2-shim/instantiation");
 
-// The shim does not support a flag with which wasi-libc opens every file for writing, and which says nothing for a file.
+// wasi-libc opens every file for writing with a flag that the shim does not support, and that has no meaning for a file.
 const { Descriptor } = filesystem.types;
 const openAt = Descriptor.prototype.openAt;
 Descriptor.prototype.openAt = function (pathFlags, path, openFlags, flags) {
   return openAt.call(this, pathFlags, path, openFlags, { ...flags, mutateDirectory: false });
 };
+
+// A guest that exits leaves its resources to the garbage collector, which may drop a stream before the poll resources that
+// were made of it. The shim throws an error for that after the guest has ended, with any guest.
+process.on("uncaughtException", (error) => {
+  if (!error.message.includes("child poll resource which has not yet been dropped")) {
+    console.error(error);
+    process.exit(1);
+  }
+});
 
 class Exit extends Error {
   constructor(code) {
@@ -71,7 +80,7 @@ async function run(guest) {
     const key = Object.keys(imports).find((key) => key.split("@")[0] === name);
     imports[key] = { ...imports[key], ...values };
   };
-  // The files of the harness: the shim's own streams are those of this process.
+  // The output goes to the files of the harness. The shim's own streams are those of this process.
   const file = (path) =>
     filesystem._createPreopenDescriptor(dirname(path)).openAt({}, basename(path), {}, { write: true }).writeViaStream(0n);
   const [stdout, stderr] = [file(guest.names.stdout), file(guest.names.stderr)];
@@ -93,7 +102,7 @@ async function run(guest) {
     if (error instanceof Exit) {
       return { exit: error.code };
     }
-    // The result of a component that has failed is an error without a value.
+    // A component that fails returns an error without a value.
     return error === undefined ? { exit: 1 } : trapped(error);
   }
 }

@@ -1,11 +1,11 @@
-// Runs a program for wasm32-wasip1 in Node's own WASI: a host for a machine that has Node and no wasmtime.
+// Runs a program for wasm32-wasip1 in Node's own WASI, on a machine that has Node and no wasmtime.
 //
 // usage: node node-wasi.mjs [--dir HOST[::GUEST]]... PROGRAM [ARGUMENT]...
 //
 // Each `--dir` opens a directory of this machine to the program, under the name GUEST, or under its own name. The exit code
 // is the program's, or 134 if it traps.
 //
-// Node 20 can crash with SIGSEGV once the memory of a program has grown, whatever the program is, and edits that the
+// Node 20 can crash with SIGSEGV after the memory of a program has grown, whatever the program is, and edits that the
 // program has not flushed are lost. `--no-turbo-fast-api-calls` prevents this. This script starts Node again with that
 // option if it is missing. A script of your own has to pass it too.
 
@@ -33,7 +33,7 @@ if (args.length === 0) {
   exit(2);
 }
 
-// Not at the top: the import warns that it is an experiment, and only the second Node has `--no-warnings`.
+// Not imported at the top, because the import prints a warning, and only the second Node has `--no-warnings`.
 const { WASI } = await import("node:wasi");
 const wasi = new WASI({ version: "preview1", args, env, preopens });
 const module = new WebAssembly.Module(readFileSync(args[0]));

@@ -1,4 +1,4 @@
-// A host of WASI: runs modules of Preview 1 in the implementation that Node, Deno or Bun has of its own.
+// A host of WASI: runs modules of Preview 1 in the own implementation of Node, Deno or Bun.
 
 import { closeSync, writeSync } from "node:fs";
 import { versions } from "node:process";
@@ -33,7 +33,7 @@ function run({ program, args, dirs, env, stdin, stdout, stderr }) {
   }
 }
 
-// Bun has other options, and returns nothing where its guest exits.
+// Bun has other options, and its `start` returns nothing when the guest exits.
 const ofBun = (stdout, stderr) => ({
   sendStdout: (bytes) => writeSync(stdout, bytes),
   sendStderr: (bytes) => writeSync(stderr, bytes),

@@ -1,6 +1,6 @@
-"""A host of WASI: runs modules of Preview 1 and components of Preview 2 in the wasmtime of Python's package.
+"""A host of WASI: runs modules of Preview 1 and components of Preview 2 in the wasmtime of the Python package.
 
-src/served.rs describes what it says.
+src/served.rs describes the protocol.
 """
 
 import gc
@@ -12,7 +12,7 @@ import wasmtime
 
 
 def main():
-    # Nothing that is printed by mistake is taken for a reply.
+    # Other output goes to standard error, so that it cannot be mistaken for a reply.
     replies, sys.stdout = sys.stdout, sys.stderr
     engine = wasmtime.Engine()
     programs = {}
@@ -27,13 +27,13 @@ def main():
         if program not in programs:
             programs[program] = load(engine, program)
         end = run(engine, programs[program], guest)
-        # The files and the memory of a guest are closed with its store.
+        # The files and the memory of a guest are released with its store.
         gc.collect()
         reply(end)
 
 
 def load(engine, program):
-    """Returns what makes a function of a store that starts the program."""
+    """Returns a function that takes a store and returns the function that starts the program."""
     with open(program, "rb") as file:
         is_component = file.read(8)[4:] == b"\x0d\0\1\0"
     if not is_component:
@@ -41,7 +41,7 @@ def load(engine, program):
         linker.define_wasi()
         module = wasmtime.Module.from_file(engine, program)
         return lambda store: linker.instantiate(store, module).exports(store)["_start"]
-    # Older packages have none.
+    # Older packages do not have this module.
     from wasmtime import component
 
     linker = component.Linker(engine)
@@ -68,7 +68,7 @@ def run(engine, starter, guest):
         return {"exit": exit.code}
     except (wasmtime.Trap, wasmtime.WasmtimeError) as trap:
         return {"trap": str(trap)}
-    # A module returns nothing, and a component a result.
+    # A module returns nothing, and a component returns a result.
     return {"exit": 1 if result is not None and result.tag == "err" else 0}
 
 

@@ -1,11 +1,11 @@
-// What every host of WASI in JavaScript says to the harness: src/served.rs describes it.
+// The protocol between the harness and every host of WASI in JavaScript: src/served.rs describes it.
 
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { devNull } from "node:os";
 import { createInterface } from "node:readline";
 import { stdin, stdout } from "node:process";
 
-// A host may write about its own affairs, and standard output is for replies.
+// Messages of a host go to standard error, because standard output is for replies.
 console.log = console.error;
 
 const reply = (value) => stdout.write(JSON.stringify(value) + "\n");
@@ -20,7 +20,7 @@ export function moduleOf(path) {
   return modules.get(path);
 }
 
-/** What became of a guest that has thrown an error. */
+/** The reply for a guest that has thrown an error. */
 export function trapped(error) {
   if (!(error instanceof WebAssembly.RuntimeError)) {
     throw error;
@@ -42,7 +42,7 @@ export async function serve(version, run) {
     }
     const end = await run({ ...guest, ...streams, names: guest });
     Object.values(streams).forEach(closeSync);
-    // The memory of a guest may have gigabytes, and the engine does not know that it is in a hurry.
+    // Frees the memory of the guest now, because it may have gigabytes.
     globalThis.gc?.();
     globalThis.Bun?.gc(true);
     reply(end);

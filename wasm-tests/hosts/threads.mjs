@@ -2,21 +2,21 @@
 //
 // usage: node threads.mjs [--dir HOST::GUEST MODULE [ARGUMENT]...]
 //
-// Each thread of the guest is a worker. Node's implementation runs in the main thread and serves all of them: they share
-// its descriptors. A call that sleeps there keeps the other threads from calling.
+// Each thread of the guest is a worker. Node's implementation runs in the main thread and serves all of them, because they
+// share its descriptors. While a call sleeps there, the other threads cannot call.
 //
-// With arguments it runs one guest and exits as that does, with 134 where a thread traps. Without, it runs those that the
-// harness asks for.
+// With arguments it runs one guest and exits with its code, or with 134 if a thread traps. Without arguments it runs the
+// guests that the harness requests.
 
 import { argv, stderr, versions } from "node:process";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 
 const TRAPPED = 134;
-// What rustc lets a module with shared memory have at the most, in pages of 64 KiB.
+// The limit that rustc sets on the memory of a module with shared memory, in pages of 64 KiB.
 const MAX_PAGES = 16384;
 
 if (isMainThread) {
-  // Not in the workers: each import warns that it is an experiment.
+  // Not imported in the workers, because each import prints a warning.
   const { WASI } = await import("node:wasi");
   const { moduleOf, serve } = await import("./serve.mjs");
   const run = ({ program, dirs, env = [], ...options }) => {
@@ -37,7 +37,7 @@ if (isMainThread) {
 /** Runs a guest, and resolves to how it ends. */
 function host(module, wasi) {
   const memory = new WebAssembly.Memory({ initial: 256, maximum: MAX_PAGES, shared: true });
-  // Tells it the memory; the module's own start runs in a worker.
+  // Passes the memory to `wasi`. The module's own start function runs in a worker.
   wasi.start({ exports: { memory, _start() {} } });
 
   const workers = [];
@@ -68,14 +68,14 @@ function host(module, wasi) {
           case "trap":
             return end({ trap: `thread ${thread}: ${args[0]}` });
           default:
-            // A worker may have grown the memory: this fetches its length.
+            // A worker may have grown the memory. This call updates its length in this thread.
             memory.grow(0);
             reply[1] = wasi.wasiImport[name](...args);
         }
         Atomics.store(reply, 0, 1);
         Atomics.notify(reply, 0);
       };
-      // Not at once: a thread that calls again and again would have all its calls served before those of another.
+      // Not served immediately: otherwise a thread that calls repeatedly would keep the others waiting.
       worker.on("message", (call) => setImmediate(serve, call));
       worker.on("error", (error) => end({ trap: `thread ${thread}: ${error.stack}` }));
       return thread;
@@ -88,7 +88,7 @@ function guest({ module, memory, thread, argument, reply }) {
   const call = (name, ...args) => {
     Atomics.store(reply, 0, 0);
     parentPort.postMessage({ name, args });
-    // Again when it wakes too early: the last answer may be read before its notification comes.
+    // Waits again if it wakes too early, because the notification of the previous call may arrive late.
     while (Atomics.load(reply, 0) === 0) {
       Atomics.wait(reply, 0, 0);
     }

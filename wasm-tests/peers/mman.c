@@ -1,4 +1,4 @@
-// What a C program does with a file, over the mmap of wasi-libc: the same as `bench peer`, with the same output.
+// A C program that edits a file with the mmap of wasi-libc. It does the same as `bench peer`, with the same output.
 //
 // usage: mman DATA SCRATCH
 
@@ -36,7 +36,7 @@ static void count(const char *path, int mib) {
     printf("count the lines of %d MiB\t%.0f\t%zu\n", mib, now() - start, lines);
 }
 
-// Every change is one more than what was there: the file tells what has arrived.
+// Every edit increments a byte, so the file shows which edits have reached it.
 static size_t place(int edit) { return (size_t)edit * (EDITED / EDITS); }
 
 static void edit(const char *path) {
@@ -49,7 +49,7 @@ static void edit(const char *path) {
         return;
     }
     for (int i = 0; i < EDITS; i++) new[i] = ++map[place(i)];
-    // No msync: wasi-libc declares it, and a program that calls it does not link.
+    // There is no msync: wasi-libc declares it, but a program that calls it does not link.
     munmap(map, EDITED);
     double time = now() - start;
     for (int i = 0; i < EDITS; i++) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 use lexopt::{Arg, Error, Parser};
-use wasm_tests::compare::{self, columns::Selection, workshop::Workshop};
+use wasm_tests::compare::{self, builder::Builder, columns::Selection};
 use wasm_tests::outcome::Limits;
 use wasm_tests::sandbox::MEMORY_LIMIT;
 use wasm_tests::{bench, consumers, crash, demo, mutants, package, placed, power, runner, suite};
@@ -15,11 +15,11 @@ use wasmtime_wasi::FsPerms;
 /// Long enough for a case that moves half a gigabyte on a slow machine.
 const CASE_TIME: Duration = Duration::from_mins(3);
 
-/// More than this many cases at once would want more memory than they save time.
+/// More cases at once would need more memory than they save time.
 const MOST_JOBS: usize = 4;
 
 pub(crate) enum Command {
-    /// Print the usage: of this command, or of all of them.
+    /// Print the usage of one command, or of all of them.
     Help(Option<String>),
     Suite(SuiteArgs),
     Compare(compare::Plan),
@@ -81,13 +81,13 @@ fn command(name: &str, parser: Parser) -> Result<Command, Error> {
     }
 }
 
-/// The user asked for the usage of a command, and not for its work.
+/// The user requested the usage of a command instead of running it.
 #[derive(Debug)]
 struct HelpWanted;
 
 impl std::fmt::Display for HelpWanted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the usage is wanted")
+        f.write_str("the usage is requested")
     }
 }
 
@@ -109,7 +109,7 @@ fn hosts(mut parser: Parser) -> Result<PathBuf, Error> {
     }
 }
 
-/// How the suite runs unless the command line says otherwise.
+/// The default settings of a run of the suite.
 fn plan() -> suite::Plan {
     let limits = Limits { time: CASE_TIME, memory: MEMORY_LIMIT };
     suite::Plan { filter: None, limits, jobs: jobs(), scratch: None }
@@ -145,7 +145,7 @@ fn suite(mut parser: Parser) -> Result<SuiteArgs, Error> {
 
 fn compare(mut parser: Parser) -> Result<compare::Plan, Error> {
     let (mut selection, mut plan, mut out) = (Selection::Possible, plan(), None);
-    let mut workshop = Workshop {
+    let mut builder = Builder {
         cargo: std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()),
         target_dir: "target".into(),
         program: "suite".to_owned(),
@@ -154,20 +154,22 @@ fn compare(mut parser: Parser) -> Result<compare::Plan, Error> {
     while let Some(arg) = parser.next()? {
         match arg {
             Long("columns") => selection = Selection::parse(&parser.value()?.string()?)?,
-            Long("target-dir") => workshop.target_dir = parser.value()?.into(),
+            Long("target-dir") => builder.target_dir = parser.value()?.into(),
             Long("out") => out = Some(parser.value()?.into()),
-            Long("program") => workshop.program = parser.value()?.string()?,
-            Long("no-build") => workshop.build = false,
+            Long("program") => builder.program = parser.value()?.string()?,
+            Long("no-build") => builder.build = false,
             Long("filter") => plan.filter = Some(parser.value()?.string()?).filter(|text| !text.is_empty()),
             Long("jobs") => plan.jobs = parser.value()?.parse()?,
             Long("time") => plan.limits.time = seconds(&mut parser)?,
             other => return Err(unexpected(other)),
         }
     }
-    // Programs are started by their names, and some in other directories.
-    workshop.target_dir = std::path::absolute(&workshop.target_dir).map_err(|error| Error::Custom(error.into()))?;
-    let out = out.unwrap_or_else(|| workshop.target_dir.join("compare"));
-    Ok(compare::Plan { selection, workshop, suite: plan, out })
+    // The path must be absolute, because some programs are started in other directories.
+    builder.target_dir = std::path::absolute(&builder.target_dir).map_err(|error| Error::Custom(error.into()))?;
+    // The reports of a part do not overwrite those of the whole.
+    let default = if plan.filter.is_some() { "compare/filtered" } else { "compare" };
+    let out = out.unwrap_or_else(|| builder.target_dir.join(default));
+    Ok(compare::Plan { selection, builder, suite: plan, out })
 }
 
 fn run(mut parser: Parser) -> Result<runner::Options, Error> {
@@ -184,7 +186,7 @@ fn run(mut parser: Parser) -> Result<runner::Options, Error> {
             Long("time") => time = Some(seconds(&mut parser)?),
             Long("host-mapping") => host_mapping = true,
             Value(program) => {
-                // Whatever follows is the guest's, options too.
+                // Everything that follows belongs to the guest, including options.
                 let args = parser.raw_args()?.map(OsString::into_string).collect::<Result<_, _>>()?;
                 let mut options = runner::Options::new(program.into(), args);
                 (options.grants, options.env, options.time) = (grants, env, time);
@@ -205,7 +207,7 @@ fn package(mut parser: Parser) -> Result<package::Plan, Error> {
     let mut out = None;
     let mut limits = Limits { time: CASE_TIME, memory: MEMORY_LIMIT };
     loop {
-        // What follows `--` is cargo's. The parser would take the two dashes away.
+        // Everything after `--` belongs to cargo. The parser would drop the two dashes.
         if parser.try_raw_args().is_some_and(|mut rest| rest.next_if(|arg| arg == "--").is_some()) {
             cargo_args.extend(parser.raw_args()?);
         }
@@ -379,7 +381,7 @@ fn consumers(mut parser: Parser) -> Result<consumers::Plan, Error> {
     Ok(consumers::Plan { without, with, hosted: required(hosted, "--hosted")?, programs })
 }
 
-/// How many blocks each instance of a fleet touches, unless an option says otherwise.
+/// The default number of blocks that each instance of a fleet accesses.
 const BLOCKS: usize = 64;
 
 fn placed(mut parser: Parser) -> Result<placed::Plan, Error> {
@@ -422,12 +424,12 @@ fn fleet(mut parser: Parser) -> Result<placed::Fleet, Error> {
     Ok(placed::Fleet { module, dir, file, instances, blocks, pooling, host_mapping })
 }
 
-/// This program, to be run by itself.
+/// This program, to run it as a child process.
 fn harness() -> Result<PathBuf, Error> {
     std::env::current_exe().map_err(|error| Error::Custom(error.into()))
 }
 
-/// How many cases or tests run at once, unless an option says it.
+/// The default number of cases or tests that run at once.
 fn jobs() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get().min(MOST_JOBS))
 }
@@ -436,7 +438,7 @@ fn required(value: Option<PathBuf>, option: &str) -> Result<PathBuf, Error> {
     value.ok_or_else(|| format!("{option} is missing").into())
 }
 
-/// The same place from every directory.
+/// Makes a path absolute, so that it is valid in every directory.
 fn absolute(path: OsString) -> Result<PathBuf, Error> {
     std::path::absolute(PathBuf::from(path)).map_err(|error| error.to_string().into())
 }
@@ -449,7 +451,7 @@ fn mebibytes(parser: &mut Parser) -> Result<u64, Error> {
     Ok(parser.value()?.parse::<u32>().map(u64::from)? << 20)
 }
 
-/// `NAME=VALUE`, or `NAME` for the value that it has here.
+/// Parses `NAME=VALUE`, or `NAME` for a variable of this process.
 fn variable(text: OsString) -> Result<(String, String), Error> {
     let text = text.string()?;
     match text.split_once('=') {

@@ -1,4 +1,4 @@
-//! What the suite's program says of its cases: `suite list`.
+//! The list of cases that the suite's program prints: `suite list`.
 
 /// A case of the suite.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct Case {
 pub enum Expects {
     /// With its last line.
     Finishes,
-    /// With a panic, whose message contains this text.
+    /// With a panic whose message contains this text.
     Panics(String),
 }
 
@@ -31,7 +31,7 @@ impl Case {
 ///
 /// # Errors
 ///
-/// A line that is not like that, a name that comes twice, or no line at all; the text says which.
+/// Fails if a line has another form, a name occurs twice, or there is no line; the text describes which.
 pub fn parse_list(text: &str) -> Result<Vec<Case>, String> {
     let mut cases: Vec<Case> = Vec::new();
     for line in text.lines() {
@@ -62,7 +62,7 @@ mod tests {
     use super::{Case, Expects, parse_list};
 
     #[test]
-    fn a_list_has_names_and_how_they_end() {
+    fn a_list_has_names_and_expected_ends() {
         let cases = parse_list("one\tfinishes\ntwo\tpanics: out of range\n").unwrap();
         assert_eq!(
             cases,
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_not_one_is_refused() {
+    fn a_malformed_list_is_an_error() {
         for text in ["", "one", "one\t", "one\tpanics: ", "one\tpanics", "\tfinishes", "a\tfinishes\na\tfinishes"] {
             assert!(parse_list(text).is_err(), "{text:?}");
         }

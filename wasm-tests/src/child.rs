@@ -1,4 +1,4 @@
-//! A native program as a child process, with the limits and the report that the [sandbox](crate::sandbox) has.
+//! Runs a native program as a child process, with the same limits and report as the [sandbox](crate::sandbox).
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
@@ -12,15 +12,15 @@ use shared_child::SharedChild;
 use crate::counters::{Counted, OfChild};
 use crate::outcome::{End, OUTPUT_LIMIT, Report};
 
-/// What a program of Windows ends with when it aborts: there are no signals.
+/// The exit code of a program of Windows that aborts, because Windows has no signals.
 const WINDOWS_ABORTED: i32 = 0xC000_0409_u32.cast_signed();
 
-/// Runs a program without standard input, captures its output, and kills it when its time is over. What it had read and
-/// written comes with the report, where the system counts that.
+/// Runs a program without standard input, captures its output, and kills it when its time is over. Returns the report,
+/// and the bytes that it read and wrote, if the system counts them.
 ///
 /// # Errors
 ///
-/// A program that cannot be started.
+/// Fails if the program cannot be started.
 pub fn run(
     program: &OsStr,
     args: &[impl AsRef<OsStr>],
@@ -31,14 +31,14 @@ pub fn run(
     run_command(command, time)
 }
 
-/// As [`run`], with a command that may have a directory and variables of its own.
+/// Like [`run`], with a command that may have its own directory and variables.
 ///
 /// # Errors
 ///
 /// As for [`run`].
 pub fn run_command(mut command: Command, time: Option<Duration>) -> io::Result<(Report, Option<Counted>)> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // A backtrace differs from machine to machine and says nothing that the panic's message does not.
+    // A backtrace differs between machines, and the panic's message is enough.
     command.env("RUST_BACKTRACE", "0");
     let start = Instant::now();
     let child = SharedChild::spawn(&mut command).map_err(|error| {
@@ -53,7 +53,7 @@ pub fn run_command(mut command: Command, time: Option<Duration>) -> io::Result<(
         let (ended, over) = channel::<()>();
         let watchdog = scope.spawn(|| {
             let Some(time) = time else { return Ok(false) };
-            // Moved in, so that nothing but the drop of `ended` or the time ends the wait.
+            // `over` is moved into the closure, so that only the drop of `ended` or the time limit ends the wait.
             let over = over;
             if over.recv_timeout(time) != Err(RecvTimeoutError::Timeout) {
                 return Ok(false);
@@ -76,7 +76,7 @@ fn joined<T>(thread: ScopedJoinHandle<T>) -> T {
     thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
-/// Reads to the end, or to the limit: the pipe is closed then, and the child's next write fails.
+/// Reads to the end, or to the limit. At the limit the pipe is closed, and the child's next write fails.
 fn capture(pipe: Option<impl Read>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let pipe = pipe.expect("the command has this stream piped");

@@ -1,4 +1,4 @@
-//! A column: one way to run the suite's program, or tests in its place.
+//! A column: one way to run the suite's program, or other tests.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::package::cases::Tests;
 use crate::sandbox::{Run, Sandbox};
 use crate::served::{Guest, Served};
 
-/// What the suite's program is called in a sandbox, and how it names the directory that it is given there.
+/// The name of the suite's program in a sandbox, and the name of its directory there.
 const GUEST: (&str, &str) = ("suite", "/");
 
 /// One way to run the suite's program.
@@ -21,34 +21,33 @@ const GUEST: (&str, &str) = ("suite", "/");
 pub struct Column {
     name: String,
     runner: Runner,
-    patience: u32,
-    /// The version of what runs the program.
+    time_factor: u32,
+    /// The version of the host that runs the program.
     version: Option<String>,
-    /// The exit code of a program that trapped or aborted, where a host makes it a code.
+    /// The exit code that the host returns for a program that trapped or aborted, if it returns one.
     aborted: Option<i32>,
 }
 
 #[derive(Debug)]
 enum Runner {
-    /// A child process: the words of its command, the program last unless a runner takes it as an argument, and the
-    /// backend to ask for.
+    /// A child process: the words of its command, and the backend to select. The program is the last word unless a
+    /// runner takes it as an argument.
     Child { command: Vec<OsString>, backend: Option<String> },
     /// A guest of another host of WASI.
     Guest { host: Served, program: PathBuf },
-    /// A guest of wasmtime, and the backend to ask for.
+    /// A guest of wasmtime, and the backend to select.
     Sandbox { sandbox: Sandbox, backend: Option<&'static str> },
-    /// Another program than the suite's: tests of cargo's.
+    /// The tests that cargo builds, instead of the suite's program.
     Tests(Tests),
 }
 
 impl Column {
     /// A column of child processes: `command` is the suite's program, or a runner such as an emulator with its
-    /// arguments and then that program. `backend` is the backend to ask for; without it the program uses its platform's
-    /// own.
+    /// arguments and then that program. `backend` is the backend to select; the default is that of the platform.
     ///
     /// # Panics
     ///
-    /// If the command has no words.
+    /// Panics if the command has no words.
     #[must_use]
     pub fn child(name: &str, command: Vec<OsString>, backend: Option<&str>) -> Self {
         assert!(!command.is_empty(), "a command has at least a program");
@@ -59,7 +58,7 @@ impl Column {
     #[must_use]
     pub fn guest(name: &str, host: Served, program: PathBuf) -> Self {
         let version = host.version().to_owned();
-        Self::new(name, Runner::Guest { host, program }).of_version(version)
+        Self::new(name, Runner::Guest { host, program }).with_version(version)
     }
 
     /// A column of guests in wasmtime.
@@ -68,33 +67,33 @@ impl Column {
         Self::new(name, Runner::Sandbox { sandbox, backend: None })
     }
 
-    /// A column of guests in wasmtime whose files the host maps: of a sandbox that was loaded so. Each mapping that a case
-    /// has made of a file has to be one that the host was asked for.
+    /// A column of guests in wasmtime whose files the host maps. The sandbox must have been loaded with mappings of the
+    /// host. A case fails if it reports more mappings of files than it requested from the host.
     #[must_use]
     pub fn hosted(name: &str, sandbox: Sandbox) -> Self {
         Self::new(name, Runner::Sandbox { sandbox, backend: Some(HOSTED) })
     }
 
-    /// A column of tests, which have limits of their own.
+    /// A column of tests, which have their own limits.
     #[must_use]
     pub fn tests(name: &str, tests: Tests) -> Self {
         Self::new(name, Runner::Tests(tests))
     }
 
     fn new(name: &str, runner: Runner) -> Self {
-        Self { name: name.to_owned(), runner, patience: 1, version: None, aborted: None }
+        Self { name: name.to_owned(), runner, time_factor: 1, version: None, aborted: None }
     }
 
-    /// The same column, with `patience` times as much time for each case: an emulator is slow.
+    /// The same column, with a time limit for each case that is `factor` times as long, because an emulator is slow.
     #[must_use]
-    pub fn patient(mut self, patience: u32) -> Self {
-        self.patience = patience;
+    pub fn with_time_factor(mut self, factor: u32) -> Self {
+        self.time_factor = factor;
         self
     }
 
-    /// The same column, of a host of this version.
+    /// The same column, with a host of this version.
     #[must_use]
-    pub fn of_version(mut self, version: String) -> Self {
+    pub fn with_version(mut self, version: String) -> Self {
         self.version = Some(version);
         self
     }
@@ -106,25 +105,25 @@ impl Column {
         self
     }
 
-    /// What went wrong after a case had ended, since this was last asked.
+    /// Returns the problems that occurred after the end of a case, since the last call of this function.
     pub fn take_problems(&self) -> Vec<String> {
         let Runner::Guest { host, .. } = &self.runner else { return Vec::new() };
-        host.take_deaths().iter().map(|death| format!("{}: {death}", self.name)).collect()
+        host.take_exits().iter().map(|exit| format!("{}: {exit}", self.name)).collect()
     }
 
-    /// The limits of a case here, where `limits` are those of a quick column.
+    /// The limits of a case on this column, where `limits` are those of a column without an emulator.
     #[must_use]
     pub fn limits(&self, limits: Limits) -> Limits {
-        Limits { time: limits.time * self.patience, ..limits }
+        Limits { time: limits.time * self.time_factor, ..limits }
     }
 
-    /// Its name, as the table and the ledger have it.
+    /// Its name in the table and in the ledger.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The version of its host, where that tells one.
+    /// The version of its host, if the host reports one.
     #[must_use]
     pub fn version(&self) -> Option<&str> {
         self.version.as_deref()
@@ -134,7 +133,7 @@ impl Column {
     ///
     /// # Errors
     ///
-    /// A program that cannot be run, or does not print a list; the text says which.
+    /// Fails if the program cannot be run, or does not print a list; the text describes which.
     pub fn list(&self, limits: Limits) -> Result<Vec<Case>, String> {
         let limits = self.limits(limits);
         let report = match &self.runner {
@@ -156,7 +155,7 @@ impl Column {
     ///
     /// # Errors
     ///
-    /// A program that cannot be started; the text says why.
+    /// Fails if the program cannot be started; the text gives the reason.
     pub fn run(&self, case: &str, dir: &Path, limits: Limits) -> Result<Report, String> {
         let limits = self.limits(limits);
         let mut report = match &self.runner {
@@ -196,19 +195,19 @@ impl Column {
     }
 }
 
-/// The suite's program in another host, without a directory.
+/// The suite's program as a guest of another host, without a directory.
 fn guest<'g>(program: &'g Path, args: &[&str]) -> Guest<'g> {
     let args = [GUEST.0].iter().chain(args).map(ToString::to_string).collect();
     // A backtrace differs from host to host.
     Guest { program, args, env: vec![("RUST_BACKTRACE".to_owned(), "0".to_owned())], dirs: Vec::new() }
 }
 
-/// Makes sure that the host was asked for every mapping that the guest says it has made.
+/// Checks that the guest reports no more mappings than it has requested from the host.
 fn check_hosted(report: &Report) -> Result<(), String> {
     let made = String::from_utf8_lossy(&report.stderr).lines().filter(|&line| line == MAPPED_BY_HOST).count();
-    let asked = report.calls.as_ref().map_or(0, HostCalls::maps);
-    if made as u64 > asked {
-        return Err(format!("it says that the host maps {made} files, and the host was asked for {asked} mappings"));
+    let requested = report.calls.as_ref().map_or(0, HostCalls::maps);
+    if made as u64 > requested {
+        return Err(format!("it reports {made} mappings of the host, and has requested {requested}"));
     }
     Ok(())
 }
@@ -230,7 +229,7 @@ mod tests {
     use crate::outcome::{End, Report};
 
     #[test]
-    fn a_guest_has_no_more_mappings_than_its_host_was_asked_for() {
+    fn a_guest_has_no_more_mappings_than_it_has_requested() {
         let mut calls = HostCalls::default();
         for _ in 0..2 {
             calls.total.add(Group::Other, MAP, 0);
@@ -241,7 +240,7 @@ mod tests {
             check_hosted(&Report { calls: Some(calls.clone()), ..report })
         };
         assert_eq!((checked(0), checked(2)), (Ok(()), Ok(())));
-        let told = "it says that the host maps 3 files, and the host was asked for 2 mappings";
-        assert_eq!(checked(3), Err(told.to_owned()));
+        let message = "it reports 3 mappings of the host, and has requested 2";
+        assert_eq!(checked(3), Err(message.to_owned()));
     }
 }

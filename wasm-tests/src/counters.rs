@@ -1,7 +1,7 @@
-//! Bytes that a program moved with read and write calls, as the operating system counts them.
+//! Counts the bytes that a program moves with read and write calls, as the operating system reports them.
 //!
-//! Linux counts them for each process; elsewhere there is nothing to ask, and the answers here are `None`. Bytes of a file
-//! that is mapped are moved by no call and are not counted.
+//! Linux counts them for each process. Other systems do not, and the results here are `None`. Bytes of a mapped file
+//! are moved without calls and are not counted.
 
 /// Bytes moved by read and write calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,36 +13,36 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// What was moved between `earlier` and `self`.
+    /// The bytes that were moved between `earlier` and `self`.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self { read: self.read.saturating_sub(earlier.read), written: self.written.saturating_sub(earlier.written) }
     }
 }
 
-/// Does something, and tells what this process, all of its threads, moved meanwhile. Nothing else should be going on in it.
+/// Runs `work`, and returns the bytes that all threads of this process moved meanwhile. Nothing else should run in it.
 pub fn during<T>(work: impl FnOnce() -> T) -> (T, Option<Counted>) {
     let read = || imp::read("self");
-    // Reading the counts is counted too: what two readings in a row differ by is the price of one.
+    // Reading the counts is counted too: the difference of two readings in a row is the cost of one.
     let (first, before) = (read(), read());
     let result = work();
     let moved = (|| Some(read()?.since(before?).since(before?.since(first?))))();
     (result, moved)
 }
 
-/// The counts of a child process, to be had once it has ended.
+/// The counts of a child process, which are available when it has ended.
 #[derive(Debug)]
 pub struct OfChild(imp::OfChild);
 
 impl OfChild {
-    /// Of the child with this number, which is to be running.
+    /// For the child with this number, which must be running.
     #[must_use]
     pub fn new(pid: u32) -> Self {
         Self(imp::OfChild::new(pid))
     }
 
-    /// Waits until the child has ended, and tells what it had moved. The child is not reaped: its parent has still to wait
-    /// for it.
+    /// Waits until the child has ended, and returns the bytes that it has moved. The child is not reaped: its parent
+    /// still has to wait for it.
     #[must_use]
     pub fn when_ended(self) -> Option<Counted> {
         self.0.when_ended()
@@ -61,8 +61,8 @@ mod imp {
         parse(&std::fs::read_to_string(format!("/proc/{process}/io")).ok()?)
     }
 
-    /// The file is opened while the child runs: of one that has ended, only root may open it. To read it is allowed even
-    /// then.
+    /// The file is opened while the child runs, because only root may open that of an ended process. Reading it is
+    /// allowed even then.
     #[derive(Debug)]
     pub(super) struct OfChild(Option<(Pid, File)>);
 
@@ -74,7 +74,7 @@ mod imp {
 
         pub(super) fn when_ended(self) -> Option<Counted> {
             let (child, counts) = self.0?;
-            // NOWAIT leaves the child as it is: what the system knows of it goes away when it is reaped.
+            // NOWAIT does not reap the child, because the system deletes the counts when it is reaped.
             while waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
                 .is_err_and(|error| error == rustix::io::Errno::INTR)
             {}
@@ -92,7 +92,7 @@ mod imp {
         use super::{Counted, parse};
 
         #[test]
-        fn the_two_counts_are_found_by_name() {
+        fn the_two_counts_are_parsed_by_name() {
             let text = "rchar: 3980\nwchar: 17\nsyscr: 9\nsyscw: 0\nread_bytes: 1\nwrite_bytes: 2\n";
             assert_eq!(parse(text), Some(Counted { read: 3980, written: 17 }));
             assert_eq!(parse("rchar: 1\n"), None);
@@ -116,7 +116,7 @@ mod imp {
             Self
         }
 
-        #[expect(clippy::unused_self, reason = "one signature on every system")]
+        #[expect(clippy::unused_self, reason = "the signature is the same on every system")]
         pub(super) fn when_ended(self) -> Option<Counted> {
             None
         }

@@ -1,8 +1,9 @@
-//! The example programs on a real file, natively and in wasmtime, each held to what the harness computes by itself.
+//! Runs the example programs on a real file, natively and in wasmtime, and compares their results with those that the
+//! harness computes itself.
 //!
-//! Three programs run in four columns, in one of which the host maps the files. What they must do is known beforehand:
-//! `hello` prints the same everywhere and leaves the same file; `grep` finds as many matches as [`memchr`] does; `replace`
-//! makes as many replacements, and the file is then what replacing in memory makes of it.
+//! Three programs run in four columns. In one of these the host maps the files. The expected results are known
+//! beforehand: `hello` prints the same everywhere and leaves the same file; `grep` finds as many matches as [`memchr`];
+//! `replace` makes as many replacements, and the file is then equal to the result of replacing in memory.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -20,34 +21,34 @@ use crate::sandbox::{HAS_HOST_MAPPING, NO_HOST_MAPPING, Run, Sandbox};
 use crate::terminal::{align_right, new_table};
 use crate::{child, files};
 
-/// Words that a pattern is taken from, the first that the file has.
+/// The default pattern is the first of these words that the file contains.
 const WORDS: [&str; 6] = ["error", "memory", "length", "the", "and", "a"];
 
 /// The name of the copy that the programs work on.
 const COPY: &str = "file";
 
-/// Long enough for a file of gigabytes.
+/// The time limit of a program, which is enough for a file of gigabytes.
 const TIME: Duration = Duration::from_mins(10);
 
-/// What to run on what.
+/// The programs to run, and the file.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The file, of which each program gets a copy.
     pub file: PathBuf,
-    /// Where the native programs are.
+    /// The directory of the native programs.
     pub native_dir: PathBuf,
-    /// Where the Preview 1 modules are, which also run where the host maps their files.
+    /// The directory of the Preview 1 modules. They also run with a host that maps their files.
     pub wasip1_dir: PathBuf,
-    /// Where the Preview 2 components are.
+    /// The directory of the Preview 2 components.
     pub wasip2_dir: PathBuf,
-    /// What to look for; without it, a word that the file has.
+    /// The text to search for. The default is a word that the file contains.
     pub pattern: Option<String>,
 }
 
-/// What the programs did.
+/// The results of the programs.
 #[derive(Debug)]
 pub struct Results {
-    /// What was looked for, what it was replaced by, and how often it is there.
+    /// The text to search for, its replacement, and the number of matches.
     task: Task,
     file: PathBuf,
     rows: Vec<Row>,
@@ -59,9 +60,9 @@ struct Task {
     to: String,
     matches: usize,
     len: usize,
-    /// What `replace` must make of the file.
+    /// The hash of the file after `replace`.
     replaced: u64,
-    /// What the other programs must leave it.
+    /// The hash of the file after the other programs.
     original: u64,
 }
 
@@ -70,13 +71,13 @@ struct Task {
 struct Row {
     program: Program,
     column: &'static str,
-    /// What is wrong with what it printed.
+    /// What is wrong with its output.
     output: Result<(), String>,
-    /// What is wrong with what it left behind.
+    /// What is wrong with the files that it left.
     bytes: Result<(), String>,
     time: Duration,
     moved: Option<Counted>,
-    /// Whether its bytes are those of a mapping, which moves without calls.
+    /// Whether it mapped the file, so that its bytes move without calls.
     mapped: bool,
 }
 
@@ -117,7 +118,7 @@ enum Column {
     Hosted(PathBuf),
 }
 
-/// What one run of a program gave.
+/// The result of one run of a program.
 struct Ran {
     report: Report,
     moved: Option<Counted>,
@@ -139,7 +140,7 @@ impl Column {
                 let path = programs.join(program.name()).with_extension(std::env::consts::EXE_EXTENSION);
                 let dir = dir.to_str().context("the temporary directory has no name in Unicode")?;
                 let (report, moved) = child::run(path.as_os_str(), &program.args(task, dir), Some(TIME))?;
-                // What it printed went through a pipe, and was counted too.
+                // The output goes through a pipe, and was counted too.
                 let printed = (report.stdout.len() + report.stderr.len()) as u64;
                 let moved = moved.map(|moved| moved.since(Counted { read: 0, written: printed }));
                 Ok(Ran { report, moved, mapped: true })
@@ -158,10 +159,10 @@ fn wasm(programs: &Path, program: Program) -> PathBuf {
 
 fn run_guest(sandbox: &Sandbox, program: Program, task: &Task, dir: &Path) -> wasmtime::Result<Ran> {
     let run = Run::new(program.name()).args(program.args(task, "/")).dir(dir, "/").time(TIME);
-    // Nothing else happens in this process meanwhile, and a guest's output goes to memory.
+    // Nothing else runs in this process meanwhile, and a guest's output goes to memory.
     let (report, moved) = counters::during(|| sandbox.run(&run));
     let report = report?;
-    // A short file is a buffer where the host maps files, too.
+    // The guest uses a buffer for a short file, even if the host maps files.
     let mapped = report.calls.as_ref().is_some_and(|calls| calls.maps() > 0);
     Ok(Ran { report, moved, mapped })
 }
@@ -170,7 +171,7 @@ fn run_guest(sandbox: &Sandbox, program: Program, task: &Task, dir: &Path) -> wa
 ///
 /// # Errors
 ///
-/// A file or a program that is not there, or a pattern that the file does not have.
+/// Fails if a file or a program does not exist, or the file does not contain the pattern.
 pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     let task = Task::new(plan)?;
     let mut columns = vec![Column::Native(plan.native_dir.clone()), Column::Sandbox("wasip1", plan.wasip1_dir.clone())];
@@ -180,7 +181,7 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     columns.push(Column::Sandbox("wasip2", plan.wasip2_dir.clone()));
     let mut rows = Vec::new();
     for program in Program::ALL {
-        // Output and files of the first column, which the others' must equal.
+        // The output and the files of the first column, which those of the others must equal.
         let mut first: Option<(Vec<u8>, Vec<String>)> = None;
         for column in &columns {
             let dir = tempfile::tempdir()?;
@@ -228,7 +229,7 @@ impl Task {
     }
 }
 
-/// The first of the known words that the file has, or else the first letters that it has.
+/// The first of the known words that the file contains, or else its first letters.
 fn pattern_for(content: &[u8]) -> Option<String> {
     let known = WORDS.iter().find(|word| memmem::find(content, word.as_bytes()).is_some());
     known.map(|word| (*word).to_owned()).or_else(|| {
@@ -247,7 +248,7 @@ fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Copies what is in a file, but not its permissions: it may be read-only, and the copy must not be.
+/// Copies the content of a file, but not its permissions: the file may be read-only, and the copy must not be.
 fn copy_content(from: &Path, to: &Path) -> io::Result<()> {
     io::copy(&mut File::open(from)?, &mut File::create(to)?).map(drop)
 }
@@ -261,27 +262,27 @@ fn check_output(program: Program, task: &Task, report: &Report, first: &[u8]) ->
         return Err("it printed nothing".to_owned());
     }
     if report.stdout != first {
-        return Err("it printed something else than the native program".to_owned());
+        return Err("its output differs from that of the native program".to_owned());
     }
     let last = String::from_utf8_lossy(&report.stdout).lines().next_back().unwrap_or_default().to_owned();
     let count = task.matches.to_string();
     let counted = last.split(|c: char| !c.is_ascii_digit()).any(|number| number == count);
     if program != Program::Hello && !counted {
-        return Err(format!("its last line should tell of {count} matches, and is {last:?}"));
+        return Err(format!("its last line should contain the number {count} of matches, and is {last:?}"));
     }
     Ok(())
 }
 
 fn check_bytes(program: Program, task: &Task, copy: &Path, left: &[String], first: &[String]) -> Result<(), String> {
-    let content = fs::read(copy).map_err(|error| format!("the file cannot be read again: {error}"))?;
+    let content = fs::read(copy).map_err(|error| format!("the file cannot be read: {error}"))?;
     let expected = if program == Program::Replace { task.replaced } else { task.original };
     if content.len() != task.len {
         return Err(format!("the file had {} bytes and has {}", task.len, content.len()));
     }
     if hash(&content) != expected {
         return Err(match (program, hash(&content) == task.original) {
-            (Program::Replace, true) => "the file is as it was".to_owned(),
-            (Program::Replace, false) => "the file is not what replacing in memory makes of it".to_owned(),
+            (Program::Replace, true) => "the file has not changed".to_owned(),
+            (Program::Replace, false) => "the file differs from the result of replacing in memory".to_owned(),
             _ => "the file has changed".to_owned(),
         });
     }
@@ -295,13 +296,13 @@ fn check_bytes(program: Program, task: &Task, copy: &Path, left: &[String], firs
 }
 
 impl Results {
-    /// How many programs did something wrong.
+    /// How many programs failed.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.rows.iter().filter(|row| row.output.is_err() || row.bytes.is_err()).count()
     }
 
-    /// What was done, the table, and what is wrong.
+    /// A heading, the table, and the failures.
     #[must_use]
     pub fn render(&self) -> String {
         let Task { from, to, matches, len, .. } = &self.task;
@@ -316,8 +317,8 @@ impl Results {
             table.add_row([
                 row.program.name().to_owned(),
                 row.column.to_owned(),
-                said(&row.output),
-                said(&row.bytes),
+                verdict(&row.output),
+                verdict(&row.bytes),
                 format!("{:.1} ms", row.time.as_secs_f64() * 1000.0),
                 read,
                 written,
@@ -326,8 +327,9 @@ impl Results {
         align_right(&mut table, 4);
         _ = writeln!(text, "{table}");
         text.push_str(
-            "Read and written: bytes moved by system calls. A mapping moves its pages without any, and a native program's\n\
-             reads include its own start; \"-\" where the system does not count.\n",
+            "Read and written: bytes moved by system calls. A mapping moves its pages without calls.\n\
+             The reads of a native program include those of its own start.\n\
+             \"-\" means that the system does not count.\n",
         );
         if !HAS_HOST_MAPPING {
             _ = writeln!(text, "NOT RUN: wasip1 hosted, because {NO_HOST_MAPPING}");
@@ -353,12 +355,12 @@ impl Row {
     }
 }
 
-/// A count beside which the pages of a mapping were read or written too.
+/// A count of a program that also read or wrote the pages of a mapping.
 fn mapped(bytes: u64) -> String {
     if bytes == 0 { "mapped".to_owned() } else { format!("mapped + {}", size(bytes)) }
 }
 
-fn said(part: &Result<(), String>) -> String {
+fn verdict(part: &Result<(), String>) -> String {
     if part.is_ok() { "equal" } else { "WRONG" }.to_owned()
 }
 
@@ -379,12 +381,12 @@ mod tests {
     fn task(dir: &tempfile::TempDir, content: &[u8], pattern: Option<&str>) -> wasmtime::Result<Task> {
         let file = dir.path().join(COPY);
         fs::write(&file, content).unwrap();
-        let nowhere = PathBuf::new();
+        let none = PathBuf::new();
         Task::new(&Plan {
             file,
-            native_dir: nowhere.clone(),
-            wasip1_dir: nowhere.clone(),
-            wasip2_dir: nowhere,
+            native_dir: none.clone(),
+            wasip1_dir: none.clone(),
+            wasip2_dir: none,
             pattern: pattern.map(str::to_owned),
         })
     }
@@ -394,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_always_something_to_look_for() {
+    fn a_pattern_is_found_in_every_file_with_letters() {
         let dir = tempfile::tempdir().unwrap();
         let found = |content: &[u8], pattern| -> wasmtime::Result<_> {
             let task = task(&dir, content, pattern)?;
@@ -412,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_output_is_told() {
+    fn wrong_output_is_reported() {
         let dir = tempfile::tempdir().unwrap();
         let task = task(&dir, b"error error", None).unwrap();
         let check = |program, end, stdout, first: &str| {
@@ -430,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_bytes_are_told() {
+    fn wrong_bytes_are_reported() {
         let dir = tempfile::tempdir().unwrap();
         let task = task(&dir, b"an error", None).unwrap();
         let copy = dir.path().join(COPY);
@@ -444,8 +446,8 @@ mod tests {
         for (program, content, why) in [
             (Program::Grep, "an ERROR", "changed"),
             (Program::Hello, "an erroR", "changed"),
-            (Program::Replace, "an error", "as it was"),
-            (Program::Replace, "AN ERROR", "not what replacing"),
+            (Program::Replace, "an error", "not changed"),
+            (Program::Replace, "AN ERROR", "differs from the result"),
             (Program::Replace, "an ERROR\0", "9"),
             (Program::Hello, "an error", "no file"),
         ] {

@@ -1,4 +1,4 @@
-//! What a case has left in its directory, read by the host: the lines that end its transcript.
+//! Describes the files that a case has left in its directory, as the host reads them: the last lines of its transcript.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -9,18 +9,18 @@ use std::path::Path;
 /// Files up to this many bytes are shown whole.
 const SHOWN: u64 = 256;
 
-/// The unit of the hash: zeros that fill one are the same whether they are stored or a hole.
+/// The unit of the hash. A block of zeros has the same hash whether it is stored or a hole.
 const BLOCK: usize = 64 << 10;
 
 /// A line for each file, directory and symbolic link under `dir`, in the order of their names.
 ///
-/// A file's line has its length and a hash of its content, and the content too where that is short. The hash covers every
-/// byte, but holes are not read, and it does not tell a hole from zeros: sparse files of many gigabytes are quick, and
-/// equal whichever way they were written.
+/// The line of a file has its length and a hash of its content, and the content if that is short. The hash covers every
+/// byte, but holes are not read, and a hole is the same as zeros. So sparse files of many gigabytes are fast, and the
+/// hash does not depend on how they were written.
 ///
 /// # Errors
 ///
-/// Whatever the file system says.
+/// Fails if a file or directory cannot be read.
 pub fn describe(dir: &Path) -> io::Result<Vec<String>> {
     let mut lines = Vec::new();
     describe_into(dir, "", &mut lines)?;
@@ -59,9 +59,9 @@ fn describe_file(path: &Path) -> io::Result<String> {
     Ok(line)
 }
 
-/// A hash of every block that is not zeros, with its place.
+/// A hash of every block that is not zeros, with its position.
 ///
-/// The hash is std's, whose algorithm may change from one release of Rust to the next: it is for comparing within a run.
+/// The hash is std's, whose algorithm may change between releases of Rust, so compare hashes only within a run.
 fn hash(file: &mut File, len: u64) -> io::Result<u64> {
     let mut hasher = std::hash::DefaultHasher::new();
     let mut block = vec![0; BLOCK];
@@ -81,7 +81,7 @@ fn hash(file: &mut File, len: u64) -> io::Result<u64> {
     Ok(hasher.finish())
 }
 
-/// The next place, from `at`, that is not in a hole; none where all the rest is holes.
+/// The next position, from `at`, that is not in a hole, or `None` if there are only holes.
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd"))]
 fn next_data(file: &File, at: u64, len: u64) -> io::Result<Option<u64>> {
     use rustix::fs::{SeekFrom, seek};
@@ -93,13 +93,13 @@ fn next_data(file: &File, at: u64, len: u64) -> io::Result<Option<u64>> {
     match seek(file, SeekFrom::Data(at)) {
         Ok(start) if start < len => Ok(Some(start)),
         Ok(_) | Err(Errno::NXIO) => Ok(None),
-        // A file system that does not know its holes.
+        // The file system does not report holes.
         Err(Errno::INVAL | Errno::NOTSUP) => Ok(Some(at)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// As above, where the system cannot tell: everything is read.
+/// The same for systems that do not report holes: everything is read.
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd")))]
 #[expect(clippy::unnecessary_wraps, reason = "one signature on every system")]
 fn next_data(_file: &File, at: u64, len: u64) -> io::Result<Option<u64>> {
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_and_the_length_count() {
+    fn every_byte_and_the_length_change_the_description() {
         let dir = tempfile::tempdir().unwrap();
         let file = |len: usize, at: usize| {
             line_of(dir.path(), |file| {
@@ -167,12 +167,12 @@ mod tests {
             assert_ne!(base, other);
         }
         assert_eq!(base, file(300_000, 299_999));
-        // The same block at another place.
+        // The same block at another position.
         assert_ne!(file(1 << 20, 100), file(1 << 20, 65_636));
     }
 
     #[test]
-    fn a_sparse_giant_is_quick() {
+    fn a_large_sparse_file_is_described_quickly() {
         let dir = tempfile::tempdir().unwrap();
         let start = std::time::Instant::now();
         line_of(dir.path(), |file| {

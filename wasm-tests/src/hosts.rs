@@ -1,4 +1,4 @@
-//! The other hosts of WASI: what each is called, what it needs, and how its process is started.
+//! The other hosts of WASI: their names, what they need, and how their processes are started.
 
 use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsString;
@@ -10,40 +10,40 @@ use crate::served::Served;
 /// A host.
 #[derive(Debug)]
 pub struct Host {
-    /// What `--host` and `--columns` call it.
+    /// Its name in `--host` and `--columns`.
     pub key: &'static str,
-    /// What tables call it.
+    /// Its name in tables.
     pub name: &'static str,
     /// The targets of Rust whose programs it runs.
     pub targets: &'static [&'static str],
-    /// The program that it is started with.
+    /// The program that runs it.
     program: Program,
     /// The options of the program.
     options: &'static [&'static str],
-    /// The script of the harness that makes the program a host, if it is none by itself.
+    /// The script of the harness that implements the host, if the program does not do so itself.
     script: Option<&'static str>,
     /// The packages of npm that the script loads.
     packages: &'static [&'static str],
-    /// Whether the script starts a browser, in whose memory the files of guests are.
+    /// Whether the script starts a browser, which keeps the files of guests in its memory.
     pub in_browser: bool,
 }
 
-/// Where a program is.
+/// The location of a program.
 #[derive(Debug)]
 enum Program {
-    /// On the path, with where to get it.
+    /// On the path, with instructions how to get it.
     OnPath(&'static str, &'static str),
-    /// In the directory of what `make compare-tools` installs.
+    /// In the directory of `make compare-tools`.
     Tool(&'static str),
 }
 
 /// How to get a program that is not on the path.
 const INSTALLED: &str = "`make compare-tools` installs what this host needs";
 
-/// The browser, and the variable of the environment that names another one.
+/// The browser, and the environment variable that selects another one.
 const CHROMIUM: (&str, &str) = ("chromium", "CHROMIUM");
 
-/// The scripts, which lie in one directory when they run.
+/// The scripts, which are in one directory when they run.
 const SCRIPTS: [(&str, &str); 9] = [
     ("serve.mjs", include_str!("../hosts/serve.mjs")),
     ("chromium.mjs", include_str!("../hosts/chromium.mjs")),
@@ -60,8 +60,8 @@ const WASIP1: &str = "wasm32-wasip1";
 const WASIP2: &str = "wasm32-wasip2";
 
 const NODE: Program = Program::OnPath("node", "it has to be Node 20 or newer, see https://nodejs.org");
-// Guests whose memory has grown often end in SIGSEGV after right output, unless fast calls are off. A case runs a small part
-// of its program.
+// Without the first option, guests whose memory has grown often end with SIGSEGV after correct output. Lazy compilation
+// helps because a case runs a small part of its program.
 const NODE_OPTIONS: &[&str] = &["--no-turbo-fast-api-calls", "--no-warnings", "--wasm-lazy-compilation", "--expose-gc"];
 
 /// All of them.
@@ -165,11 +165,11 @@ impl Host {
         ALL.iter().find(|host| host.key == key)
     }
 
-    /// The program that it is started with, where `tools` is the directory of what `make compare-tools` installs.
+    /// The program that runs it, where `tools` is the directory of `make compare-tools`.
     ///
     /// # Errors
     ///
-    /// A host that is not installed; the text says how to get it.
+    /// Fails if the host is not installed; the text says how to get it.
     pub fn program(&self, tools: &Path) -> Result<PathBuf, String> {
         let (name, how) = match self.program {
             Program::OnPath(name, how) => (which::which(name).ok().ok_or_else(|| name.to_owned()), how),
@@ -191,13 +191,13 @@ impl Host {
         name.map_err(|name| format!("there is no `{name}`: {how}"))
     }
 
-    /// Whether guests have the files of this machine. Otherwise their directories are empty when they start.
+    /// Whether guests use the files of this machine. Otherwise their directories are empty when they start.
     #[must_use]
     pub fn opens_files(&self) -> bool {
         !self.in_browser
     }
 
-    /// Whether its version is one that the harness has chosen. Of another, one that does not start is no news.
+    /// Whether the harness has chosen its version. A host of another version may fail to start.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
         matches!(self.program, Program::Tool(_))
@@ -207,7 +207,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// A host that does not start; the text says why.
+    /// Fails if the host does not start; the text gives the reason.
     pub fn start(&self, program: PathBuf, tools: &Path) -> Result<Served, String> {
         let mut command: Vec<OsString> = vec![program.into()];
         command.extend(self.options.iter().map(Into::into));
@@ -229,19 +229,19 @@ impl Host {
     }
 }
 
-/// The browser.
+/// The path of the browser.
 fn chromium() -> Result<PathBuf, String> {
     let (name, variable) = CHROMIUM;
     let name = std::env::var_os(variable).unwrap_or_else(|| name.into());
     let found = which::which(&name).map_err(|_| name.display().to_string());
-    found.map_err(|name| format!("there is no `{name}`: {INSTALLED}, and {variable} names another Chromium"))
+    found.map_err(|name| format!("there is no `{name}`: {INSTALLED}, and {variable} selects another Chromium"))
 }
 
-/// The directory of what `make compare-tools` installs, beside the directory in which cargo has built this program.
+/// The directory of `make compare-tools`, in the target directory in which cargo has built this program.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// Fails if the path of this program is unknown.
 pub fn tools() -> std::io::Result<PathBuf> {
     let program = std::env::current_exe()?;
     let target = program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file());

@@ -1,22 +1,23 @@
-//! The harness of `portable-mmap`: WASI programs inside wasmtime, and the suite of `native-tests` run there and natively.
+//! The harness of `portable-mmap`: runs WASI programs in wasmtime, and runs the suite of `native-tests` there and
+//! natively.
 //!
-//! - [`outcome`] is how a program ended and what it did, wherever it ran.
-//! - [`sandbox`] runs a WASI program, a Preview 1 module or a Preview 2 component, with a directory, limits and captured
-//!   output.
-//! - [`hosts`] are other hosts of WASI, and [`served`] is how they run guests.
+//! - [`outcome`] describes how a program ended and what it did, in any host.
+//! - [`sandbox`] runs a WASI program, a Preview 1 module or a Preview 2 component, with a directory, limits and
+//!   captured output.
+//! - [`hosts`] are other hosts of WASI, and [`served`] runs guests in them.
 //! - [`mod@column`] is one way to run the suite's program: a child process, the sandbox, or another host.
 //! - [`calls`] counts the host calls of a guest, by name.
-//! - [`suite`] runs every case on every column, reads what the case left behind, and compares.
-//! - [`compare`] does so on columns that it builds itself, emulated machines among them, and writes reports.
-//! - [`mutants`] breaks a copy of the library, and demands that the comparison notices.
-//! - [`crash`] kills programs while they edit a file, and looks at what it holds.
-//! - [`power`] lets the power fail under a file that programs edit, and looks at what the disk holds.
+//! - [`suite`] runs every case on every column, reads the files that the case left, and compares.
+//! - [`compare`] does this on columns that it builds itself, including emulated machines, and writes reports.
+//! - [`mutants`] breaks a copy of the library, and requires that the comparison fails.
+//! - [`crash`] kills programs while they edit a file, and checks what it contains.
+//! - [`power`] simulates power failures under a file that programs edit, and checks what the disk contains.
 //! - `mounted` mounts file systems of this process, on Linux.
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`consumers`] runs programs that map files through other crates, with the real memmap2 and with the façade.
-//! - [`mod@bench`] runs the workloads, compares their ways, and judges their goals.
+//! - [`mod@bench`] runs the workloads and jobs, compares the ways to do them, and checks their goals.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.
-//! - [`package`] runs the tests of any crate, each alone, natively and on WASI, and compares what they did.
+//! - [`package`] runs the tests of any crate, each alone, natively and on WASI, and compares their results.
 
 pub mod bench;
 pub mod calls;

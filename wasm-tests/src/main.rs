@@ -78,11 +78,10 @@ wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --wasip2-dir DIR [
 wasm-tests bench --native PROGRAM --wasip1 WASM --simd WASM --wasip2 WASM --sources DIR --dir DIR
                  [--size MAPS READS]... [--filter TEXT] [--python PROGRAM] [--wasi-cc PROGRAM] [--rounds N]
                  [--milliseconds N]
-    Runs the workloads and the jobs of the program `bench` natively and in wasmtime, one after the other. Prints a comparison of the
-    ways to do them and whether the goals are met, and writes both to DIR. The text to work on is made of the Rust
-    files in --sources. --size names two programs whose sizes are compared. --wasi-cc compiles a program
-    in C that maps files with wasi-libc. --filter takes those whose names contain TEXT; the name of a job begins with
-    `job`.
+    Runs the workloads and the jobs of the program `bench` natively and in wasmtime, one after the other. Compares the
+    ways to do them and checks the goals. Prints the results, and writes them to DIR. The text to work on is made of the
+    Rust files in --sources. --size names two programs whose sizes are compared. --wasi-cc compiles a program in C that
+    maps files with wasi-libc. --filter runs those whose names contain TEXT; the name of a job begins with `job`.
 
 wasm-tests placed --native PROGRAM --guest WASM --dir DIR [--blocks N]
     Measures mappings of the operating system, of the emulation and of the host in one run. Also measures the memory of
@@ -100,7 +99,7 @@ wasm-tests consumers --without DIR --with DIR --hosted DIR PROGRAM...
 const HOSTED: [&str; 2] = ["wasip1 hosted", "wasip2 hosted"];
 
 fn main() -> ExitCode {
-    if let Some(code) = package::wrapper::called() {
+    if let Some(code) = package::wrapper::run_if_called() {
         return code;
     }
     let result = match args::parse() {
@@ -212,9 +211,9 @@ fn run_package(plan: &package::Plan) -> wasmtime::Result<ExitCode> {
 }
 
 fn run_mutants(plan: &mutants::Plan) -> wasmtime::Result<ExitCode> {
-    let told = mutants::run(plan).map_err(wasmtime::Error::msg)?;
-    print!("{}", mutants::render(&told));
-    Ok(if mutants::all_found(&told) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let results = mutants::run(plan).map_err(wasmtime::Error::msg)?;
+    print!("{}", mutants::render(&results));
+    Ok(if mutants::all_found(&results) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn run_crash(plan: &crash::Plan) -> wasmtime::Result<ExitCode> {

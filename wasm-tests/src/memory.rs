@@ -1,20 +1,21 @@
-//! Linear memory of guests: the limit of it, and how much of it was touched.
+//! Linear memory of guests: its limit, and how much of it was accessed.
 //!
-//! wasmtime says where a module's memory is, and nothing of a component's. So on unix the sandbox makes the memories itself,
-//! as wasmtime would: address space for all that a guest may ever have, of which the guest's part can be used.
+//! wasmtime reports the address of a module's memory, but not of a component's. So on unix the sandbox allocates the
+//! memories itself, in the same way as wasmtime: it reserves addresses for all memory that a guest can get, and makes
+//! the guest's current part accessible.
 
 use wasmtime::ResourceLimiter;
 
 pub(crate) use imp::{configure, resident};
 
-/// Counts a guest's linear memory, and refuses more than its limit. `StoreLimits` would limit each memory by itself, and
-/// could not tell afterwards that it had refused anything.
+/// Counts a guest's linear memory, and lets it grow up to its limit. `StoreLimits` would limit each memory separately,
+/// and could not report afterwards that a memory had reached the limit.
 pub(crate) struct Meter {
     limit: u64,
     held: u64,
-    /// The most that it held.
+    /// The largest size that it had.
     pub(crate) most: u64,
-    /// The size that it wanted when it was last refused.
+    /// The size that was requested when growing last failed.
     pub(crate) refused: Option<u64>,
 }
 
@@ -37,7 +38,7 @@ impl ResourceLimiter for Meter {
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        // A table element takes a few words; no program needs a million functions.
+        // A table element takes a few words, and no program needs a million functions.
         Ok(desired <= 1 << 20 && maximum.is_none_or(|maximum| desired <= maximum))
     }
 }
@@ -58,13 +59,13 @@ mod imp {
         static MEMORIES: RefCell<Vec<Weak<Memory>>> = const { RefCell::new(Vec::new()) };
     }
 
-    /// Has the sandbox make its memories here.
+    /// Configures an engine so that its memories are allocated here.
     pub(crate) fn configure(config: &mut Config) {
         config.with_host_memory(Arc::new(Creator));
     }
 
-    /// How many bytes of this thread's guest are in the host's memory: a guest lives on a thread of its own. Nothing where
-    /// its memory was not made here.
+    /// How many bytes of the memory of this thread's guest are resident. Each guest runs on a thread of its own. `None`
+    /// if its memory was not allocated here.
     pub(crate) fn resident() -> Option<u64> {
         MEMORIES.with_borrow(|memories| {
             let mut memories = memories.iter().filter_map(Weak::upgrade).peekable();
@@ -77,14 +78,14 @@ mod imp {
     #[derive(Debug)]
     struct Memory {
         start: *mut c_void,
-        /// All of it, with the guard behind.
+        /// The reserved size, including the guard at the end.
         reserved: usize,
         capacity: usize,
-        /// What the guest can use.
+        /// The size that the guest can access.
         size: AtomicUsize,
     }
 
-    // SAFETY: the pointer is an address to this type, which never follows it; wasmtime decides who does.
+    // SAFETY: this type uses the pointer only as an address. Only wasmtime dereferences it.
     unsafe impl Send for Memory {}
     // SAFETY: as for `Send`.
     unsafe impl Sync for Memory {}
@@ -95,8 +96,8 @@ mod imp {
             // SAFETY: new addresses, chosen by the system.
             let start = unsafe { mmap_anonymous(null_mut(), reserved, ProtFlags::empty(), MapFlags::PRIVATE) }?;
             let memory = Self { start, reserved, capacity, size: AtomicUsize::new(0) };
-            // A huge page would be counted whole where a guest has touched one byte of it. It is advice: where it fails
-            // there are none.
+            // A huge page would count as resident as a whole after the guest has accessed one byte of it. This is
+            // advice: if it fails, the system has no huge pages.
             #[cfg(target_os = "linux")]
             // SAFETY: the range is this memory's own, and the advice changes no byte.
             let _ = unsafe { rustix::mm::madvise(start, reserved, rustix::mm::Advice::LinuxNoHugepage) };
@@ -125,15 +126,16 @@ mod imp {
 
     impl Drop for Memory {
         fn drop(&mut self) {
-            // SAFETY: nobody holds the memory any more. What fails leaves the addresses taken, which is all there is to it.
+            // SAFETY: the memory is not used any more. If the call fails, the addresses stay reserved, without other
+            // effects.
             let _ = unsafe { munmap(self.start, self.reserved) };
         }
     }
 
     struct Creator;
 
-    // SAFETY: memories start as zeros, lie at one address with their capacity and the guard behind it, and nobody but
-    // wasmtime follows their addresses.
+    // SAFETY: memories start as zeros, lie at a fixed address with their capacity and the guard behind it, and only
+    // wasmtime dereferences their addresses.
     unsafe impl MemoryCreator for Creator {
         fn new_memory(
             &self,
@@ -143,7 +145,7 @@ mod imp {
             reserved: Option<usize>,
             guard: usize,
         ) -> Result<Box<dyn LinearMemory>, String> {
-            let capacity = reserved.ok_or("a memory that may move is not for this sandbox")?;
+            let capacity = reserved.ok_or("this sandbox has no memories that may move")?;
             let memory = Memory::new(capacity.max(minimum), guard).and_then(|memory| {
                 memory.grow(minimum)?;
                 Ok(Arc::new(memory))
@@ -154,7 +156,7 @@ mod imp {
         }
     }
 
-    /// wasmtime's share in a memory.
+    /// The reference to a memory that wasmtime owns.
     struct Linear(Arc<Memory>);
 
     // SAFETY: as for the creator.
@@ -177,7 +179,7 @@ mod imp {
     }
 }
 
-/// Nothing can be told here; wasmtime makes its memories itself.
+/// On other systems resident memory is unknown, and wasmtime allocates its memories itself.
 #[cfg(not(all(unix, target_pointer_width = "64")))]
 mod imp {
     pub(crate) fn configure(_: &mut wasmtime::Config) {}

@@ -10,19 +10,20 @@ use fuser::{BackgroundSession, Config, FileAttr, FileType, Filesystem, INodeNo, 
 use rustix::mount::UnmountFlags;
 use tempfile::TempDir;
 
-/// How long the kernel may remember an answer: nobody but the kernel changes anything.
+/// How long the kernel may cache a reply. Only the kernel changes anything.
 pub const TTL: Duration = Duration::from_mins(1);
 
 /// A file system that is mounted until this is dropped.
 ///
-/// Whoever uses it is another process: a thread of this one that waits for an answer could not be ended before it has it.
+/// It must be used from another process: a thread of this process that waits for a reply could not be killed before it
+/// arrives.
 #[derive(Debug)]
 pub struct Mounted {
     session: Option<BackgroundSession>,
     path: PathBuf,
-    /// The root, where the file system lives as long as this is open, and is in no directory.
+    /// The open root. The file system exists as long as this is open, and is not attached to a directory.
     root: Option<File>,
-    /// Goes last.
+    /// Dropped last.
     _dir: TempDir,
 }
 
@@ -31,15 +32,15 @@ impl Mounted {
     ///
     /// # Errors
     ///
-    /// The system's, which has no FUSE or lets this user mount nothing.
+    /// Fails if the system has no FUSE, or does not allow this user to mount.
     pub fn new(name: &str, server: impl Filesystem + 'static) -> io::Result<Self> {
         let dir = tempfile::tempdir()?;
         let mut config = Config::default();
         config.mount_options = vec![MountOption::FSName(name.into()), MountOption::NoAtime];
         let session = fuser::spawn_mount(server, dir.path(), &config)?;
         let mut mounted = Self { session: Some(session), path: dir.path().into(), root: None, _dir: dir };
-        // Whoever ends this process ends the file system, and leaves no mount behind that nobody serves. Without the right
-        // to do so it stays in the directory.
+        // Detaches the mount, so that it ends with this process even if that is killed. Without the right to unmount,
+        // the file system stays in the directory.
         let root = File::open(&mounted.path)?;
         if rustix::mount::unmount(&mounted.path, UnmountFlags::DETACH).is_ok() {
             mounted.path = format!("/proc/{}/fd/{}", std::process::id(), root.as_raw_fd()).into();
@@ -48,29 +49,29 @@ impl Mounted {
         Ok(mounted)
     }
 
-    /// Where the files are, for this process and its children.
+    /// The directory of the files, for this process and its children.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Unmounts. Nobody uses the file system any more.
+    /// Unmounts the file system, which must not be used any more.
     ///
     /// # Errors
     ///
-    /// The system's, or that of the thread that serves it.
+    /// Fails if the system or the thread that serves the file system reports an error.
     pub fn unmount(mut self) -> io::Result<()> {
         let Some(session) = self.session.take() else { return Ok(()) };
         let ended = if self.root.take().is_some() { session.join() } else { session.umount_and_join() };
         match ended {
-            // What the thread that serves it may be told in the end, if not that the device is gone.
+            // The thread may receive this error at the end, instead of the error for a removed device.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(()),
             ended => ended,
         }
     }
 }
 
-/// What a file or a directory says of itself.
+/// The attributes of a file or a directory.
 #[must_use]
 pub fn attributes(ino: INodeNo, kind: FileType, size: u64) -> FileAttr {
     let perm = if kind == FileType::Directory { 0o755 } else { 0o644 };

@@ -1,19 +1,19 @@
-//! How far a program may go, how it ended, and what it did.
+//! The limits of a program, how it ended, and what it did.
 
 use std::time::Duration;
 
 use crate::calls::HostCalls;
 
-/// Bytes of standard output, and of standard error, that are kept. A program that prints more is told that its output is
-/// closed.
+/// The number of bytes that are captured of standard output, and of standard error. If a program prints more, its next
+/// write fails.
 pub const OUTPUT_LIMIT: usize = 64 << 20;
 
-/// How far a case may go.
+/// The limits of a case.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Time for one case.
     pub time: Duration,
-    /// Bytes of memory for one case, where it runs in a sandbox.
+    /// Bytes of memory for one case, if it runs in a sandbox.
     pub memory: u64,
 }
 
@@ -33,7 +33,7 @@ pub enum End {
 pub struct Report {
     /// How it ended.
     pub end: End,
-    /// Its standard output, at most [`OUTPUT_LIMIT`] bytes; empty where it was inherited.
+    /// Its standard output, at most [`OUTPUT_LIMIT`] bytes; empty if it was inherited.
     pub stdout: Vec<u8>,
     /// Its standard error, likewise.
     pub stderr: Vec<u8>,
@@ -41,14 +41,14 @@ pub struct Report {
     pub time: Duration,
     /// The most linear memory that it held, in bytes; 0 for a native program.
     pub memory: u64,
-    /// The size it wanted, if it once asked for more memory than it was allowed.
+    /// The total size that it requested when it last exceeded its memory limit, if it did.
     pub memory_refused: Option<u64>,
-    /// Its calls for files; nothing where they are not counted, which is everywhere but in a sandbox.
+    /// Its calls for files, which are counted only in a sandbox.
     pub calls: Option<HostCalls>,
 }
 
 impl Report {
-    /// What is known of a native program, whose memory and calls nobody counts.
+    /// The report of a native program, whose memory and calls are not counted.
     #[must_use]
     pub fn native(end: End, stdout: impl Into<Vec<u8>>, stderr: impl Into<Vec<u8>>, time: Duration) -> Self {
         Self { end, stdout: stdout.into(), stderr: stderr.into(), time, memory: 0, memory_refused: None, calls: None }

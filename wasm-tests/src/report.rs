@@ -1,4 +1,4 @@
-//! The results of the suite as text: what failed and how, the ledger, and the table.
+//! Renders the results of the suite as text: the failures, the ledger, and the table.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::calls::{HostCalls, Stretch};
 use crate::suite::Results;
 use crate::terminal::{align_right, new_table};
 
-/// Everything there is to say, for a terminal: failures first, the table and the count last, where they are seen.
+/// The whole text for a terminal: failures first, and the table and the count last, because the end stays visible.
 #[must_use]
 pub fn render(results: &Results, ledger: &[Exception]) -> String {
     let mut text = failures(results, |_, _| None);
@@ -21,8 +21,8 @@ pub fn render(results: &Results, ledger: &[Exception]) -> String {
     text
 }
 
-/// What failed and how, with the seed where there is one, and the command that `again` knows for a case on the column
-/// of this index.
+/// The failures, with the seed if there is one, and the command that `again` returns for a case on the column with this
+/// index.
 pub(crate) fn failures(results: &Results, again: impl Fn(&str, usize) -> Option<String>) -> String {
     let mut text = String::new();
     for case in &results.cases {
@@ -44,7 +44,7 @@ pub(crate) fn failures(results: &Results, again: impl Fn(&str, usize) -> Option<
     text
 }
 
-/// What was not counted and not run.
+/// Results that are not counted in the table, and the number of cases that were not run.
 pub(crate) fn not_in_the_table(results: &Results) -> String {
     let mut text = uncounted(results);
     text.push_str(&mapped(results));
@@ -54,7 +54,7 @@ pub(crate) fn not_in_the_table(results: &Results) -> String {
     text
 }
 
-/// The count of it all, the last line.
+/// The last line, with the counts.
 pub(crate) fn counts(passed: usize, failed: usize) -> String {
     format!("{passed} passed, {failed} failed\n")
 }
@@ -81,7 +81,7 @@ pub(crate) fn exceptions(ledger: &[Exception]) -> String {
     text
 }
 
-/// What should have been counted in a sandbox and could not be.
+/// The memory that should have been counted in a sandbox and could not be.
 fn uncounted(results: &Results) -> String {
     let mut text = String::new();
     for (index, name) in results.columns.iter().enumerate() {
@@ -89,13 +89,14 @@ fn uncounted(results: &Results) -> String {
         let unknown = calls.flat_map(|calls| &calls.stretches).filter(|stretch| !stretch.unknown.is_empty());
         let count = unknown.count();
         if count > 0 {
-            _ = writeln!(text, "{name}: the memory of {count} stretches is not bounded; this system does not tell it.");
+            let why = "is not checked, because this system does not report it";
+            _ = writeln!(text, "{name}: the memory of {count} stretches {why}.");
         }
     }
     text
 }
 
-/// What the host was asked to map, by which a reader sees that it did.
+/// How many mappings the guests of each column have requested, which shows that the host has made them.
 fn mapped(results: &Results) -> String {
     let mut text = String::new();
     for (index, name) in results.columns.iter().enumerate() {
@@ -129,7 +130,7 @@ pub(crate) fn columns(results: &Results) -> Table {
     table
 }
 
-/// Every transcript, whatever became of the case, and what was counted.
+/// Every transcript, whether the case passed or not, and the counted calls.
 #[must_use]
 pub fn transcripts(results: &Results) -> String {
     let mut text = String::new();
@@ -147,7 +148,7 @@ pub fn transcripts(results: &Results) -> String {
     text
 }
 
-/// What a case has cost, in all and in each stretch that it had counted.
+/// The calls of a case, in total and in each counted stretch.
 fn counted(calls: &HostCalls) -> String {
     let mut text = format!("  in all: {}\n", calls.total);
     for Stretch { what, calls, resident, .. } in &calls.stretches {

@@ -1,4 +1,4 @@
-//! The cargo runner: one WASI program with the surroundings that cargo gives to a native test.
+//! The cargo runner: runs one WASI program in the environment that cargo gives to a native test.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,17 +9,17 @@ use crate::outcome::End;
 use crate::sandbox::{Grant, Output, Run, Sandbox};
 use wasmtime_wasi::FsPerms;
 
-/// Names of environment variables that begin like this are passed to the guest: what cargo sets for tests, and what Rust's
-/// own test program and property tests are steered by.
+/// The prefixes of the environment variables that are passed to the guest: those that cargo sets for tests, and those
+/// that configure Rust's test programs and property tests.
 const PASSED: [&str; 3] = ["CARGO", "PROPTEST_", "RUST"];
 
-/// The exit code of a guest that trapped: that of a native program that aborts, as a shell sees it.
+/// The exit code of a guest that trapped: that of a native program that aborts, as a shell reports it.
 const TRAPPED: i32 = 134;
 
-/// The exit code of a guest whose time was over, as `timeout` has it.
+/// The exit code of a guest that exceeded its time limit, as in the program `timeout`.
 const TIMED_OUT: i32 = 124;
 
-/// What a guest is run with, beside the surroundings that every guest gets.
+/// The program to run, and settings beside those that every guest gets.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The program.
@@ -46,21 +46,21 @@ impl Options {
     }
 }
 
-/// Keeps libtest from holding back what a test prints: a test that fails ends the whole guest, and its message with it.
+/// Tells libtest not to capture output: a failing test ends the whole guest, and its captured message would be lost.
 const NO_CAPTURE: &str = "RUST_TEST_NOCAPTURE";
 
-/// Runs a guest with the standard streams of this process, and answers its exit code.
+/// Runs a guest with the standard streams of this process, and returns its exit code.
 ///
-/// It gets the current directory, which cargo makes that of the package, as `.` and under its own absolute name, and
+/// It gets the current directory, which cargo sets to that of the package, as `.` and under its own absolute name, and
 /// cargo's directory for the files of integration tests, `CARGO_TARGET_TMPDIR`, under its absolute name.
 ///
 /// # Errors
 ///
-/// A program that cannot be loaded, or a directory that is not there.
+/// Fails if the program cannot be loaded, or a directory does not exist.
 pub fn run(options: &Options) -> wasmtime::Result<i32> {
     let load = if options.host_mapping { Sandbox::load_with_host_mapping } else { Sandbox::load };
     let sandbox = load(&options.program)?;
-    let here = std::env::current_dir().context("the current directory is gone")?;
+    let here = std::env::current_dir().context("the current directory does not exist")?;
     let name = options.program.display().to_string();
     let mut run = Run::new(name).args(&options.args).memory(options.memory).output(Output::Inherited);
     if let Some(limit) = options.time {
@@ -80,7 +80,7 @@ pub fn run(options: &Options) -> wasmtime::Result<i32> {
     }
     let report = sandbox.run(&run)?;
     if let Some(bytes) = report.memory_refused {
-        eprintln!("wasm-tests: the guest asked for {bytes} bytes of memory, and its limit is {}", options.memory);
+        eprintln!("wasm-tests: the guest requested {bytes} bytes of memory, and its limit is {}", options.memory);
     }
     Ok(match report.end {
         End::Exited(code) => code,
@@ -95,16 +95,16 @@ pub fn run(options: &Options) -> wasmtime::Result<i32> {
     })
 }
 
-/// The directories that a test program gets when cargo runs it in the directory `here`: each with its name in the guest.
+/// The directories that a test program gets if cargo runs it in the directory `here`: each with its name in the guest.
 pub(crate) fn directories(program: &Path, here: &Path) -> Vec<(PathBuf, String)> {
     let temporary = target_dir(program).map(|target| target.join("tmp")).filter(|dir| dir.is_dir());
     let own_names = [Some(here.to_path_buf()), temporary].into_iter().flatten();
-    // A guest's names are text.
+    // Names in a guest are Unicode.
     let own_names = own_names.filter_map(|dir| dir.to_str().map(str::to_owned).map(|name| (dir, name)));
     own_names.chain([(here.to_path_buf(), ".".to_owned())]).collect()
 }
 
-/// Reads `HOST` or `HOST::GUEST` as a directory to give to the guest, by default under the name that it has here.
+/// Parses `HOST` or `HOST::GUEST` as a directory for the guest. Its default name there is that of the host.
 #[must_use]
 pub fn grant(text: &str, perms: FsPerms) -> Grant {
     let (host, guest) = text.split_once("::").unwrap_or((text, text));
@@ -119,7 +119,7 @@ pub(crate) fn passed_env() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The target directory that a program was built in: cargo tags it.
+/// The target directory that contains a program: cargo tags it.
 fn target_dir(program: &Path) -> Option<PathBuf> {
     let program = std::path::absolute(program).ok()?;
     program.ancestors().find(|dir| dir.join("CACHEDIR.TAG").is_file()).map(Path::to_path_buf)

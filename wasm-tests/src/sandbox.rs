@@ -1,9 +1,10 @@
-//! A WASI program in wasmtime: loaded once, run any number of times, each run with a store of its own.
+//! Runs a WASI program in wasmtime. The program is loaded once and can be run many times, each time in a new store.
 //!
-//! A run sees what its [`Run`] grants and nothing else: the directories, arguments and environment given there, a clock,
-//! random numbers, no network and an empty standard input. It ends by itself, or at its limits of memory, time and output.
+//! A run has access to what its [`Run`] grants and nothing else: the directories, arguments and environment given
+//! there, a clock, random numbers, no network and an empty standard input. It ends by itself, or at its limits of
+//! memory, time and output.
 //!
-//! A program may also be loaded so that the host maps files into its memory where it asks for that:
+//! A program may also be loaded so that the host maps files into its memory when it requests that:
 //! [`Sandbox::load_with_host_mapping`].
 
 use std::fs::File;
@@ -29,27 +30,27 @@ use crate::calls::{self, Counter, MAP};
 use crate::memory::{self, Meter};
 use crate::outcome::{End, OUTPUT_LIMIT, Report};
 
-/// Bytes of linear memory that a guest gets unless its [`Run`] says otherwise.
+/// The default limit on the linear memory of a guest in bytes.
 pub const MEMORY_LIMIT: u64 = 2 << 30;
 
-/// How many mappings of the host a guest may have at once unless its [`Run`] says otherwise: more than any case makes, and with
-/// the areas of memory that each takes fewer than a process has.
+/// The default limit on the mappings of the host that a guest has at once. No case makes more, and the areas of memory
+/// that they use are fewer than a process has.
 const MAPPINGS: usize = 1024;
 
 /// Whether this system can place mappings in the memory of guests.
 pub const HAS_HOST_MAPPING: bool = cfg!(unix);
 
-/// What is said where it cannot.
+/// The message on systems that cannot.
 pub const NO_HOST_MAPPING: &str = "this system does not place mappings in the memory of guests";
 
-/// How often the clock that ends overdue guests ticks.
+/// The interval of the clock that ends overdue guests.
 const TICK: Duration = Duration::from_millis(10);
 
-/// How much longer than its time a guest may take before it is given up: an epoch ends a guest's own code but not a call
-/// into the host, such as a sleep.
+/// How much longer than its time limit a guest may take before the sandbox stops waiting for it. An epoch ends a
+/// guest's own code but not a call into the host, such as a sleep.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// What a core module has where a component has [`COMPONENT_LAYER`]: bytes 4 to 8, after the magic number.
+/// The layer of a core module, in bytes 4 to 8 after the magic number. That of a component is [`COMPONENT_LAYER`].
 const MODULE_LAYER: [u8; 4] = [1, 0, 0, 0];
 
 /// Version 13 of the component model's layer.
@@ -58,15 +59,15 @@ const COMPONENT_LAYER: [u8; 4] = [0x0d, 0, 1, 0];
 /// A directory of the host that a guest may use.
 #[derive(Clone, Debug)]
 pub struct Grant {
-    /// Where it is on the host.
+    /// Its path on the host.
     pub host: PathBuf,
-    /// What the guest calls it. Relative paths in a guest start at `/`, so `.` and `/` are one place.
+    /// Its name in the guest. Relative paths in a guest start at `/`, so `.` and `/` are the same directory.
     pub guest: String,
     /// Whether the guest may write there.
     pub perms: FsPerms,
 }
 
-/// Where a guest's output goes.
+/// The destination of a guest's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// Into the [`Report`].
@@ -83,7 +84,7 @@ enum Kind {
     Measured,
 }
 
-/// What a guest is given: the builder of one run.
+/// The settings of one run, as a builder.
 #[derive(Clone, Debug)]
 pub struct Run {
     args: Vec<String>,
@@ -96,8 +97,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// A run of a program that is told that its name is `name`, with [`MEMORY_LIMIT`], no limit of time, captured output,
-    /// and nothing else.
+    /// A run of a program with the name `name`, with [`MEMORY_LIMIT`], no limit of time, captured output, and nothing
+    /// else.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             args: vec![name.into()],
@@ -143,15 +144,15 @@ impl Run {
         self
     }
 
-    /// Limits linear memory, all memories of the guest together, to this many bytes. Growing beyond it fails, as it does
-    /// where the host has no memory left.
+    /// Limits the sum of the linear memories of the guest to this many bytes. Growing beyond it fails, as it does if
+    /// the host has no memory left.
     #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = bytes;
         self
     }
 
-    /// Limits the mappings that the host places in the guest's memory to so many at once.
+    /// Limits the mappings that the host places in the guest's memory to this many at once.
     #[must_use]
     pub fn mappings(mut self, mappings: usize) -> Self {
         self.mappings = mappings;
@@ -165,7 +166,7 @@ impl Run {
         self
     }
 
-    /// Says where output goes.
+    /// Sets the destination of output.
     #[must_use]
     pub fn output(mut self, output: Output) -> Self {
         self.output = output;
@@ -174,7 +175,8 @@ impl Run {
 
     fn context(&self, stdout: Marks, stderr: MemoryOutputPipe) -> wasmtime::Result<WasiP1Ctx> {
         let mut builder = WasiCtx::builder();
-        // Before any directory, which copies it. Without it each call changes threads and costs five times as much.
+        // This must precede the directories, which copy it. Without it each call switches threads and costs five times
+        // as much.
         builder.allow_blocking_current_thread(true);
         builder.args(&self.args).envs(&self.env);
         match self.output {
@@ -189,7 +191,7 @@ impl Run {
         Ok(builder.build_p1())
     }
 
-    /// What the guest may map, if the host maps files for it: all that it has open. What it asks for is counted.
+    /// If the host maps files for the guest, it may map all files that it has open. Its requests are counted.
     fn host_map(&self, calls: Counter, program: &Program) -> HostMapCtx {
         let policy = move |file: &File, access| {
             calls.add(Group::Other, MAP, 0);
@@ -217,7 +219,7 @@ impl Program {
             }
             Self::Component(component) => {
                 let command = component.instantiate(&mut *store)?;
-                // `Err(())` is how a component says that it failed; there is no number with it.
+                // A component returns `Err(())` if it failed, without a number.
                 match command.wasi_cli_run().call_run(&mut *store)? {
                     Ok(()) => Ok(()),
                     Err(()) => Err(I32Exit(1).into()),
@@ -250,13 +252,14 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, is neither of the two, does not compile, or asks for something that is not WASI.
+    /// Fails if the file cannot be read, is neither of the two, does not compile, or imports something that is not
+    /// WASI.
     pub fn load(path: &Path) -> wasmtime::Result<Self> {
         Self::load_as(path, Kind::Plain)
     }
 
-    /// As [`load`](Self::load), for a program that is measured: it is compiled as wasmtime compiles by default, without a look
-    /// at a clock in every turn of every loop. A limit of time in its [`Run`] has no effect.
+    /// Like [`load`](Self::load), for a program that is measured. It is compiled as wasmtime does by default, without a
+    /// check of a clock in every iteration of every loop. A limit of time in its [`Run`] has no effect.
     ///
     /// # Errors
     ///
@@ -265,10 +268,10 @@ impl Sandbox {
         Self::load_as(path, Kind::Measured)
     }
 
-    /// As [`load`](Self::load), for a program into whose memory the host maps files: any that it has open, so it has to be
-    /// trusted as much as this program is. How much of its memory was touched is not known.
+    /// Like [`load`](Self::load), for a program into whose memory the host maps files. It may map any file that it has
+    /// open, so it has to be trusted as much as this program. How much of its memory was accessed is unknown.
     ///
-    /// Where [`HAS_HOST_MAPPING`] is false, the guest is told that mappings are not supported.
+    /// If [`HAS_HOST_MAPPING`] is false, the guest receives the result that mappings are not supported.
     ///
     /// # Errors
     ///
@@ -286,8 +289,8 @@ impl Sandbox {
         let maps_files = kind == Kind::MapsFiles;
         let mut config = Config::new();
         config.epoch_interruption(kind != Kind::Measured);
-        // Initial memory is small, and copied in microseconds. Mapped from a file, it would be written to that file first, in
-        // the middle of the first run: the counts of bytes would show it.
+        // Initial memory is small, and is copied in microseconds. To map it, wasmtime would first write it to a file,
+        // during the first run, and the counts of bytes would include it.
         config.memory_init_cow(false);
         if maps_files {
             portable_mmap_wasmtime::configure(&mut config);
@@ -320,16 +323,17 @@ impl Sandbox {
             _ => wasmtime::bail!("neither a WebAssembly module nor a component"),
         };
         tick(&engine);
-        // Starts wasmtime-wasi's threads now, and not in the middle of the first run.
+        // Starts wasmtime-wasi's threads now, and not during the first run.
         wasmtime_wasi::runtime::in_tokio(async {});
         Ok(Self { engine, program: Arc::new(program), maps_files })
     }
 
-    /// Runs the program once, in a store of its own.
+    /// Runs the program once, in a new store.
     ///
     /// # Errors
     ///
-    /// Only where the run could not begin: a directory that is not there, say. Whatever the guest does is in the report.
+    /// Fails only if the run cannot start, for example because a directory does not exist. The report describes
+    /// everything that the guest does.
     pub fn run(&self, run: &Run) -> wasmtime::Result<Report> {
         let (stdout, stderr) = (MemoryOutputPipe::new(OUTPUT_LIMIT), MemoryOutputPipe::new(OUTPUT_LIMIT));
         let memory = Meter::new(run.memory);
@@ -338,19 +342,20 @@ impl Sandbox {
         let host_map = run.host_map(calls.clone(), &self.program);
         let mut store = Store::new(&self.engine, Guest { wasi, calls: calls.clone(), memory, host_map });
         if self.maps_files {
-            // SAFETY: the data stays in its store, which this function and the guest's thread own one after the other: nobody
-            // moves the context out of it, swaps it, or calls `into_data`. The engine makes its memories itself, and has no
-            // protection keys. The guest is the harness's own, or the user's who asked for mappings, and so trusted to let no
-            // file change while the host borrows its memory: it has one thread, which waits for the host then.
+            // SAFETY: the data stays in its store, which this function and the guest's thread own one after the other:
+            // the context is not moved out of it or swapped, and `into_data` is not called. The engine allocates its
+            // memories itself, and has no protection keys. The guest is the harness's own, or belongs to the user who
+            // requested mappings, and so is trusted not to change a file while the host borrows its memory: it has one
+            // thread, which waits for the host then.
             unsafe { portable_mmap_wasmtime::attach(&mut store) }?;
         }
         store.limiter(|guest| &mut guest.memory);
         let ticks = run.time.map(|limit| limit.as_millis() / TICK.as_millis() + 1);
-        // Half of all that there are: added to the current epoch they must not overflow.
+        // The default is half of the largest number, so that adding it to the current epoch does not overflow.
         let ticks = ticks.and_then(|ticks| u64::try_from(ticks).ok()).unwrap_or(u64::MAX / 2);
         store.set_epoch_deadline(ticks);
 
-        // On a thread of its own, which is left behind if the guest never comes back from a call into the host.
+        // The guest runs on its own thread, which is abandoned if the guest never returns from a call into the host.
         let program = Arc::clone(&self.program);
         let (done, ended) = channel();
         let start = Instant::now();
@@ -358,16 +363,16 @@ impl Sandbox {
             let result = program.start(&mut store);
             let time = start.elapsed();
             let memory = (store.data().memory.most, store.data().memory.refused);
-            // Memory and files are given back before the report is out.
+            // Memory and files are released before the report is sent.
             drop(store);
-            // Nobody listens any more if the guest had been given up.
+            // The receiver is gone if the sandbox has stopped waiting for the guest.
             let _ = done.send((result, time, memory));
         })?;
-        let answer = match run.time {
+        let received = match run.time {
             Some(limit) => ended.recv_timeout(limit + GRACE),
             None => ended.recv().map_err(RecvTimeoutError::from),
         };
-        let (end, time, (memory, memory_refused)) = match answer {
+        let (end, time, (memory, memory_refused)) = match received {
             Ok((result, time, memory)) => (end_of(result), time, memory),
             Err(RecvTimeoutError::Timeout) => (End::TimedOut, start.elapsed(), (0, None)),
             Err(RecvTimeoutError::Disconnected) => match guest.join() {
@@ -392,7 +397,7 @@ fn end_of(result: wasmtime::Result<()>) -> End {
     }
 }
 
-/// Advances the engine's epoch every [`TICK`], for as long as the engine lives.
+/// Advances the engine's epoch every [`TICK`], as long as the engine lives.
 fn tick(engine: &Engine) {
     let engine = engine.weak();
     thread::spawn(move || {

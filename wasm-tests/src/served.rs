@@ -1,16 +1,16 @@
-//! Other hosts of WASI: processes, each of which runs one guest after the other.
+//! Other hosts of WASI. Each is a process that runs one guest after the other.
 //!
 //! A host is a program that reads requests from its standard input, a line of JSON for each guest, and writes a line of
-//! JSON to its standard output for each. It starts with `{"version": "1.2"}`. A request is
+//! JSON to its standard output for each. Its first line is `{"version": "1.2"}`. A request is
 //!
 //! ```json
 //! {"program": "suite.wasm", "args": ["suite", "list"], "env": [["NAME", "value"]], "dirs": [["/tmp/case", "/"]],
 //!  "stdout": "/tmp/stdout", "stderr": "/tmp/stderr"}
 //! ```
 //!
-//! where `dirs` are directories of this machine with their names in the guest, and the last two are files for what the
-//! guest writes. The reply is `{"exit": 0}`, or `{"trap": "unreachable"}`. Each guest is a fresh instance. A process that
-//! ends, or whose guest runs for too long, costs that guest alone: the next gets another process.
+//! `dirs` are directories of this machine with their names in the guest, and `stdout` and `stderr` are files for the
+//! output of the guest. The reply is `{"exit": 0}`, or `{"trap": "unreachable"}`. Each guest is a fresh instance. If a
+//! process ends, or its guest runs for too long, only that guest fails: the next one gets another process.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -30,10 +30,10 @@ use crate::outcome::{End, OUTPUT_LIMIT, Report};
 /// How long a host may take to start.
 const START: Duration = Duration::from_mins(1);
 
-/// How often the length of what a guest has written is looked at.
-const LOOK: Duration = Duration::from_millis(200);
+/// The interval at which the length of a guest's output is checked.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How much of a host's own standard error a failure quotes.
+/// How much of a host's own standard error is quoted in a failure.
 const QUOTED: usize = 2000;
 
 /// A guest to run.
@@ -54,34 +54,34 @@ pub struct Guest<'g> {
 pub struct Served {
     command: Vec<OsString>,
     version: String,
-    /// Processes that have nothing to do.
+    /// Processes that run no guest.
     idle: Mutex<Vec<Process>>,
-    /// What became of processes that ended while they had nothing to do.
-    deaths: Mutex<Vec<String>>,
-    /// What the command names has to be there for as long as processes are started.
+    /// Descriptions of processes that ended while they ran no guest.
+    exits: Mutex<Vec<String>>,
+    /// The directory of the files that the command names. They must exist as long as processes are started.
     _scripts: TempDir,
 }
 
-/// A process of a host, which ends with this.
+/// A process of a host. It is killed when this is dropped.
 #[derive(Debug)]
 struct Process {
     child: Child,
     requests: ChildStdin,
     replies: Receiver<String>,
-    /// What the guest writes, and what the host does.
+    /// The directory of the files for the output of the guest and of the host.
     streams: TempDir,
-    /// The last guest that it has run, by its arguments.
+    /// The arguments of the last guest that it has run.
     last: Option<String>,
 }
 
-/// What a process did with a request.
+/// The result of a request to a process.
 enum Reply {
-    /// It ran the guest.
+    /// The process ran the guest.
     Ran(End),
-    /// It runs the guest still, which has used up its time or has written too much.
-    Over(End),
-    /// It had ended before it got the request.
-    Gone,
+    /// The process still runs the guest, which has exceeded its time or its output limit.
+    StillRunning(End),
+    /// The process had ended before it received the request.
+    Exited,
 }
 
 impl Served {
@@ -89,29 +89,29 @@ impl Served {
     ///
     /// # Errors
     ///
-    /// A process that cannot be started, or does not tell its version; the text says which.
+    /// Fails if the process cannot be started, or does not report its version; the text describes which.
     pub fn start(command: Vec<OsString>, scripts: TempDir) -> Result<Self, String> {
         let (process, version) = Process::start(&command)?;
-        Ok(Self { command, version, idle: Mutex::new(vec![process]), deaths: Mutex::default(), _scripts: scripts })
+        Ok(Self { command, version, idle: Mutex::new(vec![process]), exits: Mutex::default(), _scripts: scripts })
     }
 
-    /// The version of the host, as it says.
+    /// The version that the host reports.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The processes that have ended by themselves after a guest had ended, since this was last asked.
-    pub fn take_deaths(&self) -> Vec<String> {
-        std::mem::take(&mut *locked(&self.deaths))
+    /// Returns descriptions of the processes that have ended without a guest, since the last call of this function.
+    pub fn take_exits(&self) -> Vec<String> {
+        std::mem::take(&mut *locked(&self.exits))
     }
 
     /// Runs a guest.
     ///
     /// # Errors
     ///
-    /// A host that cannot be started, whose process ends while it runs the guest, or that does not keep to the protocol;
-    /// the text says which.
+    /// Fails if the host cannot be started, its process ends while it runs the guest, or a reply violates the protocol;
+    /// the text describes which.
     pub fn run(&self, guest: &Guest, time: Duration) -> Result<Report, String> {
         loop {
             let idle = locked(&self.idle).pop();
@@ -119,18 +119,18 @@ impl Served {
             let begun = Instant::now();
             let reply = process.ask(guest, time)?;
             let elapsed = begun.elapsed();
-            let (end, goes_on) = match reply {
+            let (end, continues) = match reply {
                 Reply::Ran(end) => (end, true),
-                Reply::Over(end) => (end, false),
-                Reply::Gone => {
-                    locked(&self.deaths).push(process.death());
+                Reply::StillRunning(end) => (end, false),
+                Reply::Exited => {
+                    locked(&self.exits).push(process.describe_exit());
                     continue;
                 }
             };
             let [stdout, stderr] = ["stdout", "stderr"].map(|name| read(&process.streams.path().join(name)));
-            let unread = |error| format!("what the guest has written cannot be read: {error}");
+            let unread = |error| format!("the output of the guest cannot be read: {error}");
             let report = Report::native(end, stdout.map_err(unread)?, stderr.map_err(unread)?, elapsed);
-            if goes_on {
+            if continues {
                 process.last = Some(guest.args.join(" "));
                 locked(&self.idle).push(process);
             }
@@ -144,16 +144,16 @@ impl Process {
         let (program, args) = command.split_first().expect("a command has at least a program");
         let cannot = |error: io::Error| format!("cannot start {}: {error}", program.display());
         let streams = tempfile::tempdir().map_err(cannot)?;
-        let complaints = File::create(streams.path().join("host")).map_err(cannot)?;
+        let host_stderr = File::create(streams.path().join("host")).map_err(cannot)?;
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(complaints);
-        // What a host leaves behind when it is ended is removed with the rest.
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(host_stderr);
+        // Files that a killed host leaves behind are removed with the directory.
         command.env("TMPDIR", streams.path());
         let mut child = command.spawn().map_err(cannot)?;
         let requests = child.stdin.take().expect("it is piped");
         let stdout = child.stdout.take().expect("it is piped");
         let (sender, replies) = channel();
-        // It ends with the process, whose end of the pipe is closed then.
+        // The thread ends when the process closes its end of the pipe.
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 if sender.send(line).is_err() {
@@ -166,7 +166,7 @@ impl Process {
         let greeting: Option<Value> = greeting.and_then(|line| serde_json::from_str(&line).ok());
         match greeting.as_ref().and_then(|greeting| greeting["version"].as_str()) {
             Some(version) => Ok((process, version.to_owned())),
-            None => Err(format!("{} does not tell its version: {}", program.display(), process.death())),
+            None => Err(format!("{} does not report its version: {}", program.display(), process.describe_exit())),
         }
     }
 
@@ -174,34 +174,34 @@ impl Process {
         let stream = |name| self.streams.path().join(name);
         let (stdout, stderr) = (stream("stdout"), stream("stderr"));
         for path in [&stdout, &stderr] {
-            // Nothing of the guest before.
-            File::create(path).map_err(|error| format!("no file for what the guest writes: {error}"))?;
+            // Removes the output of the previous guest.
+            File::create(path).map_err(|error| format!("no file for the output of the guest: {error}"))?;
         }
         let request = json!({
             "program": guest.program, "args": guest.args, "env": guest.env, "dirs": guest.dirs,
             "stdout": stdout, "stderr": stderr,
         });
         if writeln!(self.requests, "{request}").is_err() {
-            return Ok(Reply::Gone);
+            return Ok(Reply::Exited);
         }
         let over = Instant::now() + time;
         loop {
             let left = over.saturating_duration_since(Instant::now());
-            match self.replies.recv_timeout(left.min(LOOK)) {
+            match self.replies.recv_timeout(left.min(CHECK_INTERVAL)) {
                 Ok(line) => return end_of(&line).map(Reply::Ran),
-                Err(RecvTimeoutError::Disconnected) => return Err(self.death()),
-                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Ok(Reply::Over(End::TimedOut)),
+                Err(RecvTimeoutError::Disconnected) => return Err(self.describe_exit()),
+                Err(RecvTimeoutError::Timeout) if left.is_zero() => return Ok(Reply::StillRunning(End::TimedOut)),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if [&stdout, &stderr].into_iter().any(|path| len(path) >= OUTPUT_LIMIT as u64) {
-                return Ok(Reply::Over(End::Trapped("it was ended, for it had written too much".into())));
+                return Ok(Reply::StillRunning(End::Trapped("it was ended because it had written too much".into())));
             }
         }
     }
 
-    /// How the process ended, and after which guest.
-    fn death(&mut self) -> String {
-        // A process whose streams are closed ends in a moment; one that does not is ended.
+    /// Describes how the process ended, and after which guest.
+    fn describe_exit(&mut self) -> String {
+        // A process whose streams are closed ends soon. Its drop kills it if it does not.
         let mut status = None;
         for _ in 0..50 {
             status = self.child.try_wait().ok().flatten();
@@ -212,8 +212,8 @@ impl Process {
         }
         let how = status.map_or_else(|| "no status".to_owned(), |status| status.to_string());
         let after = self.last.as_ref().map_or_else(String::new, |last| format!(", after it had run {last:?}"));
-        let complaints = read(&self.streams.path().join("host")).unwrap_or_default();
-        let quoted = String::from_utf8_lossy(&complaints[complaints.len().saturating_sub(QUOTED)..]);
+        let host_stderr = read(&self.streams.path().join("host")).unwrap_or_default();
+        let quoted = String::from_utf8_lossy(&host_stderr[host_stderr.len().saturating_sub(QUOTED)..]);
         format!("the host's process ended with {how}{after}: {}", quoted.trim_end())
     }
 }
@@ -223,7 +223,7 @@ impl Drop for Process {
         // It may have ended already.
         _ = self.child.kill();
         _ = self.child.wait();
-        // A browser that it has started ends a moment later, and writes until then.
+        // A browser that the process has started ends a moment later, and writes files until then.
         for _ in 0..100 {
             match fs::remove_dir_all(self.streams.path()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => thread::sleep(Duration::from_millis(50)),
@@ -235,7 +235,7 @@ impl Drop for Process {
 
 /// Reads a reply.
 fn end_of(line: &str) -> Result<End, String> {
-    let wrong = || format!("the host replies {line:?}, and not with an exit code or a trap");
+    let wrong = || format!("the reply of the host has neither an exit code nor a trap: {line:?}");
     let value: Value = serde_json::from_str(line).map_err(|_| wrong())?;
     if let Some(what) = value["trap"].as_str() {
         return Ok(End::Trapped(what.to_owned()));

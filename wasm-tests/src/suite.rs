@@ -1,4 +1,4 @@
-//! Every case on every column, compared.
+//! Runs every case on every column, and compares the transcripts.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -16,53 +16,54 @@ use crate::outcome::Limits;
 use crate::terminal;
 use crate::verdict::{Failure, compare, judge};
 
-/// What to run, and how.
+/// The settings of a run of the suite.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Only cases whose names contain this; where it is the whole name of a case, that one alone.
+    /// Only cases whose names contain this are run. If it is the whole name of a case, only that case is run.
     pub filter: Option<String>,
-    /// For each case.
+    /// The limits of each case.
     pub limits: Limits,
     /// How many cases run at once.
     pub jobs: usize,
-    /// Where the directories of the cases are made; without it, where the system keeps temporary files.
+    /// The directory in which the directories of the cases are created. The default is the system's directory of
+    /// temporary files.
     pub scratch: Option<PathBuf>,
 }
 
-/// What became of the whole suite.
+/// The results of the whole suite.
 #[derive(Debug)]
 pub struct Results {
-    /// The names of the columns. A case is measured by the first of them that can hold it.
+    /// The names of the columns. The reference of a case is the first column that passes it.
     pub columns: Vec<String>,
     /// Every case, in the order of the first column's list, then those that only others have.
     pub cases: Vec<CaseResults>,
-    /// What is wrong beside the cases: a list that cannot be had, an exception that does not occur.
+    /// Other problems: a list that cannot be read, an exception that does not occur.
     pub problems: Vec<String>,
     /// How many cases the filter left out.
     pub left_out: usize,
 }
 
-/// What became of one case.
+/// The results of one case.
 #[derive(Debug)]
 pub struct CaseResults {
     /// Its name.
     pub name: String,
-    /// One for each column.
+    /// One cell for each column.
     pub cells: Vec<Cell>,
 }
 
-/// What became of one case on one column.
+/// The result of one case on one column.
 #[derive(Debug)]
 pub struct Cell {
-    /// Why it did not pass, if it did not.
+    /// The reason why it did not pass, if it did not.
     pub failure: Option<Failure>,
-    /// The reason why it need not pass, from the ledger.
+    /// The reason in the ledger, if the case need not pass.
     pub excepted: Option<&'static str>,
-    /// What it observed, and what the host found in its directory afterwards.
+    /// What it observed, and the description of the files in its directory afterwards.
     pub transcript: Vec<String>,
     /// How long it ran.
     pub time: Duration,
-    /// What it asked of files, where that is counted.
+    /// Its calls for files, if they are counted.
     pub calls: Option<HostCalls>,
 }
 
@@ -73,7 +74,7 @@ impl Cell {
         self.failure.is_some() && self.excepted.is_none()
     }
 
-    /// The seed of the random numbers at the place where it failed, if it says in its transcript that it has one.
+    /// The seed of the random numbers at the line where it failed, if its transcript has one.
     #[must_use]
     pub fn seed(&self) -> Option<&str> {
         let end = match &self.failure {
@@ -95,7 +96,7 @@ impl Results {
         self.cells().filter(|cell| cell.failure.is_none()).count()
     }
 
-    /// How many cells failed, and what else is wrong.
+    /// How many cells failed, plus the number of other problems.
     #[must_use]
     pub fn failed(&self) -> usize {
         self.cells().filter(|cell| cell.failed()).count() + self.problems.len()
@@ -106,21 +107,21 @@ impl Results {
     }
 }
 
-/// What is wrong where nothing is run.
+/// The problem that is reported if nothing is run.
 pub(crate) const NO_CASE: &str = "there is no case to run";
 
 /// Runs the suite: every case that any column lists, on every column, each in a fresh directory.
 #[must_use]
 pub fn run(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
-    let mut results = run_what_is_there(columns, plan, ledger);
+    let mut results = run_allowing_no_case(columns, plan, ledger);
     if results.cases.is_empty() {
         results.problems.push(NO_CASE.to_owned());
     }
     results
 }
 
-/// As [`run`], where it is no failure that the filter leaves no case.
-pub(crate) fn run_what_is_there(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
+/// Like [`run`], but it is not a failure if the filter leaves no case.
+pub(crate) fn run_allowing_no_case(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
     let mut problems = Vec::new();
     let lists: Vec<Vec<Case>> = columns
         .iter()
@@ -141,7 +142,7 @@ pub(crate) fn run_what_is_there(columns: &[Column], plan: &Plan, ledger: &[Excep
         .collect();
     let columns = columns.iter().map(|column| column.name().to_owned()).collect();
     let mut results = Results { columns, cases, problems, left_out };
-    settle(&mut results, ledger, &lists, plan.filter.as_deref());
+    compare_cells(&mut results, ledger, &lists, plan.filter.as_deref());
     results
 }
 
@@ -219,14 +220,14 @@ fn run_cell(column: &Column, list: &[Case], case: &Case, plan: &Plan) -> Cell {
 }
 
 /// Compares the transcripts of each case, and applies the ledger.
-fn settle(results: &mut Results, ledger: &[Exception], lists: &[Vec<Case>], filter: Option<&str>) {
+fn compare_cells(results: &mut Results, ledger: &[Exception], lists: &[Vec<Case>], filter: Option<&str>) {
     for case in &mut results.cases {
         let exceptions: Vec<Option<&'static str>> = results
             .columns
             .iter()
             .map(|column| ledger.iter().find(|e| e.covers(&case.name) && e.column == column).map(|e| e.reason))
             .collect();
-        // The measure is the first column that ended as it should and is not known to differ.
+        // The reference is the first column that ended as it should and is not in the ledger.
         let reference = case.cells.iter().zip(&exceptions).position(|(cell, e)| cell.failure.is_none() && e.is_none());
         let reference = reference.map(|index| (&results.columns[index], case.cells[index].transcript.clone()));
         for (index, (cell, excepted)) in case.cells.iter_mut().zip(exceptions).enumerate() {
@@ -242,7 +243,7 @@ fn settle(results: &mut Results, ledger: &[Exception], lists: &[Vec<Case>], filt
             }
         }
     }
-    // A filtered run judges what it asked for alone.
+    // A filtered run checks only the exceptions that the filter selects.
     for exception in ledger.iter().filter(|e| filter.is_none_or(|filter| e.case.contains(filter))) {
         if !lists.iter().flatten().any(|listed| exception.covers(&listed.name)) {
             results.problems.push(format!("the ledger lists {}, which no column has", exception.case));

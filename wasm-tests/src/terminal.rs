@@ -1,24 +1,24 @@
-//! What all of the harness shows in a terminal: tables, and how far a run has come.
+//! The harness's output in a terminal: tables, and the progress of a run.
 
 use comfy_table::presets::UTF8_BORDERS_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// The progress of so many runs, silent where the output is not a terminal.
+/// The progress of `count` runs. Prints nothing if the output is not a terminal.
 pub(crate) fn progress(count: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{elapsed} {bar:30} {pos}/{len} {wide_msg}");
-    ProgressBar::new(count as u64).with_style(style.expect("the template is one"))
+    ProgressBar::new(count as u64).with_style(style.expect("the template is valid"))
 }
 
-/// Aligns the columns from `first` on as numbers are.
+/// Aligns the columns from `first` on to the right, for numbers.
 pub(crate) fn align_right(table: &mut Table, first: usize) {
     table.column_iter_mut().skip(first).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
 }
 
-/// No table is wider than this, in characters: longer cells go on in a further line.
+/// The largest width of a table in characters. Longer cells continue on another line.
 const WIDTH: u16 = 100;
 
-/// A table as all of the harness's are.
+/// A table in the style of the harness.
 pub(crate) fn new_table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_BORDERS_ONLY);
@@ -32,7 +32,7 @@ mod tests {
     use super::{WIDTH, new_table};
 
     #[test]
-    fn no_table_is_wider_than_a_page() {
+    fn no_table_is_wider_than_the_limit() {
         let mut table = new_table(&["Work", "Against"]);
         table.add_row(["a word ".repeat(30), "another ".repeat(30)]);
         let text = table.to_string();

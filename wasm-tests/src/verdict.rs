@@ -1,4 +1,4 @@
-//! What became of a case on a column, and whether that is what it should be.
+//! Decides whether a case on a column passed, and why not.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use crate::case::{Case, Expects};
 use crate::outcome::{End, OUTPUT_LIMIT, Report};
 
-/// How many equal lines are shown before the first that differs, and lines after it.
+/// How many equal lines are shown before the first different line, and how many lines after it.
 const NEIGHBOURS: usize = 2;
 
-/// Characters of a line that are shown.
+/// The number of characters of a line that are shown.
 const SHOWN: usize = 160;
 
-/// Lines of a failed program's standard error that are shown.
+/// The number of lines of a failed program's standard error that are shown.
 const STDERR_LINES: usize = 12;
 
-/// Why a case on a column did not pass.
+/// The reason why a case on a column did not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// Another column lists this case and this one does not.
@@ -24,7 +24,7 @@ pub enum Failure {
     ListedOtherwise,
     /// The program could not be started, or its files could not be read.
     NotRun(String),
-    /// It ended as if all were well, but not with the last line of the case.
+    /// It ended with success, but not with the last line of the case.
     NotFinished,
     /// It ended by itself with a failure, after it had written this to its standard error.
     Exited(i32, String),
@@ -32,20 +32,21 @@ pub enum Failure {
     Trapped(String, String),
     /// It was still running when its time was over.
     TimedOut(Duration),
-    /// It printed more than anybody wants.
+    /// It printed more than [`OUTPUT_LIMIT`].
     TooMuchOutput,
     /// It should have panicked with this text, and did not panic.
     NoPanic(String),
-    /// It should have panicked with the first text, and ended otherwise, with the second on its standard error.
+    /// It should have panicked with the first text, and ended in another way, with the second text on its standard
+    /// error.
     OtherPanic(String, String),
-    /// A stretch of it cost more, or less, than it may. The text says what and where.
+    /// A stretch of it cost more, or less, than its bounds allow. The text describes the stretch and the bounds.
     OutOfBounds(String),
-    /// Its transcript is not that of the reference.
+    /// Its transcript differs from that of the reference.
     Differs(Difference),
 }
 
 impl Failure {
-    /// What kind of failure it is, in a few words.
+    /// The kind of the failure, in a few words.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -70,15 +71,15 @@ impl fmt::Display for Failure {
         f.write_str(self.kind())?;
         match self {
             Self::NotListed => f.write_str(": another column has this case"),
-            Self::ListedOtherwise => f.write_str(": the list says here that it ends in another way"),
+            Self::ListedOtherwise => f.write_str(": this column lists it with another end"),
             Self::NotRun(why) => write!(f, ": {why}"),
             Self::NotFinished => f.write_str(": it ended without its last line"),
             Self::Exited(code, stderr) => write!(f, ": exit code {code}{}", Stderr(stderr)),
             Self::Trapped(what, stderr) => write!(f, ": {what}{}", Stderr(stderr)),
             Self::TimedOut(limit) => write!(f, ": still running after {limit:?}"),
             Self::TooMuchOutput => write!(f, ": more than {OUTPUT_LIMIT} bytes"),
-            Self::NoPanic(text) => write!(f, ": no panic that says {text:?}"),
-            Self::OtherPanic(text, stderr) => write!(f, ": none that says {text:?}{}", Stderr(stderr)),
+            Self::NoPanic(text) => write!(f, ": no panic with {text:?}"),
+            Self::OtherPanic(text, stderr) => write!(f, ": no panic with {text:?}{}", Stderr(stderr)),
             Self::OutOfBounds(text) => write!(f, ": {text}"),
             Self::Differs(difference) => write!(f, " {difference}"),
         }
@@ -99,11 +100,12 @@ impl fmt::Display for Stderr<'_> {
     }
 }
 
-/// Says whether a case ended as it should and cost what it may, by itself: what it observed is not looked at.
+/// Checks that a case ended as it should and that its calls are within their bounds. Its transcript is not compared
+/// here.
 ///
 /// # Errors
 ///
-/// How it ended instead.
+/// The failure, if it ended in another way.
 pub fn judge(case: &Case, report: &Report, time_limit: Duration) -> Result<(), Failure> {
     if report.end == End::TimedOut {
         return Err(Failure::TimedOut(time_limit));
@@ -114,7 +116,7 @@ pub fn judge(case: &Case, report: &Report, time_limit: Duration) -> Result<(), F
     let stdout = String::from_utf8_lossy(&report.stdout);
     let mut stderr = String::from_utf8_lossy(&report.stderr).into_owned();
     if let Some(bytes) = report.memory_refused {
-        _ = write!(stderr, "\n(it asked for {bytes} bytes of memory, which is more than its limit)");
+        _ = write!(stderr, "\n(it requested {bytes} bytes of memory, which is more than its limit)");
     }
     let finished = stdout.lines().next_back() == Some(&case.end_line());
     match &case.expects {
@@ -123,10 +125,10 @@ pub fn judge(case: &Case, report: &Report, time_limit: Duration) -> Result<(), F
             End::Exited(0) => Err(Failure::NotFinished),
             End::Exited(code) => Err(Failure::Exited(*code, stderr)),
             End::Trapped(what) => Err(Failure::Trapped(what.clone(), stderr)),
-            End::TimedOut => unreachable!("answered above"),
+            End::TimedOut => unreachable!("handled above"),
         },
         Expects::Panics(text) => {
-            // A native panic ends with code 101, or with a signal where it aborts. In a guest it is a trap.
+            // A native panic ends with code 101, or with a signal if it aborts. In a guest it is a trap.
             let ended_so = matches!(report.end, End::Trapped(_) | End::Exited(101));
             let message = stderr.split_once("panicked at ").map(|(_, message)| message);
             if finished || report.end == End::Exited(0) {
@@ -140,32 +142,32 @@ pub fn judge(case: &Case, report: &Report, time_limit: Duration) -> Result<(), F
     }
 }
 
-/// Holds what was counted against its bounds.
+/// Checks the counted calls against their bounds.
 fn within_bounds(report: &Report) -> Result<(), Failure> {
     let Some(calls) = &report.calls else { return Ok(()) };
     let broken = calls.stretches.iter().filter(|stretch| !stretch.broken.is_empty());
     let mut lines: Vec<String> = broken
         .map(|stretch| format!("counted {}: {} ({})", stretch.what, stretch.broken.join("; "), stretch.calls))
         .collect();
-    // A panic may end a stretch.
+    // A panic may end the program within a stretch.
     if let (Some(what), End::Exited(0)) = (&calls.unended, &report.end) {
-        lines.push(format!("counting {what}: no line says its end and its bounds"));
+        lines.push(format!("counting {what}: its end and its bounds are missing"));
     }
     if lines.is_empty() { Ok(()) } else { Err(Failure::OutOfBounds(lines.join("\n    "))) }
 }
 
-/// The first place where two transcripts part.
+/// The first difference of two transcripts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The column whose transcript is the measure.
+    /// The column whose transcript is the reference.
     pub reference: String,
     /// The first line that differs, counted from 0.
     pub line: usize,
-    /// The equal lines just before it.
+    /// The equal lines before it.
     pub before: Vec<String>,
-    /// That line and the next in the reference; empty where it has ended.
+    /// That line and the next ones in the reference; empty if the transcript ends before it.
     pub theirs: Vec<String>,
-    /// That line and the next here; empty where it has ended.
+    /// That line and the next ones on this column; empty if the transcript ends before it.
     pub ours: Vec<String>,
 }
 
@@ -189,7 +191,7 @@ pub fn compare(reference: &str, theirs: &[String], ours: &[String]) -> Option<Di
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "from that of {} (-) at line {}:", self.reference, self.line + 1)?;
-        // Where the first differing lines part; long lines are shown around it.
+        // The position at which the lines differ. Long lines are shown around it.
         let part = match (self.theirs.first(), self.ours.first()) {
             (Some(a), Some(b)) => a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count(),
             _ => 0,
@@ -209,7 +211,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// A line, or as much of it around the character `at` as is shown.
+/// A line, or the part of it around the character `at` that is shown.
 fn excerpt(line: &str, at: usize) -> String {
     let count = line.chars().count();
     if count <= SHOWN {
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_that_panics_says_the_right_thing_and_ends_there() {
+    fn a_case_that_panics_has_the_right_message_and_no_last_line() {
         let trap = || End::Trapped("unreachable".into());
         let right = "thread 'main' panicked at src/a.rs:1:\nindex out of range\n";
         let wrong = "thread 'main' panicked at src/a.rs:1:\nnot implemented\n";
@@ -285,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn output_without_end_and_refused_memory_are_told() {
+    fn too_much_output_and_exceeded_memory_are_reported() {
         let mut report = ended(End::Exited(0), "", "");
         report.stdout = vec![b'a'; OUTPUT_LIMIT];
         assert_eq!(kind(&finishes(), &report), "too much output");

@@ -1,4 +1,4 @@
-//! Native programs as child processes: what they do is reported as a guest's is.
+//! Native programs as child processes: their reports are like those of guests.
 
 mod common;
 
@@ -14,14 +14,14 @@ fn run(args: &[&str]) -> (Report, Option<Counted>) {
 }
 
 #[test]
-fn each_end_is_told() {
+fn each_end_is_reported() {
     assert_eq!(run(&["exit", "3"]).0.end, End::Exited(3));
     assert_eq!(run(&["args", "a b"]).0.stdout, b"[\"args\", \"a b\"]\n");
     let panic = run(&["panic", "index out of range"]).0;
     assert_eq!(panic.end, End::Exited(101));
     assert!(str::from_utf8(&panic.stderr).unwrap().contains("\nindex out of range\n"));
     let abort = run(&["trap"]).0.end;
-    // Windows knows no signals.
+    // Windows has no signals.
     assert!(matches!(&abort, End::Trapped(what) if what.contains("signal")) || cfg!(windows), "{abort:?}");
 }
 
@@ -46,7 +46,7 @@ fn output_is_captured_up_to_the_limit() {
 }
 
 #[test]
-fn bytes_are_counted_where_the_system_does() {
+fn bytes_are_counted_if_the_system_counts_them() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     std::fs::write(&file, vec![b'a'; 1 << 20]).unwrap();
@@ -54,7 +54,7 @@ fn bytes_are_counted_where_the_system_does() {
     assert_eq!(report.stdout.len(), 1 << 20);
     match counted {
         Some(Counted { read, written }) => {
-            // Its own start reads a little too.
+            // The start of the program reads a few bytes too.
             assert!((1 << 20..2 << 20).contains(&read), "{read}");
             assert_eq!(written, 1 << 20);
         }
@@ -64,7 +64,7 @@ fn bytes_are_counted_where_the_system_does() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_an_error() {
+fn a_missing_program_is_an_error() {
     let error = child::run("/no/such/program".as_ref(), &[] as &[&str], None).unwrap_err();
     assert!(error.to_string().starts_with("cannot start /no/such/program: "), "{error}");
 }

@@ -1,4 +1,4 @@
-//! The comparison as a program: how it exits, and its reports, on a suite whose cases go wrong in known ways.
+//! The comparison as a program: its exit status and its reports, with a suite whose cases fail in known ways.
 
 mod common;
 
@@ -21,14 +21,14 @@ struct Run {
     out: TempDir,
 }
 
-/// Compares the columns `columns` of the hostile suite, with these further options.
+/// Compares columns of the hostile suite, with more options.
 fn compare(columns: &str, options: &[&str]) -> Run {
     let out = tempfile::tempdir().unwrap();
     let program = guest(Target::Native, "hostile");
     let mut command = Command::new(env!("CARGO_BIN_EXE_wasm-tests"));
     command.args(["compare", "--no-build", "--program", "hostile", "--time", "5", "--columns", columns]);
     command.arg("--out").arg(out.path()).arg("--target-dir").arg(program.parent().unwrap().parent().unwrap());
-    // Nothing is found there: columns that need a tool are absent.
+    // This directory has no programs, so columns that need a tool are absent.
     let output = command.args(options).env("PATH", out.path()).output().unwrap();
     Run { output, out }
 }
@@ -51,7 +51,7 @@ impl Run {
     }
 }
 
-/// What the report has of this kind, of all subjects.
+/// The elements of a field in all sections of a report.
 fn all<'r>(report: &'r Value, field: &str) -> Vec<&'r Value> {
     let sections = report["sections"].as_array().unwrap();
     sections.iter().flat_map(|section| section[field].as_array().unwrap()).collect()
@@ -63,11 +63,11 @@ fn cell<'r>(report: &'r Value, case: &str, column: &str) -> &'r Value {
 }
 
 #[test]
-fn the_exit_status_is_0_where_all_is_equal_and_only_there() {
+fn the_exit_status_is_0_only_if_everything_is_equal() {
     for (columns, filter, code, last) in [
         (COLUMNS, "good", 0, "3 passed, 0 failed"),
         ("mapped", "good", 0, "1 passed, 0 failed"),
-        // A transcript differs; a case is not listed; a list says another end; files differ.
+        // A transcript differs; a case is not listed; a list has another end; files differ.
         (COLUMNS, "observes_otherwise", 1, "1 passed, 2 failed"),
         (COLUMNS, "missing_on_wasip1", 1, "2 passed, 1 failed"),
         (COLUMNS, "listed_otherwise", 1, "2 passed, 1 failed"),
@@ -86,7 +86,7 @@ fn the_exit_status_is_0_where_all_is_equal_and_only_there() {
 }
 
 #[test]
-fn a_column_that_cannot_run_is_absent_and_says_what_is_missing() {
+fn a_column_that_cannot_run_is_absent_with_a_reason() {
     let run = compare("", &["--filter", "good"]);
     assert_eq!(run.code(), Some(0), "{}", run.stdout());
     assert!(
@@ -99,7 +99,7 @@ fn a_column_that_cannot_run_is_absent_and_says_what_is_missing() {
     assert_eq!((&node["state"], &node["passed"]), (&"absent".into(), &Value::Null));
     assert!(cell(&report, "good", "node").is_null());
     assert!(run.text("junit.xml").contains("<testcase name=\"wasip1 Node\""));
-    // The suite's case is not the façade's, whose columns are not here either.
+    // The façade does not have the suite's case, and its columns cannot run here either.
     assert!(run.stdout().contains("memmap2 wasip2 (memmap2-wasip2) cannot run: "), "{}", run.stdout());
     assert_eq!(report["sections"][1]["cases"], Value::Array(Vec::new()));
 
@@ -112,11 +112,11 @@ fn a_column_that_cannot_run_is_absent_and_says_what_is_missing() {
 }
 
 #[test]
-fn a_difference_is_told_with_both_sides_and_the_command_for_it() {
+fn a_difference_is_reported_with_both_sides_and_a_command() {
     let run = compare(COLUMNS, &["--filter", "observes"]);
-    let told = "FAILED observes_otherwise, wasip1: transcript differs from that of native Mapped (-) at line 2:\n      \
+    let message = "FAILED observes_otherwise, wasip1: transcript differs from that of native Mapped (-) at line 2:\n      \
                 begins\n    - elsewhere\n";
-    assert!(run.stdout().contains(told), "{}", run.stdout());
+    assert!(run.stdout().contains(message), "{}", run.stdout());
     let again = "make compare COLUMNS='mapped wasip1' FILTER='observes_otherwise'";
     assert!(run.stdout().contains(&format!("\n    again: {again}\n")), "{}", run.stdout());
     let report = run.json();
@@ -129,7 +129,7 @@ fn a_difference_is_told_with_both_sides_and_the_command_for_it() {
 }
 
 #[test]
-fn the_three_reports_say_the_same() {
+fn the_three_reports_have_the_same_results() {
     let run = compare(COLUMNS, &[]);
     let report = run.json();
     let mut states: BTreeMap<&str, usize> = BTreeMap::new();
@@ -139,7 +139,8 @@ fn the_three_reports_say_the_same() {
         }
     }
     assert_eq!((states["passed"], states["failed"]), (32, 19));
-    // The ledger is of another suite: the cases that it excepts in these columns are not here, which is a failure each.
+    // The ledger belongs to another suite. Each exception for these columns is a failure, because its case does not
+    // exist here.
     let excepted = [Platform::MAPPED_HERE, Platform::BufferedWasi, Platform::BufferedWasi];
     let excepted: usize = excepted.into_iter().map(|platform| platform.exceptions("").count()).sum();
     assert_eq!(all(&report, "problems").len(), excepted);
@@ -155,7 +156,7 @@ fn the_three_reports_say_the_same() {
     assert_eq!(junit.matches("<error ").count(), excepted);
     assert_eq!(junit.matches("<failure ").count(), 19);
 
-    // Equal transcripts are there once: two kinds of this case, one of that.
+    // Equal transcripts are stored once: the first case has one transcript, the second case has several.
     let transcript = |case, column| cell(&report, case, column)["transcript"].as_u64().unwrap();
     assert_eq!(transcript("good", "mapped"), transcript("good", "wasip2"));
     assert_ne!(transcript("observes_otherwise", "mapped"), transcript("observes_otherwise", "wasip1"));
@@ -193,7 +194,7 @@ fn the_page_shows_the_numbers_of_the_report() {
 }
 
 #[test]
-fn the_page_can_show_the_failures_alone() {
+fn the_page_can_show_only_the_failures() {
     let Some(browser) = browser() else { return };
     let run = compare(COLUMNS, &[]);
     let page = dom(&browser, run.out.path(), "#failed");
@@ -206,13 +207,13 @@ fn the_page_can_show_the_failures_alone() {
     }
 }
 
-/// A browser; without one it says what is not checked.
+/// The browser. If there is none, prints what is not checked.
 fn browser() -> Option<PathBuf> {
     let found = ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| which::which(name).ok());
     if found.is_none() {
-        // Not by a macro, whose output is kept back where a test passes.
+        // Not with a macro, because the test harness captures its output.
         let mut stderr = std::io::stderr();
-        writeln!(stderr, "NOT CHECKED: what report.html shows; `chromium` makes this check possible").unwrap();
+        writeln!(stderr, "NOT CHECKED: report.html, because there is no `chromium`").unwrap();
     }
     found
 }

@@ -1,4 +1,4 @@
-//! What a guest cannot do: leave its directory, or change a file under a read-only one.
+//! A guest cannot access files outside its directory, or change a file in a read-only directory.
 
 mod common;
 
@@ -18,20 +18,20 @@ fn main() -> ExitCode {
     common::run_on_both(
         "confined",
         &[
-            ("no_way_leads_out", no_way_leads_out),
-            ("the_same_ways_lead_somewhere_without_a_sandbox", the_same_ways_lead_somewhere_without_a_sandbox),
-            ("a_wider_grant_reaches_what_lies_in_it", a_wider_grant_reaches_what_lies_in_it),
+            ("no_path_leads_out_of_the_directory", no_path_leads_out_of_the_directory),
+            ("the_same_paths_work_without_a_sandbox", the_same_paths_work_without_a_sandbox),
+            ("a_grant_of_the_parent_permits_more_paths", a_grant_of_the_parent_permits_more_paths),
             ("a_hard_link_is_the_file_itself", a_hard_link_is_the_file_itself),
-            ("a_read_only_directory_refuses_mappings_that_write", a_read_only_directory_refuses_mappings_that_write),
-            ("a_writable_directory_takes_what_they_write", a_writable_directory_takes_what_they_write),
+            ("a_read_only_directory_permits_no_writable_mappings", a_read_only_directory_permits_no_writable_mappings),
+            ("a_writable_directory_permits_writable_mappings", a_writable_directory_permits_writable_mappings),
         ],
     )
 }
 
 const SECRET: &str = "secret";
 
-/// `inside`, which a guest is given, and `outside` beside it, with links from the one into the other.
-fn ground() -> TempDir {
+/// Creates `inside`, which a guest gets, and `outside` beside it, with links from `inside` to `outside`.
+fn directories() -> TempDir {
     let root = tempfile::tempdir().unwrap();
     let (inside, outside) = (root.path().join("inside"), root.path().join("outside"));
     fs::create_dir(&inside).unwrap();
@@ -56,10 +56,10 @@ fn symlink(target: &str, link: &Path) {
     } else {
         std::os::windows::fs::symlink_dir(target, link)
     };
-    made.expect("a symbolic link: on Windows this takes the developer mode");
+    made.expect("a symbolic link, which on Windows requires the developer mode");
 }
 
-/// What is outside, and has to stay as it is.
+/// The files in `outside`, which must not change.
 fn outside(root: &TempDir) -> BTreeMap<String, String> {
     fs::read_dir(root.path().join("outside"))
         .unwrap()
@@ -70,7 +70,7 @@ fn outside(root: &TempDir) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Which attempts succeeded, and how many there were.
+/// The attempts that succeeded, and the number of attempts.
 fn attempts(report: &Report) -> (Vec<String>, usize) {
     assert_eq!(report.end, End::Exited(0), "{}", report.stderr.escape_ascii());
     let stdout = str::from_utf8(&report.stdout).unwrap();
@@ -79,13 +79,13 @@ fn attempts(report: &Report) -> (Vec<String>, usize) {
     (succeeded.collect(), stdout.lines().count())
 }
 
-/// Five ways to a file with five things to do there, and three ways to a folder with three.
+/// Five paths to a file with five operations each, and three paths to a directory with three operations each.
 const ATTEMPTS: usize = 5 * 5 + 3 * 3;
 
-fn no_way_leads_out(_: Target, sandbox: &Sandbox) {
-    // However the guest's directory is called.
+fn no_path_leads_out_of_the_directory(_: Target, sandbox: &Sandbox) {
+    // The name of the guest's directory does not matter.
     for name in ["/", ".", "/inside", "inside"] {
-        let root = ground();
+        let root = directories();
         let before = outside(&root);
         let absolute = root.path().join("outside");
         let run = Run::new("confined")
@@ -96,9 +96,9 @@ fn no_way_leads_out(_: Target, sandbox: &Sandbox) {
     }
 }
 
-/// The attempts are real ones: outside a sandbox each of them gets through.
-fn the_same_ways_lead_somewhere_without_a_sandbox(_: Target, _: &Sandbox) {
-    let root = ground();
+/// The attempts are real: without a sandbox each of them succeeds.
+fn the_same_paths_work_without_a_sandbox(_: Target, _: &Sandbox) {
+    let root = directories();
     let inside = root.path().join("inside");
     let outside_dir = root.path().join("outside");
     let program = guest(Target::Native, "confined");
@@ -107,28 +107,28 @@ fn the_same_ways_lead_somewhere_without_a_sandbox(_: Target, _: &Sandbox) {
     let (succeeded, all) = attempts(&report);
     assert_eq!((succeeded.len(), all), (ATTEMPTS, ATTEMPTS), "{succeeded:?}");
     let after = outside(&root);
-    // Appended to by five ways; three files created, three moved there.
+    // Five attempts append to the file, three create files, and three move files there.
     assert_eq!((after["secret"].as_str(), after.len()), ("secret!!!!!", 7));
 }
 
-/// And inside one they get through where the sandbox's directory is wide enough.
-fn a_wider_grant_reaches_what_lies_in_it(_: Target, sandbox: &Sandbox) {
-    let root = ground();
+/// In a sandbox they succeed if the granted directory contains both.
+fn a_grant_of_the_parent_permits_more_paths(_: Target, sandbox: &Sandbox) {
+    let root = directories();
     let run = Run::new("confined").args(["escape", "/inside", "/outside"]).dir(root.path(), "/");
     let (succeeded, all) = attempts(&sandbox.run(&run).unwrap());
     assert_eq!(all, ATTEMPTS);
     for way in ["map to read by ..", "map to write by ..", "map to write by a relative link", "create by .."] {
         assert!(succeeded.iter().any(|succeeded| succeeded == way), "{way} is not in {succeeded:?}");
     }
-    // An absolute link names a place of the host, and leads nowhere.
+    // An absolute link contains a path of the host, which the guest does not have.
     assert!(!succeeded.iter().any(|way| way.ends_with("by an absolute link")), "{succeeded:?}");
     assert!(outside(&root)["secret"].starts_with("secret!"));
 }
 
-/// A hard link that the host has put into the directory is no way out: the file is in the directory as much as elsewhere.
-/// The guest cannot make one itself; that is among the attempts above.
+/// A hard link that the host has created in the directory is not a way out: the file is in the directory too. The guest
+/// cannot create one itself; that is one of the attempts above.
 fn a_hard_link_is_the_file_itself(_: Target, sandbox: &Sandbox) {
-    let root = ground();
+    let root = directories();
     let inside = root.path().join("inside");
     fs::hard_link(root.path().join("outside/secret"), inside.join("hard")).unwrap();
     let run = Run::new("confined").args(["modes", "/hard"]).read_only_dir(&inside, "/");
@@ -143,7 +143,7 @@ fn modes(sandbox: &Sandbox, root: &TempDir, run: Run) -> (String, String) {
     (String::from_utf8(report.stdout).unwrap(), fs::read_to_string(root.path().join("file")).unwrap())
 }
 
-fn a_read_only_directory_refuses_mappings_that_write(_: Target, sandbox: &Sandbox) {
+fn a_read_only_directory_permits_no_writable_mappings(_: Target, sandbox: &Sandbox) {
     let root = tempfile::tempdir().unwrap();
     let (lines, file) = modes(sandbox, &root, Run::new("confined").read_only_dir(root.path(), "/"));
     assert_eq!(
@@ -163,7 +163,7 @@ opened to write: PermissionDenied
     assert_eq!(file, "A123456789");
 }
 
-fn a_writable_directory_takes_what_they_write(_: Target, sandbox: &Sandbox) {
+fn a_writable_directory_permits_writable_mappings(_: Target, sandbox: &Sandbox) {
     let root = tempfile::tempdir().unwrap();
     let (lines, file) = modes(sandbox, &root, Run::new("confined").dir(root.path(), "/"));
     assert_eq!(

@@ -1,11 +1,11 @@
-//! What the kills are held to: a program that breaks its promises is found, in whatever way it is killed.
+//! Tests of the kills: a program that loses flushed bytes is found, however it is killed.
 
 mod common;
 
 use common::{Target, guest};
 use wasm_tests::crash::{Plan, Tally, render, run};
 
-/// Kills each column of a program that is to break something so often.
+/// Kills a program with a flaw, `each` times in each column.
 fn tallies(flaw: &'static str, each: usize) -> Vec<Tally> {
     let plan = Plan {
         native: guest(Target::Native, "crash"),
@@ -25,7 +25,7 @@ fn tallies(flaw: &'static str, each: usize) -> Vec<Tally> {
 fn a_flush_that_returns_too_early_is_found() {
     let tallies = tallies("early", 3);
     for tally in &tallies {
-        // In an OS mapping a change is in the file before any flush: a kill takes nothing of it away.
+        // In an OS mapping a change is in the file before any flush: so a kill does not lose it.
         let loses = tally.name != "native Mapped";
         assert_eq!((tally.lost > 0, tally.passed()), (loses, !loses), "{tally:?}");
         assert_eq!((tally.kills, tally.foreign), (3, 0), "{tally:?}");
@@ -36,7 +36,7 @@ fn a_flush_that_returns_too_early_is_found() {
 }
 
 #[test]
-fn a_byte_that_nobody_wrote_is_found() {
+fn a_byte_that_was_not_written_is_found() {
     for tally in tallies("stray", 3) {
         assert!(tally.foreign > 0 && !tally.passed(), "{tally:?}");
     }

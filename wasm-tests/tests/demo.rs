@@ -1,4 +1,4 @@
-//! The demo with programs that do something else than they should, or are not there. `make demo` runs the right ones.
+//! The demo with wrong or missing programs. `make demo` runs the right programs.
 
 mod common;
 
@@ -13,8 +13,9 @@ use wasm_tests::sandbox::HAS_HOST_MAPPING;
 const TARGETS: [(&str, Target); 3] =
     [("native", Target::Native), ("wasip1", Target::Wasip1), ("wasip2", Target::Wasip2)];
 
-/// A file, and a folder of programs for each target: all of them the hostile guest, which knows none of their commands.
-fn ground() -> TempDir {
+/// Creates a file, and a directory of programs for each target. All programs are the hostile guest, which has none of
+/// their commands.
+fn directories() -> TempDir {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("file"), "an error").unwrap();
     for (name, target) in TARGETS {
@@ -40,21 +41,21 @@ fn demo(root: &Path, args: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn programs_that_do_something_else_are_told() {
-    let (code, text) = demo(ground().path(), &[]);
+fn wrong_programs_are_reported() {
+    let (code, text) = demo(directories().path(), &[]);
     assert_eq!(code, Some(1), "{text}");
-    // wasip1 with mappings of the host is one more.
+    // wasip1 with mappings of the host is one more column.
     let columns = TARGETS.len() + usize::from(HAS_HOST_MAPPING);
     assert!(text.ends_with(&format!("\n0 passed, {} failed\n", 3 * columns)), "{text}");
     assert!(text.contains("8 B, 1 times \"error\", to be replaced by \"ERROR\"\n"), "{text}");
-    assert!(text.contains("FAILED replace, wasip1: the file is as it was\n"), "{text}");
+    assert!(text.contains("FAILED replace, wasip1: the file has not changed\n"), "{text}");
     assert!(text.contains("FAILED grep, wasip1: it ended with Exited(2): hostile: unknown command"), "{text}");
     assert!(text.lines().filter(|line| line.starts_with(['┌', '│'])).all(|line| line.chars().count() <= 100));
 }
 
 #[test]
-fn what_is_missing_is_told() {
-    let root = ground();
+fn missing_files_and_programs_are_reported() {
+    let root = directories();
     let (code, text) = demo(root.path(), &["--pattern", "absent"]);
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("the file does not contain \"absent\""), "{text}");

@@ -23,19 +23,19 @@ use wasm_tests::outcome::End;
 const FILE: &str = "file";
 const NODE: INodeNo = INodeNo(2);
 
-/// How long the file is, in bytes: not whole pages.
+/// The length of the file in bytes, which is not a multiple of the page size.
 const LEN: usize = 70_000;
 
-/// What the file holds, and what it was asked to do.
+/// The contents of the file, and the counts of the requests.
 #[derive(Debug, Default)]
-struct Held {
+struct Contents {
     bytes: Vec<u8>,
     written: usize,
     syncs: usize,
 }
 
 /// A file system of one file, which is open for direct I/O.
-struct Server(Arc<Mutex<Held>>);
+struct Server(Arc<Mutex<Contents>>);
 
 impl Filesystem for Server {
     fn lookup(&self, _: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {
@@ -66,9 +66,9 @@ impl Filesystem for Server {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let held = self.0.lock().unwrap();
+        let contents = self.0.lock().unwrap();
         let start = usize::try_from(offset).map_or(LEN, |start| start.min(LEN));
-        reply.data(&held.bytes[start..LEN.min(start + size as usize)]);
+        reply.data(&contents.bytes[start..LEN.min(start + size as usize)]);
     }
 
     fn write(
@@ -83,16 +83,17 @@ impl Filesystem for Server {
         _: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let mut held = self.0.lock().unwrap();
-        let place = usize::try_from(offset).ok().and_then(|start| held.bytes.get_mut(start..)?.get_mut(..data.len()));
+        let mut contents = self.0.lock().unwrap();
+        let place =
+            usize::try_from(offset).ok().and_then(|start| contents.bytes.get_mut(start..)?.get_mut(..data.len()));
         let Some(place) = place else { return reply.error(Errno::EFBIG) };
         place.copy_from_slice(data);
-        held.written += data.len();
-        reply.written(u32::try_from(data.len()).expect("the length of a request"));
+        contents.written += data.len();
+        reply.written(u32::try_from(data.len()).expect("the length of a request fits"));
     }
 
     fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
-        // That of a descriptor that is closed: nothing is synced by it.
+        // The kernel calls this when a descriptor is closed, which syncs nothing.
         reply.ok();
     }
 
@@ -103,9 +104,9 @@ impl Filesystem for Server {
 }
 
 #[test]
-fn what_has_no_shared_mappings_is_read_through_a_private_one_and_written_by_a_buffer() {
-    let held = Arc::new(Mutex::new(Held { bytes: pattern(LEN), ..Held::default() }));
-    let mounted = match Mounted::new("direct", Server(held.clone())) {
+fn without_shared_mappings_reads_use_a_private_one_and_writes_use_a_buffer() {
+    let contents = Arc::new(Mutex::new(Contents { bytes: pattern(LEN), ..Contents::default() }));
+    let mounted = match Mounted::new("direct", Server(contents.clone())) {
         Ok(mounted) => mounted,
         Err(error) => {
             println!("NOT RUN: a file system cannot be mounted through FUSE: {error}");
@@ -119,7 +120,7 @@ fn what_has_no_shared_mappings_is_read_through_a_private_one_and_written_by_a_bu
     mounted.unmount().unwrap();
     assert_eq!(report.end, End::Exited(0), "{}", report.stderr.escape_ascii());
 
-    // ENODEV, of which std has no kind.
+    // ENODEV, for which std has no kind.
     let number = 19;
     assert!(io::Error::from_raw_os_error(number).to_string().starts_with("No such device"));
     let path = path.display();
@@ -136,10 +137,10 @@ fn what_has_no_shared_mappings_is_read_through_a_private_one_and_written_by_a_bu
     expected.push("flush: done\n".to_owned());
     assert_eq!(String::from_utf8(report.stdout).unwrap(), expected.concat());
 
-    let held = held.lock().unwrap();
+    let contents = contents.lock().unwrap();
     let mut bytes = pattern(LEN);
     bytes[0] ^= 0x55;
     bytes[LEN - 1] ^= 0x55;
-    assert!(held.bytes == bytes, "the flush has reached the file");
-    assert_eq!((held.written, held.syncs), (2, 1));
+    assert!(contents.bytes == bytes, "the flush has reached the file");
+    assert_eq!((contents.written, contents.syncs), (2, 1));
 }

@@ -1,4 +1,4 @@
-//! Mappings that the host places in a guest's memory: when a guest has them, and that they are the file.
+//! Mappings that the host places in a guest's memory: when a guest gets them, and that they have the bytes of the file.
 
 #![cfg(unix)]
 
@@ -17,19 +17,19 @@ use wasm_tests::outcome::{End, Report};
 use wasm_tests::sandbox::{Run, Sandbox};
 use wasm_tests::served::Guest;
 
-/// From this length on a mapping of the host is the better one.
+/// The length from which `HostMapping::Auto` requests a mapping of the host.
 const THRESHOLD: usize = 512 << 10;
 
 const MIB: u64 = 1 << 20;
 
-/// A directory with a file of so many dots.
-fn ground(len: usize) -> TempDir {
+/// Creates a directory with a file of `len` dots.
+fn directory(len: usize) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), vec![b'.'; len]).unwrap();
     dir
 }
 
-/// The program `hosted` where the host maps files: as it is in every host, with the import, and as a component.
+/// The program `hosted` in a host that maps files: without the import, with the import, and as a component.
 fn hosting() -> [Sandbox; 3] {
     HOSTED.map(|target| Sandbox::load_with_host_mapping(&guest(target, "hosted")).unwrap())
 }
@@ -42,12 +42,12 @@ fn run(sandbox: &Sandbox, args: &[&str], given: impl FnOnce(Run) -> Run) -> (Str
     (String::from_utf8(report.stdout.clone()).unwrap(), report)
 }
 
-/// What the program prints, in a directory that it may write to.
+/// The output of the program, with a directory that it may write.
 fn printed(sandbox: &Sandbox, dir: &Path, args: &[&str]) -> String {
     run(sandbox, args, |run| run.dir(dir, "/")).0
 }
 
-/// For how many mappings the host was asked.
+/// The number of mappings that the guest has requested.
 fn maps(report: &Report) -> u64 {
     report.calls.as_ref().unwrap().maps()
 }
@@ -55,7 +55,7 @@ fn maps(report: &Report) -> u64 {
 #[test]
 fn a_long_file_is_mapped_by_the_host_and_a_short_one_is_a_buffer() {
     for sandbox in hosting() {
-        let dir = ground(THRESHOLD);
+        let dir = directory(THRESHOLD);
         for access in ["read", "copy", "write"] {
             for (len, auto) in [(1, "buffered"), (THRESHOLD - 1, "buffered"), (THRESHOLD, "hosted")] {
                 let (text, report) =
@@ -68,18 +68,18 @@ fn a_long_file_is_mapped_by_the_host_and_a_short_one_is_a_buffer() {
 }
 
 #[test]
-fn without_such_a_host_every_choice_but_require_is_a_buffer() {
-    let (dir, len) = (ground(THRESHOLD), THRESHOLD.to_string());
+fn without_such_a_host_every_choice_except_require_is_a_buffer() {
+    let (dir, len) = (directory(THRESHOLD), THRESHOLD.to_string());
     for (target, handshakes) in [(Target::Wasip1, 1), (Target::Wasip2, 0)] {
         let sandbox = Sandbox::load(&guest(target, "hosted")).unwrap();
         let (text, report) = run(&sandbox, &["choose", "/file", "read", &len], |run| run.dir(dir.path(), "/"));
         let unsupported = "Unsupported: this host places no mappings in the memory of its guests; HostMapping::Auto falls \
                            back to a buffer";
         assert_eq!(text, format!("Auto: buffered\nRequire: {unsupported}\nNever: buffered\n"), "{target:?}");
-        // Two mappings want a host.
+        // Two mappings query the host, and the result is kept.
         assert_eq!(report.calls.unwrap().handshakes(), handshakes, "{target:?}");
     }
-    // A component without the feature does not ask, whatever its host offers.
+    // A component without the feature requests no mapping, whatever its host offers.
     let sandbox = Sandbox::load_with_host_mapping(&guest(Target::Wasip2, "hosted")).unwrap();
     let (text, report) = run(&sandbox, &["choose", "/file", "read", &len], |run| run.dir(dir.path(), "/"));
     assert!(text.starts_with("Auto: buffered\nRequire: Unsupported: "), "{text}");
@@ -87,8 +87,8 @@ fn without_such_a_host_every_choice_but_require_is_a_buffer() {
 }
 
 #[test]
-fn a_program_that_wants_no_host_asks_none() {
-    let (dir, sandbox) = (ground(THRESHOLD), Sandbox::load(&guest(Target::Wasip1, "hosted")).unwrap());
+fn a_program_with_short_files_does_not_query_the_host() {
+    let (dir, sandbox) = (directory(THRESHOLD), Sandbox::load(&guest(Target::Wasip1, "hosted")).unwrap());
     let resize = |len: usize| {
         fs::write(dir.path().join("file"), vec![b'.'; len]).unwrap();
         let (text, report) = run(&sandbox, &["resize", "/file"], |run| run.dir(dir.path(), "/"));
@@ -98,23 +98,23 @@ fn a_program_that_wants_no_host_asks_none() {
     assert_eq!((resize(THRESHOLD - 1), resize(THRESHOLD)), (0, 1));
 }
 
-/// What a host without the extension prints of the call by which guests ask for mappings.
+/// The output for the call with which guests request mappings, in a host without mappings.
 const UNDISTURBED: &str =
     "nobody: reply None, all else is as it was: true\nfile: reply None, all else is as it was: true\n";
 
 #[test]
 fn the_handshake_disturbs_nothing_in_wasmtime() {
-    let (dir, program) = (ground(THRESHOLD), guest(Target::Wasip1, "hosted"));
+    let (dir, program) = (directory(THRESHOLD), guest(Target::Wasip1, "hosted"));
     let handshake = |sandbox: Sandbox| printed(&sandbox, dir.path(), &["handshake", "/file"]);
     assert_eq!(handshake(Sandbox::load(&program).unwrap()), UNDISTURBED);
-    // The descriptor means nothing to a host that replies.
+    // A host that replies ignores the descriptor.
     let replies = UNDISTURBED.replace("None", "Some(1)");
     assert_eq!(handshake(Sandbox::load_with_host_mapping(&program).unwrap()), replies);
 }
 
 #[test]
 fn the_handshake_disturbs_nothing_in_other_hosts() {
-    let (dir, program) = (ground(THRESHOLD), guest(Target::Wasip1, "hosted"));
+    let (dir, program) = (directory(THRESHOLD), guest(Target::Wasip1, "hosted"));
     let tools = hosts::tools().unwrap();
     for host in hosts::ALL.iter().filter(|host| host.targets.contains(&"wasm32-wasip1")) {
         let path = match host.program(&tools) {
@@ -143,8 +143,8 @@ fn the_handshake_disturbs_nothing_in_other_hosts() {
 }
 
 #[test]
-fn natively_the_choice_means_nothing() {
-    let dir = ground(THRESHOLD);
+fn natively_the_choice_has_no_effect() {
+    let dir = directory(THRESHOLD);
     let file = dir.path().join("file");
     let args = ["choose", file.to_str().unwrap(), "write", "1"];
     let (report, _) = child::run(guest(Target::Native, "hosted").as_os_str(), &args, None).unwrap();
@@ -166,7 +166,7 @@ fn a_program_that_imports_the_functions_of_the_host_does_not_load_without_them()
 #[test]
 fn a_file_that_cannot_be_written_is_mapped_to_read_and_to_copy() {
     for sandbox in hosting() {
-        let (dir, len) = (ground(THRESHOLD), THRESHOLD.to_string());
+        let (dir, len) = (directory(THRESHOLD), THRESHOLD.to_string());
         for access in ["read", "copy"] {
             let (text, _) = run(&sandbox, &["choose", "/file", access, &len], |run| run.read_only_dir(dir.path(), "/"));
             assert_eq!(text, "Auto: hosted\nRequire: hosted\nNever: buffered\n", "{access}");
@@ -176,7 +176,7 @@ fn a_file_that_cannot_be_written_is_mapped_to_read_and_to_copy() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_is_no_regular_file_is_mapped_by_no_host() {
+fn the_host_maps_only_regular_files() {
     for sandbox in hosting() {
         let len = THRESHOLD.to_string();
         let (text, report) = run(&sandbox, &["choose", "/zero", "read", &len], |run| run.read_only_dir("/dev", "/"));
@@ -189,10 +189,10 @@ fn what_is_no_regular_file_is_mapped_by_no_host() {
 #[test]
 fn a_mapping_of_the_host_and_the_file_are_the_same_bytes() {
     for sandbox in hosting() {
-        let dir = ground(300_001);
+        let dir = directory(300_001);
         let text = printed(&sandbox, dir.path(), &["share", "/file"]);
         assert_eq!(text, "the mapping sees a write: true\nthe file has a store: true\nanother mapping has it: true\n");
-        // And the host's own file is that too.
+        // The file on the host has the same bytes.
         let file = fs::read(dir.path().join("file")).unwrap();
         assert_eq!((file.len(), file[0], file[300_000]), (300_001, b'/', b'/'));
     }
@@ -201,7 +201,7 @@ fn a_mapping_of_the_host_and_the_file_are_the_same_bytes() {
 #[test]
 fn changes_of_a_copy_stay_in_the_guest() {
     for sandbox in hosting() {
-        let dir = ground(300_001);
+        let dir = directory(300_001);
         let text = printed(&sandbox, dir.path(), &["copy", "/file"]);
         assert_eq!(text, "hosted, the file is as it was: true\nand the copy is not: true\n");
         assert_eq!(fs::read(dir.path().join("file")).unwrap(), vec![b'.'; 300_001]);
@@ -209,10 +209,10 @@ fn changes_of_a_copy_stay_in_the_guest() {
 }
 
 #[test]
-fn another_length_does_not_make_it_another_kind_of_mapping() {
+fn a_resize_does_not_change_the_kind_of_mapping() {
     for sandbox in hosting() {
         // Below the threshold, and above it.
-        let dir = ground(600_000);
+        let dir = directory(600_000);
         let text = printed(&sandbox, dir.path(), &["resize", "/file", "1000000", "5000", "600000"]);
         let expected = "600000 bytes, hosted\n1000000 bytes, hosted, it ends with 0\n5000 bytes, hosted, it ends with 46\n\
                         600000 bytes, hosted, it ends with 0\n";
@@ -220,27 +220,28 @@ fn another_length_does_not_make_it_another_kind_of_mapping() {
         let file = fs::read(dir.path().join("file")).unwrap();
         assert_eq!((file.len(), file[4999], file[5000], file[599_999]), (600_000, b'!', 0, b'!'));
 
-        let dir = ground(5000);
+        let dir = directory(5000);
         let text = printed(&sandbox, dir.path(), &["resize", "/file", "1000000"]);
         assert_eq!(text, "5000 bytes, buffered\n1000000 bytes, buffered, it ends with 0\n");
     }
 }
 
 #[test]
-fn a_block_that_the_program_started_with_is_kept_until_there_is_another_one() {
-    let (dir, sandbox) = (ground(64 << 10), Sandbox::load_with_host_mapping(&guest(Target::Hosted, "image")).unwrap());
+fn blocks_of_the_initial_memory_are_not_used_for_mappings() {
+    let (dir, sandbox) =
+        (directory(64 << 10), Sandbox::load_with_host_mapping(&guest(Target::Hosted, "image")).unwrap());
     for blocks in [0, 1, 5] {
         let (text, report) = run(&sandbox, &["/file", &blocks.to_string()], |run| run.dir(dir.path(), "/"));
         let mapped = "hosted, in the initial memory: false\nit starts with 46 and ends with 46\n";
         assert_eq!(text, format!("{blocks} blocks given, {blocks} came back\n{mapped}"));
-        assert_eq!(maps(&report), 1, "the host is ready for the last block alone");
+        assert_eq!(maps(&report), 1, "the host accepts only the last block");
     }
 }
 
 #[test]
 fn ten_thousand_mappings_one_after_the_other_fit_into_64_mib() {
     for sandbox in hosting() {
-        let dir = ground(1 << 20);
+        let dir = directory(1 << 20);
         let (text, report) = run(&sandbox, &["drop", "/file", "10000"], |run| run.dir(dir.path(), "/"));
         assert_eq!(text, format!("{} bytes\n", 10_000_u64 << 20));
         assert_eq!((maps(&report), report.memory_refused), (10_000, None));
@@ -250,15 +251,15 @@ fn ten_thousand_mappings_one_after_the_other_fit_into_64_mib() {
 #[test]
 fn a_mapping_over_the_limit_of_the_host_is_a_buffer() {
     for sandbox in hosting() {
-        let dir = ground(THRESHOLD);
+        let dir = directory(THRESHOLD);
         let (text, _) = run(&sandbox, &["hold", "/file", "3"], |run| run.dir(dir.path(), "/").mappings(2));
         assert_eq!(text, "hosted, hosted, buffered\none more: Io\nanother: hosted\n");
     }
 }
 
 #[test]
-fn the_runner_maps_files_for_a_program_where_that_is_asked_for() {
-    let dir = ground(THRESHOLD);
+fn the_runner_maps_files_only_with_its_option() {
+    let dir = directory(THRESHOLD);
     let (grant, len) = (format!("{}::/ground", dir.path().display()), THRESHOLD.to_string());
     let run = |target, options: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wasm-tests"));
@@ -268,8 +269,8 @@ fn the_runner_maps_files_for_a_program_where_that_is_asked_for() {
         (output.status.code(), String::from_utf8(text).unwrap())
     };
     for target in HOSTED {
-        let told = "Auto: hosted\nRequire: hosted\nNever: buffered\n".to_owned();
-        assert_eq!(run(target, &["--host-mapping"]), (Some(0), told), "{target:?}");
+        let expected = "Auto: hosted\nRequire: hosted\nNever: buffered\n".to_owned();
+        assert_eq!(run(target, &["--host-mapping"]), (Some(0), expected), "{target:?}");
     }
     for (target, status, text) in [
         (Target::Wasip1, 0, "Auto: buffered\nRequire: Unsupported: "),

@@ -1,4 +1,4 @@
-//! Guests that end badly or not at all: each is reported as what it did, and the sandbox can be used again.
+//! Guests that fail or do not end: the report describes what they did, and the sandbox can be used again.
 
 mod common;
 
@@ -14,10 +14,10 @@ fn main() -> ExitCode {
         "hostile",
         &[
             ("an_exit_code_is_reported", an_exit_code_is_reported),
-            ("a_trap_is_told_from_an_exit", a_trap_is_told_from_an_exit),
+            ("a_trap_is_not_an_exit", a_trap_is_not_an_exit),
             ("a_panic_is_a_trap_with_its_message", a_panic_is_a_trap_with_its_message),
             ("a_loop_is_ended", a_loop_is_ended),
-            ("a_sleep_in_the_host_is_given_up", a_sleep_in_the_host_is_given_up),
+            ("a_sleep_in_the_host_is_abandoned", a_sleep_in_the_host_is_abandoned),
             ("memory_ends_at_the_limit", memory_ends_at_the_limit),
             ("megabytes_of_output_are_captured", megabytes_of_output_are_captured),
             ("output_ends_at_the_limit", output_ends_at_the_limit),
@@ -30,7 +30,7 @@ fn run(sandbox: &Sandbox, args: &[&str]) -> Report {
     sandbox.run(&Run::new("hostile").args(args.iter().copied())).unwrap()
 }
 
-/// After whatever has happened, the next run is as good as the first.
+/// Checks that the next run works, whatever the last guest did.
 fn still_works(sandbox: &Sandbox) {
     let report = run(sandbox, &["args"]);
     assert_eq!(report.end, End::Exited(0), "{}", report.stderr.escape_ascii());
@@ -38,14 +38,14 @@ fn still_works(sandbox: &Sandbox) {
 }
 
 fn an_exit_code_is_reported(target: Target, sandbox: &Sandbox) {
-    // A component says only that it failed.
+    // A component reports only that it failed.
     let expected = if target == Target::Wasip1 { 3 } else { 1 };
     assert_eq!(run(sandbox, &["exit", "3"]).end, End::Exited(expected));
     assert_eq!(run(sandbox, &["exit", "0"]).end, End::Exited(0));
     still_works(sandbox);
 }
 
-fn a_trap_is_told_from_an_exit(_: Target, sandbox: &Sandbox) {
+fn a_trap_is_not_an_exit(_: Target, sandbox: &Sandbox) {
     let report = run(sandbox, &["trap"]);
     assert!(matches!(&report.end, End::Trapped(what) if what.contains("unreachable")), "{:?}", report.end);
     still_works(sandbox);
@@ -64,12 +64,12 @@ fn a_loop_is_ended(_: Target, sandbox: &Sandbox) {
     let report = sandbox.run(&Run::new("hostile").args(["spin"]).time(Duration::from_millis(300))).unwrap();
     assert_eq!(report.end, End::TimedOut);
     assert!(report.time >= Duration::from_millis(300), "{:?}", report.time);
-    // Far below the grace that a call into the host is given.
+    // Much less than the grace period of a call into the host.
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     still_works(sandbox);
 }
 
-fn a_sleep_in_the_host_is_given_up(_: Target, sandbox: &Sandbox) {
+fn a_sleep_in_the_host_is_abandoned(_: Target, sandbox: &Sandbox) {
     let start = Instant::now();
     let report = sandbox.run(&Run::new("hostile").args(["sleep"]).time(Duration::from_millis(300))).unwrap();
     assert_eq!(report.end, End::TimedOut);
@@ -83,7 +83,7 @@ fn memory_ends_at_the_limit(_: Target, sandbox: &Sandbox) {
     assert!(matches!(report.end, End::Trapped(_)), "{:?}", report.end);
     assert!(report.memory <= limit && report.memory > limit / 2, "{}", report.memory);
     assert!(report.memory_refused.is_some_and(|wanted| wanted > limit), "{:?}", report.memory_refused);
-    // Pieces of 16 MiB, and the guest has a little more than those.
+    // The pieces have 16 MiB, and the guest has a little more memory than them.
     let pieces = String::from_utf8(report.stdout).unwrap();
     assert!(["refused after 11 pieces\n", "refused after 12 pieces\n"].contains(&&*pieces), "{pieces}");
     still_works(sandbox);

@@ -1,4 +1,4 @@
-//! A suite whose cases go wrong differently on each column: the harness finds each, and says what it is.
+//! A suite whose cases fail in different ways on each column: the harness finds and describes each failure.
 
 mod common;
 
@@ -28,14 +28,14 @@ fn plan(filter: Option<&str>) -> Plan {
     Plan { filter: filter.map(str::to_owned), limits, jobs: 2, scratch: None }
 }
 
-/// What went wrong on the three columns: "" where nothing did.
+/// The kinds of failures on the three columns, or "" for a case that passed.
 fn kinds(results: &Results) -> BTreeMap<&str, Vec<&str>> {
     let kind = |cell: &suite::Cell| cell.failure.as_ref().map_or("", |failure| failure.kind());
     results.cases.iter().map(|case| (case.name.as_str(), case.cells.iter().map(kind).collect())).collect()
 }
 
 #[test]
-fn each_misbehaviour_is_told() {
+fn each_misbehaviour_is_reported() {
     let ledger = [
         Exception { case: "excepted", column: "wasip2", reason: "the platform is like that" },
         Exception { case: "good", column: "wasip1", reason: "was mended" },
@@ -68,7 +68,7 @@ fn each_misbehaviour_is_told() {
     assert!(results.problems[1].contains("lists renamed, which no column has"));
 
     let text = report::render(&results, &ledger);
-    // 17 cases on 3 columns; 19 of those cells fail, one of them excepted; two exceptions are no longer true.
+    // 17 cases on 3 columns; 19 of those cells fail, one of them is excepted; two exceptions do not occur any more.
     assert!(text.ends_with("\n32 passed, 20 failed\n"), "{text}");
     for part in [
         "FAILED loops, wasip1: timed out: still running after 5s\n",
@@ -76,10 +76,10 @@ fn each_misbehaviour_is_told() {
         "    nobody asked\n",
         "FAILED observes_otherwise, wasip1: transcript differs from that of native (-) at line 2:\n      begins\n    - elsewhere\n",
         "\n    + on wasip1\n",
-        "(it asked for 1",
+        "(it requested 1",
         "FAILED reads_twice, wasip1: out of bounds: counted one read: 2 reads, not 1; 8 bytes read, not 4 (fd_pread 2 calls 8 bytes)\n",
         "FAILED reads_twice, wasip2: out of bounds: counted one read: 2 reads, not 1; 8 bytes read, not 4 (",
-        "FAILED stops_counting, wasip2: out of bounds: counting nothing: no line says its end and its bounds\n",
+        "FAILED stops_counting, wasip2: out of bounds: counting nothing: its end and its bounds are missing\n",
         "  the platform is like that:\n    excepted, wasip2\n",
     ] {
         assert!(text.contains(part), "{part:?} is not in:\n{text}");
@@ -89,7 +89,7 @@ fn each_misbehaviour_is_told() {
 }
 
 #[test]
-fn a_filter_leaves_out_the_rest_and_says_so() {
+fn a_filter_leaves_out_cases_and_reports_their_number() {
     let results = suite::run(&columns(), &plan(Some("goo")), &[]);
     assert_eq!(kinds(&results), [("good", vec!["", "", ""])].into());
     assert_eq!((results.passed(), results.failed(), results.left_out), (3, 0, 16));
@@ -105,7 +105,7 @@ fn nothing_to_run_is_a_failure() {
 #[test]
 fn a_program_without_a_list_is_a_failure() {
     let mut columns = columns();
-    // Any program that knows nothing of cases.
+    // A program without cases.
     columns[0] = Column::child("native", vec![env!("CARGO_BIN_EXE_wasm-tests").into()], None);
     let results = suite::run(&columns, &plan(Some("good")), &[]);
     assert_eq!(kinds(&results), [("good", vec!["missing here", "", ""])].into());
@@ -116,9 +116,9 @@ fn a_program_without_a_list_is_a_failure() {
     );
 }
 
-/// The program itself: what it says last, and how it exits.
+/// Runs the program itself, and returns its exit code and its last line.
 #[test]
-fn the_exit_code_tells_too() {
+fn the_exit_code_shows_failures() {
     let run = |filter: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wasm-tests"));
         command.arg("suite");
@@ -135,8 +135,8 @@ fn the_exit_code_tells_too() {
         let stdout = String::from_utf8(output.stdout).unwrap();
         (output.status.code(), stdout.lines().next_back().unwrap_or_default().to_owned())
     };
-    // The columns of modules or native programs, and those of components, which are fewer where nothing can be mapped into a
-    // guest's memory. Components exit.
+    // The number of columns of modules or native programs, and of components, which are fewer on systems that cannot
+    // map files into a guest's memory. The case `exits` fails in components.
     let (others, components) = if HAS_HOST_MAPPING { (4, 2) } else { (3, 1) };
     assert_eq!(run("good"), (Some(0), format!("{} passed, 0 failed", others + components)));
     assert_eq!(run("exits"), (Some(1), format!("{others} passed, {components} failed")));

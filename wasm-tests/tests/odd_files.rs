@@ -1,5 +1,5 @@
-//! What a guest makes of files that are not regular or say a wrong length, in a directory that the host grants: as natively,
-//! where the host lets it read them.
+//! Mappings of files that are not regular or report a wrong length, in a directory that the host grants. They work like
+//! natively if the host permits the guest to read them.
 
 mod common;
 
@@ -20,6 +20,6 @@ fn main() -> ExitCode {
 
 #[cfg(not(target_os = "linux"))]
 fn main() -> ExitCode {
-    println!("NOT RUN: these are files of Linux");
+    println!("NOT RUN: only Linux has these files");
     ExitCode::SUCCESS
 }

@@ -28,7 +28,7 @@ fn copy(from: &Path, to: &Path) {
 fn harness(package: &Path) -> Command {
     let mut command = Command::new(HARNESS);
     command.args(["crate", "--package"]).arg(package);
-    // What a caller's own runs are steered by must not reach these.
+    // The caller's settings of libtest must not have an effect.
     command.env("RUST_TEST_THREADS", "3").env("RUST_BACKTRACE", "1").env_remove("RUSTFLAGS");
     command
 }
@@ -38,7 +38,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// The rows of the tables, a space between the cells.
+/// The rows of the tables, with a space between the cells.
 fn rows(text: &str) -> Vec<String> {
     let rows = text.lines().filter(|line| line.starts_with('│'));
     rows.map(|row| row.trim_matches(['│', ' ']).split_whitespace().collect::<Vec<_>>().join(" ")).collect()
@@ -52,7 +52,7 @@ fn totals(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_outcome_is_told_as_it_is() {
+fn every_outcome_is_reported() {
     let (_dir, package) = fixture("outcomes");
     let output = harness(&package).output().unwrap();
     let text = stdout(&output);
@@ -69,7 +69,7 @@ fn every_outcome_is_told_as_it_is() {
     let rows = rows(&text);
     assert_eq!(rows[0], "Program Test native wasip1 wasip2");
     assert_eq!(rows[1..=differing.len()], differing, "{text}");
-    // Tests, passed, those of them that should panic, failed, ignored, not run, unequal.
+    // The numbers are: tests, passed, passed by panic, failed, ignored, not run, unequal.
     for (row, numbers) in
         totals(&text).iter().zip(["native 19 12 3 6 1 0 0", "wasip1 18 7 2 9 2 0 6", "wasip2 18 7 2 9 2 0 6"])
     {
@@ -93,20 +93,20 @@ fn every_outcome_is_told_as_it_is() {
 }
 
 #[test]
-fn success_is_for_tests_that_are_equal_and_ran() {
+fn success_requires_tests_that_ran_and_are_equal() {
     let (_dir, package) = fixture("outcomes");
     let run = |args: &[&str]| {
         let output = harness(&package).args(["--target", "native,wasm32-wasip1"]).args(args).output().unwrap();
         (output.status.code(), stdout(&output))
     };
-    // Features are passed on, and change what is there.
+    // Features are passed to cargo, and add a test.
     let (code, text) = run(&["--filter", "is_there", "--skip", "pointers", "--", "--features", "more"]);
     assert_eq!((code, totals(&text).len()), (Some(0), 2), "{text}");
-    assert!(text.contains("\n19 tests were left out, as asked.\n1 tests equal in 2 columns, 0 not\n"), "{text}");
+    assert!(text.contains("\n19 tests were left out.\n1 tests equal in 2 columns, 0 not\n"), "{text}");
     let (code, text) = run(&["--filter", "panics_", "--skip", "other_words"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(totals(&text)[1].starts_with("wasip1 2 2 2 0 0 0 0"), "{text}");
-    // Nothing that ran is no success.
+    // A run of no tests is not a success.
     let (code, text) = run(&["--filter", "is_ignored", "--skip", "wasi"]);
     assert_eq!(code, Some(1), "{text}");
     let (code, text) = run(&["--filter", "there is no such test"]);
@@ -114,7 +114,7 @@ fn success_is_for_tests_that_are_equal_and_ran() {
 }
 
 #[test]
-fn reports_hold_what_each_test_did_in_each_column() {
+fn reports_have_the_result_of_each_test_in_each_column() {
     let (dir, package) = fixture("outcomes");
     let out = dir.path().join("reports");
     let output = harness(&package).args(["--target", "native,wasm32-wasip1", "--out"]).arg(&out).output().unwrap();
@@ -125,7 +125,7 @@ fn reports_hold_what_each_test_did_in_each_column() {
     assert_eq!(report["passed"], false);
     let section = &report["sections"][0];
     let counts = |column: &Value| ["cases", "passed", "failed", "excepted"].map(|name| column[name].as_u64().unwrap());
-    // What fails alike everywhere, or is ignored, is neither a success nor a difference.
+    // A test that is ignored, or fails in the same way everywhere, is neither a success nor a difference.
     assert_eq!(counts(&section["columns"][0]), [19, 12, 0, 7]);
     assert_eq!(counts(&section["columns"][1]), [19, 6, 6, 7]);
     let cell = |test: &str, column: &str| {
@@ -145,13 +145,13 @@ fn reports_hold_what_each_test_did_in_each_column() {
     assert!(junit.contains("+ 32 bits"), "{junit}");
     assert!(read("report.html").contains("Tests compared across targets"));
 
-    // An old report is not left where there is no new one.
+    // An old report is removed even if there is no new one.
     let output = harness(&package).args(["--out"]).arg(&out).args(["--", "--no-such-option"]).output().unwrap();
     assert!(output.status.code() == Some(2) && fs::read_dir(&out).unwrap().next().is_none());
 }
 
 #[test]
-fn a_test_that_is_over_its_time_is_told_and_no_success() {
+fn a_test_that_exceeds_its_time_is_reported_and_fails() {
     let (_dir, package) = fixture("endless");
     let args = ["--target", "native,wasm32-wasip1", "--time", "1"];
     let output = harness(&package).args(args).output().unwrap();
@@ -160,13 +160,13 @@ fn a_test_that_is_over_its_time_is_told_and_no_success() {
 }
 
 #[test]
-fn another_harness_than_libtest_is_told() {
+fn a_harness_that_is_not_libtest_is_reported() {
     let (_dir, package) = fixture("endless");
     let manifest = fs::read_to_string(package.join("Cargo.toml")).unwrap();
     let own = "\n[lib]\ntest = false\n[[test]]\nname = \"own\"\nharness = false\n";
     fs::write(package.join("Cargo.toml"), manifest + own).unwrap();
     fs::create_dir(package.join("tests")).unwrap();
-    // Natively it is like libtest, but has nothing to do with it.
+    // Natively its output looks like that of libtest.
     let own = r#"fn main() { println!("{}", if cfg!(target_os = "wasi") { "all is well" } else { "one: test" }); }"#;
     fs::write(package.join("tests/own.rs"), own).unwrap();
     let output = harness(&package).args(["--target", "native,wasm32-wasip1"]).output().unwrap();
@@ -180,7 +180,7 @@ fn another_harness_than_libtest_is_told() {
 }
 
 #[test]
-fn node_is_a_host_or_is_asked_for() {
+fn node_is_a_host_or_is_reported_as_missing() {
     let (_dir, package) = fixture("outcomes");
     let args = ["--target", "native,wasm32-wasip1", "--host", "node", "--filter", "panic", "--skip", "catches"];
     let is_there = Command::new("node").arg("--version").output().is_ok();
@@ -189,7 +189,7 @@ fn node_is_a_host_or_is_asked_for() {
         let text = stdout(&output);
         assert!(totals(&text)[1].starts_with("wasip1 Node 5 2 2 3 0 0 1"), "{text}");
     }
-    // Cargo and rustc alone are on this path.
+    // This path has only cargo and rustc.
     let cargo = Path::new(env!("CARGO")).parent().unwrap();
     let output = harness(&package).args(args).env("PATH", cargo).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -198,7 +198,7 @@ fn node_is_a_host_or_is_asked_for() {
 }
 
 #[test]
-fn what_is_missing_or_wrong_is_told() {
+fn missing_tools_and_wrong_arguments_are_reported() {
     let (_dir, package) = fixture("endless");
     let fails = |args: &[&str], env: &[(&str, &Path)], text: &str| {
         let output = harness(&package).args(args).envs(env.iter().copied()).output().unwrap();
@@ -207,10 +207,10 @@ fn what_is_missing_or_wrong_is_told() {
         assert!(stderr.contains(text), "{args:?}: {stderr}");
     };
     fails(&["--target", "wasm32-unknown-unknown"], &[], "is none of native, wasm32-wasip1 and wasm32-wasip2");
-    fails(&["--target", "native"], &[], "two are compared");
+    fails(&["--target", "native"], &[], "a comparison needs two");
     fails(&["--host", "wasmer"], &[], "\"wasmer\" is none of the hosts wasmtime, node, ");
     fails(&["--package", "/no/such/package"], &[], "there is no package");
     fails(&["--", "--no-such-option"], &[], "cargo test --no-run failed");
-    // A path without a compiler is as good as a compiler without the target.
+    // A missing compiler is reported like a missing target.
     fails(&[], &[("PATH", &package)], "`rustup target add wasm32-wasip1`");
 }

@@ -1,11 +1,11 @@
-//! What the power failures are held to: nothing is lost, and a program that breaks its promise is found in every column.
+//! Tests of the power failures: nothing is lost, and a program that loses flushed bytes is found in every column.
 
 mod common;
 
 use common::{Target, guest};
 use wasm_tests::power::{Plan, Results, obstacle, render, run};
 
-/// Lets the power fail under a program that is to break something; nothing where no file system can be mounted.
+/// Simulates power failures under a program with a flaw. `None` if no file system can be mounted.
 fn results(points: usize, flaw: Option<&'static str>) -> Option<Results> {
     if let Some(obstacle) = obstacle() {
         println!("NOT RUN: {obstacle}");
@@ -27,7 +27,7 @@ fn results(points: usize, flaw: Option<&'static str>) -> Option<Results> {
 }
 
 #[test]
-fn what_was_flushed_outlives_the_power() {
+fn flushed_bytes_survive_a_power_failure() {
     let Some(results) = results(60, None) else { return };
     assert!(results.passed(), "{}", render(&results));
     assert!(results.columns.iter().all(|tally| tally.points == 15), "{results:?}");
@@ -46,11 +46,14 @@ fn a_flush_that_returns_too_early_is_found() {
 }
 
 #[test]
-fn a_program_that_ends_by_itself_is_told() {
+fn a_program_that_ends_by_itself_is_reported() {
     let Some(results) = results(4, Some("unknown")) else { return };
     for tally in &results.columns {
         let [problem] = &tally.problems[..] else { panic!("{tally:?}") };
-        assert!(problem.contains("it ended before that") && problem.contains("usage: power"), "{problem}");
+        assert!(
+            problem.contains("it ended before the last power failure") && problem.contains("usage: power"),
+            "{problem}"
+        );
         assert_eq!((tally.points, tally.passed()), (0, false));
     }
 }

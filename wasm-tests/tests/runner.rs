@@ -1,4 +1,4 @@
-//! The cargo runner, called as cargo calls it, and by cargo.
+//! The cargo runner, called like cargo calls it, and by cargo.
 
 mod common;
 
@@ -25,13 +25,13 @@ fn stdout(output: &Output) -> &str {
 const BOTH: [Target; 2] = [Target::Wasip1, Target::Wasip2];
 
 #[test]
-fn it_exits_as_the_guest_does() {
+fn it_exits_with_the_code_of_the_guest() {
     for target in BOTH {
         assert_eq!(run(target, &[], &["exit", "0"]).status.code(), Some(0));
-        // A component says only that it failed.
+        // A component reports only that it failed.
         let failed = if target == Target::Wasip1 { 101 } else { 1 };
         assert_eq!(run(target, &[], &["exit", "101"]).status.code(), Some(failed));
-        // What does not fit into eight bits must not turn into success.
+        // A code that does not fit into eight bits must not become success.
         assert!(!run(target, &[], &["exit", "256"]).status.success());
         assert_eq!(run(target, &[], &["trap"]).status.code(), Some(134));
         assert_eq!(run(target, &["--time", "1"], &["spin"]).status.code(), Some(124));
@@ -39,7 +39,7 @@ fn it_exits_as_the_guest_does() {
 }
 
 #[test]
-fn a_panic_and_refused_memory_are_on_standard_error() {
+fn a_panic_and_an_exceeded_memory_limit_are_on_standard_error() {
     for target in BOTH {
         let output = run(target, &[], &["panic", "index out of range"]);
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -55,7 +55,7 @@ fn a_panic_and_refused_memory_are_on_standard_error() {
 }
 
 #[test]
-fn what_follows_the_program_is_the_guests() {
+fn arguments_after_the_program_belong_to_the_guest() {
     for target in BOTH {
         let output = run(target, &[], &["args", "--help", "--dir", "a b"]);
         assert_eq!(stdout(&output), "[\"args\", \"--help\", \"--dir\", \"a b\"]\n");
@@ -63,7 +63,7 @@ fn what_follows_the_program_is_the_guests() {
 }
 
 #[test]
-fn the_environment_of_cargo_is_passed_and_no_other() {
+fn only_the_environment_of_cargo_is_passed() {
     for target in BOTH {
         let output = run(target, &["--env", "GIVEN=1"], &["env"]);
         let env: Vec<&str> = stdout(&output).lines().collect();
@@ -76,13 +76,13 @@ fn the_environment_of_cargo_is_passed_and_no_other() {
 }
 
 #[test]
-fn directories_are_those_given() {
+fn only_granted_directories_are_accessible() {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("file"), "content").unwrap();
     let path = dir.path().to_str().unwrap();
     let (file, renamed) = (format!("{path}/file"), format!("{path}::/renamed"));
     for target in BOTH {
-        // The package's directory, where cargo runs tests.
+        // The directory of the package, in which cargo runs tests.
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         assert_eq!(stdout(&run(target, &[], &["cat", "Cargo.toml"])), fs::read_to_string(manifest).unwrap());
         assert_eq!(stdout(&run(target, &[], &["cat", manifest])), fs::read_to_string(manifest).unwrap());
@@ -97,7 +97,7 @@ fn directories_are_those_given() {
 }
 
 #[test]
-fn wrong_use_is_told() {
+fn wrong_arguments_are_reported() {
     let fails = |args: &[&str], text: &str| {
         let output = Command::new(RUNNER).args(args).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
@@ -112,12 +112,12 @@ fn wrong_use_is_told() {
     fails(&["suite", "--native", "x"], "--wasip1 is missing");
 }
 
-/// A crate of somebody else: a unit test, an integration test with files, and a doctest.
-fn somebodys_crate(dir: &Path, addition: &str) {
+/// Creates an example crate with a unit test, an integration test with files, and a doctest.
+fn example_crate(dir: &Path, addition: &str) {
     for folder in ["src", "tests"] {
         fs::create_dir_all(dir.join(folder)).unwrap();
     }
-    let manifest = "[package]\nname = \"somebodys\"\nedition = \"2024\"\n[workspace]\n";
+    let manifest = "[package]\nname = \"example\"\nedition = \"2024\"\n[workspace]\n";
     fs::write(dir.join("Cargo.toml"), manifest).unwrap();
     let doctest = "//! ```\n//! assert!(cfg!(target_os = \"wasi\"));\n//! ```\n";
     let unit = "#[test] fn adds_up() { assert_eq!(std::hint::black_box(1) + 1, ";
@@ -129,7 +129,7 @@ fn somebodys_crate(dir: &Path, addition: &str) {
 #[test]
 fn reads_its_package() {
     let relative = fs::read_to_string("Cargo.toml").unwrap();
-    assert!(relative.contains("somebodys"));
+    assert!(relative.contains("example"));
     assert_eq!(relative, fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap());
 }
 
@@ -155,11 +155,11 @@ fn cargo_test(dir: &Path, built: &Path, target: &str) -> (bool, String) {
 }
 
 #[test]
-fn cargo_test_works_for_somebodys_crate() {
+fn cargo_test_works_for_another_crate() {
     for target in ["wasm32-wasip1", "wasm32-wasip2"] {
-        // Apart, so that what cargo keeps for tests does not lie in the package's directory.
+        // A separate target directory, so that the directory for tests' files is outside the package.
         let (dir, built) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        somebodys_crate(dir.path(), "2");
+        example_crate(dir.path(), "2");
         let (success, output) = cargo_test(dir.path(), built.path(), target);
         assert!(success, "{output}");
         for line in [
@@ -170,7 +170,7 @@ fn cargo_test_works_for_somebodys_crate() {
         ] {
             assert!(output.contains(line), "{line:?} is not in:\n{output}");
         }
-        somebodys_crate(dir.path(), "3");
+        example_crate(dir.path(), "3");
         let (success, output) = cargo_test(dir.path(), built.path(), target);
         assert!(!success && output.contains("assertion `left == right` failed"), "{output}");
     }

@@ -71,6 +71,22 @@ fn edit(place: &Place, ways: &mut Ways, sync: bool) {
             written.and_then(|()| map.close()).expect("there is room on the disk");
         }
     });
+    #[cfg(any(unix, windows))]
+    ways.add("mmap-io", || {
+        let path = place.copy("edited with mmap-io");
+        let mut round = 0;
+        move || {
+            round += 1;
+            let map = mmap_io::MemoryMappedFile::open_rw(&path).expect("the file can be mapped");
+            for at in places(round) {
+                let mut byte = map.as_slice_mut(at as u64, 1).expect("the index is in range");
+                byte.as_mut()[0] = byte.as_mut()[0].wrapping_add(1);
+            }
+            if sync {
+                map.flush().expect("there is room on the disk");
+            }
+        }
+    });
     ways.add(WHOLE, || {
         let path = place.copy("rewritten");
         let (mut round, mut bytes) = (0, vec![0; len]);

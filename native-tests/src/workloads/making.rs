@@ -24,11 +24,21 @@ pub(super) fn map_and_close(place: &Place, ways: &mut Ways) {
     });
     #[cfg(any(unix, windows))]
     ways.add("memmap2", || {
+        let path = path.clone();
         move || {
             for _ in 0..TIMES {
                 let file = std::fs::File::open(&path).expect("the file can be opened");
                 // SAFETY: as above.
                 let map = unsafe { memmap2::Mmap::map(&file) }.expect("the file can be mapped");
+                black_box(&map);
+            }
+        }
+    });
+    #[cfg(any(unix, windows))]
+    ways.add("mmap-io", || {
+        move || {
+            for _ in 0..TIMES {
+                let map = mmap_io::MemoryMappedFile::open_ro(&path).expect("the file can be mapped");
                 black_box(&map);
             }
         }

@@ -12,6 +12,8 @@ use crate::random::Random;
 pub(super) const MAPPED: &str = "Mapped";
 /// The same over a slice.
 pub(super) const SLICE: &str = "a slice";
+/// The same over a slice, with the check that every page that may be absent needs.
+const CHECKED: &str = "a slice, with a check for each byte";
 
 /// The number of bytes of access in order.
 const ALL_OF: usize = 64 * MIB;
@@ -93,6 +95,7 @@ fn in_order(place: &Place, ways: &mut Ways, sum: fn(&Mmap, usize) -> u64) {
         move || _ = black_box(sum(&map, black_box(len)))
     });
     slice_in_order(place, ways, len);
+    checked_in_order(place, ways, len);
 }
 
 /// The same loop over a slice, with bounds checks, because in general the compiler cannot prove that an index is valid.
@@ -103,6 +106,31 @@ fn slice_in_order(place: &Place, ways: &mut Ways, len: usize) {
         move || {
             let (bytes, mut sum) = (black_box(&bytes[..]), 0_u64);
             for at in 0..black_box(len) {
+                sum += u64::from(bytes[at]);
+            }
+            black_box(sum);
+        }
+    });
+}
+
+/// The lower bound of any mapping that loads pages when they are first touched: the same loop over a slice, which compares
+/// each index with the end of the loaded bytes. The compiler cannot tell what the function for the others does.
+#[expect(clippy::needless_range_loop, reason = "indices are what is measured")]
+fn checked_in_order(place: &Place, ways: &mut Ways, len: usize) {
+    #[cold]
+    #[inline(never)]
+    fn load(at: usize, loaded: &mut usize) {
+        *loaded = black_box(at + 1);
+    }
+
+    ways.add(CHECKED, || {
+        let bytes = place.read(&place.random());
+        move || {
+            let (bytes, mut loaded, mut sum) = (black_box(&bytes[..]), black_box(len), 0_u64);
+            for at in 0..black_box(len) {
+                if at >= loaded {
+                    load(at, &mut loaded);
+                }
                 sum += u64::from(bytes[at]);
             }
             black_box(sum);

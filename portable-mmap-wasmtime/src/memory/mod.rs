@@ -1,6 +1,6 @@
 //! A file, mapped over memory of a guest.
 
-// Who maps.
+// Chooses the implementation.
 cfg_if::cfg_if! {
     if #[cfg(unix)] {
         mod unix;

@@ -1,4 +1,4 @@
-//! Where nothing can be mapped over memory that is there: guests fall back to the emulation.
+//! For systems that cannot map a file over existing memory: guests fall back to the emulation.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -15,13 +15,13 @@ pub(crate) fn page_size() -> usize {
     4096
 }
 
-/// No mapping.
+/// A mapping, which cannot exist here.
 #[derive(Debug)]
 pub(crate) struct Placed(Infallible);
 
 impl Placed {
     pub(crate) fn try_elsewhere(_: &File, _: u64, _: usize, _: Access) -> Result<(), i32> {
-        // The result of `map` that says so.
+        // With 0, `map` returns that mappings are not supported.
         Err(0)
     }
 
@@ -52,7 +52,7 @@ impl Placed {
         match self.0 {}
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "as where there are mappings")]
+    #[expect(clippy::needless_pass_by_value, reason = "the signature is that of the other implementation")]
     pub(crate) fn joined(first: Self, _: Self) -> (Self, Option<Self>) {
         match first.0 {}
     }

@@ -1,4 +1,4 @@
-//! Mapping over memory that is there, on unix.
+//! Maps files over existing memory, on unix.
 
 use std::fs::File;
 use std::io;
@@ -14,18 +14,18 @@ use rustix::mm::{MapFlags, MsyncFlags, ProtFlags, mmap, mmap_anonymous, msync, m
 
 use crate::Access;
 
-// Who limits the areas of memory that a process may have.
+// Only Linux limits the areas of memory that a process may have.
 cfg_if::cfg_if! {
     if #[cfg(any(target_os = "linux", target_os = "android"))] {
         #[path = "areas.rs"]
         mod areas;
-        use areas::{given_back as areas_given_back, take as areas_left};
+        use areas::{released as areas_released, take as areas_left};
     } else {
         fn areas_left() -> bool {
             true
         }
 
-        fn areas_given_back() {}
+        fn areas_released() {}
     }
 }
 
@@ -48,10 +48,11 @@ fn flags_of(access: Access) -> MapFlags {
     }
 }
 
-/// A file, mapped over whole pages of a guest's memory, for reading and writing: what a host function or `memory.fill` stores
-/// there never meets a protected page, which would end the host.
+/// A file that is mapped over whole pages of a guest's memory. The pages are readable and writable, so that a store of
+/// a host function or of `memory.fill` never hits a protected page, which would end the host.
 ///
-/// Whoever drops it leaves the file where it is: it is taken back, or forgotten where the memory is gone.
+/// Dropping it leaves the file mapped. The owner calls [`take_back`](Self::take_back), or [`forget`](Self::forget) if
+/// the memory is released already.
 #[derive(Debug)]
 pub(crate) struct Placed {
     start: usize,
@@ -59,13 +60,13 @@ pub(crate) struct Placed {
     access: Access,
     guard: Guard,
     file: Arc<File>,
-    /// Where the mapping starts in the file.
+    /// The position in the file where the mapping starts.
     offset: u64,
 }
 
 impl Placed {
-    /// Maps a file somewhere else for a moment, so that a mapping which the system does not allow replaces nothing: before
-    /// Linux 6.12, [`map`](Self::map) then takes away what it was to replace.
+    /// Maps a file somewhere else for a moment, so that a mapping that the system does not allow replaces nothing:
+    /// before Linux 6.12, a [`map`](Self::map) that fails unmaps the memory that it should have replaced.
     ///
     /// # Errors
     /// An errno.
@@ -76,20 +77,20 @@ impl Placed {
         if !areas_left() {
             return Err(errno::NOMEM);
         }
-        // SAFETY: a mapping of its own, which nobody uses.
+        // SAFETY: a new mapping, which nothing uses.
         let trial = unsafe { mmap(ptr::null_mut(), len, PROT, flags_of(access), file, offset) }.map_err(number)?;
         // SAFETY: as above.
         unsafe { munmap(trial, len) }.map_err(number)
     }
 
-    /// Maps a file over the `len` bytes at `start`, which [`try_elsewhere`](Self::try_elsewhere) has found possible.
+    /// Maps a file over the `len` bytes at `start`. [`try_elsewhere`](Self::try_elsewhere) has succeeded for it.
     ///
     /// # Safety
-    /// They are whole pages of memory that the caller may replace, until [`take_back`](Self::take_back) has put plain memory
-    /// there; and what the contract of [`attach`](crate::attach) says of the file holds.
+    /// The bytes are whole pages of memory that the caller may replace, until [`take_back`](Self::take_back) has
+    /// restored plain memory there; and the contract of [`attach`](crate::attach) for the file holds.
     ///
     /// # Errors
-    /// An errno. There are zeros at `start` then.
+    /// An errno. The bytes at `start` are then zeros.
     pub(crate) unsafe fn map(
         file: Arc<File>,
         offset: u64,
@@ -99,13 +100,13 @@ impl Placed {
         traps: Option<Traps>,
     ) -> Result<Self, i32> {
         let flags = flags_of(access) | MapFlags::FIXED;
-        // SAFETY: the caller says that these pages may be replaced.
+        // SAFETY: the caller guarantees that these pages may be replaced.
         let mapped = unsafe { mmap(start.cast(), len, PROT, flags, &*file, offset) };
         if let Err(error) = mapped {
             put_plain_memory(start.expose_provenance(), len);
             return Err(number(error));
         }
-        // SAFETY: just mapped so, and of guests it is known that a guard may put zeros there.
+        // SAFETY: the pages were just mapped so, and a guard may put zeros in a guest's memory.
         let guard = unsafe { Guard::watch(start, len, file.clone(), offset, access == Access::Shared, traps) };
         match guard {
             Ok(guard) => Ok(Self { start: start.expose_provenance(), len, access, guard, file, offset }),
@@ -116,7 +117,7 @@ impl Placed {
         }
     }
 
-    /// In bytes: whole pages.
+    /// The length in bytes, which is whole pages.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -126,17 +127,18 @@ impl Placed {
         self.start..self.start + self.len
     }
 
-    /// Puts plain memory back.
+    /// Replaces the mapping with plain memory.
     pub(crate) fn take_back(self) {
         put_plain_memory(self.start, self.len);
     }
 
-    /// Leaves memory alone that is not the store's any more.
+    /// Does not change the memory, which does not belong to the store any more.
     pub(crate) fn forget(self) {
         drop(self);
     }
 
-    /// One mapping of two private ones, where the second goes on where the first ends, in memory and in the file. Else both.
+    /// Joins two private mappings to one, if the second continues the first in memory and in the file. Otherwise
+    /// returns both.
     pub(crate) fn joined(first: Self, second: Self) -> (Self, Option<Self>) {
         let is_private = first.access == Access::Private && second.access == Access::Private;
         let ends = (first.start + first.len, first.offset + first.len as u64);
@@ -144,15 +146,15 @@ impl Placed {
             return (first, Some(second));
         }
         let Self { start, len, guard, file, offset, .. } = first;
-        // Its pages are watched over once.
+        // No page may have two guards.
         drop(guard);
         let len = len + second.len;
         drop(second);
         (Self::watched(start, len, file, offset), None)
     }
 
-    /// Leaves the pages of a private mapping at these addresses to the caller, who replaces them at once. Returns what lies
-    /// before them and behind them.
+    /// Gives up the pages of a private mapping at these addresses, for a caller who replaces them at once. Returns the
+    /// parts of the mapping before and behind them.
     pub(crate) fn without(self, range: &Range<usize>) -> [Option<Self>; 2] {
         let Self { start, len, guard, file, offset, .. } = self;
         drop(guard);
@@ -164,60 +166,59 @@ impl Placed {
         [part(start..range.start.clamp(start, end)), part(range.end.clamp(start, end)..end)]
     }
 
-    /// Watches over pages of a private mapping that nobody watches over any more. Without a guard they could end the host, so
-    /// there is no way back.
+    /// Installs a guard for pages of a private mapping that have none any more. Without a guard they could end the
+    /// host, so a failure aborts the process.
     fn watched(start: usize, len: usize, file: Arc<File>, offset: u64) -> Self {
         let address = ptr::with_exposed_provenance_mut(start);
-        // SAFETY: they are of a mapping that `map` has made, of this file; and of guests it is known that a guard may put zeros
-        // there.
+        // SAFETY: `map` has mapped these pages of this file; and a guard may put zeros in a guest's memory.
         let guard = unsafe { Guard::watch(address, len, file.clone(), offset, false, None) };
         match guard {
             Ok(guard) => Self { start, len, access: Access::Private, guard, file, offset },
             Err(error) => {
-                eprintln!("portable-mmap-wasmtime: cannot watch over a mapping of {len} bytes any more: {error}");
+                eprintln!("portable-mmap-wasmtime: cannot guard a mapping of {len} bytes any more: {error}");
                 std::process::abort();
             }
         }
     }
 
-    /// The file, if changes have to be brought to its disk.
+    /// The file, if changes have to be written to the disk.
     pub(crate) fn file_to_sync(&self) -> Option<Arc<File>> {
         (self.access == Access::Shared).then(|| self.file.clone())
     }
 
-    /// Brings the bytes of a range to the disk.
+    /// Writes the bytes of a range to the disk.
     pub(crate) fn sync(&self, range: &Range<usize>) -> Result<(), i32> {
         let start = range.start / page_size() * page_size();
         let address = ptr::with_exposed_provenance_mut(self.start + start);
-        // SAFETY: it changes nothing of the memory.
+        // SAFETY: the call does not change the memory.
         unsafe { msync(address, range.end - start, MsyncFlags::SYNC) }.map_err(number)
     }
 
-    /// Makes the pages that hold bytes of a range dirty: a byte of each is replaced by itself, in one step, so that what
-    /// somebody else stores there meanwhile stays. An empty range has none.
+    /// Makes the pages that hold bytes of a range dirty: a byte of each is atomically replaced by itself, so that a
+    /// concurrent store to it is not lost. An empty range has no pages.
     pub(crate) fn make_dirty(&mut self, range: &Range<usize>) {
         if self.access == Access::Private || range.is_empty() {
             return;
         }
         for page in range.start / page_size()..range.end.div_ceil(page_size()) {
             let byte = ptr::with_exposed_provenance_mut(self.start + page * page_size());
-            // SAFETY: the byte lies in the mapping, whose guard answers for it, and a byte is always aligned. The guest
-            // waits for this call.
+            // SAFETY: the byte lies in the mapping, whose guard handles its faults, and a byte is always aligned. The
+            // guest waits for this call.
             let byte = unsafe { AtomicU8::from_ptr(byte) };
             let value = byte.load(Ordering::Relaxed);
-            // Not to be seen through: a compiler may leave out what changes nothing.
+            // `black_box` keeps the compiler from leaving out an exchange that changes nothing.
             let _ = byte.compare_exchange(value, std::hint::black_box(value), Ordering::Relaxed, Ordering::Relaxed);
         }
     }
 
-    /// Hands a hint on. Those that change how an area of memory is treated concern the whole mapping: for a part of it the
-    /// system would divide the area, of which a process has only so many.
+    /// Passes advice to the system. Advice that changes how an area of memory is treated must concern the whole
+    /// mapping: for a part of it, the system would divide the area, and a process has a limited number of areas.
     pub(crate) fn advise(&self, range: &Range<usize>, advice: u32) -> Result<(), i32> {
         use rustix::mm::{Advice, madvise};
         let is_all = range.start == 0 && range.end.next_multiple_of(page_size()) == self.len;
         let advice = match advice {
             host::WILL_NEED => Advice::WillNeed,
-            // It would drop the guest's own changes of a private mapping.
+            // With a private mapping it would drop the guest's own changes.
             host::DONT_NEED if self.access == Access::Shared => Advice::DontNeed,
             host::NORMAL if is_all => Advice::Normal,
             host::SEQUENTIAL if is_all => Advice::Sequential,
@@ -239,7 +240,7 @@ impl Placed {
         self.guard.refresh(range).map_err(|error| number_of(&error))
     }
 
-    /// The first fault, in bytes from the start of the mapping, and why.
+    /// The first fault: its offset in bytes from the start of the mapping, and its kind.
     pub(crate) fn fault(&self) -> Option<(u32, FaultKind)> {
         let (offset, kind) = self.guard.fault()?;
         Some((u32::try_from(offset).ok()?, kind))
@@ -250,7 +251,7 @@ impl Placed {
     }
 }
 
-/// Whether a file lies in huge pages, of which the guard cannot replace a part.
+/// Whether a file lies in huge pages. The guard cannot replace a part of one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn has_huge_pages(file: &File) -> bool {
     /// `HUGETLBFS_MAGIC`.
@@ -264,32 +265,32 @@ fn has_huge_pages(_: &File) -> bool {
     false
 }
 
-/// Puts plain memory in place of a mapping. It takes up no more areas of memory than the mapping did, so the system has no
-/// reason not to; if it has one, the memory must not be anybody else's.
+/// Replaces a mapping with plain memory. This uses no more areas of memory than the mapping did, so the system has no
+/// reason to fail. If it fails anyway, the process is aborted, because no other store may get the memory.
 fn put_plain_memory(start: usize, len: usize) {
     let flags = MapFlags::PRIVATE | MapFlags::FIXED | NORESERVE;
     let address = ptr::with_exposed_provenance_mut(start);
-    // SAFETY: pages of this store that hold a mapping, or that nobody uses any more.
+    // SAFETY: pages of this store that hold a mapping, or that are not used any more.
     let put = unsafe { mmap_anonymous(address, len, ProtFlags::READ | ProtFlags::WRITE, flags) };
     if let Err(error) = put {
-        eprintln!("portable-mmap-wasmtime: cannot take a mapping of {len} bytes out of a guest's memory: {error}");
+        eprintln!("portable-mmap-wasmtime: cannot remove a mapping of {len} bytes from a guest's memory: {error}");
         std::process::abort();
     }
 }
 
-/// Puts zeros where a mapping was that nobody watches over any more.
+/// Replaces pages with zeros that were part of a mapping and have no guard any more.
 pub(crate) fn reset(range: Range<usize>) {
     put_plain_memory(range.start, range.len());
 }
 
-/// Makes one area of memory, of zeros, of all that lies at these addresses: whole pages from a store's first mapping to its
-/// last one, in one memory, which has grown to beyond them and is not used any more.
+/// Replaces all memory at these addresses with a single area of zeros. The addresses are whole pages, from a store's
+/// first mapping to its last one in one memory, which has grown beyond them and is not used any more.
 pub(crate) fn join(used: Range<usize>) {
     put_plain_memory(used.start, used.len());
-    areas_given_back();
+    areas_released();
 }
 
-/// The number that WASI has for an error of the library.
+/// WASI's number for an error of the library.
 fn number_of(error: &Error) -> i32 {
     match error {
         Error::NoMemory { .. } => errno::NOMEM,
@@ -298,12 +299,12 @@ fn number_of(error: &Error) -> i32 {
     }
 }
 
-/// The number that WASI has for what a call says, such as a sync.
+/// WASI's number for the error of a call, for example a sync.
 pub(crate) fn sync_number(error: &io::Error) -> i32 {
     Errno::from_io_error(error).map_or(errno::IO, number)
 }
 
-/// The number that WASI has for one of the system.
+/// WASI's number for an error of the system.
 fn number(error: Errno) -> i32 {
     match error {
         Errno::ACCESS => errno::ACCES,

@@ -1,21 +1,21 @@
-//! Requests that guests make by `fd_pread`: one program runs in every host. [`request`](portable_mmap::host::request) has the
-//! layout.
+//! Requests that guests make with `fd_pread`, so that one program runs in every host.
+//! [`request`](portable_mmap::host::request) describes the layout.
 
 use portable_mmap::host::request::{LEN, OFFSET, Request, encode_reply};
 use portable_mmap::host::{BLOCK, errno};
 use wasmtime::{Caller, Memory};
 
-use super::{Outcome, ctx, memory, perform, told};
+use super::{Outcome, ctx, encoded, memory, perform};
 use crate::HostMapView;
 
-/// Answers a guest that asks for a mapping, or for something that concerns one, by a call of `fd_pread`. Returns what
-/// `fd_pread` has to return then. `None`: this is a call like any other, and nothing has been done.
+/// Performs a request of a guest that is encoded in a call of `fd_pread`: for a mapping, or for an operation on one.
+/// Returns the result that `fd_pread` has to return. Returns `None` for any other call, and has then done nothing.
 ///
-/// It is for an embedder who has an `fd_pread` of their own in the linker. They call it first, with what the guest has handed
-/// over, and do what they do otherwise if it returns `None`. A call that is none of portable-mmap's costs two comparisons.
+/// It is for an embedder with their own `fd_pread` in the linker. Their function first calls this one, with the
+/// arguments of the guest. If it returns `None`, it reads as usual. For a call that is not from portable-mmap, the cost
+/// is two comparisons.
 ///
-/// A `sync` that the guest asks for blocks this thread until the disk is done. In an asynchronous host use
-/// [`answer_async`].
+/// A `sync` of the guest blocks this thread until the disk is done. In an asynchronous host use [`answer_async`].
 ///
 /// ```
 /// use portable_mmap_wasmtime::{HostMapView, p1};
@@ -43,13 +43,13 @@ pub fn answer<T: HostMapView + 'static>(
     offset: i64,
     nread: i32,
 ) -> Option<i32> {
-    let asked = Asked::find(caller, [iovs, iovs_len, nread], offset)?;
-    let result = asked.perform(caller).blocking(caller);
-    asked.reply(caller, result)
+    let call = Call::find(caller, [iovs, iovs_len, nread], offset)?;
+    let result = call.perform(caller).blocking(caller);
+    call.reply(caller, result)
 }
 
-/// [`answer`], for stores of an asynchronous host: a `sync` that the guest asks for waits on a thread of its own. It brings all
-/// of the file to the disk, and not the range alone.
+/// [`answer`], for stores of an asynchronous host: a `sync` of the guest waits on a thread of its own. It writes the
+/// whole file to the disk, not only the range.
 pub async fn answer_async<T: HostMapView + 'static>(
     caller: &mut Caller<'_, T>,
     iovs: i32,
@@ -57,24 +57,25 @@ pub async fn answer_async<T: HostMapView + 'static>(
     offset: i64,
     nread: i32,
 ) -> Option<i32> {
-    let asked = Asked::find(caller, [iovs, iovs_len, nread], offset)?;
-    let result = asked.perform(caller).waiting(caller).await;
-    asked.reply(caller, result)
+    let call = Call::find(caller, [iovs, iovs_len, nread], offset)?;
+    let result = call.perform(caller).waiting(caller).await;
+    call.reply(caller, result)
 }
 
-/// What a guest asks, and where it wants the reply.
-struct Asked {
+/// A request, and the addresses for the reply.
+struct Call {
     request: Request,
     nonce: u64,
     memory: Memory,
     /// The address of the request.
     at: u32,
-    /// Where the number of bytes that were read goes.
+    /// The address for the number of bytes that were read.
     nread: u32,
 }
 
-impl Asked {
-    /// Looks for a request among the parameters of a call. Whatever is not exactly as portable-mmap makes it is none.
+impl Call {
+    /// Searches the parameters of a call for a request. Returns `None` if anything differs from what portable-mmap
+    /// passes.
     fn find<T: HostMapView + 'static>(
         caller: &mut Caller<'_, T>,
         [iovs, iovs_len, nread]: [i32; 3],
@@ -87,13 +88,13 @@ impl Asked {
         let (iovs, nread) = (aligned(iovs)?, aligned(nread)?);
         let words: [u8; 16] = read(memory, caller, iovs)?;
         let mut words = words.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().expect("4 bytes")));
-        let [first, first_len, at, len] = [(); 4].map(|()| words.next().expect("two buffers are four words"));
+        let [first, first_len, at, len] = [(); 4].map(|()| words.next().expect("two buffers have four words"));
         if len as usize != LEN || u64::from(first) + u64::from(first_len) > guest.size as u64 {
             return None;
         }
         let (request, nonce) = Request::decode(&read(memory, caller, at)?)?;
         read::<4, T>(memory, caller, nread)?;
-        // Others may change a mapped request meanwhile, and a reply would get into the file.
+        // Others may change a mapped request at the same time, and a reply would be written to the file.
         let (base, ctx) = (guest.base.addr(), ctx(caller));
         let is_mapped = |at: u32, len| ctx.overlaps(base + at as usize, len);
         if is_mapped(at, LEN) || is_mapped(nread, 4) {
@@ -107,15 +108,15 @@ impl Asked {
             let end = u64::from(start) + u64::from(len).next_multiple_of(BLOCK as u64);
             let is_in_block =
                 |at: u32, len: usize| u64::from(at) < end && u64::from(start) < u64::from(at) + len as u64;
-            // The reply would get into the file.
+            // The reply would be written to the file.
             if is_in_block(self.at, LEN) || is_in_block(self.nread, 4) {
-                return Outcome::Done(told(Err(errno::INVAL)));
+                return Outcome::Done(encoded(Err(errno::INVAL)));
             }
         }
         perform(caller, self.request)
     }
 
-    /// Writes the reply, which is no byte of a file.
+    /// Writes the reply. It does not overwrite bytes of a file.
     fn reply<T: HostMapView + 'static>(&self, caller: &mut Caller<'_, T>, result: i64) -> Option<i32> {
         let mut write = |at: u32, bytes: &[u8]| self.memory.write(&mut *caller, at as usize, bytes).ok();
         write(self.nread, &0_u32.to_le_bytes())?;
@@ -124,12 +125,12 @@ impl Asked {
     }
 }
 
-/// The address of a word, if it is one.
+/// The address, if it is aligned to a word.
 pub(super) fn aligned(address: i32) -> Option<u32> {
     Some(address.cast_unsigned()).filter(|address| address.is_multiple_of(4))
 }
 
-/// Bytes of the guest's memory, if they lie there.
+/// Bytes of the guest's memory, or `None` if they do not all lie there.
 pub(super) fn read<const LEN: usize, T: 'static>(
     memory: Memory,
     caller: &mut Caller<'_, T>,

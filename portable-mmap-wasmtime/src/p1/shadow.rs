@@ -1,8 +1,8 @@
-//! `fd_pread` and `fd_read` in the place of wasmtime-wasi's: they answer requests, read without a copy, and hand everything else
-//! on.
+//! `fd_pread` and `fd_read` that replace those of wasmtime-wasi: they perform requests, read without a copy, and
+//! otherwise call wasmtime-wasi.
 //!
-//! The functions that they hand calls on to are public and not meant for others: that these do the same as those that the linker
-//! had before is to be looked at for each release of wasmtime-wasi.
+//! The functions of wasmtime-wasi that they call are public and not meant for other crates. For each release of
+//! wasmtime-wasi, check that they still do the same as those that the linker had before.
 
 use wasmtime::{AsContextMut as _, Caller, Extern, Linker, Result, bail};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -16,12 +16,12 @@ use crate::HostMapView;
 
 const WASI: &str = "wasi_snapshot_preview1";
 
-/// [`add_to_linker_sync`], and functions in the place of the linker's: an `fd_pread` that also serves guests without the import,
-/// which portable-mmap is built for without its feature `host-mapping`, and which run in every host; and it and `fd_read` with
-/// [`zero_copy_reads`](crate::HostMapCtxBuilder::zero_copy_reads).
+/// [`add_to_linker_sync`], and functions that replace the linker's. Its `fd_pread` also serves guests without the
+/// import: portable-mmap without its feature `host-mapping`, which runs in every host. `fd_pread` and `fd_read` also
+/// implement [`zero_copy_reads`](crate::HostMapCtxBuilder::zero_copy_reads).
 ///
-/// It is called after [`wasmtime_wasi::p1::add_to_linker_sync`], with the same function that finds WASI's context. As in a new
-/// linker, functions cannot be shadowed afterwards: see [`Linker::allow_shadowing`].
+/// Call it after [`wasmtime_wasi::p1::add_to_linker_sync`], with the same function that returns WASI's context.
+/// Afterwards, as in a new linker, functions cannot be shadowed: see [`Linker::allow_shadowing`].
 ///
 /// # Errors
 /// As for [`add_to_linker_sync`].
@@ -86,8 +86,8 @@ pub fn add_to_linker_with_handshake_async<T: HostMapView + 'static>(
     Ok(())
 }
 
-/// Reads without a copy where that may be done, and else as wasmtime-wasi does, with its context and the guest's memory as its
-/// own linker finds them.
+/// Reads without a copy if possible, and otherwise with wasmtime-wasi's function, which gets the context and the
+/// guest's memory in the same way as from its own linker.
 async fn read<T: HostMapView + 'static>(
     caller: &mut Caller<'_, T>,
     wasi: impl Fn(&mut T) -> &mut WasiP1Ctx + Copy,

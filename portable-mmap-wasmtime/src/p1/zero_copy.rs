@@ -1,4 +1,4 @@
-//! Reads that map a file in place of copying it.
+//! Reads that map a file instead of copying it.
 
 use wasmtime::Caller;
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -11,19 +11,19 @@ use super::{ctx, memory};
 use crate::HostMapView;
 use crate::calls::{self, Request, ZERO_COPY_FROM};
 
-/// What the guest has handed over.
+/// The parameters of the guest's call.
 #[derive(Clone, Copy)]
 pub(super) struct Read {
     pub(super) fd: i32,
     pub(super) iovs: i32,
     pub(super) iovs_len: i32,
-    /// None: at the file's position, which the read moves.
+    /// `None` stands for the file's position, which the read moves.
     pub(super) offset: Option<i64>,
     pub(super) nread: i32,
 }
 
-/// Maps what the guest wants to read. Returns what the call has to return then. `None`: the call has to copy, and nothing has
-/// been done that it does not do as well.
+/// Maps the bytes that the guest reads. Returns the result of the call, or `None` if the call has to copy. Then nothing
+/// has been done that the copy does not repeat.
 pub(super) async fn read_without_copy<T: HostMapView + 'static>(
     caller: &mut Caller<'_, T>,
     wasi: impl Fn(&mut T) -> &mut WasiP1Ctx,
@@ -40,7 +40,7 @@ pub(super) async fn read_without_copy<T: HostMapView + 'static>(
     }
     let nread = aligned(nread)?;
     read::<4, T>(exported, caller, nread)?;
-    // These functions take the guest's memory and do not use it.
+    // These functions have a parameter for the guest's memory and do not use it.
     let (fd, mut nothing) = (Fd::from(fd.cast_unsigned()), GuestMemory::Unshared(&mut []));
     let wasi_ctx = wasi(caller.data_mut());
     let inode = wasi_ctx.fd_filestat_get(&mut nothing, fd).await.ok()?.ino;
@@ -49,14 +49,14 @@ pub(super) async fn read_without_copy<T: HostMapView + 'static>(
         None => wasi_ctx.fd_tell(&mut nothing, fd).ok()?,
     };
     let request = Request { inode, offset: at, start, len, flags: 0 };
-    // Addresses of the host are not kept while it waits.
+    // Addresses of the host are not kept across an `await`.
     let mapped = {
         let (_, guest) = memory(caller).ok()?;
         calls::read(caller.data_mut().host_map(), &guest, request)?
     };
     if offset.is_none() {
         let end = i64::try_from(at + mapped as u64).ok()?;
-        // Where the position cannot be moved, a copy lands in the guest's own pages of the mapping.
+        // If the position cannot be moved, the call copies into the guest's own private pages of the mapping.
         wasi(caller.data_mut()).fd_seek(&mut nothing, fd, end, Whence::Set).await.ok()?;
     }
     let count = u32::try_from(mapped).ok()?;

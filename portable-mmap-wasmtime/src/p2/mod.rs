@@ -1,4 +1,4 @@
-//! For components of WASI Preview 2, by an import of their own: the interface `mapping` of `wit/host.wit`.
+//! For components of WASI Preview 2, with an imported interface: `mapping` of `wit/host.wit`.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -37,8 +37,8 @@
 //!     let wasi = WasiCtx::builder().inherit_stdio().preopened_dir(dir, "/", FsPerms::ReadOnly)?.build();
 //!     let host_map = HostMapCtx::builder().component(&component).build();
 //!     let mut store = Store::new(&engine, Data { wasi, table: ResourceTable::new(), host_map });
-//!     // SAFETY: the context stays in the store's data and knows the component, nobody blocks `SIGBUS`, and the policy is the
-//!     // default one.
+//!     // SAFETY: the context stays in the store's data and has the component, nobody blocks `SIGBUS`, and the policy
+//!     // is the default one.
 //!     unsafe { attach(&mut store)? };
 //!     let command = Command::instantiate(&mut store, &component, &linker)?;
 //!     match command.wasi_cli_run().call_run(&mut store)? {
@@ -49,23 +49,25 @@
 //! # let _ = run;
 //! ```
 //!
-//! # How the host knows the block
+//! # How the host finds the block
 //!
-//! A function of the host is not told which memory its caller has. It is given lists, and wasmtime tells where the bytes of a
-//! list are. So a component passes three lists of one byte, and the host looks at their addresses alone:
+//! wasmtime does not tell a function of the host which memory its caller has. It passes lists, and the host can read
+//! the addresses of their bytes. So a component passes three lists of one byte, and the host uses only their addresses:
 //!
-//! - wasmtime has checked that each list lies in the memory that the import was lowered with. An import has one such memory, so
-//!   the three bytes, and all that lies between them, are bytes of one memory. A list of another length than one says nothing,
-//!   and is an error.
-//! - `first` and `last` are the ends of the block: `last - first + 1` is its length, whole blocks of 64 KiB. Where components
-//!   are composed, an adapter copies each list into the memory of the component that calls the host. There the bytes do not lie
-//!   so far apart by themselves; if they do, it is that component which has put them there, over memory of its own.
-//! - `origin` is the byte at address 0. The host cannot know that it is, but it is not before the memory's first byte. So a
-//!   component that names another byte makes the host take its memory to begin later than it does: what is checked against the
-//!   start and the initial size of the memory is only checked more strictly.
-//! - With how much memory the caller began is not known either. It is no more than the largest memory of all that the component
-//!   defines: [`HostMapCtxBuilder::component`]. The memory of an import is one with addresses of 32 bits that no other thread
-//!   shares, unless the engine has [`wasm_component_model_memory64`], where addresses are longer and the same holds.
+//! - wasmtime has checked that each list lies in the memory that the import was lowered with. An import has one such
+//!   memory, so the three bytes, and all bytes between them, are bytes of one memory. A list whose length is not one is
+//!   an error.
+//! - `first` and `last` are the ends of the block: `last - first + 1` is its length, whole blocks of 64 KiB. Where
+//!   components are composed, an adapter copies each list into the memory of the component that calls the host. There
+//!   the bytes do not happen to lie so far apart. If they do, that component has placed them there, over its own
+//!   memory.
+//! - `origin` is the byte at address 0. The host cannot check that, but it does not lie before the memory's first byte.
+//!   So if a component passes another byte, the host assumes that its memory begins later than it does. The checks
+//!   against the start and the initial size of the memory are then only stricter.
+//! - The initial size of the caller's memory is not known either. It is at most that of the largest memory that the
+//!   component defines: [`HostMapCtxBuilder::component`]. The memory of an import has addresses of 32 bits and is not
+//!   shared with other threads, unless the engine has [`wasm_component_model_memory64`], where addresses are longer and
+//!   the same holds.
 //!
 //! [`HostMapCtxBuilder::component`]: crate::HostMapCtxBuilder::component
 //! [`wasm_component_model_memory64`]: wasmtime::Config::wasm_component_model_memory64
@@ -87,11 +89,11 @@ use types::{Advice, ErrorCode, Fault, How, Kind};
 
 /// Adds the interface that a component with portable-mmap's feature `host-mapping` imports.
 ///
-/// A `sync` that the component asks for blocks this thread until the disk is done. In an asynchronous host use
+/// A `sync` of the component blocks this thread until the disk is done. In an asynchronous host use
 /// [`add_to_linker_async`].
 ///
 /// # Errors
-/// What the linker says: the interface is there already.
+/// Fails if the linker already has the interface.
 pub fn add_to_linker_sync<T: HostMapView + 'static>(linker: &mut Linker<T>) -> Result<()> {
     let mut interface = linker.instance(INTERFACE)?;
     add_common(&mut interface)?;
@@ -106,8 +108,8 @@ pub fn add_to_linker_sync<T: HostMapView + 'static>(linker: &mut Linker<T>) -> R
     })
 }
 
-/// [`add_to_linker_sync`], for stores of an asynchronous host: a `sync` that the component asks for waits on a thread of its own.
-/// It brings all of the file to the disk, and not the range alone.
+/// [`add_to_linker_sync`], for stores of an asynchronous host: a `sync` of the component waits on a thread of its own.
+/// It writes the whole file to the disk, not only the range.
 ///
 /// # Errors
 /// As for [`add_to_linker_sync`].
@@ -136,14 +138,16 @@ pub fn add_to_linker_async<T: HostMapView + 'static>(linker: &mut Linker<T>) -> 
     )
 }
 
-/// All of the interface but `sync`, which may take long.
+/// Adds all of the interface except `sync`, which may take long.
 fn add_common<T: HostMapView + 'static>(interface: &mut LinkerInstance<'_, T>) -> Result<()> {
     interface.resource("mapped", ResourceType::host::<Mapped>(), |mut store, handle| {
-        // A store that was detached knows it no more, and has put plain memory back.
+        // A detached store has removed the mapping already.
         let _ = calls::unmap(ctx(&mut store), handle.cast_signed());
         Ok(())
     })?;
-    interface.func_wrap("place", |mut store: StoreContextMut<'_, T>, asked: Asked| Ok((place(&mut store, &asked),)))?;
+    interface.func_wrap("place", |mut store: StoreContextMut<'_, T>, parameters: Parameters| {
+        Ok((place(&mut store, &parameters),))
+    })?;
     interface.func_wrap(
         "[method]mapped.advise",
         |mut store: StoreContextMut<'_, T>, (handle, offset, len, advice): (Handle, u64, u64, Advice)| {
@@ -170,7 +174,7 @@ fn add_common<T: HostMapView + 'static>(interface: &mut LinkerInstance<'_, T>) -
     })
 }
 
-/// A mapping, as components have it. What stands for it is its handle in the context: a component cannot forge it.
+/// A mapping, as components have it. Its representation is its handle in the context, which a component cannot forge.
 #[derive(Debug)]
 enum Mapped {}
 
@@ -181,17 +185,17 @@ fn number(handle: &Handle) -> i32 {
 }
 
 /// The parameters of `place`.
-type Asked = (u64, u64, u64, WasmList<u8>, WasmList<u8>, WasmList<u8>, Kind);
+type Parameters = (u64, u64, u64, WasmList<u8>, WasmList<u8>, WasmList<u8>, Kind);
 
 fn place<T: HostMapView + 'static>(
     store: &mut StoreContextMut<'_, T>,
-    (inode, offset, len, origin, first, last, kind): &Asked,
+    (inode, offset, len, origin, first, last, kind): &Parameters,
 ) -> Result<Option<Handle>, ErrorCode> {
-    // Of the memory of a component that the embedder has not handed over nothing is known.
+    // Nothing is known about the memory of a component that the embedder has not passed to the context.
     let Some(initial) = ctx(store).component_memory() else { return Ok(None) };
     let (base, start, len) = block([origin, first, last].map(|list| address(store, list)), *len)?;
     let on_fault = ctx(store).on_fault();
-    // It ends with the block, for all that is known.
+    // As far as the host knows, the memory ends with the block.
     let size = start + len.next_multiple_of(BLOCK);
     let memory = GuestMemory { base, size, initial, traps: trap::of_caller(on_fault, &*store) };
     let request = Request { inode: *inode, offset: *offset, start, len, flags: *kind as u32 };
@@ -199,7 +203,7 @@ fn place<T: HostMapView + 'static>(
     Ok((handle > 0).then(|| Resource::new_own(handle.cast_unsigned())))
 }
 
-/// Where the byte of a list of one byte is.
+/// The address of the byte of a list of one byte.
 fn address<T: 'static>(store: &StoreContextMut<'_, T>, list: &WasmList<u8>) -> Option<*mut u8> {
     match list.as_le_slice(store) {
         [byte] => Some(ptr::from_ref(byte).cast_mut()),
@@ -207,7 +211,7 @@ fn address<T: 'static>(store: &StoreContextMut<'_, T>, list: &WasmList<u8>) -> O
     }
 }
 
-/// The base of the memory, for all that is known, and the start and the length of the block in it.
+/// The base of the memory, as far as the host knows, and the start and the length of the block in it.
 fn block(lists: [Option<*mut u8>; 3], len: u64) -> Result<(*mut u8, usize, usize), i32> {
     let [Some(base), Some(first), Some(last)] = lists else { return Err(errno::INVAL) };
     let len = usize::try_from(len).map_err(|_| errno::INVAL)?;

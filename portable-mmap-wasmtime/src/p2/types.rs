@@ -4,7 +4,7 @@ use portable_mmap::FaultKind;
 use portable_mmap::host::{self, errno};
 use wasmtime::component::{ComponentType, Lift, Lower};
 
-/// With the numbers of the flags of the import for modules.
+/// The numbers are those of the flags of the import for modules.
 #[derive(Clone, Copy, Debug, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
@@ -15,9 +15,9 @@ pub(super) enum Kind {
     Shared,
 }
 
-const _: () = assert!(Kind::Private as u32 == 0 && Kind::Shared as u32 == host::SHARED, "they are the same");
+const _: () = assert!(Kind::Private as u32 == 0 && Kind::Shared as u32 == host::SHARED, "the numbers are the same");
 
-/// With the numbers of the import for modules.
+/// The numbers are those of the import for modules.
 #[derive(Clone, Copy, Debug, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
@@ -32,10 +32,10 @@ pub(super) enum How {
 
 const _: () = assert!(
     How::Visible as u32 == host::VISIBLE && How::Disk as u32 == host::DISK && How::Dirty as u32 == host::DIRTY,
-    "they are the same"
+    "the numbers are the same"
 );
 
-/// With the numbers of the import for modules.
+/// The numbers are those of the import for modules.
 #[derive(Clone, Copy, Debug, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
@@ -58,10 +58,10 @@ const _: () = assert!(
         && Advice::Random as u32 == host::RANDOM
         && Advice::WillNeed as u32 == host::WILL_NEED
         && Advice::DontNeed as u32 == host::DONT_NEED,
-    "they are the same"
+    "the numbers are the same"
 );
 
-/// In the order of [`COMPONENT_ERRORS`](host::COMPONENT_ERRORS).
+/// The order is that of [`COMPONENT_ERRORS`](host::COMPONENT_ERRORS).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ComponentType, Lower)]
 #[component(enum)]
 #[repr(u8)]
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_have_the_place_of_their_errno() {
+    fn errors_have_the_index_of_their_errno() {
         for (place, &errno) in host::COMPONENT_ERRORS.iter().enumerate() {
             assert_eq!(ErrorCode::from(errno) as usize, place);
         }

@@ -1,4 +1,4 @@
-//! A component that does nothing by itself: tests drive it call by call.
+//! A component that does nothing by itself: tests call its functions.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -10,8 +10,8 @@ use wasmtime::component::{Component as Loaded, Instance, Linker, Val};
 use wasmtime::{Result, Store};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
-use super::host::lend;
-use super::{BLOCK, Data, Ground, Host, Scene, host, trusting};
+use super::host::add_open_file;
+use super::{BLOCK, Data, Host, HostKind, Scene, host, trusting};
 
 /// The interface of the host, as a component imports it.
 const IMPORT: &str = r#"
@@ -44,8 +44,8 @@ const IMPORT: &str = r#"
         (result (result (option (own $mapped)) (error $error)))))
 "#;
 
-/// What is lowered for the component's code: its name there and in the interface, and the parameters of the code's import.
-/// Each takes the address of its result last.
+/// The functions that are lowered for the component's code: the name there, the name in the interface, and the
+/// parameters of the code's import. Each takes the address of its result last.
 const CALLS: [(&str, &str, &str); 6] = [
     ("place", "place", "i64 i64 i64 i32 i32 i32 i32 i32 i32 i32"),
     ("sync", "[method]mapped.sync", "i32 i64 i64 i32"),
@@ -55,7 +55,7 @@ const CALLS: [(&str, &str, &str); 6] = [
     ("lost", "[method]mapped.lost", "i32 i64"),
 ];
 
-/// What the component's own code does. A call's result lies at 256, in 32 bytes that were 0.
+/// The component's own code. The result of a call is at 256, in 32 bytes that were 0.
 const CODE: &str = r#"
     (func (export "drop") (param i32) local.get 0 call $drop)
     (func (export "word") (param i32) (result i64) local.get 0 i64.load)
@@ -68,7 +68,7 @@ const CODE: &str = r#"
 
 const RESULT: i64 = 256;
 
-/// The types of the component model for those of WebAssembly, as many as a function has.
+/// The parameters of a function in types of the component model.
 fn lifted(parameters: &str) -> String {
     let mut text = String::new();
     for (i, ty) in parameters.split_whitespace().enumerate() {
@@ -77,7 +77,7 @@ fn lifted(parameters: &str) -> String {
     text
 }
 
-/// A component whose functions use this memory, named so that several of them are in one component.
+/// A component whose functions use this memory, with a name so that one component can contain several of them.
 fn part(name: &str, memory: &str) -> String {
     let (mut lowered, mut given, mut imports, mut wrappers, mut exports) =
         (String::new(), String::new(), String::new(), String::new(), String::new());
@@ -143,7 +143,7 @@ pub(crate) fn import() -> String {
     format!(r#"(import "{INTERFACE}" (instance $mapping {IMPORT})) (alias export $mapping "mapped" (type $mapped))"#)
 }
 
-/// A component with these memories: the functions of the second one have a 1 behind their names, and so on.
+/// A component with these memories: the names of the functions of the second memory end with 1, and so on.
 pub(crate) fn text(memories: &[&str]) -> String {
     let parts: String = memories
         .iter()
@@ -163,14 +163,14 @@ pub(crate) struct ComponentHost {
 }
 
 impl Scene {
-    /// A host of this component, with room for one at a time where they come from a pool.
+    /// A host of this component, with room for one at a time if they come from a pool.
     pub(crate) fn components_of(&self, text: &str) -> ComponentHost {
         let host = self.host_of(super::guest::TWO_PAGES, 1, |_, pool| {
             pool.total_memories(3).total_core_instances(16).total_component_instances(1);
         });
         let component = Loaded::new(&host.engine, text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
         let mut linker = Linker::new(&host.engine);
-        let is_async = self.ground == Ground::Async;
+        let is_async = self.kind == HostKind::Async;
         if is_async {
             p2::add_to_linker_async(&mut linker).unwrap();
         } else {
@@ -186,7 +186,7 @@ impl Scene {
 }
 
 impl ComponentHost {
-    /// A store whose context knows what `ctx` says. It is not attached.
+    /// A store with a context of this builder. It is not attached.
     pub(crate) fn store(&self, ctx: &HostMapCtxBuilder) -> Store<Data> {
         self.host.store(ctx, &self.dir, FsPerms::ReadWrite)
     }
@@ -201,16 +201,16 @@ impl ComponentHost {
         Ok(Guest { store, instance, is_async: self.is_async })
     }
 
-    /// An instance in an attached store whose context knows the component and lets it map everything. Its first memory has
-    /// grown by 64 MiB.
+    /// An instance in an attached store whose context has the component and lets it map every file. Its first memory
+    /// has grown by 64 MiB.
     pub(crate) fn guest(&self) -> Guest {
         self.guest_with(&trusting().component(&self.component))
     }
 
     pub(crate) fn guest_with(&self, ctx: &HostMapCtxBuilder) -> Guest {
         let mut store = self.store(ctx);
-        // SAFETY: the context stays in the data and knows the component, and tests that change a file meanwhile borrow
-        // nothing of the memory.
+        // SAFETY: the context stays in the data and has the component, and tests that change a file do not borrow the
+        // memory meanwhile.
         unsafe { attach(&mut store) }.unwrap();
         let mut guest = self.instance(store).unwrap();
         assert!(guest.call("grow", &[1024]) >= 0, "there is memory to grow into");
@@ -225,7 +225,7 @@ pub(crate) struct Guest {
     is_async: bool,
 }
 
-/// A wish for a mapping. Each list is an address and a length.
+/// A request for a mapping. Each list is an address and a length.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) file: i64,
@@ -238,7 +238,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The right wish for `len` bytes of a file at `at`.
+    /// The correct request for `len` bytes of a file at `at`.
     pub(crate) fn new(file: i64, at: usize, len: usize, flags: u32) -> Self {
         let last = at + len.next_multiple_of(BLOCK) - 1;
         let [first, last] = [at, last].map(|at| [at as i64, 1]);
@@ -246,7 +246,7 @@ impl Place {
     }
 }
 
-/// What a call returns: the bytes of the canonical ABI, as numbers.
+/// What a call returns: the bytes of the canonical ABI, as a number.
 pub(crate) type Outcome<R> = std::result::Result<R, &'static str>;
 
 /// The errors of the interface, in its order.
@@ -296,18 +296,18 @@ impl Guest {
         self.try_call(name, arguments).unwrap_or_else(|error| panic!("{name}({arguments:?}): {error:?}"))
     }
 
-    /// A call of the host's, in the memory that `part` names, and the words that it has written.
-    fn ask(&mut self, call: &str, part: &str, arguments: &[i64]) -> [i64; 4] {
+    /// A call of the host in the memory `part`, and the words that it has written.
+    fn make_request(&mut self, call: &str, part: &str, arguments: &[i64]) -> [i64; 4] {
         self.call(&format!("{call}{part}"), arguments);
         [0, 8, 16, 24].map(|word| self.call(&format!("word{part}"), &[RESULT + word]))
     }
 
-    /// Asks for a mapping in the memory that `part` names.
+    /// Requests a mapping in the memory `part`.
     pub(crate) fn place_in(&mut self, part: &str, place: Place) -> Outcome<Option<i64>> {
         let Place { file, offset, len, origin, first, last, flags } = place;
         let lists = [origin, first, last].concat();
         let arguments = [&[file, offset, len], &lists[..], &[flags.into()]].concat();
-        let [word, handle, ..] = self.ask("place", part, &arguments);
+        let [word, handle, ..] = self.make_request("place", part, &arguments);
         result(word, word >> 32).map(|is_some| (is_some == 1).then_some(handle & 0xffff_ffff))
     }
 
@@ -315,7 +315,7 @@ impl Guest {
         self.place_in("", place)
     }
 
-    /// Maps the start of a file.
+    /// Maps the start of a file, which must succeed.
     #[track_caller]
     pub(crate) fn mapped(&mut self, file: i64, at: usize, len: usize, flags: u32) -> i64 {
         self.place(Place::new(file, at, len, flags)).expect("it is mapped").expect("mappings are supported")
@@ -326,28 +326,28 @@ impl Guest {
     }
 
     pub(crate) fn sync(&mut self, handle: i64, offset: i64, len: i64, how: u32) -> Outcome<()> {
-        let [word, ..] = self.ask("sync", "", &[handle, offset, len, how.into()]);
+        let [word, ..] = self.make_request("sync", "", &[handle, offset, len, how.into()]);
         result(word, word >> 8).map(drop)
     }
 
     pub(crate) fn advise(&mut self, handle: i64, offset: i64, len: i64, advice: u32) -> Outcome<()> {
-        let [word, ..] = self.ask("advise", "", &[handle, offset, len, advice.into()]);
+        let [word, ..] = self.make_request("advise", "", &[handle, offset, len, advice.into()]);
         result(word, word >> 8).map(drop)
     }
 
     pub(crate) fn refresh(&mut self, handle: i64, offset: i64, len: i64) -> Outcome<()> {
-        let [word, ..] = self.ask("refresh", "", &[handle, offset, len]);
+        let [word, ..] = self.make_request("refresh", "", &[handle, offset, len]);
         result(word, word >> 8).map(drop)
     }
 
     /// The page of the first fault, and whether it is an error of the disk.
     pub(crate) fn fault(&mut self, handle: i64) -> Outcome<Option<(i64, bool)>> {
-        let [word, value, offset, kind] = self.ask("fault", "", &[handle]);
+        let [word, value, offset, kind] = self.make_request("fault", "", &[handle]);
         result(word, value).map(|is_some| (is_some == 1).then_some((offset, kind & 0xff == 1)))
     }
 
     pub(crate) fn lost(&mut self, handle: i64, offset: i64) -> Outcome<bool> {
-        let [word, ..] = self.ask("lost", "", &[handle, offset]);
+        let [word, ..] = self.make_request("lost", "", &[handle, offset]);
         result(word, word >> 8).map(|lost| lost == 1)
     }
 
@@ -359,7 +359,7 @@ impl Guest {
         self.call("store", &[at as i64, byte.into()]);
     }
 
-    /// The bytes of the memory that `part` names.
+    /// The bytes of the memory `part`.
     pub(crate) fn bytes_in(&mut self, part: &str, range: Range<usize>) -> Vec<u8> {
         let word = format!("word{part}");
         range.step_by(8).flat_map(|at| self.call(&word, &[at as i64]).to_le_bytes()).collect()
@@ -372,12 +372,12 @@ impl Guest {
     /// Whether the block at `at` is the start of a file.
     #[track_caller]
     pub(crate) fn assert_shows(&mut self, at: usize, file: &File) {
-        assert!(self.bytes(at..at + BLOCK) == host::read(file, 0, BLOCK), "the bytes at {at} are the file's");
+        assert!(self.bytes(at..at + BLOCK) == host::read(file, 0, BLOCK), "the bytes at {at} are those of the file");
     }
 
     #[track_caller]
     pub(crate) fn assert_zeros(&mut self, range: Range<usize>) {
-        assert!(self.bytes(range.clone()).iter().all(|&byte| byte == 0), "there are zeros at {range:?}");
+        assert!(self.bytes(range.clone()).iter().all(|&byte| byte == 0), "the bytes at {range:?} are zeros");
     }
 
     /// How many mappings the store has.
@@ -385,9 +385,9 @@ impl Guest {
         self.store.data().host_map.mappings()
     }
 
-    /// Opens a file for the component, for reading and writing. Returns its inode.
+    /// Opens a file for the component for reading and writing. Returns its inode.
     pub(crate) fn open(&mut self, file: &File) -> i64 {
-        lend(&mut self.store, file, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE)
+        add_open_file(&mut self.store, file, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE)
     }
 
     /// Closes all its files.
@@ -396,7 +396,7 @@ impl Guest {
     }
 }
 
-/// A result of the interface: its first byte tells an error, and the lowest byte of `value` is the value or the error.
+/// A result of the interface: its first byte marks an error, and the lowest byte of `value` is the value or the error.
 fn result(word: i64, value: i64) -> Outcome<i64> {
     let value = value & 0xff;
     if word.to_le_bytes()[0] == 0 { Ok(value) } else { Err(ERRORS[usize::try_from(value).unwrap()]) }

@@ -1,4 +1,4 @@
-//! A guest that does nothing by itself: tests drive it call by call.
+//! A guest that does nothing by itself: tests call its functions.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -9,12 +9,13 @@ use wasmtime::{Instance, Memory, Result, Store, Val, ValType};
 
 use super::{Data, host};
 
-/// Memory of two pages, that may grow; the second page holds a data segment.
+/// Memory of two pages that may grow. The second page contains a data segment.
 pub(crate) const TWO_PAGES: &str = r#"(memory (export "memory") 2) (data (i32.const 65536) "segment")"#;
 
 const WASI: &str = "wasi_snapshot_preview1";
 
-/// What the guest imports, and exports again by functions of its own: the host looks for the memory of who calls.
+/// The imports of the guest, which it exports again with its own functions, because the host searches for the memory of
+/// the caller.
 const IMPORTS: [(&str, &str, &str, &str); 15] = [
     (MODULE, "map", "i64 i64 i32 i32 i32", "i32"),
     (MODULE, "unmap", "i32", "i32"),
@@ -33,7 +34,7 @@ const IMPORTS: [(&str, &str, &str, &str); 15] = [
     (WASI, "fd_pwrite", "i32 i32 i32 i64 i32", "i32"),
 ];
 
-/// What the guest's own code does.
+/// The guest's own code.
 const CODE: &str = r#"
     (func (export "load") (param i32) (result i32) local.get 0 i32.load8_u)
     (func (export "store") (param i32 i32) local.get 0 local.get 1 i32.store8)
@@ -61,14 +62,14 @@ pub(crate) fn text(memory: &str) -> String {
     format!("(module {imports} {memory} {wrappers} {code})")
 }
 
-/// What a file is opened for: rights of WASI Preview 1.
+/// The rights of WASI Preview 1 with which a file is opened.
 pub(crate) const READ: i64 = 1 << 1 | 1 << 21;
 pub(crate) const WRITE: i64 = 1 << 6 | 1 << 22;
 
 /// The descriptor of the directory.
 const DIR: i64 = 3;
 
-/// Where the guest keeps what its calls of WASI take and give.
+/// The address of the arguments and results of the guest's calls of WASI.
 const SCRATCH: usize = 1024;
 
 /// A store with its guest.
@@ -115,7 +116,7 @@ impl Guest {
         self.instance.get_memory(&mut self.store, "memory").expect("a memory")
     }
 
-    /// Bytes of the guest's memory, as the host sees them.
+    /// Bytes of the guest's memory, as the host reads them.
     pub(crate) fn bytes(&mut self, range: Range<usize>) -> Vec<u8> {
         let memory = self.memory();
         memory.data(&self.store)[range].to_vec()
@@ -147,7 +148,7 @@ impl Guest {
         assert_eq!(self.call("fd_close", &[fd]), 0);
     }
 
-    /// The inode that WASI tells the guest.
+    /// The inode number that WASI reports to the guest.
     pub(crate) fn inode(&mut self, fd: i64) -> i64 {
         assert_eq!(self.call("fd_filestat_get", &[fd, 512]), 0);
         i64::from_le_bytes(self.bytes(520..528).try_into().unwrap())
@@ -163,7 +164,7 @@ impl Guest {
         assert_eq!(self.call("fd_filestat_set_size", &[fd, size as i64]), 0);
     }
 
-    /// Has WASI read all of these bytes of a file into the guest's memory.
+    /// Reads all of these bytes of a file into the guest's memory with WASI.
     pub(crate) fn pread(&mut self, fd: i64, at: usize, len: usize, offset: usize) {
         let mut done = 0;
         while done < len {
@@ -173,7 +174,7 @@ impl Guest {
         }
     }
 
-    /// Has WASI read some bytes of a file, at an offset or at its position, into buffers of the guest's memory.
+    /// Reads some bytes of a file, at an offset or at its position, into buffers of the guest's memory with WASI.
     pub(crate) fn read_some(&mut self, fd: i64, buffers: &[[usize; 2]], offset: Option<usize>) -> usize {
         let words = buffers.as_flattened().iter().flat_map(|&number| u32::try_from(number).unwrap().to_le_bytes());
         let words: Vec<u8> = words.collect();
@@ -193,12 +194,12 @@ impl Guest {
         usize::try_from(u64::from_le_bytes(self.bytes(512..520).try_into().unwrap())).unwrap()
     }
 
-    /// Asks for a mapping: a handle, 0, or a negative errno.
+    /// Requests a mapping. Returns a handle, 0, or a negative errno.
     pub(crate) fn map(&mut self, inode: i64, offset: usize, at: usize, len: usize, flags: u32) -> i64 {
         self.call("map", &[inode, offset as i64, at as i64, len as i64, flags.into()])
     }
 
-    /// Maps a file.
+    /// Maps a file, which must succeed.
     pub(crate) fn mapped(&mut self, inode: i64, offset: usize, at: usize, len: usize, flags: u32) -> i64 {
         let handle = self.map(inode, offset, at, len, flags);
         assert!(handle > 0, "map returns {handle}");
@@ -232,7 +233,7 @@ impl Guest {
         self.store.data().host_map.mappings()
     }
 
-    /// How many areas of the process's memory lie in what the guest's memory may grow to.
+    /// How many areas of the process's memory lie in the address range that the guest's memory may grow to.
     pub(crate) fn areas(&mut self) -> usize {
         let memory = self.memory();
         let start = memory.data_ptr(&self.store).addr();
@@ -241,14 +242,14 @@ impl Guest {
         starts.filter(|&area| (start..start + (4 << 30)).contains(&area)).count()
     }
 
-    /// Whether the bytes at `at` are those of a file from `offset` on.
+    /// Checks that the bytes at `at` are those of a file from `offset` on.
     #[track_caller]
     pub(crate) fn assert_shows(&mut self, at: usize, file: &std::fs::File, offset: usize, len: usize) {
-        assert!(self.bytes(at..at + len) == host::read(file, offset, len), "the bytes at {at} are the file's");
+        assert!(self.bytes(at..at + len) == host::read(file, offset, len), "the bytes at {at} are those of the file");
     }
 
     #[track_caller]
     pub(crate) fn assert_zeros(&mut self, range: Range<usize>) {
-        assert!(self.bytes(range.clone()).iter().all(|&byte| byte == 0), "there are zeros at {range:?}");
+        assert!(self.bytes(range.clone()).iter().all(|&byte| byte == 0), "the bytes at {range:?} are zeros");
     }
 }

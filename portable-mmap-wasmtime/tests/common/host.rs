@@ -32,18 +32,18 @@ impl HostMapView for Data {
     }
 }
 
-/// What a host is.
+/// The kind of a host.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ground {
-    /// Memory of the system's for each guest.
+pub(crate) enum HostKind {
+    /// Each guest has new memory from the system.
     OnDemand,
-    /// One memory after the other in the same place.
+    /// Guests get their memory from a pool, one after the other at the same addresses.
     Pooled,
-    /// As the first, called asynchronously.
+    /// Like the first, but called asynchronously.
     Async,
 }
 
-impl Ground {
+impl HostKind {
     pub(crate) const ALL: &[Self] = &[Self::OnDemand, Self::Pooled, Self::Async];
 
     pub(crate) fn name(self) -> &'static str {
@@ -55,9 +55,9 @@ impl Ground {
     }
 }
 
-/// Where a test plays.
+/// The kind of the host, and the directory of a test.
 pub(crate) struct Scene {
-    pub(crate) ground: Ground,
+    pub(crate) kind: HostKind,
     pub(crate) dir: PathBuf,
 }
 
@@ -69,17 +69,17 @@ impl Scene {
         OpenOptions::new().read(true).write(true).open(path).unwrap()
     }
 
-    /// A host with room for one guest at a time where guests come from a pool.
+    /// A host with room for one guest at a time if guests come from a pool.
     pub(crate) fn host(&self) -> Host {
         self.host_for(1)
     }
 
-    /// A host with room for so many guests at once.
+    /// A host with room for this many guests at once.
     pub(crate) fn host_for(&self, guests: u32) -> Host {
         self.host_of(guest::TWO_PAGES, guests, |_, _| {})
     }
 
-    /// A host of guests with this memory, changed.
+    /// A host of guests with this memory. `change` changes its configuration.
     pub(crate) fn host_of(
         &self,
         memory: &str,
@@ -91,23 +91,23 @@ impl Scene {
         let mut config = Config::new();
         portable_mmap_wasmtime::configure(&mut config).epoch_interruption(true);
         change(&mut config, &mut pool);
-        if self.ground == Ground::Pooled {
+        if self.kind == HostKind::Pooled {
             config.allocation_strategy(pool);
         }
         let engine = Engine::new(&config).unwrap();
         let module = Module::new(&engine, guest::text(memory)).unwrap();
         let mut linker = Linker::new(&engine);
-        if self.ground == Ground::Async {
+        if self.kind == HostKind::Async {
             wasmtime_wasi::p1::add_to_linker_async(&mut linker, Data::wasi).unwrap();
             p1::add_to_linker_with_handshake_async(&mut linker, Data::wasi).unwrap();
         } else {
             wasmtime_wasi::p1::add_to_linker_sync(&mut linker, Data::wasi).unwrap();
             p1::add_to_linker_with_handshake_sync(&mut linker, Data::wasi).unwrap();
         }
-        Host { engine, module, linker, dir: self.dir.clone(), is_async: self.ground == Ground::Async }
+        Host { engine, module, linker, dir: self.dir.clone(), is_async: self.kind == HostKind::Async }
     }
 
-    /// A guest in a host of its own that lets it map everything.
+    /// A guest in a new host that lets it map every file.
     pub(crate) fn guest(&self) -> Guest {
         self.host().guest(&trusting())
     }
@@ -120,7 +120,7 @@ pub(crate) fn read(file: &File, offset: usize, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// Memory of these bytes that nobody can write to.
+/// A sealed memory file of these bytes, which cannot be written.
 pub(crate) fn sealed(bytes: &[u8]) -> File {
     let file = File::from(memfd_create("sealed", MemfdFlags::ALLOW_SEALING).unwrap());
     file.write_all_at(bytes, 0).unwrap();
@@ -128,7 +128,7 @@ pub(crate) fn sealed(bytes: &[u8]) -> File {
     file
 }
 
-/// The inode that wasmtime-wasi tells guests for a file: the hash of its device and its own number.
+/// The inode number that wasmtime-wasi reports to guests for a file: the hash of its device and inode numbers.
 pub(crate) fn inode(file: &File) -> u64 {
     let metadata = file.metadata().unwrap();
     let mut hasher = DefaultHasher::new();
@@ -136,19 +136,19 @@ pub(crate) fn inode(file: &File) -> u64 {
     hasher.finish()
 }
 
-/// Opens a file for the guest of a store, whatever its directories are. Returns its inode.
-pub(crate) fn lend(store: &mut Store<Data>, file: &File, perms: FsPerms, mode: OpenMode) -> i64 {
-    let lent = filesystem::File::new(file.try_clone().unwrap(), perms, mode, true);
-    store.data_mut().host_map().table.push(Descriptor::File(lent)).unwrap();
+/// Adds an open file to the table of a store's guest, without a directory. Returns its inode.
+pub(crate) fn add_open_file(store: &mut Store<Data>, file: &File, perms: FsPerms, mode: OpenMode) -> i64 {
+    let entry = filesystem::File::new(file.try_clone().unwrap(), perms, mode, true);
+    store.data_mut().host_map().table.push(Descriptor::File(entry)).unwrap();
     inode(file).cast_signed()
 }
 
-/// A context that lets a guest map everything.
+/// A context that lets a guest map every file.
 pub(crate) fn trusting() -> HostMapCtxBuilder {
     HostMapCtx::builder().policy(policy::trusted)
 }
 
-/// An engine with the guests' module.
+/// An engine with the module of the guests.
 pub(crate) struct Host {
     pub(crate) engine: Engine,
     module: Module,
@@ -158,10 +158,10 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// A store whose data lets a guest do with the directory what `perms` say. It is not attached.
+    /// A store whose guest has the directory with these permissions. It is not attached.
     pub(crate) fn store(&self, ctx: &HostMapCtxBuilder, dir: &Path, perms: FsPerms) -> Store<Data> {
         let mut wasi = WasiCtx::builder();
-        // Before any directory, which copies it.
+        // This must precede the directories, which copy it.
         wasi.allow_blocking_current_thread(!self.is_async);
         wasi.preopened_dir(dir, "/", perms).unwrap();
         let mut store = Store::new(&self.engine, Data { wasi: wasi.build_p1(), host_map: ctx.build() });
@@ -169,7 +169,7 @@ impl Host {
         store
     }
 
-    /// A guest of the store, with 64 MiB of memory more than its own.
+    /// A guest of the store.
     pub(crate) fn instance(&self, mut store: Store<Data>) -> Result<Guest> {
         let instance = if self.is_async {
             wasmtime_wasi::runtime::in_tokio(self.linker.instantiate_async(&mut store, &self.module))?
@@ -184,10 +184,10 @@ impl Host {
         self.guest_in(ctx, &self.dir, FsPerms::ReadWrite)
     }
 
-    /// A guest of an attached store that may do with a directory what `perms` say.
+    /// A guest of an attached store that has a directory with these permissions. Its memory has grown by 64 MiB.
     pub(crate) fn guest_in(&self, ctx: &HostMapCtxBuilder, dir: &Path, perms: FsPerms) -> Guest {
         let mut store = self.store(ctx, dir, perms);
-        // SAFETY: the context stays in the data, and tests that change a file meanwhile borrow nothing of the memory.
+        // SAFETY: the context stays in the data, and tests that change a file do not borrow the memory meanwhile.
         unsafe { attach(&mut store) }.unwrap();
         let mut guest = self.instance(store).unwrap();
         assert!(guest.call("grow", &[1024]) >= 0, "there is memory to grow into");

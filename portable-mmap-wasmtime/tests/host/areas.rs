@@ -1,40 +1,40 @@
-//! How many areas of memory the process has. At the system's limit allocators fail, and the host ends.
+//! The number of areas of memory of the process. At the system's limit allocators fail, and the host ends.
 
 use std::fs::File;
 
 use portable_mmap::host::Guard;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 
-use crate::common::{AT, BLOCK, Ground, Guest, PAGE, SHARED, Scene, Test, areas, errno, pattern, tests, trusting};
+use crate::common::{AT, BLOCK, Guest, HostKind, PAGE, SHARED, Scene, Test, areas, errno, pattern, tests, trusting};
 
 pub(crate) const TESTS: &[Test] = tests![
     a_mapping_leaves_no_area_behind,
     a_hundred_mappings_leave_no_area_behind,
-    mappings_of_a_store_that_is_dropped_leave_no_area_behind,
-    a_thousand_faults_take_no_more_areas_than_a_mapping_may,
+    mappings_of_a_dropped_store_leave_no_area_behind,
+    a_thousand_faults_use_no_more_areas_than_the_limit,
     a_guest_that_unmaps_in_a_bad_order_leaves_the_host_its_areas,
     a_guest_that_stores_between_faults_leaves_the_host_its_areas,
 ];
 
-/// How many areas Linux gives a process.
+/// The limit of Linux on the areas of a process.
 fn most() -> usize {
     std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap().trim().parse().unwrap()
 }
 
-/// The host has areas left for itself.
+/// Checks that the host has areas left for itself.
 #[track_caller]
 fn assert_room() {
     let (areas, most) = (areas(), most());
     assert!(areas < most / 8 * 7, "{areas} of {most} areas are used");
 }
 
-/// A guest that may read a file of so many bytes, and the file and its inode.
+/// A guest that has a file of `len` bytes open, the file, and its inode number.
 fn guest(scene: &Scene, len: usize) -> (Guest, File, i64) {
     let file = scene.file("f", &pattern(BLOCK));
     file.set_len(len as u64).unwrap();
     let mut guest = scene.guest();
     let inode = guest.open_inode("f");
-    // What the first calls and faults of a process set up is there.
+    // Makes the first calls and faults of the process, which set up structures.
     guest.call("fill", &[(AT - BLOCK) as i64, 1, 12 * BLOCK as i64]);
     let handle = guest.mapped(inode, 0, AT, BLOCK, 0);
     guest.load(AT);
@@ -47,7 +47,7 @@ fn a_mapping_leaves_no_area_behind(scene: &Scene) {
     for flags in [0, SHARED] {
         let before = guest.areas();
         let handle = guest.mapped(inode, 0, AT, 3 * BLOCK, flags);
-        assert_eq!(guest.areas(), before + 2, "a mapping, in the midst of memory");
+        assert_eq!(guest.areas(), before + 2, "a mapping in the middle of memory");
         guest.call("fill", &[AT as i64, 7, 3 * BLOCK as i64]);
         guest.unmap(handle);
         assert_eq!(guest.areas(), before);
@@ -73,7 +73,7 @@ fn a_hundred_mappings_leave_no_area_behind(scene: &Scene) {
     assert_eq!(guest.areas(), before);
 }
 
-fn mappings_of_a_store_that_is_dropped_leave_no_area_behind(scene: &Scene) {
+fn mappings_of_a_dropped_store_leave_no_area_behind(scene: &Scene) {
     scene.file("f", &pattern(BLOCK));
     let host = scene.host();
     let run = || {
@@ -89,12 +89,12 @@ fn mappings_of_a_store_that_is_dropped_leave_no_area_behind(scene: &Scene) {
     for _ in 0..20 {
         run();
     }
-    // Threads and the allocator may come to more in between.
+    // Threads and the allocator may use more in the meantime.
     assert!(areas() < before + 60, "{} areas, before {before}", areas());
 }
 
-/// Each round leaves one page more as it is that cannot be read: the refresh is for another one.
-fn a_thousand_faults_take_no_more_areas_than_a_mapping_may(scene: &Scene) {
+/// Each round leaves one more page lost, because the refresh is for another page.
+fn a_thousand_faults_use_no_more_areas_than_the_limit(scene: &Scene) {
     let len = 64 * BLOCK;
     let (mut guest, file, inode) = guest(scene, len);
     for flags in [SHARED, 0] {
@@ -102,7 +102,7 @@ fn a_thousand_faults_take_no_more_areas_than_a_mapping_may(scene: &Scene) {
         let handle = guest.mapped(inode, 0, AT, len, flags);
         let mut most_pieces = 0;
         for i in 1..1000_usize {
-            // Every second page: neighbours are one piece.
+            // Every second page, because adjacent pages are one piece.
             let page = 2 * i.min(1000 - i);
             file.set_len((page * PAGE) as u64).unwrap();
             assert_eq!(guest.load(AT + page * PAGE), 0);
@@ -119,21 +119,22 @@ fn a_thousand_faults_take_no_more_areas_than_a_mapping_may(scene: &Scene) {
     }
 }
 
-/// Leaves so many areas to all that this process does from now on, of those that mappings may use.
+/// Uses areas until this many of those that mappings may use are left.
 fn leave(areas_left: usize) {
     let taken = most() / 4 * 3 - areas() - areas_left;
     for i in 0..taken {
-        // Neighbours that differ are areas of their own.
+        // Adjacent areas with different protections are not joined.
         let prot = if i % 2 == 0 { ProtFlags::READ } else { ProtFlags::empty() };
-        // SAFETY: memory that nobody uses.
+        // SAFETY: new memory, which nothing uses.
         unsafe { mmap_anonymous(std::ptr::null_mut(), PAGE, prot, MapFlags::PRIVATE) }.unwrap();
     }
-    assert!(areas() + areas_left + 100 > most() / 4 * 3, "{} areas are there", areas());
+    assert!(areas() + areas_left + 100 > most() / 4 * 3, "{} areas are used", areas());
 }
 
 const NO_MEMORY: i64 = -(errno::NOMEM as i64);
 
-/// Memory that comes back between two mappings, and is used there, is joined to one neighbour at most when they go.
+/// Memory that is unmapped between two mappings and then used is joined to at most one neighbour when these are
+/// unmapped.
 fn a_guest_that_unmaps_in_a_bad_order_leaves_the_host_its_areas(scene: &Scene) {
     scene.file("f", &pattern(BLOCK));
     let host = scene.host_for(2);
@@ -152,17 +153,17 @@ fn a_guest_that_unmaps_in_a_bad_order_leaves_the_host_its_areas(scene: &Scene) {
         handles[63]
     };
     let last = (0..1000).map(&mut round).find(|&handle| handle < 0);
-    assert_eq!(last, Some(NO_MEMORY), "the guest uses all that mappings may leave behind");
+    assert_eq!(last, Some(NO_MEMORY), "the guest uses all areas that mappings may leave behind");
     assert!(areas() > before + 500, "the guest leaves areas behind");
     assert_room();
     drop(guest);
-    assert!(areas() < before + 100, "they are gone with the store");
+    assert!(areas() < before + 100, "dropping the store releases them");
     let mut next = host.guest(&trusting());
     let inode = next.open_inode("f");
     next.mapped(inode, 0, AT, BLOCK, 0);
 }
 
-/// Pages of a file that come back between pages that the guest has changed are joined to one neighbour at most.
+/// Pages of a file that are mapped again between pages that the guest has changed are joined to at most one neighbour.
 fn a_guest_that_stores_between_faults_leaves_the_host_its_areas(scene: &Scene) {
     let len = 256 * BLOCK;
     let (mut guest, file, inode) = guest(scene, len);
@@ -179,9 +180,9 @@ fn a_guest_that_stores_between_faults_leaves_the_host_its_areas(scene: &Scene) {
         others.min(guest.refresh(handle, page * PAGE, 1))
     };
     let last = (1..len / PAGE - 1).step_by(2).map(&mut round).find(|&result| result < 0);
-    assert_eq!(last, Some(NO_MEMORY), "the guest uses all that refreshes may leave behind");
+    assert_eq!(last, Some(NO_MEMORY), "the guest uses all areas that refreshes may leave behind");
     assert!(areas() > before + 100, "the guest leaves areas behind");
     assert_room();
     guest.unmap(handle);
-    assert!(areas() < before + 100, "they are gone with the mapping");
+    assert!(areas() < before + 100, "unmapping releases them");
 }

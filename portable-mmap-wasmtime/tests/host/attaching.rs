@@ -1,24 +1,24 @@
-//! What `attach` checks, and what it is needed for.
+//! The checks of `attach`, and the mappings that require it.
 
 use portable_mmap_wasmtime::{attach, detach};
 use wasmtime::Result;
 use wasmtime_wasi::FsPerms;
 
 use crate::common::host::{Data, read};
-use crate::common::{AT, BLOCK, Ground, SHARED, Scene, Test, errno, pattern, tests, trusting};
+use crate::common::{AT, BLOCK, HostKind, SHARED, Scene, Test, errno, pattern, tests, trusting};
 
 pub(crate) const TESTS: &[Test] = tests![
     a_store_whose_memories_may_move_is_not_attached,
     a_store_is_attached_once,
-    a_store_that_is_detached_may_be_attached_again,
+    a_detached_store_may_be_attached_again,
     without_attach_mappings_are_not_supported,
     memory_that_grows_keeps_its_mappings,
     blocks_that_overlap_are_not_mapped,
 ];
 
-/// A pool wants signals.
+/// A pool requires signals.
 pub(crate) const WITHOUT_SIGNALS: &[Test] =
-    tests![&[Ground::OnDemand, Ground::Async]; a_store_of_an_engine_without_signals_is_not_attached];
+    tests![&[HostKind::OnDemand, HostKind::Async]; a_store_of_an_engine_without_signals_is_not_attached];
 
 fn attached(store: &mut wasmtime::Store<Data>) -> Result<()> {
     // SAFETY: the context stays in the data, and no file changes while its memory is borrowed.
@@ -54,11 +54,11 @@ fn a_store_is_attached_once(scene: &Scene) {
     guest.mapped(inode, 0, AT, BLOCK, 0);
     let error = attached(&mut guest.store).unwrap_err().to_string();
     assert!(error.contains("attached"), "{error}");
-    assert_eq!(guest.mappings(), 1, "the store is as before");
+    assert_eq!(guest.mappings(), 1, "the store has not changed");
     guest.mapped(inode, 0, AT + BLOCK, BLOCK, 0);
 }
 
-fn a_store_that_is_detached_may_be_attached_again(scene: &Scene) {
+fn a_detached_store_may_be_attached_again(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let host = scene.host();
     let mut guest = host.guest(&trusting());

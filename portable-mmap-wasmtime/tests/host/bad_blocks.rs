@@ -1,8 +1,8 @@
-//! Blocks, memories and flags that cannot be mapped: an errno, and nothing changes.
+//! Blocks, memories and flags that cannot be mapped: the call returns an errno, and nothing changes.
 
 use std::fs::File;
 
-use crate::common::{AT, BLOCK, Ground, Guest, PAGE, SHARED, Scene, Test, errno, pattern, tests, trusting};
+use crate::common::{AT, BLOCK, Guest, HostKind, PAGE, SHARED, Scene, Test, errno, pattern, tests, trusting};
 
 pub(crate) const TESTS: &[Test] = tests![
     a_block_that_does_not_start_at_a_block_is_invalid,
@@ -14,9 +14,9 @@ pub(crate) const TESTS: &[Test] = tests![
     memory_of_64_bits_is_not_mapped,
 ];
 
-/// A pool has no memory that threads share.
+/// A pool has no shared memory.
 pub(crate) const SHARED_BY_THREADS: &[Test] =
-    tests![&[Ground::OnDemand, Ground::Async]; memory_that_threads_share_is_not_mapped];
+    tests![&[HostKind::OnDemand, HostKind::Async]; shared_memory_is_not_mapped];
 
 /// A guest that has one mapping, at [`AT`], and bytes everywhere else.
 struct Full {
@@ -35,12 +35,12 @@ impl Full {
         Self { guest, file, inode }
     }
 
-    /// A mapping fails with this errno, and changes nothing.
+    /// Checks that a mapping fails with this errno, and changes nothing.
     #[track_caller]
     fn assert_fails(&mut self, start: usize, len: usize, flags: u32, errno: i32) {
         let before = self.guest.bytes(0..LAST + BLOCK);
         assert_eq!(self.guest.map(self.inode, 0, start, len, flags), -i64::from(errno), "{len} bytes at {start}");
-        assert!(self.guest.bytes(0..LAST + BLOCK) == before, "the memory is as it was");
+        assert!(self.guest.bytes(0..LAST + BLOCK) == before, "the memory has not changed");
         assert_eq!(self.guest.mappings(), 1);
         self.guest.assert_shows(AT, &self.file, 0, BLOCK);
     }
@@ -94,12 +94,12 @@ fn unknown_flags_are_invalid(scene: &Scene) {
     }
 }
 
-/// What `map` returns to a guest with such a memory.
+/// The result of `map` for a guest with such a memory.
 fn result(scene: &Scene, memory: &str) -> i64 {
     mapped(scene, memory).1
 }
 
-/// A guest with such a memory, and what `map` returns to it for the second page.
+/// A guest with such a memory, and the result of `map` for its second page.
 fn mapped(scene: &Scene, memory: &str) -> (Guest, i64) {
     let host = scene.host_of(memory, 1, |config, _| {
         config.wasm_memory64(true).shared_memory(true);
@@ -109,7 +109,7 @@ fn mapped(scene: &Scene, memory: &str) -> (Guest, i64) {
     unsafe { portable_mmap_wasmtime::attach(&mut store) }.unwrap();
     let file = scene.file("f", &pattern(BLOCK));
     let (perms, mode) = (wasmtime_wasi::FsPerms::ReadWrite, wasmtime_wasi::OpenMode::READ);
-    let inode = crate::common::host::lend(&mut store, &file, perms, mode);
+    let inode = crate::common::host::add_open_file(&mut store, &file, perms, mode);
     let mut guest = host.instance(store).unwrap();
     let result = guest.map(inode, 0, BLOCK, BLOCK, 0);
     assert_eq!(guest.mappings(), usize::from(result > 0));
@@ -119,7 +119,7 @@ fn mapped(scene: &Scene, memory: &str) -> (Guest, i64) {
 fn a_module_without_exported_memory_maps_nothing(scene: &Scene) {
     assert_eq!(result(scene, "(memory 4)"), -i64::from(errno::INVAL));
     assert_eq!(result(scene, r#"(memory 4) (table (export "memory") 1 funcref)"#), -i64::from(errno::INVAL));
-    // It is this way of asking that maps where a memory is of the right kind.
+    // The same request succeeds with a memory of the right kind.
     let grown = r#"(memory (export "memory") 0) (func $g i32.const 4 memory.grow drop) (start $g)"#;
     assert!(result(scene, grown) > 0);
 }
@@ -128,10 +128,10 @@ fn memory_of_64_bits_is_not_mapped(scene: &Scene) {
     assert_eq!(result(scene, r#"(memory (export "memory") i64 4)"#), -i64::from(errno::NOTSUP));
 }
 
-fn memory_that_threads_share_is_not_mapped(scene: &Scene) {
+fn shared_memory_is_not_mapped(scene: &Scene) {
     let memory = r#"(memory (export "memory") 2 10 shared) (data (i32.const 65536) "segment")"#;
     let (mut guest, result) = mapped(scene, memory);
     assert_eq!(result, -i64::from(errno::NOTSUP));
     let bytes: Vec<u8> = (BLOCK..BLOCK + 8).map(|at| guest.load(at)).collect();
-    assert_eq!(bytes, b"segment\0", "the memory is as it was");
+    assert_eq!(bytes, b"segment\0", "the memory has not changed");
 }

@@ -1,4 +1,4 @@
-//! Files that a guest cannot map: an errno, and nothing changes.
+//! Files that a guest cannot map: the call returns an errno, and nothing changes.
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,9 +8,9 @@ use portable_mmap_wasmtime::HostMapCtx;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
-use crate::common::host::{inode, lend, sealed};
+use crate::common::host::{add_open_file, inode, sealed};
 use crate::common::{
-    AT, BLOCK, Ground, Guest, PAGE, READ, SHARED, Scene, Test, WRITE, errno, pattern, tests, trusting,
+    AT, BLOCK, Guest, HostKind, PAGE, READ, SHARED, Scene, Test, WRITE, errno, pattern, tests, trusting,
 };
 
 pub(crate) const TESTS: &[Test] = tests![
@@ -20,29 +20,29 @@ pub(crate) const TESTS: &[Test] = tests![
     a_directory_is_not_mapped,
     devices_and_fifos_are_not_mapped,
     a_file_open_for_reading_is_not_shared,
-    a_file_open_for_writing_alone_is_not_mapped,
-    a_file_of_a_directory_for_reading_is_not_shared,
-    a_file_that_is_lent_for_reading_is_not_shared,
-    of_two_descriptors_the_one_that_may_write_is_shared,
+    a_file_open_only_for_writing_is_not_mapped,
+    a_file_of_a_read_only_directory_is_not_shared,
+    a_file_that_is_granted_for_reading_is_not_shared,
+    of_two_descriptors_the_writable_one_is_shared,
     an_offset_within_a_page_is_invalid,
     a_file_that_ends_before_the_mapping_is_not_mapped,
-    what_the_system_does_not_map_changes_nothing,
+    a_mapping_that_the_system_denies_changes_nothing,
     a_mapping_stays_when_its_file_is_closed_and_removed,
 ];
 
-/// A mapping fails with this errno. The memory is as it was, as is another mapping.
+/// Checks that a mapping fails with this errno, and that the memory and other mappings do not change.
 #[track_caller]
 fn assert_fails(guest: &mut Guest, inode: i64, [offset, len]: [usize; 2], flags: u32, errno: i32) {
     let at = AT + 8 * BLOCK;
     guest.call("fill", &[at as i64, 8, 2 * BLOCK as i64]);
     let before = (guest.mappings(), HostMapCtx::process_mappings());
     assert_eq!(guest.map(inode, offset, at, len, flags), -i64::from(errno), "{len} bytes from {offset}");
-    assert!(guest.bytes(at..at + 2 * BLOCK).iter().all(|&byte| byte == 8), "the memory is as it was");
+    assert!(guest.bytes(at..at + 2 * BLOCK).iter().all(|&byte| byte == 8), "the memory has not changed");
     guest.call("fill", &[at as i64, 9, 2 * BLOCK as i64]);
     assert_eq!((guest.mappings(), HostMapCtx::process_mappings()), before);
 }
 
-/// The whole first block of a file.
+/// The first block of a file.
 const BLOCK_OF_FILE: [usize; 2] = [0, BLOCK];
 
 fn a_file_that_the_guest_does_not_have_open_is_not_mapped(scene: &Scene) {
@@ -59,7 +59,7 @@ fn a_file_that_the_guest_has_closed_is_not_mapped(scene: &Scene) {
     let mut guest = scene.guest();
     let fd = guest.open("f", READ | WRITE);
     let inode = guest.inode(fd);
-    // Another one stays open.
+    // Another file stays open.
     scene.file("other", &pattern(BLOCK));
     guest.open("other", READ | WRITE);
     guest.close(fd);
@@ -97,7 +97,7 @@ fn devices_and_fifos_are_not_mapped(scene: &Scene) {
     drop(guest);
     mknodat(CWD, scene.dir.join("fifo"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     let mut guest = host.guest(&trusting());
-    // For reading and writing it is opened at once.
+    // Opening it for reading and writing does not block.
     let inode = guest.open_inode("fifo");
     assert_fails(&mut guest, inode, BLOCK_OF_FILE, 0, errno::NODEV);
 }
@@ -112,7 +112,7 @@ fn a_file_open_for_reading_is_not_shared(scene: &Scene) {
     guest.assert_shows(AT, &file, 0, BLOCK);
 }
 
-fn a_file_open_for_writing_alone_is_not_mapped(scene: &Scene) {
+fn a_file_open_only_for_writing_is_not_mapped(scene: &Scene) {
     scene.file("f", &pattern(BLOCK));
     let mut guest = scene.guest();
     let fd = guest.open("f", WRITE);
@@ -121,7 +121,7 @@ fn a_file_open_for_writing_alone_is_not_mapped(scene: &Scene) {
     assert_fails(&mut guest, inode, BLOCK_OF_FILE, SHARED, errno::ACCES);
 }
 
-fn a_file_of_a_directory_for_reading_is_not_shared(scene: &Scene) {
+fn a_file_of_a_read_only_directory_is_not_shared(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let mut guest = scene.host().guest_in(&trusting(), &scene.dir, FsPerms::ReadOnly);
     let fd = guest.open("f", READ);
@@ -131,14 +131,14 @@ fn a_file_of_a_directory_for_reading_is_not_shared(scene: &Scene) {
     guest.assert_shows(AT, &file, 0, BLOCK);
 }
 
-fn a_file_that_is_lent_for_reading_is_not_shared(scene: &Scene) {
+fn a_file_that_is_granted_for_reading_is_not_shared(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let mut guest = scene.guest();
-    let inode = lend(&mut guest.store, &file, FsPerms::ReadOnly, OpenMode::READ | OpenMode::WRITE);
+    let inode = add_open_file(&mut guest.store, &file, FsPerms::ReadOnly, OpenMode::READ | OpenMode::WRITE);
     assert_fails(&mut guest, inode, BLOCK_OF_FILE, SHARED, errno::ACCES);
 }
 
-fn of_two_descriptors_the_one_that_may_write_is_shared(scene: &Scene) {
+fn of_two_descriptors_the_writable_one_is_shared(scene: &Scene) {
     scene.file("f", &pattern(BLOCK));
     let mut guest = scene.guest();
     let reading = guest.open("f", READ);
@@ -175,11 +175,11 @@ fn a_file_that_ends_before_the_mapping_is_not_mapped(scene: &Scene) {
     guest.assert_shows(AT, &file, 0, BLOCK - 1);
 }
 
-/// The policy lets the guest share it, but the system does not: nobody may write to a sealed file.
-fn what_the_system_does_not_map_changes_nothing(scene: &Scene) {
+/// The policy permits a shared mapping, but the system does not, because a sealed file cannot be written.
+fn a_mapping_that_the_system_denies_changes_nothing(scene: &Scene) {
     let file = sealed(&pattern(BLOCK));
     let mut guest = scene.guest();
-    let inode = lend(&mut guest.store, &file, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
+    let inode = add_open_file(&mut guest.store, &file, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
     for _ in 0..10 {
         assert_fails(&mut guest, inode, BLOCK_OF_FILE, SHARED, errno::PERM);
     }
@@ -187,7 +187,7 @@ fn what_the_system_does_not_map_changes_nothing(scene: &Scene) {
     fs::write(&reading, pattern(BLOCK)).unwrap();
     fs::set_permissions(&reading, Permissions::from_mode(0o400)).unwrap();
     let reading = OpenOptions::new().read(true).open(reading).unwrap();
-    let inode = lend(&mut guest.store, &reading, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
+    let inode = add_open_file(&mut guest.store, &reading, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
     assert_fails(&mut guest, inode, BLOCK_OF_FILE, SHARED, errno::ACCES);
 }
 

@@ -1,10 +1,10 @@
-//! Handles, ranges and numbers that make no sense: an errno, and nothing changes.
+//! Invalid handles, ranges and numbers: the call returns an errno, and nothing changes.
 
-use crate::common::{AT, BLOCK, Ground, Guest, PAGE, SHARED, Scene, Test, errno, pattern, tests, trusting};
+use crate::common::{AT, BLOCK, Guest, HostKind, PAGE, SHARED, Scene, Test, errno, pattern, tests, trusting};
 
 pub(crate) const TESTS: &[Test] = tests![
-    a_handle_that_names_no_mapping_is_bad,
-    ranges_outside_of_a_mapping_are_invalid,
+    a_handle_without_a_mapping_is_bad,
+    ranges_outside_a_mapping_are_invalid,
     unknown_kinds_of_syncs_are_invalid,
     unknown_advice_is_invalid,
     advice_changes_no_byte,
@@ -13,7 +13,7 @@ pub(crate) const TESTS: &[Test] = tests![
 const BAD: i64 = -(errno::BADF as i64);
 const INVALID: i64 = -(errno::INVAL as i64);
 
-/// Every function that takes a handle, with arguments that are right for a mapping of two pages.
+/// Every function that takes a handle, with valid arguments for a mapping of two pages.
 const CALLS: [(&str, &[i64]); 6] = [
     ("unmap", &[]),
     ("sync", &[0, PAGE as i64, 1]),
@@ -23,18 +23,18 @@ const CALLS: [(&str, &[i64]); 6] = [
     ("lost", &[0]),
 ];
 
-fn a_handle_that_names_no_mapping_is_bad(scene: &Scene) {
+fn a_handle_without_a_mapping_is_bad(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let host = scene.host_for(2);
     let [mut guest, mut other] = [(), ()].map(|()| host.guest(&trusting()));
     let inode = guest.open_inode("f");
-    let given_back = guest.mapped(inode, 0, AT, BLOCK, 0);
-    guest.unmap(given_back);
+    let unmapped = guest.mapped(inode, 0, AT, BLOCK, 0);
+    guest.unmap(unmapped);
     guest.mapped(inode, 0, AT, BLOCK, SHARED);
     let inode = other.open_inode("f");
-    // A handle that is the other guest's alone.
+    // A handle that only the other guest has.
     let others = [0, 1, 2].map(|i| other.mapped(inode, 0, AT + i * BLOCK, BLOCK, 0))[2];
-    for handle in [0, -1, i64::from(i32::MIN), i64::from(i32::MAX), given_back, others] {
+    for handle in [0, -1, i64::from(i32::MIN), i64::from(i32::MAX), unmapped, others] {
         for (name, arguments) in CALLS {
             assert_eq!(guest.call(name, &[&[handle], arguments].concat()), BAD, "{name} of {handle}");
         }
@@ -44,7 +44,7 @@ fn a_handle_that_names_no_mapping_is_bad(scene: &Scene) {
     other.assert_shows(AT + 2 * BLOCK, &file, 0, BLOCK);
 }
 
-/// A guest that has mapped two pages and a byte, and its handle.
+/// A guest that has mapped two pages and a byte, and the handle of the mapping.
 fn mapped(scene: &Scene) -> (Guest, i64) {
     scene.file("f", &pattern(BLOCK));
     let mut guest = scene.guest();
@@ -53,14 +53,14 @@ fn mapped(scene: &Scene) -> (Guest, i64) {
     (guest, handle)
 }
 
-/// The guest's mapping is as it was.
-fn assert_as_it_was(guest: &mut Guest) {
+/// Checks that the guest's mapping has not changed.
+fn assert_unchanged(guest: &mut Guest) {
     assert!(guest.bytes(AT..AT + 3 * PAGE) == pattern(3 * PAGE));
     guest.assert_zeros(AT + 3 * PAGE..AT + BLOCK);
     assert_eq!(guest.mappings(), 1);
 }
 
-fn ranges_outside_of_a_mapping_are_invalid(scene: &Scene) {
+fn ranges_outside_a_mapping_are_invalid(scene: &Scene) {
     let (mut guest, handle) = mapped(scene);
     // Whole pages are mapped.
     let (end, most) = (3 * PAGE as i64, i64::from(u32::MAX));
@@ -79,7 +79,7 @@ fn ranges_outside_of_a_mapping_are_invalid(scene: &Scene) {
         assert_eq!(guest.call("advise", &[handle, offset, len, 3]), 0, "{len} bytes at {offset}");
         assert_eq!(guest.call("refresh", &[handle, offset, len]), 0, "{len} bytes at {offset}");
     }
-    assert_as_it_was(&mut guest);
+    assert_unchanged(&mut guest);
 }
 
 fn unknown_kinds_of_syncs_are_invalid(scene: &Scene) {
@@ -87,7 +87,7 @@ fn unknown_kinds_of_syncs_are_invalid(scene: &Scene) {
     for how in [3, 4, 1 << 31, -1] {
         assert_eq!(guest.call("sync", &[handle, 0, PAGE as i64, how]), INVALID);
     }
-    assert_as_it_was(&mut guest);
+    assert_unchanged(&mut guest);
 }
 
 fn unknown_advice_is_invalid(scene: &Scene) {
@@ -95,7 +95,7 @@ fn unknown_advice_is_invalid(scene: &Scene) {
     for advice in [5, 6, 100, 1 << 31, -1] {
         assert_eq!(guest.call("advise", &[handle, 0, PAGE as i64, advice]), INVALID);
     }
-    assert_as_it_was(&mut guest);
+    assert_unchanged(&mut guest);
 }
 
 fn advice_changes_no_byte(scene: &Scene) {

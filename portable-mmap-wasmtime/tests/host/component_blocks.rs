@@ -1,28 +1,28 @@
-//! Blocks of a component's memory that cannot be mapped over, and lists that tell of no block.
+//! Blocks of a component's memory that cannot be mapped over, and lists that do not describe a block.
 
 use std::os::unix::fs::FileExt as _;
 
 use crate::common::component::{Guest, Place, text};
 use crate::common::guest::TWO_PAGES;
 use crate::common::host::read;
-use crate::common::{AT, BLOCK, Ground, PAGE, SHARED, Scene, Test, pattern, tests, trusting};
+use crate::common::{AT, BLOCK, HostKind, PAGE, SHARED, Scene, Test, pattern, tests, trusting};
 
 pub(crate) const TESTS: &[Test] = tests![
     lists_that_are_not_one_byte_long_are_invalid,
-    ends_that_are_not_a_block_apart_are_invalid,
+    ends_at_another_distance_than_a_block_are_invalid,
     a_components_block_that_does_not_start_at_a_block_is_invalid,
-    a_components_block_in_front_of_the_origin_is_not_mapped,
+    a_components_block_before_the_origin_is_not_mapped,
     a_components_block_in_the_initial_memory_is_not_mapped,
-    a_components_origin_that_lies_only_makes_the_host_stricter,
+    a_wrong_origin_of_a_component_only_makes_the_host_stricter,
     lists_outside_of_memory_end_the_call,
     blocks_of_a_component_that_overlap_are_not_mapped,
     a_component_maps_into_each_of_its_memories,
-    the_largest_initial_memory_counts_for_all,
+    the_largest_initial_memory_counts_for_all_memories,
     the_largest_initial_memory_of_all_components_counts,
-    a_component_that_names_many_origins_is_limited,
+    a_component_that_passes_many_origins_is_limited,
 ];
 
-/// Blocks that the file has.
+/// The number of blocks in the file.
 const BLOCKS: usize = 4;
 
 /// A component with bytes in its memory and a file.
@@ -34,14 +34,14 @@ fn full(scene: &Scene) -> (Guest, i64) {
     (guest, inode)
 }
 
-/// A wish fails with this error, and changes nothing.
+/// Checks that a request fails with this error, and changes nothing.
 #[track_caller]
 fn assert_fails(guest: &mut Guest, place: Place, error: &str) {
     let mappings = guest.mappings();
     for flags in [0, SHARED] {
         assert_eq!(guest.place(Place { flags, ..place }), Err(error), "{place:?}");
     }
-    assert!(guest.bytes(AT..AT + BLOCK).iter().all(|&byte| byte == 8), "the memory is as it was: {place:?}");
+    assert!(guest.bytes(AT..AT + BLOCK).iter().all(|&byte| byte == 8), "the memory has not changed: {place:?}");
     assert_eq!(guest.mappings(), mappings);
 }
 
@@ -60,7 +60,7 @@ fn lists_that_are_not_one_byte_long_are_invalid(scene: &Scene) {
     guest.place(right).unwrap().unwrap();
 }
 
-fn ends_that_are_not_a_block_apart_are_invalid(scene: &Scene) {
+fn ends_at_another_distance_than_a_block_are_invalid(scene: &Scene) {
     let (mut guest, inode) = full(scene);
     let right = Place::new(inode, AT, BLOCK, 0);
     let (first, last, block) = (right.first[0], right.last[0], BLOCK as i64);
@@ -87,12 +87,12 @@ fn a_components_block_that_does_not_start_at_a_block_is_invalid(scene: &Scene) {
     for at in [AT + 1, AT + PAGE, AT + BLOCK - 1] {
         assert_fails(&mut guest, Place::new(inode, at, BLOCK, 0), "invalid");
     }
-    // As far from the origin as it should be, but in no page of the host.
+    // The distance from the origin is right, but the address is not a page boundary of the host.
     let place = Place::new(inode, AT + 8, BLOCK, 0);
     assert_fails(&mut guest, Place { origin: [8, 1], ..place }, "unsupported");
 }
 
-fn a_components_block_in_front_of_the_origin_is_not_mapped(scene: &Scene) {
+fn a_components_block_before_the_origin_is_not_mapped(scene: &Scene) {
     let (mut guest, inode) = full(scene);
     for origin in [AT + 1, AT + BLOCK, AT + 8 * BLOCK] {
         let place = Place { origin: [origin as i64, 1], ..Place::new(inode, AT, BLOCK, 0) };
@@ -109,8 +109,8 @@ fn a_components_block_in_the_initial_memory_is_not_mapped(scene: &Scene) {
     guest.mapped(inode, 2 * BLOCK, BLOCK, 0);
 }
 
-/// The host takes the memory to begin at the origin, and with as much as it can have begun with.
-fn a_components_origin_that_lies_only_makes_the_host_stricter(scene: &Scene) {
+/// The host assumes that the memory begins at the origin, and with the largest possible initial size.
+fn a_wrong_origin_of_a_component_only_makes_the_host_stricter(scene: &Scene) {
     let (mut guest, inode) = full(scene);
     let place = Place::new(inode, AT, BLOCK, 0);
     for back in [0, 1] {
@@ -120,7 +120,7 @@ fn a_components_origin_that_lies_only_makes_the_host_stricter(scene: &Scene) {
     guest.place(Place { origin: [(AT - 2 * BLOCK) as i64, 1], ..place }).unwrap().unwrap();
 }
 
-/// wasmtime has checked them before the host sees them.
+/// wasmtime checks the lists before it calls the host.
 fn lists_outside_of_memory_end_the_call(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let host = scene.components();
@@ -162,25 +162,28 @@ fn a_component_maps_into_each_of_its_memories(scene: &Scene) {
         }
         guest.drop_mapped(handles[0]);
         assert!(guest.bytes(AT..AT + BLOCK).iter().all(|&byte| byte == 0));
-        assert_eq!(guest.bytes_in("1", AT..AT + 8), [77; 8], "the other memory keeps its mapping");
-        // What lies between the two memories is none of the store's business when it ends.
+        assert_eq!(guest.bytes_in("1", AT..AT + 8), [77; 8], "the other memory still has its mapping");
+        // At its end the store does not change memory between its two memories.
         drop(guest);
         guest = host.guest();
         assert!(guest.call("grow1", &[1024]) >= 0);
         for part in parts {
-            assert!(guest.bytes_in(part, AT..AT + BLOCK).iter().all(|&byte| byte == 0), "the next has zeros");
+            assert!(guest.bytes_in(part, AT..AT + BLOCK).iter().all(|&byte| byte == 0), "the next component has zeros");
         }
-        // Neither does a memory have more than it should.
+        // The memory has not become larger.
         let behind = ((2 + 1024) * BLOCK) as i64;
-        assert!(guest.try_call(&format!("load{part}"), &[behind]).is_err(), "what lies behind a memory is none");
+        assert!(
+            guest.try_call(&format!("load{part}"), &[behind]).is_err(),
+            "addresses behind a memory are not part of it"
+        );
         drop(guest);
         guest = host.guest();
         assert!(guest.call("grow1", &[1024]) >= 0);
     }
 }
 
-/// Which of its memories a component means the host does not know.
-fn the_largest_initial_memory_counts_for_all(scene: &Scene) {
+/// The host does not know in which of its memories a component maps.
+fn the_largest_initial_memory_counts_for_all_memories(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let host = scene.components_of(&text(&[TWO_PAGES, r#"(memory (export "memory") 20)"#]));
     let mut guest = host.guest();
@@ -193,7 +196,7 @@ fn the_largest_initial_memory_counts_for_all(scene: &Scene) {
     guest.assert_shows(20 * BLOCK, &file);
 }
 
-/// Which of its components asks the host does not know either.
+/// The host does not know either which component makes the request.
 fn the_largest_initial_memory_of_all_components_counts(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let host = scene.components();
@@ -207,8 +210,8 @@ fn the_largest_initial_memory_of_all_components_counts(scene: &Scene) {
     }
 }
 
-/// As many memories as it seems to have, each would leave something behind in a pool.
-fn a_component_that_names_many_origins_is_limited(scene: &Scene) {
+/// Each of the memories that it seems to have would leave an area behind in a pool.
+fn a_component_that_passes_many_origins_is_limited(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let host = scene.components();
     let mut guest = host.guest_with(&trusting().max_mappings(1000).component(&host.component));
@@ -222,7 +225,7 @@ fn a_component_that_names_many_origins_is_limited(scene: &Scene) {
         guest.drop_mapped(handle);
     }
     assert_eq!(guest.place(place(64)), Err("too-many-mappings"));
-    // The right origin shows that they are one memory, and there may be others again.
+    // The right origin shows that they are one memory, so others are possible again.
     guest.mapped(inode, AT + 4 * 64 * BLOCK, BLOCK, 0);
     guest.place(place(65)).unwrap().unwrap();
 }

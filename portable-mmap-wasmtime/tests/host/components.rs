@@ -1,4 +1,5 @@
-//! Components: what they ask by has the meaning that it has for modules, and however a store ends, no other has its files.
+//! Components: their calls have the same effect as those of modules, and however a store ends, no other store gets its
+//! files.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -11,39 +12,39 @@ use wasmtime_wasi::p2::bindings::sync::filesystem::types::HostDescriptor as _;
 use wasmtime_wasi::{FsPerms, OpenMode, WasiView as _, filesystem::WasiFilesystemView as _};
 
 use crate::common::component::{ComponentHost, Guest, Place};
-use crate::common::host::{Data, inode, lend, read};
-use crate::common::{AT, BLOCK, DIRTY, DISK, Ground, PAGE, SHARED, Scene, Test, VISIBLE, pattern, tests, trusting};
+use crate::common::host::{Data, add_open_file, inode, read};
+use crate::common::{AT, BLOCK, DIRTY, DISK, HostKind, PAGE, SHARED, Scene, Test, VISIBLE, pattern, tests, trusting};
 use crate::syncs;
 
 pub(crate) const TESTS: &[Test] = tests![
-    a_component_maps_a_file_and_gives_it_back,
-    a_component_shares_a_file_with_whoever_reads_it,
+    a_component_maps_and_unmaps_a_file,
+    a_component_shares_a_file_with_other_readers,
     a_component_syncs_its_mapping,
-    a_component_asks_for_what_is_lost_and_maps_it_again,
-    a_component_traps_at_what_is_gone_where_a_builder_says_so,
-    ranges_outside_of_a_components_mapping_are_invalid,
-    the_metadata_hash_of_wasi_names_the_file,
-    a_component_maps_no_file_that_it_does_not_have_open,
-    a_component_shares_no_file_that_it_may_only_read,
-    a_component_maps_only_what_the_policy_allows,
+    a_component_queries_and_refreshes_lost_pages,
+    a_component_traps_at_a_truncated_page_with_that_option,
+    ranges_outside_a_components_mapping_are_invalid,
+    the_metadata_hash_of_wasi_identifies_the_file,
+    a_component_maps_only_files_that_it_has_open,
+    a_component_does_not_share_a_file_that_it_may_only_read,
+    a_component_maps_only_files_that_the_policy_allows,
     without_attach_a_component_has_no_mappings,
-    a_component_that_was_not_handed_over_has_no_mappings,
-    a_component_whose_memory_is_not_known_has_no_mappings,
+    a_component_that_was_not_passed_to_the_builder_has_no_mappings,
+    a_component_of_unknown_memory_has_no_mappings,
     after_detach_the_calls_of_a_components_mapping_fail,
-    the_next_component_has_zeros_where_a_file_was_mapped,
+    the_next_component_has_zeros_instead_of_a_file,
     a_store_with_a_component_may_be_dropped_on_another_thread,
     a_store_with_a_component_may_be_dropped_after_a_trap,
     the_interface_is_that_of_the_wit_file,
 ];
 
-fn a_component_maps_a_file_and_gives_it_back(scene: &Scene) {
+fn a_component_maps_and_unmaps_a_file(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let mut guest = scene.components().guest();
     let inode = guest.open(&file);
     guest.call("fill", &[AT as i64, 8, 2 * BLOCK as i64]);
     let handle = guest.mapped(inode, AT, BLOCK, 0);
     guest.assert_shows(AT, &file);
-    assert!(guest.bytes(AT + BLOCK..AT + 2 * BLOCK).iter().all(|&byte| byte == 8), "the rest is the component's own");
+    assert!(guest.bytes(AT + BLOCK..AT + 2 * BLOCK).iter().all(|&byte| byte == 8), "the rest belongs to the component");
     guest.store(AT, 99);
     assert_eq!((guest.load(AT), &read(&file, 0, 1)[..]), (99, &pattern(1)[..]), "the store stays in the component");
     assert_eq!(guest.mappings(), 1);
@@ -52,7 +53,7 @@ fn a_component_maps_a_file_and_gives_it_back(scene: &Scene) {
     assert_eq!((guest.mappings(), HostMapCtx::process_mappings()), (0, 0));
 }
 
-fn a_component_shares_a_file_with_whoever_reads_it(scene: &Scene) {
+fn a_component_shares_a_file_with_other_readers(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let mut guest = scene.components().guest();
     let inode = guest.open(&file);
@@ -64,7 +65,7 @@ fn a_component_shares_a_file_with_whoever_reads_it(scene: &Scene) {
     for advice in 0..5 {
         assert_eq!(guest.advise(handle, 0, BLOCK as i64, advice), Ok(()), "{advice}");
     }
-    // A part of the file, at another place.
+    // A part of the file at another address.
     let part = Place { offset: PAGE as i64, ..Place::new(inode, AT + BLOCK, PAGE, 0) };
     guest.place(part).unwrap().unwrap();
     assert_eq!(guest.load(AT + BLOCK), 202);
@@ -84,7 +85,7 @@ fn a_component_syncs_its_mapping(scene: &Scene) {
     assert_eq!(read(&file, PAGE, 1), [77]);
 }
 
-fn a_component_asks_for_what_is_lost_and_maps_it_again(scene: &Scene) {
+fn a_component_queries_and_refreshes_lost_pages(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let mut guest = scene.components().guest();
     let inode = guest.open(&file);
@@ -100,19 +101,19 @@ fn a_component_asks_for_what_is_lost_and_maps_it_again(scene: &Scene) {
     guest.assert_shows(AT, &file);
 }
 
-fn a_component_traps_at_what_is_gone_where_a_builder_says_so(scene: &Scene) {
+fn a_component_traps_at_a_truncated_page_with_that_option(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let host = scene.components();
     let mut guest = host.guest_with(&trusting().on_fault(OnFault::Trap).component(&host.component));
     let inode = guest.open(&file);
     guest.mapped(inode, AT, BLOCK, SHARED);
     file.set_len(PAGE as u64).unwrap();
-    assert_eq!(guest.load(AT + 5), pattern(6)[5], "what is not gone is there");
+    assert_eq!(guest.load(AT + 5), pattern(6)[5], "the rest of the file is mapped");
     let error = guest.try_call("load", &[(AT + 2 * PAGE) as i64]).unwrap_err();
     assert_eq!(error.downcast_ref(), Some(&Trap::MemoryOutOfBounds), "{error:?}");
 }
 
-fn ranges_outside_of_a_components_mapping_are_invalid(scene: &Scene) {
+fn ranges_outside_a_components_mapping_are_invalid(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let mut guest = scene.components().guest();
     let inode = guest.open(&file);
@@ -129,15 +130,15 @@ fn ranges_outside_of_a_components_mapping_are_invalid(scene: &Scene) {
     assert_eq!(guest.sync(handle, 0, page, DISK), Ok(()));
 }
 
-/// How wasmtime-wasi makes the hash is no promise of it. A release that does it in another way fails here.
-fn the_metadata_hash_of_wasi_names_the_file(scene: &Scene) {
+/// wasmtime-wasi does not guarantee how it computes the hash. A release that computes it in another way fails here.
+fn the_metadata_hash_of_wasi_identifies_the_file(scene: &Scene) {
     let host = scene.components();
     let mut store = host.store(&trusting());
     for name in ["f", "g"] {
         let file = scene.file(name, &pattern(BLOCK));
-        let lent = filesystem::File::new(file.try_clone().unwrap(), FsPerms::ReadWrite, OpenMode::READ, true);
+        let entry = filesystem::File::new(file.try_clone().unwrap(), FsPerms::ReadWrite, OpenMode::READ, true);
         let table = store.data_mut().wasi.ctx().table;
-        let descriptor = table.push(Descriptor::File(lent)).unwrap();
+        let descriptor = table.push(Descriptor::File(entry)).unwrap();
         let hash = store.data_mut().wasi.filesystem().metadata_hash(descriptor).unwrap();
         assert_eq!(hash.lower, inode(&file));
     }
@@ -147,11 +148,11 @@ fn the_metadata_hash_of_wasi_names_the_file(scene: &Scene) {
 fn assert_fails(guest: &mut Guest, file: i64, flags: u32, error: &str) {
     guest.call("fill", &[AT as i64, 8, BLOCK as i64]);
     assert_eq!(guest.place(Place::new(file, AT, BLOCK, flags)), Err(error));
-    assert!(guest.bytes(AT..AT + BLOCK).iter().all(|&byte| byte == 8), "the memory is as it was");
+    assert!(guest.bytes(AT..AT + BLOCK).iter().all(|&byte| byte == 8), "the memory has not changed");
     assert_eq!((guest.mappings(), HostMapCtx::process_mappings()), (0, 0));
 }
 
-fn a_component_maps_no_file_that_it_does_not_have_open(scene: &Scene) {
+fn a_component_maps_only_files_that_it_has_open(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let mut guest = scene.components().guest();
     assert_fails(&mut guest, inode(&file).cast_signed(), 0, "bad-descriptor");
@@ -163,18 +164,18 @@ fn a_component_maps_no_file_that_it_does_not_have_open(scene: &Scene) {
     assert_fails(&mut guest, inode, 0, "past-end");
 }
 
-fn a_component_shares_no_file_that_it_may_only_read(scene: &Scene) {
+fn a_component_does_not_share_a_file_that_it_may_only_read(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     for (perms, mode) in [(FsPerms::ReadOnly, OpenMode::READ | OpenMode::WRITE), (FsPerms::ReadWrite, OpenMode::READ)] {
         let mut guest = scene.components().guest();
-        let inode = lend(&mut guest.store, &file, perms, mode);
+        let inode = add_open_file(&mut guest.store, &file, perms, mode);
         assert_fails(&mut guest, inode, SHARED, "access");
         guest.mapped(inode, AT, BLOCK, 0);
         guest.assert_shows(AT, &file);
     }
 }
 
-fn a_component_maps_only_what_the_policy_allows(scene: &Scene) {
+fn a_component_maps_only_files_that_the_policy_allows(scene: &Scene) {
     let host = scene.components();
     let file = scene.file("f", &pattern(BLOCK));
     let mut guest = host.guest_with(&HostMapCtx::builder().policy(policy::immutable).component(&host.component));
@@ -182,7 +183,7 @@ fn a_component_maps_only_what_the_policy_allows(scene: &Scene) {
     assert_fails(&mut guest, inode, 0, "not-permitted");
 }
 
-/// A component has no mappings, although its wish is right.
+/// Checks that a component has no mappings, although its request is correct.
 fn assert_unsupported(scene: &Scene, guest: &mut Guest) {
     let file = scene.file("f", &pattern(BLOCK));
     assert!(guest.call("grow", &[1024]) >= 0);
@@ -197,13 +198,13 @@ fn without_attach_a_component_has_no_mappings(scene: &Scene) {
     assert_unsupported(scene, &mut host.instance(store).unwrap());
 }
 
-fn a_component_that_was_not_handed_over_has_no_mappings(scene: &Scene) {
+fn a_component_that_was_not_passed_to_the_builder_has_no_mappings(scene: &Scene) {
     let host = scene.components();
     assert_unsupported(scene, &mut host.guest_with(&trusting()));
 }
 
-/// One that instantiates a core module which it imports.
-fn a_component_whose_memory_is_not_known_has_no_mappings(scene: &Scene) {
+/// The component instantiates a core module that it imports.
+fn a_component_of_unknown_memory_has_no_mappings(scene: &Scene) {
     let host = scene.components();
     let text = r#"(component (import "m" (core module $m)) (core instance (instantiate $m)))"#;
     let unknown = wasmtime::component::Component::new(&host.host.engine, text).unwrap();
@@ -228,7 +229,7 @@ fn after_detach_the_calls_of_a_components_mapping_fail(scene: &Scene) {
     assert_eq!(guest.fault(handle), Err("bad-descriptor"));
     assert_eq!(guest.lost(handle, 0), Err("bad-descriptor"));
     assert_eq!(guest.place(Place::new(inode, AT, BLOCK, 0)), Ok(None));
-    // Attached again, it has other mappings; the old one is none of them.
+    // After it is attached again, the old mapping does not exist any more.
     // SAFETY: as in `ComponentHost::guest_with`.
     unsafe { attach(&mut guest.store) }.unwrap();
     let next = guest.mapped(inode, AT, BLOCK, SHARED);
@@ -253,12 +254,12 @@ fn assert_next_is_clean(host: &ComponentHost, file: &File) {
     let mut next = host.guest();
     next.assert_zeros(AT..AT + 2 * BLOCK);
     next.call("fill", &[AT as i64, 66, 2 * BLOCK as i64]);
-    assert!(read(file, 0, BLOCK) == pattern(BLOCK), "the file is as it was");
+    assert!(read(file, 0, BLOCK) == pattern(BLOCK), "the file has not changed");
     assert_eq!(next.bytes(BLOCK..BLOCK + 8), b"segment\0", "the next component has its data segment");
     assert_eq!(HostMapCtx::process_mappings(), 0);
 }
 
-fn the_next_component_has_zeros_where_a_file_was_mapped(scene: &Scene) {
+fn the_next_component_has_zeros_instead_of_a_file(scene: &Scene) {
     let host = scene.components();
     let (guest, file) = mapped(scene, &host);
     assert_eq!(HostMapCtx::process_mappings(), 2);
@@ -281,7 +282,7 @@ fn a_store_with_a_component_may_be_dropped_after_a_trap(scene: &Scene) {
     assert_next_is_clean(&host, &file);
 }
 
-/// The same component is accepted by the host and by what wasmtime makes of the file.
+/// The same component can be instantiated with the host and with wasmtime's bindings of the file.
 fn the_interface_is_that_of_the_wit_file(scene: &Scene) {
     let host = scene.components();
     let mut linker = Linker::<Data>::new(&host.host.engine);
@@ -293,7 +294,7 @@ fn the_interface_is_that_of_the_wit_file(scene: &Scene) {
 }
 
 mod wit {
-    //! What wasmtime makes of the file: it is instantiated, and never called.
+    //! wasmtime's bindings of the file, whose functions are never called.
 
     use wasmtime::component::{HasSelf, Linker, Resource};
 
@@ -301,11 +302,11 @@ mod wit {
 
     use self::portable_mmap::host::mapping::{Advice, ErrorCode, Fault, Host, HostMapped, How, Kind, Mapped};
 
-    struct Nobody;
+    struct NeverCalled;
 
     type Handle = Resource<Mapped>;
 
-    impl Host for Nobody {
+    impl Host for NeverCalled {
         fn place(
             &mut self,
             _: u64,
@@ -320,7 +321,7 @@ mod wit {
         }
     }
 
-    impl HostMapped for Nobody {
+    impl HostMapped for NeverCalled {
         fn sync(&mut self, _: Handle, _: u64, _: u64, _: How) -> Result<(), ErrorCode> {
             unreachable!()
         }
@@ -347,6 +348,6 @@ mod wit {
     }
 
     pub(super) fn add_to_linker<T: 'static>(linker: &mut Linker<T>) {
-        Guest::add_to_linker::<_, HasSelf<Nobody>>(linker, |_| unreachable!()).unwrap();
+        Guest::add_to_linker::<_, HasSelf<NeverCalled>>(linker, |_| unreachable!()).unwrap();
     }
 }

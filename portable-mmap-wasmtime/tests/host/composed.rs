@@ -1,15 +1,15 @@
-//! Composed components: the lists of the outer one are copied into the memory of the middle one, which calls the host. The host
-//! maps over memory of the middle one alone, and there only where the middle one has put the copies a block apart.
+//! Composed components: the lists of the outer component are copied into the memory of the middle component, which
+//! calls the host. The host maps only over memory of the middle component, and only if that has placed the copies a
+//! block apart.
 
 use portable_mmap::host::INTERFACE;
 
 use crate::common::component::{Guest, import};
-use crate::common::{AT, BLOCK, Ground, Scene, Test, pattern, tests};
+use crate::common::{AT, BLOCK, HostKind, Scene, Test, pattern, tests};
 
-pub(crate) const TESTS: &[Test] =
-    tests![lists_that_were_copied_tell_of_no_block, a_component_in_the_middle_maps_into_its_own_memory,];
+pub(crate) const TESTS: &[Test] = tests![copied_lists_are_invalid, a_middle_component_maps_into_its_own_memory,];
 
-/// How the middle component places what is copied into its memory: the first byte where a block can start, in each case.
+/// How the middle component places the copied lists in its memory. The first byte is always where a block can start.
 const ONE_AFTER_THE_OTHER: i64 = 0;
 const A_BLOCK_APART: i64 = 1;
 
@@ -29,7 +29,7 @@ const LIFTED_BYTES: &str = r#"
 const FORWARD: &str = r#"(param "file" u64) (param "len" u64) (param "origin" (list u8)) (param "first" (list u8))
     (param "last" (list u8)) (result u64)"#;
 
-/// The functions of the middle component, and those of the outer one with a 1 behind their names.
+/// The functions of the middle component, and those of the outer component with names that end with 1.
 fn text() -> String {
     let import = import();
     let (next, last) = (AT + 1, AT + BLOCK - 1);
@@ -100,7 +100,7 @@ fn text() -> String {
     )
 }
 
-/// Both components with bytes in their memories, and a file.
+/// A guest of both components with bytes in their memories, and the inode number of a file.
 fn composed(scene: &Scene, way: i64) -> (Guest, i64) {
     let file = scene.file("f", &pattern(BLOCK));
     let mut guest = scene.components_of(&text()).guest();
@@ -113,26 +113,26 @@ fn composed(scene: &Scene, way: i64) -> (Guest, i64) {
     (guest, inode)
 }
 
-/// The first bytes of a result: an error, `invalid`, which is the sixth.
+/// The first bytes of a result with the error `invalid`, which is the sixth.
 const INVALID: i64 = 1 | 5 << 32;
 
-/// The first bytes of a result: a mapping.
+/// The first bytes of a result with a mapping.
 const MAPPED: i64 = 1 << 32;
 
-fn lists_that_were_copied_tell_of_no_block(scene: &Scene) {
+fn copied_lists_are_invalid(scene: &Scene) {
     let (mut guest, inode) = composed(scene, ONE_AFTER_THE_OTHER);
     assert_eq!(guest.call("ask", &[inode]), INVALID);
     assert_eq!(guest.mappings(), 0);
     let bytes = guest.bytes(AT..AT + BLOCK);
-    assert_eq!(bytes[..2], [6, 6], "the copies are there");
-    assert!(bytes[2..].iter().all(|&byte| byte == 5), "and else the middle one's memory is as it was");
-    assert!(guest.bytes_in("1", AT..AT + BLOCK).iter().all(|&byte| byte == 6), "the outer one's memory is as it was");
+    assert_eq!(bytes[..2], [6, 6], "the copied lists are there");
+    assert!(bytes[2..].iter().all(|&byte| byte == 5), "the rest of the middle memory has not changed");
+    assert!(guest.bytes_in("1", AT..AT + BLOCK).iter().all(|&byte| byte == 6), "the outer memory has not changed");
 }
 
-fn a_component_in_the_middle_maps_into_its_own_memory(scene: &Scene) {
+fn a_middle_component_maps_into_its_own_memory(scene: &Scene) {
     let (mut guest, inode) = composed(scene, A_BLOCK_APART);
     assert_eq!(guest.call("ask", &[inode]), MAPPED);
     assert_eq!(guest.mappings(), 1);
-    assert!(guest.bytes(AT..AT + BLOCK) == pattern(BLOCK), "the middle one has the file");
-    assert!(guest.bytes_in("1", AT..AT + BLOCK).iter().all(|&byte| byte == 6), "the outer one's memory is as it was");
+    assert!(guest.bytes(AT..AT + BLOCK) == pattern(BLOCK), "the middle component has mapped the file");
+    assert!(guest.bytes_in("1", AT..AT + BLOCK).iter().all(|&byte| byte == 6), "the outer memory has not changed");
 }

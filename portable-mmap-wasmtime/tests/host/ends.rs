@@ -1,4 +1,4 @@
-//! However a store ends, no other guest has its files, and they are as they were.
+//! However a store ends, no other guest gets its files, and the files do not change.
 
 use std::fs::File;
 
@@ -6,21 +6,21 @@ use portable_mmap_wasmtime::{HostMapCtx, detach};
 use wasmtime::{Engine, Trap};
 
 use crate::common::host::read;
-use crate::common::{AT, BLOCK, Ground, Guest, Host, PAGE, SHARED, Scene, Test, pattern, tests, trusting};
+use crate::common::{AT, BLOCK, Guest, Host, HostKind, PAGE, SHARED, Scene, Test, pattern, tests, trusting};
 
 pub(crate) const TESTS: &[Test] = tests![
-    the_next_guest_has_zeros_where_a_file_was_mapped,
-    memory_that_stays_resident_is_zeroed_and_the_file_is_not,
+    the_next_guest_has_zeros_instead_of_a_file,
+    resident_memory_is_zeroed_and_the_file_is_not_changed,
     a_store_may_be_dropped_on_another_thread,
     a_store_may_be_dropped_after_a_trap,
     a_store_may_be_dropped_after_a_timeout,
-    after_detach_a_store_may_give_its_data_up,
-    without_detach_giving_up_the_data_leaves_a_pool_the_file,
-    a_context_that_outlives_its_store_leaves_the_memory_of_others_alone,
+    after_detach_the_data_of_a_store_may_be_moved_out,
+    without_detach_moving_out_the_data_leaves_the_file_in_a_pool,
+    a_context_that_outlives_its_store_does_not_change_other_memory,
     the_next_guest_has_the_data_segment_of_the_module,
 ];
 
-/// A guest with a shared mapping that has lost pages, one that has not, and a private one with a store in it.
+/// A guest with a shared mapping with lost pages, one without, and a private mapping with a store in it.
 fn mapped(scene: &Scene, host: &Host) -> (Guest, File) {
     let file = scene.file("f", &pattern(BLOCK));
     let mut guest = host.guest(&trusting());
@@ -37,19 +37,19 @@ fn mapped(scene: &Scene, host: &Host) -> (Guest, File) {
     (guest, file)
 }
 
-/// The next guest of the host has memory of its own, and the file is as it was.
+/// Checks that the next guest of the host has plain memory, and that the file has not changed.
 fn assert_next_is_clean(host: &Host, file: &File) {
-    assert!(read(file, 0, BLOCK) == pattern(BLOCK), "the file is as it was");
+    assert!(read(file, 0, BLOCK) == pattern(BLOCK), "the file has not changed");
     let mut next = host.guest(&trusting());
     next.assert_zeros(AT..AT + 3 * BLOCK);
     for block in 0..3 {
         next.call("fill", &[(AT + block * BLOCK) as i64, 66, BLOCK as i64]);
     }
-    assert!(read(file, 0, BLOCK) == pattern(BLOCK), "the file is as it was");
+    assert!(read(file, 0, BLOCK) == pattern(BLOCK), "the file has not changed");
     assert_eq!(HostMapCtx::process_mappings(), 0);
 }
 
-fn the_next_guest_has_zeros_where_a_file_was_mapped(scene: &Scene) {
+fn the_next_guest_has_zeros_instead_of_a_file(scene: &Scene) {
     let host = scene.host();
     let (guest, file) = mapped(scene, &host);
     assert_eq!(HostMapCtx::process_mappings(), 3);
@@ -57,7 +57,7 @@ fn the_next_guest_has_zeros_where_a_file_was_mapped(scene: &Scene) {
     assert_next_is_clean(&host, &file);
 }
 
-fn memory_that_stays_resident_is_zeroed_and_the_file_is_not(scene: &Scene) {
+fn resident_memory_is_zeroed_and_the_file_is_not_changed(scene: &Scene) {
     let host = scene.host_of(crate::common::guest::TWO_PAGES, 1, |_, pool| {
         pool.linear_memory_keep_resident(64 << 20);
     });
@@ -100,7 +100,7 @@ fn later(engine: &Engine) {
     engine.increment_epoch();
 }
 
-fn after_detach_a_store_may_give_its_data_up(scene: &Scene) {
+fn after_detach_the_data_of_a_store_may_be_moved_out(scene: &Scene) {
     let host = scene.host();
     let (mut guest, file) = mapped(scene, &host);
     detach(&mut guest.store);
@@ -114,12 +114,12 @@ fn after_detach_a_store_may_give_its_data_up(scene: &Scene) {
     assert_next_is_clean(&host, &file);
 }
 
-/// What the contract of `attach` forbids, and why.
-fn without_detach_giving_up_the_data_leaves_a_pool_the_file(scene: &Scene) {
+/// The contract of `attach` forbids this, and the test shows why.
+fn without_detach_moving_out_the_data_leaves_the_file_in_a_pool(scene: &Scene) {
     let host = scene.host();
     let (guest, file) = mapped(scene, &host);
     let data = guest.store.into_data();
-    if scene.ground == Ground::Pooled {
+    if scene.kind == HostKind::Pooled {
         let mut next = host.guest(&trusting());
         next.assert_shows(AT, &file, 0, BLOCK);
     } else {
@@ -128,14 +128,14 @@ fn without_detach_giving_up_the_data_leaves_a_pool_the_file(scene: &Scene) {
     }
 }
 
-fn a_context_that_outlives_its_store_leaves_the_memory_of_others_alone(scene: &Scene) {
+fn a_context_that_outlives_its_store_does_not_change_other_memory(scene: &Scene) {
     let host = scene.host();
     let (guest, _) = mapped(scene, &host);
     let data = guest.store.into_data();
     let mut next = host.guest(&trusting());
     next.call("fill", &[AT as i64, 66, 3 * BLOCK as i64]);
     drop(data);
-    assert!(next.bytes(AT..AT + 3 * BLOCK).iter().all(|&byte| byte == 66), "the next guest's bytes are there");
+    assert!(next.bytes(AT..AT + 3 * BLOCK).iter().all(|&byte| byte == 66), "the next guest's bytes have not changed");
     assert_eq!(HostMapCtx::process_mappings(), 0);
 }
 
@@ -146,11 +146,11 @@ fn the_next_guest_has_the_data_segment_of_the_module(scene: &Scene) {
         let mut guest = host.guest(&trusting());
         assert_eq!(guest.bytes(BLOCK..BLOCK + 7), b"segment");
         let inode = guest.open_inode("f");
-        let refused = guest.map(inode, 0, BLOCK, BLOCK, 0);
+        let result = guest.map(inode, 0, BLOCK, BLOCK, 0);
         assert_eq!(guest.bytes(BLOCK..BLOCK + 7), b"segment");
-        if refused > 0 {
-            guest.unmap(refused);
+        if result > 0 {
+            guest.unmap(result);
         }
-        assert_eq!(refused, -4, "the block lies in the initial image");
+        assert_eq!(result, -4, "the block lies in the initial image");
     }
 }

@@ -1,4 +1,4 @@
-//! What the default policy says of files on real file systems, which root alone can mount.
+//! The default policy for files on real file systems, which only root can mount.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -7,19 +7,19 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::common::children::Need;
-use crate::common::{AT, BLOCK, Ground, SHARED, Scene, Test, pattern};
+use crate::common::{AT, BLOCK, HostKind, SHARED, Scene, Test, pattern};
 use crate::policies::{NOT_ALLOWED, guest_with};
 
-/// What a policy says is the same on all grounds.
-const fn test(name: &'static str, needs: Need, play: fn(&Scene)) -> Test {
-    Test { name, grounds: &[Ground::OnDemand], needs: Some(needs), play }
+/// The result of a policy does not depend on the kind of host.
+const fn test(name: &'static str, needs: Need, run: fn(&Scene)) -> Test {
+    Test { name, kinds: &[HostKind::OnDemand], needs: Some(needs), run }
 }
 
 pub(crate) const TESTS: &[Test] = &[
     test("by_default_a_file_on_squashfs_is_mapped_privately", SQUASHFS, is_mapped_privately),
     test("by_default_a_file_on_erofs_is_mapped_privately", EROFS, is_mapped_privately),
     test("by_default_a_file_with_fs_verity_is_mapped_privately", VERITY, is_mapped_privately),
-    test("by_default_a_file_beside_one_with_fs_verity_is_not_mapped", VERITY, the_other_is_not_mapped),
+    test("by_default_a_file_without_fs_verity_is_not_mapped", VERITY, the_other_is_not_mapped),
     test("by_default_a_file_on_a_read_only_mount_is_not_mapped", READ_ONLY, is_not_mapped),
 ];
 
@@ -28,10 +28,10 @@ const EROFS: Need = Need { name: "erofs", make: |dir| read_only_system(dir, &["m
 const VERITY: Need = Need { name: "fs-verity", make: verity };
 const READ_ONLY: Need = Need { name: "a read-only mount", make: read_only_mount };
 
-/// Where the file system is, in the directory of a test.
+/// The name of the mount point in the directory of a test.
 const MOUNTED: &str = "mounted";
 
-/// A file of a pattern, for a file system to have, beside a directory to mount it on.
+/// Creates a file for a file system, and a directory to mount it on.
 fn tree(dir: &Path) -> io::Result<()> {
     fs::create_dir(dir.join(MOUNTED))?;
     fs::create_dir(dir.join("tree"))?;
@@ -41,7 +41,7 @@ fn tree(dir: &Path) -> io::Result<()> {
 /// Runs a program in a directory.
 fn run(dir: &Path, command: &[&str]) -> Result<(), String> {
     let mut program = Command::new(command[0]);
-    // The programs of the system are not on the path of everybody.
+    // The system's programs are not on the path of every user.
     let path =
         [std::env::var_os("PATH").unwrap_or_default().as_os_str(), OsStr::new("/usr/sbin:/sbin")].join(OsStr::new(":"));
     let output = program.args(&command[1..]).env("PATH", path).current_dir(dir).output();
@@ -52,9 +52,9 @@ fn run(dir: &Path, command: &[&str]) -> Result<(), String> {
     Err(format!("{}: {}", command.join(" "), String::from_utf8_lossy(&output.stderr).trim_end()))
 }
 
-/// Mounts for this process alone: it is all gone when the process ends.
+/// Mounts for this process only: the system unmounts when the process ends.
 fn mount(dir: &Path, arguments: &[&str]) -> Result<(), String> {
-    // SAFETY: concerns this process alone.
+    // SAFETY: affects only this process.
     if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
         return Err(format!("unshare: {}", io::Error::last_os_error()));
     }
@@ -62,14 +62,14 @@ fn mount(dir: &Path, arguments: &[&str]) -> Result<(), String> {
     run(dir, &[&["mount"], arguments, &[MOUNTED]].concat())
 }
 
-/// The file system that a program makes of the tree.
+/// Makes a file system of the tree with a program, and mounts it.
 fn read_only_system(dir: &Path, maker: &[&str]) -> Result<(), String> {
     tree(dir).map_err(|error| error.to_string())?;
     run(dir, maker)?;
     mount(dir, &["-o", "loop,ro", "image"])
 }
 
-/// ext4 with the file, and another one that anybody may write to.
+/// Mounts ext4 with the file, and with another file that can be written.
 fn verity(dir: &Path) -> Result<(), String> {
     tree(dir).map_err(|error| error.to_string())?;
     File::create(dir.join("image")).and_then(|image| image.set_len(16 << 20)).map_err(|error| error.to_string())?;
@@ -81,7 +81,7 @@ fn verity(dir: &Path) -> Result<(), String> {
     run(dir, &["fsverity", "enable", "mounted/f"])
 }
 
-/// A directory that is mounted in a second place, for reading alone.
+/// Mounts a directory in a second place, read-only.
 fn read_only_mount(dir: &Path) -> Result<(), String> {
     tree(dir).map_err(|error| error.to_string())?;
     mount(dir, &["-o", "bind,ro", "tree"])
@@ -93,7 +93,7 @@ fn open(scene: &Scene, name: &str) -> File {
 
 fn is_mapped_privately(scene: &Scene) {
     let file = open(scene, "f");
-    // Whatever the guest may do with it.
+    // The guest has it open for reading and writing.
     let (mut guest, inode) = guest_with(scene, &file);
     assert_eq!(guest.map(inode, 0, AT, 3 * BLOCK, SHARED), NOT_ALLOWED);
     guest.assert_zeros(AT..AT + 3 * BLOCK);
@@ -121,7 +121,7 @@ fn is_not_mapped(scene: &Scene) {
     assert_eq!(error.kind(), io::ErrorKind::ReadOnlyFilesystem);
     let file = open(scene, "f");
     assert_not_mapped(scene, &file);
-    // For somebody can change it, in another place.
+    // Because it can be changed in the other place.
     fs::write(scene.dir.join("tree/f"), b"changed").unwrap();
     assert_eq!(crate::common::host::read(&file, 0, 7), b"changed");
 }

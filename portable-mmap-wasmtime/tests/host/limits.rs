@@ -1,15 +1,15 @@
-//! How much guests may map: per store and per process.
+//! The limits on mappings: per store and per process.
 
 use portable_mmap_wasmtime::{HostMapCtx, HostMapCtxBuilder};
 
-use crate::common::{AT, BLOCK, Ground, Guest, PAGE, SHARED, Scene, Test, errno, pattern, tests, trusting};
+use crate::common::{AT, BLOCK, Guest, HostKind, PAGE, SHARED, Scene, Test, errno, pattern, tests, trusting};
 
 pub(crate) const TESTS: &[Test] = tests![
-    of_ten_thousand_mappings_a_store_gets_64,
+    of_ten_thousand_requests_a_store_gets_64_mappings,
     a_store_has_no_more_mappings_than_its_builder_says,
     a_store_maps_no_more_bytes_than_its_builder_says,
     a_process_has_no_more_mappings_than_a_builder_says,
-    what_is_not_mapped_does_not_count,
+    a_failed_mapping_does_not_count,
     a_handle_is_used_once,
 ];
 
@@ -24,7 +24,7 @@ fn guest(scene: &Scene, ctx: &HostMapCtxBuilder) -> (Guest, i64) {
     (guest, inode)
 }
 
-fn of_ten_thousand_mappings_a_store_gets_64(scene: &Scene) {
+fn of_ten_thousand_requests_a_store_gets_64_mappings(scene: &Scene) {
     let (mut guest, inode) = guest(scene, &trusting());
     let results: Vec<i64> = (0..10_000).map(|i| guest.map(inode, 0, AT + i % 900 * BLOCK, PAGE, 0)).collect();
     assert!(results[..64].iter().all(|&handle| handle > 0), "{:?}", &results[..64]);
@@ -81,11 +81,11 @@ fn a_process_has_no_more_mappings_than_a_builder_says(scene: &Scene) {
     assert_eq!(HostMapCtx::process_mappings(), 0);
 }
 
-fn what_is_not_mapped_does_not_count(scene: &Scene) {
+fn a_failed_mapping_does_not_count(scene: &Scene) {
     let (mut guest, inode) = guest(scene, &trusting().max_mappings(1).max_bytes(BLOCK as u64).max_process_mappings(1));
     for _ in 0..10 {
-        assert!(guest.map(inode, PAGE, AT, BLOCK, 0) < 0, "the file ends before");
-        assert!(guest.map(inode, 1, AT, PAGE, 0) < 0, "no offset of a page");
+        assert!(guest.map(inode, PAGE, AT, BLOCK, 0) < 0, "the file ends before the mapping");
+        assert!(guest.map(inode, 1, AT, PAGE, 0) < 0, "the offset is not a page boundary");
     }
     assert_eq!((guest.mappings(), HostMapCtx::process_mappings()), (0, 0));
     guest.mapped(inode, 0, AT, BLOCK, 0);

@@ -1,13 +1,13 @@
-//! The rules that keep a host and its guests safe, each as tests that try to break it.
+//! The rules that keep a host and its guests safe. The tests try to break each rule.
 //!
-//! Each test plays in a child process of its own: some of them end a host that is wrong, and all that count what a process
-//! has must be alone in it. Each is played on the grounds that it names: with both allocators of wasmtime, and in an
-//! asynchronous host.
+//! Each test runs in its own child process, because some of them end a host that is wrong, and those that count
+//! resources of the process must be alone in it. Each test runs with the kinds of hosts that it names: with both
+//! allocators of wasmtime, and in an asynchronous host.
 
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "calls of a guest take numbers of 64 bits, and what is handed over fits into 32"
+    reason = "calls of a guest take numbers of 64 bits, and the numbers fit into 32"
 )]
 
 #[cfg(target_os = "linux")]
@@ -84,5 +84,5 @@ fn main() {
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    eprintln!("NOT RUN: the rules of the host, which are tested on Linux alone");
+    eprintln!("NOT RUN: the rules of the host, which are tested only on Linux");
 }

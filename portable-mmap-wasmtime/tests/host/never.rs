@@ -1,12 +1,12 @@
-//! A component that is linked to `wit/never.wat` needs nothing of its host, and gets no mapping.
+//! A component that is linked to `wit/never.wat` needs no import of its host, and gets no mapping.
 
 use portable_mmap::host::INTERFACE;
 
 use crate::common::component::{Place, text};
 use crate::common::guest::TWO_PAGES;
-use crate::common::{AT, BLOCK, Ground, Scene, Test, pattern, tests};
+use crate::common::{AT, BLOCK, HostKind, Scene, Test, pattern, tests};
 
-pub(crate) const TESTS: &[Test] = tests![a_component_linked_to_the_one_that_never_maps_gets_no_mapping];
+pub(crate) const TESTS: &[Test] = tests![a_component_linked_to_never_gets_no_mapping];
 
 fn linked() -> String {
     let never = include_str!("../../wit/never.wat").replacen("(component", "(component $never", 1);
@@ -23,7 +23,7 @@ fn linked() -> String {
     )
 }
 
-fn a_component_linked_to_the_one_that_never_maps_gets_no_mapping(scene: &Scene) {
+fn a_component_linked_to_never_gets_no_mapping(scene: &Scene) {
     let file = scene.file("f", &pattern(BLOCK));
     let host = scene.components_of(&linked());
     assert_eq!(host.component.component_type().imports(&host.host.engine).count(), 0);

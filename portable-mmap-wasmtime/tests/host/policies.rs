@@ -1,4 +1,4 @@
-//! Which files a guest may map.
+//! The files that a guest may map.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -7,19 +7,19 @@ use portable_mmap_wasmtime::{Access, HostMapCtx, policy};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
-use crate::common::host::lend;
-use crate::common::{AT, BLOCK, Ground, Guest, SHARED, Scene, Test, errno, pattern, tests};
+use crate::common::host::add_open_file;
+use crate::common::{AT, BLOCK, Guest, HostKind, SHARED, Scene, Test, errno, pattern, tests};
 
 pub(crate) const TESTS: &[Test] = tests![
-    by_default_a_file_that_somebody_can_change_is_not_mapped,
+    by_default_a_file_that_can_change_is_not_mapped,
     by_default_a_sealed_file_is_mapped_privately,
-    by_default_a_file_that_is_half_sealed_is_not_mapped,
-    a_policy_learns_which_file_and_what_for,
+    by_default_a_partly_sealed_file_is_not_mapped,
+    a_policy_receives_the_file_and_the_access,
 ];
 
 pub(crate) const NOT_ALLOWED: i64 = -(errno::PERM as i64);
 
-/// A block in memory, with these seals.
+/// A memory file of one block, with these seals.
 fn memory_file(seals: SealFlags) -> File {
     let file = File::from(memfd_create("sealed", MemfdFlags::ALLOW_SEALING).unwrap());
     file.write_all_at(&pattern(BLOCK), 0).unwrap();
@@ -27,14 +27,14 @@ fn memory_file(seals: SealFlags) -> File {
     file
 }
 
-/// A guest with the default context that holds a file, and its inode.
+/// A guest with the default context that has a file open, and the inode number of the file.
 pub(crate) fn guest_with(scene: &Scene, file: &File) -> (Guest, i64) {
     let mut guest = scene.host().guest(&HostMapCtx::builder());
-    let inode = lend(&mut guest.store, file, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
+    let inode = add_open_file(&mut guest.store, file, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
     (guest, inode)
 }
 
-fn by_default_a_file_that_somebody_can_change_is_not_mapped(scene: &Scene) {
+fn by_default_a_file_that_can_change_is_not_mapped(scene: &Scene) {
     scene.file("f", &pattern(BLOCK));
     let mut guest = scene.host().guest(&HostMapCtx::builder());
     let inode = guest.open_inode("f");
@@ -55,7 +55,7 @@ fn by_default_a_sealed_file_is_mapped_privately(scene: &Scene) {
     assert!(crate::common::host::read(&file, 0, BLOCK) == pattern(BLOCK));
 }
 
-fn by_default_a_file_that_is_half_sealed_is_not_mapped(scene: &Scene) {
+fn by_default_a_partly_sealed_file_is_not_mapped(scene: &Scene) {
     for seals in [
         SealFlags::empty(),
         SealFlags::WRITE,
@@ -70,7 +70,7 @@ fn by_default_a_file_that_is_half_sealed_is_not_mapped(scene: &Scene) {
     }
 }
 
-fn a_policy_learns_which_file_and_what_for(scene: &Scene) {
+fn a_policy_receives_the_file_and_the_access(scene: &Scene) {
     scene.file("long", &pattern(2 * BLOCK));
     scene.file("short", &pattern(BLOCK));
     let long_ones_privately = |file: &File, access: Access| {

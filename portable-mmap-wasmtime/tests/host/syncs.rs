@@ -1,22 +1,22 @@
-//! Syncs, of a range and of pages that are to be dirty again.
+//! Syncs of ranges, and of pages that are made dirty again.
 
 use std::fs;
 use std::os::unix::fs::FileExt as _;
 
 use crate::common::host::read;
-use crate::common::{AT, BLOCK, DIRTY, DISK, Ground, PAGE, SHARED, Scene, Test, VISIBLE, pattern, tests};
+use crate::common::{AT, BLOCK, DIRTY, DISK, HostKind, PAGE, SHARED, Scene, Test, VISIBLE, pattern, tests};
 
 pub(crate) const TESTS: &[Test] = tests![
-    a_sync_brings_stores_to_the_file,
+    a_sync_writes_stores_to_the_file,
     a_range_to_sync_starts_and_ends_anywhere,
-    pages_that_are_made_dirty_keep_their_bytes,
+    making_pages_dirty_keeps_their_bytes,
     a_sync_cleans_pages_and_dirty_makes_them_dirty,
     a_sync_of_a_private_mapping_changes_nothing,
 ];
 
 const LEN: usize = 4 * BLOCK;
 
-fn a_sync_brings_stores_to_the_file(scene: &Scene) {
+fn a_sync_writes_stores_to_the_file(scene: &Scene) {
     let file = scene.file("f", &pattern(LEN));
     let mut guest = scene.guest();
     let inode = guest.open_inode("f");
@@ -40,7 +40,7 @@ fn a_range_to_sync_starts_and_ends_anywhere(scene: &Scene) {
     }
 }
 
-fn pages_that_are_made_dirty_keep_their_bytes(scene: &Scene) {
+fn making_pages_dirty_keeps_their_bytes(scene: &Scene) {
     let file = scene.file("f", &pattern(LEN));
     let mut guest = scene.guest();
     let inode = guest.open_inode("f");
@@ -59,15 +59,15 @@ fn a_sync_cleans_pages_and_dirty_makes_them_dirty(scene: &Scene) {
     guest.store(AT + BLOCK, 77);
     assert!(is_dirty(scene));
     assert_eq!(guest.sync(handle, 0, LEN, DISK), 0);
-    assert!(!is_dirty(scene), "the directory for temporary files lies on a disk");
+    assert!(!is_dirty(scene), "the pages are clean, if the directory of temporary files is on a disk");
     assert_eq!(guest.sync(handle, BLOCK + PAGE - 1, 2, DIRTY), 0);
     assert!(is_dirty(scene));
     assert_eq!(guest.sync(handle, 0, LEN, DISK), 0);
     assert!(!is_dirty(scene));
 }
 
-/// Whether the one mapping of the file `f` has pages that the disk does not have yet. How many it is depends on the system,
-/// which may keep many pages as one.
+/// Whether the only mapping of the file `f` has pages that are not on the disk yet. Their number depends on the system,
+/// which may treat many pages as one.
 pub(crate) fn is_dirty(scene: &Scene) -> bool {
     let path = scene.dir.join("f");
     let text = fs::read_to_string("/proc/self/smaps").unwrap();

@@ -1,4 +1,4 @@
-//! A trap in place of zeros, where the file no longer has what is mapped.
+//! Traps instead of zeros, for mapped bytes that the file no longer has.
 
 use std::fs::File;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,21 +7,23 @@ use portable_mmap_wasmtime::{HostMapCtxBuilder, OnFault};
 use wasmtime::{Error, Instance, Module, Trap, WasmBacktrace};
 
 use crate::common::host::read;
-use crate::common::{AT, BLOCK, Ground, Guest, Host, PAGE, READ, SHARED, Scene, Test, WRITE, pattern, tests, trusting};
+use crate::common::{
+    AT, BLOCK, Guest, Host, HostKind, PAGE, READ, SHARED, Scene, Test, WRITE, pattern, tests, trusting,
+};
 
 pub(crate) const TESTS: &[Test] = tests![
-    a_load_of_what_is_gone_traps,
-    a_store_to_what_is_gone_traps,
-    zeros_stay_the_default,
+    a_load_of_a_truncated_page_traps,
+    a_store_to_a_truncated_page_traps,
+    zeros_are_the_default,
     libcalls_and_the_host_read_zeros,
     a_short_copy_in_the_code_reads_zeros,
-    a_trap_of_one_guest_leaves_the_others_alone,
+    a_trap_of_one_guest_does_not_affect_others,
     after_a_trap_the_next_guest_is_clean,
-    a_handler_that_knows_no_traps_leaves_zeros,
+    with_another_signal_handler_accesses_read_zeros,
 ];
 
-/// Other code with the same memory is instantiated without a call of it.
-pub(crate) const OF_OTHERS: &[Test] = tests![&[Ground::OnDemand]; code_of_another_module_reads_zeros];
+/// The other module is instantiated synchronously, and no pool has room for it.
+pub(crate) const OF_OTHERS: &[Test] = tests![&[HostKind::OnDemand]; code_of_another_module_reads_zeros];
 
 const LEN: usize = 4 * BLOCK;
 
@@ -29,7 +31,7 @@ fn trapping() -> HostMapCtxBuilder {
     trusting().on_fault(OnFault::Trap)
 }
 
-/// A guest of the host that has mapped a file of four blocks and then truncated it to one page and a byte.
+/// A guest that has mapped a file of four blocks and then truncated it to one page and a byte.
 fn truncated(scene: &Scene, host: &Host, ctx: &HostMapCtxBuilder, flags: u32) -> (Guest, i64, File) {
     let file = scene.file("f", &pattern(LEN));
     let mut guest = host.guest(ctx);
@@ -44,7 +46,7 @@ fn trapping_guest(scene: &Scene, flags: u32) -> (Guest, i64, File) {
     truncated(scene, &scene.host(), &trapping(), flags)
 }
 
-/// The call ends with the trap of an access outside of memory, and says where that was.
+/// Checks that the call ends with the trap of an access outside of memory, with its address.
 #[track_caller]
 fn assert_traps(guest: &mut Guest, function: &str, arguments: &[i64]) {
     let error: Error = guest.try_call(function, arguments).unwrap_err();
@@ -55,21 +57,21 @@ fn assert_traps(guest: &mut Guest, function: &str, arguments: &[i64]) {
     assert!(format!("{error:?}").contains(&address), "{address} is in {error:?}");
 }
 
-fn a_load_of_what_is_gone_traps(scene: &Scene) {
+fn a_load_of_a_truncated_page_traps(scene: &Scene) {
     for flags in [0, SHARED] {
         let (mut guest, handle, file) = trapping_guest(scene, flags);
         guest.assert_shows(AT, &file, 0, PAGE + 1);
         for page in [7, 63, 7] {
             assert_traps(&mut guest, "load", &[(AT + page * PAGE + 5) as i64]);
-            assert_eq!((guest.fault(handle), guest.lost(handle, page * PAGE)), (None, 0), "nothing is replaced");
+            assert_eq!((guest.fault(handle), guest.lost(handle, page * PAGE)), (None, 0), "no page is replaced");
         }
-        assert_eq!(guest.load(AT + 5), pattern(6)[5], "what is not gone is there");
+        assert_eq!(guest.load(AT + 5), pattern(6)[5], "the rest of the file is mapped");
         guest.unmap(handle);
         guest.assert_zeros(AT..AT + LEN);
     }
 }
 
-fn a_store_to_what_is_gone_traps(scene: &Scene) {
+fn a_store_to_a_truncated_page_traps(scene: &Scene) {
     for flags in [0, SHARED] {
         let (mut guest, handle, file) = trapping_guest(scene, flags);
         assert_traps(&mut guest, "store", &[(AT + 2 * PAGE) as i64, 77]);
@@ -81,7 +83,7 @@ fn a_store_to_what_is_gone_traps(scene: &Scene) {
     }
 }
 
-fn zeros_stay_the_default(scene: &Scene) {
+fn zeros_are_the_default(scene: &Scene) {
     for ctx in [trusting(), trusting().on_fault(OnFault::Zeros)] {
         let (mut guest, handle, _) = truncated(scene, &scene.host(), &ctx, SHARED);
         assert_eq!(guest.load(AT + 7 * PAGE), 0);
@@ -90,42 +92,42 @@ fn zeros_stay_the_default(scene: &Scene) {
     }
 }
 
-/// Each in a guest of its own: what one of them has replaced is there for the next.
+/// Each access runs in its own guest, because replaced pages would remain for the next one.
 fn libcalls_and_the_host_read_zeros(scene: &Scene) {
-    let gone = AT + 5 * PAGE;
+    let truncated_page = AT + 5 * PAGE;
     let acts: [fn(&mut Guest, usize); 5] = [
-        |guest, gone| {
-            guest.call("fill", &[gone as i64, 9, BLOCK as i64]);
+        |guest, page| {
+            guest.call("fill", &[page as i64, 9, BLOCK as i64]);
         },
-        |guest, gone| {
-            guest.call("copy", &[(AT + LEN) as i64, gone as i64, BLOCK as i64]);
+        |guest, page| {
+            guest.call("copy", &[(AT + LEN) as i64, page as i64, BLOCK as i64]);
             guest.assert_zeros(AT + LEN..AT + LEN + BLOCK);
         },
-        |guest, gone| {
-            guest.call("copy", &[gone as i64, 64, BLOCK as i64]);
+        |guest, page| {
+            guest.call("copy", &[page as i64, 64, BLOCK as i64]);
         },
-        |guest, gone| {
+        |guest, page| {
             let memory = guest.memory();
-            assert_eq!(memory.data(&guest.store)[gone], 0);
+            assert_eq!(memory.data(&guest.store)[page], 0);
         },
-        // A name of what is gone: the host reads it, and it names no file.
-        |guest, gone| {
-            let opened = guest.try_call("path_open", &[3, 0, gone as i64, 16, 0, READ, READ, 0, 512]);
-            assert!(opened.is_err() || opened.is_ok_and(|errno| errno != 0), "zeros are no name");
+        // The host reads a file name from the truncated page, and finds no file.
+        |guest, page| {
+            let opened = guest.try_call("path_open", &[3, 0, page as i64, 16, 0, READ, READ, 0, 512]);
+            assert!(opened.is_err() || opened.is_ok_and(|errno| errno != 0), "zeros are not a name");
         },
     ];
     for (i, act) in acts.into_iter().enumerate() {
         let (mut guest, handle, file) = trapping_guest(scene, SHARED);
-        act(&mut guest, gone);
-        assert!(guest.fault(handle).is_some(), "act {i} has met what is gone");
+        act(&mut guest, truncated_page);
+        assert!(guest.fault(handle).is_some(), "act {i} has accessed a truncated page");
         assert_eq!(guest.lost(handle, 60 * PAGE), 1, "act {i}");
-        // What was put there stays, for the guest's code too.
+        // Replaced pages stay zeros, for the guest's code too.
         assert_eq!(guest.load(AT + 60 * PAGE), 0);
         assert_eq!(file.metadata().unwrap().len(), (PAGE + 1) as u64);
     }
 }
 
-/// It is code of the guest, but not such as wasmtime makes a trap of. Those that it does make traps of go on to trap.
+/// This is code of the guest whose faults are not traps in wasmtime. Faults of other instructions still trap.
 fn a_short_copy_in_the_code_reads_zeros(scene: &Scene) {
     let (mut guest, handle, _) = trapping_guest(scene, SHARED);
     guest.call("copy16", &[(AT + LEN) as i64, (AT + 5 * PAGE) as i64]);
@@ -135,7 +137,7 @@ fn a_short_copy_in_the_code_reads_zeros(scene: &Scene) {
     assert_eq!(outside.downcast_ref(), Some(&Trap::MemoryOutOfBounds));
 }
 
-fn a_trap_of_one_guest_leaves_the_others_alone(scene: &Scene) {
+fn a_trap_of_one_guest_does_not_affect_others(scene: &Scene) {
     let host = scene.host_for(3);
     let (mut other, other_handle, _) = truncated(scene, &host, &trusting(), SHARED);
     let file = scene.file("other", &pattern(LEN));
@@ -162,18 +164,18 @@ fn after_a_trap_the_next_guest_is_clean(scene: &Scene) {
         next.assert_zeros(AT..AT + LEN);
         next.call("fill", &[AT as i64, 66, LEN as i64]);
         assert_eq!(next.load(AT + 7 * PAGE), 66);
-        assert!(read(&file, 0, PAGE) == pattern(PAGE), "the file is as it was");
+        assert!(read(&file, 0, PAGE) == pattern(PAGE), "the file has not changed");
     }
 }
 
-/// So many times the handler of somebody else was called.
+/// How many times the other handler was called.
 static CALLED: AtomicUsize = AtomicUsize::new(0);
 
-extern "C" fn of_somebody_else(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
+extern "C" fn other_handler(_: libc::c_int, _: *mut libc::siginfo_t, _: *mut libc::c_void) {
     CALLED.fetch_add(1, Ordering::Relaxed);
     // SAFETY: all zeros is the default action.
     let default = unsafe { std::mem::zeroed() };
-    // SAFETY: what Rust's own handler does with a fault that it does not know.
+    // SAFETY: Rust's own handler does this with a fault that it does not handle.
     unsafe { libc::sigaction(libc::SIGSEGV, &raw const default, std::ptr::null_mut()) };
 }
 
@@ -186,23 +188,23 @@ fn set(action: &libc::sigaction) -> libc::sigaction {
     before
 }
 
-fn a_handler_that_knows_no_traps_leaves_zeros(scene: &Scene) {
+fn with_another_signal_handler_accesses_read_zeros(scene: &Scene) {
     let (mut guest, handle, _) = trapping_guest(scene, SHARED);
-    let handler: extern "C" fn(_, _, _) = of_somebody_else;
+    let handler: extern "C" fn(_, _, _) = other_handler;
     // SAFETY: all zeros is a valid `sigaction`.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    // The default one, and one without what a trap is made of.
+    // The default action, and a handler without and with the information that a trap needs.
     for flags in [None, Some(0), Some(libc::SA_SIGINFO)] {
         action.sa_flags = flags.unwrap_or(0);
         action.sa_sigaction = flags.map_or(libc::SIG_DFL, |_| handler as usize);
         let before = set(&action);
-        // Only this last touch is one that a handler is asked about.
+        // A handler is called only for the last access, not for this one.
         guest.call("copy16", &[(AT + LEN) as i64, (AT + 5 * PAGE) as i64]);
         assert_eq!((CALLED.load(Ordering::Relaxed), guest.refresh(handle, 0, LEN)), (0, 0));
         assert_eq!(guest.load(AT + 7 * PAGE), 0, "{flags:?}");
         assert_eq!(guest.refresh(handle, 0, LEN), 0);
         let after = set(&before);
-        assert_eq!(after.sa_sigaction, action.sa_sigaction, "the action is as it was");
+        assert_eq!(after.sa_sigaction, action.sa_sigaction, "the action has not changed");
     }
     assert_eq!(CALLED.load(Ordering::Relaxed), 1);
     assert_traps(&mut guest, "load", &[(AT + 7 * PAGE) as i64]);

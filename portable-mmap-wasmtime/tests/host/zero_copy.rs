@@ -1,4 +1,4 @@
-//! Reads of files that nobody changes, which map them in place of copying.
+//! Reads of files that do not change, which map them instead of copying.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -6,25 +6,25 @@ use std::os::unix::fs::FileExt as _;
 use portable_mmap_wasmtime::{HostMapCtx, HostMapCtxBuilder};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
-use crate::common::host::{lend, sealed};
+use crate::common::host::{add_open_file, sealed};
 use crate::common::{
-    AT, BLOCK, Ground, Guest, PAGE, READ, SHARED, Scene, Test, WRITE, errno, pattern, tests, trusting,
+    AT, BLOCK, Guest, HostKind, PAGE, READ, SHARED, Scene, Test, WRITE, errno, pattern, tests, trusting,
 };
 
 pub(crate) const TESTS: &[Test] = tests![
     a_read_of_whole_pages_is_a_mapping,
     a_read_at_the_position_moves_it,
     a_read_to_the_end_copies_the_last_bytes,
-    reads_one_after_the_other_are_one_mapping,
-    stores_stay_in_the_guest_and_are_gone_with_the_next_read,
-    a_read_over_a_part_leaves_what_lies_beside_it,
-    what_cannot_be_mapped_is_copied,
-    what_the_policy_does_not_admit_is_copied,
-    over_a_limit_reads_are_copied,
+    consecutive_reads_are_one_mapping,
+    stores_stay_in_the_guest_until_the_next_read,
+    a_read_over_a_part_keeps_the_rest,
+    a_read_that_cannot_be_mapped_is_copied,
+    a_read_without_permission_of_the_policy_is_copied,
+    reads_that_exceed_a_limit_are_copied,
     a_read_over_a_mapping_of_the_guest_is_copied,
     a_mapping_of_the_guest_replaces_reads,
     a_mapping_that_the_system_does_not_allow_replaces_no_read,
-    what_is_gone_of_a_file_that_was_read_is_zeros,
+    a_truncated_file_that_was_read_has_zeros,
     reads_leave_nothing_behind,
     a_read_that_is_mapped_does_not_survive_detach,
 ];
@@ -33,7 +33,7 @@ pub(crate) const TESTS: &[Test] = tests![
 const LEAST: usize = 128 << 10;
 const LEN: usize = 16 * BLOCK;
 
-/// A context whose reads are mappings.
+/// A context that admits reads without a copy for all files.
 fn admitting() -> HostMapCtxBuilder {
     trusting().zero_copy_reads(|_| true)
 }
@@ -53,7 +53,7 @@ fn ready(scene: &Scene, ctx: &HostMapCtxBuilder) -> Ready {
 }
 
 impl Ready {
-    /// Whether a mapping of the file is at `at`: a change of the file shows there.
+    /// Whether the file is mapped at `at`, so that a change of the file appears there.
     fn is_mapped(&mut self, at: usize, offset: usize) -> bool {
         let byte = self.guest.load(at);
         self.file.write_all_at(&[byte ^ 0xff], offset as u64).unwrap();
@@ -65,7 +65,7 @@ impl Ready {
 
 fn a_read_of_whole_pages_is_a_mapping(scene: &Scene) {
     let mut this = ready(scene, &admitting());
-    // The host's page is enough: it need not be a block's.
+    // The read has to start at a page boundary of the host, but not at a block.
     let (at, offset) = (AT + PAGE, 3 * PAGE);
     assert_eq!(this.guest.read_some(this.fd, &[[at, LEAST]], Some(offset)), LEAST);
     this.guest.assert_shows(at, &this.file, offset, LEAST);
@@ -84,7 +84,7 @@ fn a_read_at_the_position_moves_it(scene: &Scene) {
         this.guest.assert_shows(AT + 8 * i * BLOCK, &this.file, 4 * i * BLOCK, 4 * BLOCK);
     }
     assert_eq!(this.guest.mappings(), 2);
-    // From a position within a page it is a copy, which moves it too.
+    // A read from a position within a page is a copy, which moves the position too.
     assert_eq!(this.guest.read_some(this.fd, &[[1024, 1]], None), 1);
     let read = this.guest.read_some(this.fd, &[[AT + 20 * BLOCK, 4 * BLOCK]], None);
     this.guest.assert_shows(AT + 20 * BLOCK, &this.file, 8 * BLOCK + 1, read);
@@ -101,7 +101,7 @@ fn a_read_to_the_end_copies_the_last_bytes(scene: &Scene) {
     assert_eq!((this.guest.load(AT + LEN + 100), this.guest.mappings()), (9, 1));
 }
 
-fn reads_one_after_the_other_are_one_mapping(scene: &Scene) {
+fn consecutive_reads_are_one_mapping(scene: &Scene) {
     let mut this = ready(scene, &admitting());
     for i in 0..LEN / LEAST {
         let (at, offset) = (AT + i * LEAST, i * LEAST);
@@ -110,12 +110,12 @@ fn reads_one_after_the_other_are_one_mapping(scene: &Scene) {
     }
     this.guest.assert_shows(AT, &this.file, 0, LEN);
     assert_eq!(this.guest.store.data().host_map.mapped_bytes(), LEN as u64);
-    // Bytes that do not go on are another one.
+    // A read that does not continue the last one is another mapping.
     this.guest.pread(this.fd, AT + LEN, LEAST, 0);
     assert_eq!(this.guest.mappings(), 2);
 }
 
-fn stores_stay_in_the_guest_and_are_gone_with_the_next_read(scene: &Scene) {
+fn stores_stay_in_the_guest_until_the_next_read(scene: &Scene) {
     let mut this = ready(scene, &admitting());
     for _ in 0..3 {
         this.guest.pread(this.fd, AT, LEN, 0);
@@ -128,7 +128,7 @@ fn stores_stay_in_the_guest_and_are_gone_with_the_next_read(scene: &Scene) {
     }
 }
 
-fn a_read_over_a_part_leaves_what_lies_beside_it(scene: &Scene) {
+fn a_read_over_a_part_keeps_the_rest(scene: &Scene) {
     let mut this = ready(scene, &admitting());
     this.guest.pread(this.fd, AT, LEN, 0);
     let (first, last) = (AT + 5, AT + LEN - 5);
@@ -142,7 +142,7 @@ fn a_read_over_a_part_leaves_what_lies_beside_it(scene: &Scene) {
     assert_eq!([this.guest.load(first), this.guest.load(last)], [77, 78]);
     assert_eq!((this.guest.mappings(), HostMapCtx::process_mappings()), (3, 3));
     assert_eq!(this.guest.store.data().host_map.mapped_bytes(), LEN as u64);
-    // Both parts are guarded still, and one that covers all three replaces them.
+    // Both parts are still guarded, and a read that covers all three mappings replaces them.
     this.guest.set_size(this.fd, 0);
     this.guest.assert_zeros(AT + BLOCK..AT + 15 * BLOCK);
     this.file.write_all_at(&pattern(LEN), 0).unwrap();
@@ -151,7 +151,7 @@ fn a_read_over_a_part_leaves_what_lies_beside_it(scene: &Scene) {
     assert_eq!((this.guest.mappings(), HostMapCtx::process_mappings()), (1, 1));
 }
 
-/// Reads that are copied, and give the file's bytes.
+/// Checks that a read is copied, and returns the file's bytes.
 #[track_caller]
 fn assert_copied(this: &mut Ready, buffers: &[[usize; 2]], offset: usize) {
     let before = this.guest.mappings();
@@ -161,7 +161,7 @@ fn assert_copied(this: &mut Ready, buffers: &[[usize; 2]], offset: usize) {
     assert_eq!(this.guest.mappings(), before, "{buffers:?} at {offset}");
 }
 
-fn what_cannot_be_mapped_is_copied(scene: &Scene) {
+fn a_read_that_cannot_be_mapped_is_copied(scene: &Scene) {
     let mut this = ready(scene, &admitting());
     let last = (2 + 1024) * BLOCK - LEAST;
     for (buffer, offset) in [
@@ -175,11 +175,11 @@ fn what_cannot_be_mapped_is_copied(scene: &Scene) {
         ([BLOCK, LEAST], 0),
         ([2 * BLOCK - PAGE, LEAST], 0),
     ] {
-        // What the guest itself has in its first pages is not read over.
+        // The guest's own data in its first pages is not overwritten by a mapping.
         assert_copied(&mut this, &[buffer], offset);
     }
     assert_copied(&mut this, &[[AT, LEAST], [AT + LEAST, LEAST]], 0);
-    // What does not end in memory is WASI's to judge, and nothing is mapped.
+    // A buffer that does not end in memory is left to WASI, and nothing is mapped.
     let buffer = [last + PAGE, LEAST].map(|word| (word as u32).to_le_bytes()).concat();
     this.guest.write(1024, &buffer);
     _ = this.guest.try_call("fd_pread", &[this.fd, 1024, 1, 0, 512]);
@@ -189,7 +189,7 @@ fn what_cannot_be_mapped_is_copied(scene: &Scene) {
     assert_eq!(this.guest.mappings(), 2);
 }
 
-fn what_the_policy_does_not_admit_is_copied(scene: &Scene) {
+fn a_read_without_permission_of_the_policy_is_copied(scene: &Scene) {
     for ctx in [trusting(), trusting().zero_copy_reads(|file| file.metadata().unwrap().len() == 1)] {
         let mut this = ready(scene, &ctx);
         assert_copied(&mut this, &[[AT, LEN]], 0);
@@ -203,7 +203,7 @@ fn what_the_policy_does_not_admit_is_copied(scene: &Scene) {
     assert_eq!(guest.mappings(), 0, "the store is not attached");
 }
 
-fn over_a_limit_reads_are_copied(scene: &Scene) {
+fn reads_that_exceed_a_limit_are_copied(scene: &Scene) {
     for ctx in [
         admitting().max_mappings(1),
         admitting().max_bytes(LEAST as u64 + PAGE as u64),
@@ -224,7 +224,7 @@ fn a_read_over_a_mapping_of_the_guest_is_copied(scene: &Scene) {
     this.guest.mapped(inode, 0, AT, 4 * BLOCK, SHARED);
     assert_copied(&mut this, &[[AT + BLOCK, LEAST]], 8 * BLOCK);
     assert_copied(&mut this, &[[AT + 4 * BLOCK - PAGE, LEAST]], 8 * BLOCK);
-    // What is read there is stored in the file.
+    // The read stores the bytes in the mapped file.
     this.guest.assert_shows(AT, &other, 0, 4 * BLOCK);
 }
 
@@ -249,23 +249,23 @@ fn a_mapping_that_the_system_does_not_allow_replaces_no_read(scene: &Scene) {
     this.guest.pread(this.fd, AT, LEN, 0);
     this.guest.store(AT + BLOCK, 77);
     let sealed = sealed(&pattern(2 * BLOCK));
-    let inode = lend(&mut this.guest.store, &sealed, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
+    let inode = add_open_file(&mut this.guest.store, &sealed, FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
     let result = this.guest.map(inode, 0, AT, 2 * BLOCK, SHARED);
-    assert_eq!(result, -i64::from(errno::PERM), "nobody can write to a sealed file");
+    assert_eq!(result, -i64::from(errno::PERM), "a sealed file cannot be written");
     assert_eq!((this.guest.load(AT + BLOCK), this.guest.mappings()), (77, 1));
     this.guest.assert_shows(AT, &this.file, 0, BLOCK);
     this.guest.assert_shows(AT + 2 * BLOCK, &this.file, 2 * BLOCK, LEN - 2 * BLOCK);
     assert_eq!(this.guest.store.data().host_map.mapped_bytes(), LEN as u64);
 }
 
-fn what_is_gone_of_a_file_that_was_read_is_zeros(scene: &Scene) {
+fn a_truncated_file_that_was_read_has_zeros(scene: &Scene) {
     let mut this = ready(scene, &admitting());
     this.guest.pread(this.fd, AT, LEN, 0);
     this.guest.set_size(this.fd, BLOCK);
     this.guest.assert_shows(AT, &this.file, 0, BLOCK);
     assert_eq!(this.guest.load(AT + 5 * BLOCK), 0);
     this.guest.assert_zeros(AT + BLOCK..AT + LEN);
-    // The guest goes on with its memory.
+    // The guest can still use its memory.
     this.guest.call("fill", &[AT as i64, 7, LEN as i64]);
     assert_eq!(this.guest.bytes(AT..AT + LEN), vec![7; LEN]);
 }
@@ -278,7 +278,7 @@ fn reads_leave_nothing_behind(scene: &Scene) {
         let mut guest = host.guest(&admitting());
         guest.assert_zeros(AT..AT + LEN);
         let now = guest.areas();
-        assert_eq!(*before.get_or_insert(now), now, "no area of memory is left behind");
+        assert_eq!(*before.get_or_insert(now), now, "no area of memory remains");
         let fd = guest.open("f", READ);
         for offset in [0, BLOCK, 2 * BLOCK, 0] {
             guest.pread(fd, AT, LEN - 2 * BLOCK, offset);

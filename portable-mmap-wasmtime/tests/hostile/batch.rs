@@ -1,11 +1,11 @@
-//! Has programs played by child processes, and reads what became of them.
+//! Runs programs in child processes, and parses the results.
 
 use std::os::unix::process::ExitStatusExt as _;
 
-use crate::child::Order;
-use crate::play::{COUNTS, Counts};
+use crate::child::Task;
+use crate::runner::{COUNTS, Counts};
 
-/// What programs have done, and how they ended.
+/// The results of programs.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) programs: u64,
@@ -13,11 +13,11 @@ pub(crate) struct Batch {
     pub(crate) finding: Option<Finding>,
 }
 
-/// What one program shows.
+/// A failure of one program.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
     pub(crate) seed: u64,
-    /// The number of the last step, where steps are printed.
+    /// The number of the last step, if steps are printed.
     pub(crate) last_step: Option<usize>,
     pub(crate) what: String,
 }
@@ -30,13 +30,13 @@ impl Batch {
     }
 }
 
-/// Has programs played. The second result is what the child has printed.
-pub(crate) fn run(order: &Order) -> (Batch, String) {
+/// Runs programs. The second result is the output of the child.
+pub(crate) fn run(task: &Task) -> (Batch, String) {
     let dir = tempfile::tempdir().expect("a directory");
-    let output = order.command(dir.path()).output().expect("a child process");
+    let output = task.command(dir.path()).output().expect("a child process");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut batch = Batch::default();
-    let (mut seed, mut last_step) = (order.first, None);
+    let (mut seed, mut last_step) = (task.first, None);
     for line in text.lines() {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let numbers = || rest.split([' ', ':']).map_while(|number| number.parse::<u64>().ok());
@@ -51,7 +51,7 @@ pub(crate) fn run(order: &Order) -> (Batch, String) {
         }
     }
     if !output.status.success() {
-        let signal = output.status.signal().map(|signal| format!("the process died of signal {signal}\n"));
+        let signal = output.status.signal().map(|signal| format!("the process was ended by signal {signal}\n"));
         let what = signal.unwrap_or_default() + String::from_utf8_lossy(&output.stderr).trim();
         batch.finding = Some(Finding { seed, last_step, what });
     }

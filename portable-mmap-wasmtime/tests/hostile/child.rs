@@ -1,4 +1,4 @@
-//! A process of its own that plays programs: a host that is wrong may end it.
+//! A child process that runs programs, because a host that is wrong may end its process.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,39 +8,39 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::common::guest::TWO_PAGES;
-use crate::common::{Ground, Host, Scene, areas};
-use crate::play::play;
-use crate::steps::{Placed, STORES, program};
+use crate::common::{Host, HostKind, Scene, areas};
+use crate::runner::run_program;
+use crate::steps::{STORES, StoreStep, program};
 
-/// The argument by which a child process knows what it is.
+/// The argument that marks a child process.
 pub(crate) const ROLE: &str = "--play";
 
-/// What a child plays.
+/// The programs that a child runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Order {
+pub(crate) struct Task {
     /// The number of the first program.
     pub(crate) first: u64,
-    /// From one program to the next. The numbers of programs take turns on the kinds of hosts.
+    /// The difference between the numbers of two programs. The number of a program selects the kind of host.
     pub(crate) every: u64,
     pub(crate) programs: u64,
-    /// No program begins later.
+    /// No program starts after this time.
     pub(crate) time: Duration,
-    /// Whether each step is printed before it is played.
-    pub(crate) is_told: bool,
-    /// These steps alone.
+    /// Whether each step is printed before it runs.
+    pub(crate) prints_steps: bool,
+    /// Only these steps are run.
     pub(crate) kept: Option<Vec<usize>>,
 }
 
-impl Order {
+impl Task {
     /// One program, each step of which is printed.
     pub(crate) fn one(seed: u64, kept: Option<Vec<usize>>) -> Self {
-        Self { first: seed, every: 1, programs: 1, time: Duration::MAX, is_told: true, kept }
+        Self { first: seed, every: 1, programs: 1, time: Duration::MAX, prints_steps: true, kept }
     }
 
-    /// The process that plays it.
+    /// The process that runs it.
     pub(crate) fn command(&self, dir: &Path) -> Command {
         let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-        let numbers = [self.first, self.every, self.programs, self.time.as_secs(), u64::from(self.is_told)];
+        let numbers = [self.first, self.every, self.programs, self.time.as_secs(), u64::from(self.prints_steps)];
         command.arg(ROLE).arg(dir).args(numbers.map(|number| number.to_string())).env("RUST_BACKTRACE", "0");
         if let Some(kept) = &self.kept {
             command.arg(kept.iter().map(usize::to_string).collect::<Vec<_>>().join(","));
@@ -48,27 +48,27 @@ impl Order {
         command
     }
 
-    /// What the arguments of [`command`](Self::command) say.
+    /// Parses the arguments of [`command`](Self::command).
     fn read(arguments: &[String]) -> (PathBuf, Self) {
         let number = |i: usize| arguments[i].parse::<u64>().expect("a number");
         let kept = arguments.get(6).map(|list| list.split(',').filter_map(|index| index.parse().ok()).collect());
-        let (time, is_told) = (Duration::from_secs(number(4)), number(5) == 1);
-        let order = Self { first: number(1), every: number(2), programs: number(3), time, is_told, kept };
-        (arguments[0].clone().into(), order)
+        let (time, prints_steps) = (Duration::from_secs(number(4)), number(5) == 1);
+        let task = Self { first: number(1), every: number(2), programs: number(3), time, prints_steps, kept };
+        (arguments[0].clone().into(), task)
     }
 }
 
-/// The kinds of hosts, in turn.
-pub(crate) const WAYS: [(&str, Ground, bool); 4] = [
-    ("on_demand", Ground::OnDemand, false),
-    ("pooled", Ground::Pooled, false),
-    ("asynchronous", Ground::Async, false),
-    ("pooled_and_resident", Ground::Pooled, true),
+/// The kinds of hosts, which alternate.
+pub(crate) const HOSTS: [(&str, HostKind, bool); 4] = [
+    ("on_demand", HostKind::OnDemand, false),
+    ("pooled", HostKind::Pooled, false),
+    ("asynchronous", HostKind::Async, false),
+    ("pooled_and_resident", HostKind::Pooled, true),
 ];
 
-fn host(way: usize, dir: &Path) -> Host {
-    let (_, ground, is_resident) = WAYS[way];
-    let scene = Scene { ground, dir: dir.to_owned() };
+fn host(host_kind: usize, dir: &Path) -> Host {
+    let (_, kind, is_resident) = HOSTS[host_kind];
+    let scene = Scene { kind, dir: dir.to_owned() };
     scene.host_of(TWO_PAGES, STORES as u32, |_, pool| {
         if is_resident {
             pool.linear_memory_keep_resident(64 << 20);
@@ -81,23 +81,23 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("a list of descriptors").count()
 }
 
-/// So many more areas of memory than after its first programs a process may have: threads come and go.
+/// How many more areas of memory a process may have than after its first programs. The number varies with the threads.
 const MOST_MORE_AREAS: usize = 150;
 
-/// A host sets up what it keeps in so many programs.
+/// The number of programs in which a host sets up structures that it keeps.
 const FIRST: usize = 2;
 
-/// Whether a host leaves something behind when its stores have ended.
+/// Checks that a host leaves nothing behind when its stores have ended.
 #[derive(Debug, Default)]
 struct Leaks {
-    played: usize,
+    programs: usize,
     areas: usize,
 }
 
 impl Leaks {
     fn check(&mut self, descriptors_before: usize) {
-        self.played += 1;
-        if self.played <= FIRST {
+        self.programs += 1;
+        if self.programs <= FIRST {
             self.areas = areas();
             return;
         }
@@ -107,43 +107,43 @@ impl Leaks {
     }
 }
 
-/// A program takes so long at most.
+/// The longest time of a program in seconds.
 const LONGEST: u64 = 60;
 
-/// Ends this process when it makes no progress.
+/// Ends this process if it makes no progress.
 fn watch(progress: &'static AtomicU64) {
     thread::spawn(move || {
-        let (mut seen, mut waited) = (0, 0);
+        let (mut last, mut waited) = (0, 0);
         while waited < LONGEST {
             thread::sleep(Duration::from_secs(1));
             let now = progress.load(Ordering::Relaxed);
-            waited = if now == seen { waited + 1 } else { 0 };
-            seen = now;
+            waited = if now == last { waited + 1 } else { 0 };
+            last = now;
         }
         eprintln!("a program takes more than {LONGEST} s");
         exit(3);
     });
 }
 
-/// Plays what the arguments say. A finding is a panic, or another end of this process.
+/// Runs the programs that the arguments describe. A finding is a panic, or another failure of this process.
 pub(crate) fn main(arguments: &[String]) {
     static PROGRESS: AtomicU64 = AtomicU64::new(1);
-    let (dir, order) = Order::read(arguments);
+    let (dir, task) = Task::read(arguments);
     watch(&PROGRESS);
     let start = Instant::now();
     let mut hosts: BTreeMap<usize, (Host, Leaks)> = BTreeMap::new();
-    for seed in (0..order.programs).map(|i| order.first + i * order.every) {
-        if start.elapsed() > order.time {
+    for seed in (0..task.programs).map(|i| task.first + i * task.every) {
+        if start.elapsed() > task.time {
             break;
         }
         PROGRESS.fetch_add(1, Ordering::Relaxed);
         println!("program {seed}");
-        let way = (seed % WAYS.len() as u64) as usize;
-        let (host, leaks) = hosts.entry(way).or_insert_with(|| (host(way, &dir), Leaks::default()));
+        let host_kind = (seed % HOSTS.len() as u64) as usize;
+        let (host, leaks) = hosts.entry(host_kind).or_insert_with(|| (host(host_kind, &dir), Leaks::default()));
         let descriptors = descriptors();
-        let (steps, indices) = chosen(program(seed), order.kept.as_deref());
-        let counts = play(host, &dir, &steps, |index, (slot, step)| {
-            if order.is_told {
+        let (steps, indices) = chosen(program(seed), task.kept.as_deref());
+        let counts = run_program(host, &dir, &steps, |index, (slot, step)| {
+            if task.prints_steps {
                 println!("step {} store {slot}: {step:?}", indices[index]);
             }
         });
@@ -153,8 +153,8 @@ pub(crate) fn main(arguments: &[String]) {
 }
 
 /// The steps that are kept, and their numbers.
-fn chosen(steps: Vec<Placed>, kept: Option<&[usize]>) -> (Vec<Placed>, Vec<usize>) {
-    let is_kept = |(index, _): &(usize, Placed)| kept.is_none_or(|kept| kept.contains(index));
+fn chosen(steps: Vec<StoreStep>, kept: Option<&[usize]>) -> (Vec<StoreStep>, Vec<usize>) {
+    let is_kept = |(index, _): &(usize, StoreStep)| kept.is_none_or(|kept| kept.contains(index));
     let (indices, steps) = steps.into_iter().enumerate().filter(is_kept).unzip();
     (steps, indices)
 }

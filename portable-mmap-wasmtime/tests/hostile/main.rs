@@ -1,13 +1,13 @@
-//! Guests that do whatever they like: random programs of several stores at once, beside a model that knows what every
-//! byte of every memory and file must be, and what each call returns.
+//! Hostile guests: random programs in several stores at once. A model computes what every byte of every memory and file
+//! must be, and what each call must return.
 //!
-//! As a test it plays a few programs on each kind of host. `-- --time SECONDS` plays others for so long, and makes
-//! what shows a finding short; `-- --seed NUMBER` plays one again and prints its steps.
+//! As a test it runs a few programs with each kind of host. `-- --time SECONDS` runs other programs for that time, and
+//! shortens programs that fail; `-- --seed NUMBER` runs one program again and prints its steps.
 
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
-    reason = "calls of a guest take numbers of 64 bits, and what is handed over fits into 32"
+    reason = "calls of a guest take numbers of 64 bits, and the numbers fit into 32"
 )]
 
 #[cfg(target_os = "linux")]
@@ -21,15 +21,15 @@ mod common;
 #[cfg(target_os = "linux")]
 mod model;
 #[cfg(target_os = "linux")]
+mod modes;
+#[cfg(target_os = "linux")]
 mod places;
 #[cfg(target_os = "linux")]
-mod play;
+mod runner;
 #[cfg(target_os = "linux")]
 mod shrink;
 #[cfg(target_os = "linux")]
 mod steps;
-#[cfg(target_os = "linux")]
-mod watch;
 
 #[cfg(target_os = "linux")]
 fn main() {
@@ -37,13 +37,13 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         [child::ROLE, ..] => child::main(&arguments[1..]),
-        ["--time", seconds] => watch::for_time(seconds),
-        ["--seed", seed] => watch::again(seed),
-        _ => watch::as_test(),
+        ["--time", seconds] => modes::for_time(seconds),
+        ["--seed", seed] => modes::replay(seed),
+        _ => modes::as_test(),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    eprintln!("NOT RUN: hostile guests, which are tested on Linux alone");
+    eprintln!("NOT RUN: hostile guests, which are tested only on Linux");
 }

@@ -1,4 +1,4 @@
-//! Numbers for steps: mostly such that mappings meet, and near the borders of pages, blocks and files.
+//! Random numbers for steps: mostly addresses at which mappings overlap, near the borders of pages, blocks and files.
 
 use fastrand::Rng;
 
@@ -9,7 +9,7 @@ fn one_of(rng: &mut Rng, numbers: &[usize]) -> usize {
     numbers[rng.usize(..numbers.len())]
 }
 
-/// A byte of the memory, mostly where mappings lie.
+/// The address of a byte in memory, mostly where mappings are.
 pub(crate) fn address(rng: &mut Rng) -> usize {
     let block = if rng.u32(..10) == 0 { rng.usize(1..=BLOCKS) } else { rng.usize(INITIAL..INITIAL + 6) };
     let page = if rng.bool() { 0 } else { rng.usize(..BLOCK / PAGE) };
@@ -17,7 +17,7 @@ pub(crate) fn address(rng: &mut Rng) -> usize {
     if rng.u32(..100) == 0 { one_of(rng, &[1 << 31, u32::MAX as usize]) } else { block * BLOCK + page * PAGE + byte }
 }
 
-/// Of what is moved in memory.
+/// The length of a copy or fill in memory.
 pub(crate) fn len(rng: &mut Rng) -> usize {
     match rng.u32(..8) {
         0 => rng.usize(..BLOCK),
@@ -27,7 +27,7 @@ pub(crate) fn len(rng: &mut Rng) -> usize {
     }
 }
 
-/// Where a mapping starts.
+/// The address at which a mapping starts.
 pub(crate) fn map_place(rng: &mut Rng) -> usize {
     match rng.u32(..25) {
         0 => one_of(rng, &[0, BLOCK, (BLOCKS - 1) * BLOCK, BLOCKS * BLOCK, u32::MAX as usize / BLOCK * BLOCK]),
@@ -36,7 +36,7 @@ pub(crate) fn map_place(rng: &mut Rng) -> usize {
     }
 }
 
-/// Where many bytes are read to: mostly a page's start.
+/// The address to which many bytes are read, mostly the start of a page.
 pub(crate) fn read_place(rng: &mut Rng) -> usize {
     if rng.u32(..8) == 0 { address(rng) } else { address(rng) / PAGE * PAGE }
 }
@@ -59,7 +59,7 @@ pub(crate) fn map_offset(rng: &mut Rng) -> u64 {
     }
 }
 
-/// How long a file becomes.
+/// The new length of a file.
 pub(crate) fn file_len(rng: &mut Rng) -> usize {
     let blocks = rng.usize(..5) * BLOCK;
     match rng.u32(..10) {
@@ -71,12 +71,12 @@ pub(crate) fn file_len(rng: &mut Rng) -> usize {
     }
 }
 
-/// Where a call reads or writes.
+/// The offset at which a call reads or writes.
 pub(crate) fn file_offset(rng: &mut Rng) -> usize {
     file_len(rng).min(MOST_BYTES - 2 * BLOCK - 1)
 }
 
-/// Offset and length of a part of a mapping.
+/// The offset and the length of a part of a mapping.
 pub(crate) fn part(rng: &mut Rng) -> (usize, usize) {
     let huge = u32::MAX as usize;
     match rng.u32(..12) {
@@ -90,7 +90,7 @@ pub(crate) fn part(rng: &mut Rng) -> (usize, usize) {
 
 pub(crate) fn handle(rng: &mut Rng) -> Handle {
     match rng.u32(..20) {
-        0 => Handle::GivenBack(rng.usize(..8)),
+        0 => Handle::Unmapped(rng.usize(..8)),
         1 => Handle::Of(rng.usize(..STORES), rng.usize(..8)),
         2 => Handle::Number([0, -1, 1, 2, i32::MIN, i32::MAX][rng.usize(..6)]),
         _ => Handle::Own(rng.usize(..8)),

@@ -1,23 +1,23 @@
-//! Makes a program that shows a finding short.
+//! Shortens a program with a finding.
 
 use crate::batch::{Finding, run};
-use crate::child::Order;
+use crate::child::Task;
 
-/// So many shorter programs are tried.
+/// The number of shorter programs that are tried.
 const MOST_TRIES: usize = 300;
 
-/// The text of the shortest program that still shows a finding: whichever of its steps can be left out are. `None`:
-/// the program by itself shows none.
+/// Leaves out as many steps of a program as possible so that it still has a finding. Returns the program as text, or
+/// `None` if the program alone has no finding.
 pub(crate) fn shrink(seed: u64) -> Option<String> {
-    let finding = run(&Order::one(seed, None)).0.finding?;
+    let finding = run(&Task::one(seed, None)).0.finding?;
     let mut kept: Vec<usize> = (0..=finding.last_step?).collect();
     let mut tries = 0;
-    let mut shows = |steps: &[usize]| -> Option<Finding> {
+    let mut finds = |steps: &[usize]| -> Option<Finding> {
         tries += 1;
-        if tries > MOST_TRIES { None } else { run(&Order::one(seed, Some(steps.to_vec()))).0.finding }
+        if tries > MOST_TRIES { None } else { run(&Task::one(seed, Some(steps.to_vec()))).0.finding }
     };
-    // What the steps before have done may show at the end of the program alone.
-    if shows(&kept).is_none() {
+    // A finding may occur only at the end of the program.
+    if finds(&kept).is_none() {
         return Some(text(seed, None));
     }
     let mut size = kept.len().div_ceil(2);
@@ -26,7 +26,7 @@ pub(crate) fn shrink(seed: u64) -> Option<String> {
         while start < kept.len() {
             let end = (start + size).min(kept.len());
             let without = [&kept[..start], &kept[end..]].concat();
-            if shows(&without).is_some() {
+            if finds(&without).is_some() {
                 kept = without;
             } else {
                 start = end;
@@ -37,9 +37,9 @@ pub(crate) fn shrink(seed: u64) -> Option<String> {
     Some(text(seed, Some(kept)))
 }
 
-/// The steps as text, and what the last one shows.
+/// The steps as text, and the finding.
 fn text(seed: u64, kept: Option<Vec<usize>>) -> String {
-    let (batch, steps) = run(&Order::one(seed, kept));
-    let what = batch.finding.map_or_else(|| "no finding any more".into(), |finding| finding.what);
+    let (batch, steps) = run(&Task::one(seed, kept));
+    let what = batch.finding.map_or_else(|| "there is no finding any more".into(), |finding| finding.what);
     format!("{steps}{what}")
 }

@@ -1,4 +1,4 @@
-//! What a program of a hostile guest is made of, and how one is chosen by a seed.
+//! The steps of hostile programs, and how a program is generated from a seed.
 
 use std::ops::Range;
 
@@ -8,44 +8,45 @@ use portable_mmap_wasmtime::OnFault;
 use crate::common::{BLOCK, PAGE, SHARED};
 use crate::places::{address, file_len, file_offset, handle, len, map_len, map_offset, map_place, part, read_place};
 
-/// So many stores there are at most.
+/// The largest number of stores.
 pub(crate) const STORES: usize = 4;
-/// So many files. The first ones are changed by guests and by others.
+/// The number of files. Guests and others change the first ones.
 pub(crate) const FILES: usize = 5;
-/// This one is sealed: nobody can change it.
+/// The sealed file, which cannot change.
 pub(crate) const SEALED: usize = 3;
-/// This one nobody changes, and guests open it for reading alone. So a read without a copy shows what a copy shows.
+/// The file that does not change, and that guests open only for reading. So a read without a copy has the same bytes as
+/// a copy.
 pub(crate) const FIXED: usize = 4;
-/// So many blocks a memory begins with, which belong to its module.
+/// The initial number of blocks of a memory, which belong to its module.
 pub(crate) const INITIAL: usize = 2;
-/// So many it has when its program begins, and so many at most.
+/// The number of blocks when a program starts, and the largest number.
 pub(crate) const BLOCKS: usize = 12;
 pub(crate) const MOST_BLOCKS: usize = 18;
-/// A file has so many bytes at most.
+/// The largest length of a file in bytes.
 pub(crate) const MOST_BYTES: usize = 5 * BLOCK;
 
-/// Which files a guest may map.
+/// The policy for the files that a guest may map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Policy {
-    /// The default one.
+    /// The default policy.
     Immutable,
-    /// The operator's own: all files, but not to change them.
+    /// An operator's policy: private mappings of all files.
     Private,
     Trusted,
 }
 
-/// What a store's guest may do.
+/// The settings of a store.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kind {
     pub(crate) policy: Policy,
     pub(crate) is_read_only: bool,
-    pub(crate) holds_sealed: bool,
+    pub(crate) has_sealed: bool,
     pub(crate) max_mappings: usize,
     pub(crate) max_bytes: usize,
     pub(crate) max_process_mappings: usize,
-    /// What a load or a store of what is gone does.
+    /// What happens on a load or store to a truncated page.
     pub(crate) on_fault: OnFault,
-    /// Whether whole pages of [`FIXED`] are mapped where the guest reads them.
+    /// Whether whole pages of [`FIXED`] are mapped when the guest reads them.
     pub(crate) is_zero_copy: bool,
 }
 
@@ -55,23 +56,23 @@ pub(crate) enum End {
     Drop,
     DropOnAnotherThread,
     DropAfterTrap,
-    /// Detached, and its data is kept to the program's end.
-    GiveDataUp,
+    /// The store is detached, and its data is kept to the end of the program.
+    IntoData,
 }
 
-/// A handle, by what it is when the step is played.
+/// A handle that is selected when the step runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Handle {
-    /// One of the store's own, if it has one.
+    /// A handle of the store's own mappings, if it has one.
     Own(usize),
-    /// One that it has given back.
-    GivenBack(usize),
-    /// One of another store.
+    /// A handle of a mapping that has ended.
+    Unmapped(usize),
+    /// A handle of another store.
     Of(usize, usize),
     Number(i32),
 }
 
-/// A file as a guest names it.
+/// The file in a request of a guest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Name {
     File(usize),
@@ -79,7 +80,7 @@ pub(crate) enum Name {
     Inode(u64),
 }
 
-/// One step of a program. Those of a store that is not there do nothing.
+/// One step of a program. Steps of a store that does not exist do nothing.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     New {
@@ -152,20 +153,20 @@ pub(crate) enum Step {
     Grow {
         blocks: usize,
     },
-    /// By WASI: the file's bytes into memory.
+    /// Reads bytes of the file into memory through WASI.
     Read {
         nth: usize,
         offset: usize,
         at: usize,
         len: usize,
     },
-    /// By WASI: many bytes of [`FIXED`] into memory, from a page on, if the guest has it open.
+    /// Reads many bytes of [`FIXED`] into memory through WASI, from a page boundary on, if the guest has it open.
     ReadFixed {
         offset: usize,
         at: usize,
         len: usize,
     },
-    /// By WASI: memory's bytes into the file.
+    /// Writes bytes of memory to the file through WASI.
     Write {
         nth: usize,
         offset: usize,
@@ -178,17 +179,17 @@ pub(crate) enum Step {
     },
     Trap,
     Interrupt,
-    /// The host looks at the guest's memory.
-    Look {
+    /// The host reads the guest's memory.
+    Check {
         range: Range<usize>,
     },
-    /// The host stores in the guest's memory.
+    /// The host stores to the guest's memory.
     HostStore {
         at: usize,
         len: usize,
         byte: u8,
     },
-    /// Somebody else changes a file.
+    /// A change of a file by the host.
     HostSetLen {
         file: usize,
         len: usize,
@@ -201,38 +202,38 @@ pub(crate) enum Step {
     },
 }
 
-/// A step, and the store that it is for.
-pub(crate) type Placed = (usize, Step);
+/// The index of a store, and a step of it.
+pub(crate) type StoreStep = (usize, Step);
 
 /// The steps of the program with this number.
-pub(crate) fn program(seed: u64) -> Vec<Placed> {
-    let mut chooser = Chooser { rng: Rng::with_seed(seed), lives: [false; STORES], steps: Vec::new() };
-    let steps = chooser.rng.usize(40..400);
-    while chooser.steps.len() < steps {
-        chooser.choose();
+pub(crate) fn program(seed: u64) -> Vec<StoreStep> {
+    let mut generator = Generator { rng: Rng::with_seed(seed), exists: [false; STORES], steps: Vec::new() };
+    let steps = generator.rng.usize(40..400);
+    while generator.steps.len() < steps {
+        generator.choose();
     }
-    chooser.steps
+    generator.steps
 }
 
-struct Chooser {
+struct Generator {
     rng: Rng,
-    lives: [bool; STORES],
-    steps: Vec<Placed>,
+    exists: [bool; STORES],
+    steps: Vec<StoreStep>,
 }
 
-impl Chooser {
+impl Generator {
     fn choose(&mut self) {
         let slot = self.rng.usize(..STORES);
-        if !self.lives[slot] {
+        if !self.exists[slot] {
             return self.begin(slot);
         }
         match self.rng.u32(..1000) {
             0..6 => {
-                let ends = [End::Drop, End::DropOnAnotherThread, End::DropAfterTrap, End::GiveDataUp];
+                let ends = [End::Drop, End::DropOnAnotherThread, End::DropAfterTrap, End::IntoData];
                 self.steps.push((slot, Step::End { how: ends[self.rng.usize(..ends.len())] }));
-                self.lives[slot] = false;
+                self.exists[slot] = false;
             }
-            6..14 => self.lose_here_and_there(slot),
+            6..14 => self.lose_single_pages(slot),
             14..19 => {
                 self.steps.push((slot, Step::Detach));
                 self.steps.push((slot, Step::Attach));
@@ -242,16 +243,16 @@ impl Chooser {
                 let changes_len = matches!(step, Step::SetLen { .. } | Step::HostSetLen { .. });
                 self.steps.push((slot, step));
                 if changes_len {
-                    self.touch(slot);
+                    self.access(slot);
                 }
             }
         }
     }
 
-    /// What a guest does to find out what is left of a file.
-    fn touch(&mut self, slot: usize) {
+    /// Adds accesses to a file whose length has changed.
+    fn access(&mut self, slot: usize) {
         for _ in 0..self.rng.usize(2..8) {
-            let number = self.rng.u32(TOUCHING);
+            let number = self.rng.u32(ACCESSES);
             let step = step(&mut self.rng, number);
             self.steps.push((slot, step));
         }
@@ -260,7 +261,7 @@ impl Chooser {
     /// A new store, whose guest opens files and maps one.
     fn begin(&mut self, slot: usize) {
         let kind = kind(&mut self.rng);
-        self.lives[slot] = true;
+        self.exists[slot] = true;
         self.steps.push((slot, Step::New { kind }));
         for file in 0..SEALED {
             if self.rng.u32(..8) > 0 {
@@ -277,8 +278,8 @@ impl Chooser {
         self.steps.push((slot, step));
     }
 
-    /// Pages of one file are lost one by one, and the file is there again: they stay lost in many pieces.
-    fn lose_here_and_there(&mut self, slot: usize) {
+    /// Loses single pages of a file and restores the file, so that lost pages remain in many pieces.
+    fn lose_single_pages(&mut self, slot: usize) {
         let (file, at, own) =
             (self.rng.usize(..SEALED), 2 * self.rng.usize(1..5) * BLOCK, Handle::Own(self.rng.usize(..4)));
         self.steps.push((slot, Step::HostSetLen { file, len: MOST_BYTES }));
@@ -306,11 +307,11 @@ fn kind(rng: &mut Rng) -> Kind {
             _ => Policy::Trusted,
         },
         is_read_only: rng.u32(..8) == 0,
-        holds_sealed: rng.u32(..8) > 0,
+        has_sealed: rng.u32(..8) > 0,
         max_mappings,
         max_bytes,
         max_process_mappings,
-        // Elsewhere a trap is not possible, and zeros are read.
+        // On other machines a trap is not possible, and zeros are read.
         on_fault: if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) && rng.u32(..4) == 0 {
             OnFault::Trap
         } else {
@@ -339,9 +340,9 @@ fn map(rng: &mut Rng) -> Step {
 }
 
 /// The numbers of steps for parts of mappings and for bytes of memory.
-const TOUCHING: Range<u32> = 250..700;
+const ACCESSES: Range<u32> = 250..700;
 
-/// Any step but those that make and end stores.
+/// Any step except those that create and end stores.
 fn step(rng: &mut Rng, number: u32) -> Step {
     let byte = rng.u8(1..);
     let nth = rng.usize(..4);
@@ -383,16 +384,16 @@ fn step(rng: &mut Rng, number: u32) -> Step {
         900..904 => Step::Interrupt,
         904..925 => {
             let start = address(rng);
-            Step::Look { range: start..start + 3 * len(rng) }
+            Step::Check { range: start..start + 3 * len(rng) }
         }
-        925..930 => Step::Look { range: 0..usize::MAX },
+        925..930 => Step::Check { range: 0..usize::MAX },
         930..950 => Step::HostStore { at: address(rng), len: len(rng), byte },
         950..975 => Step::HostSetLen { file: rng.usize(..SEALED), len: file_len(rng) },
         _ => Step::HostWrite { file: rng.usize(..SEALED), offset: file_offset(rng), len: len(rng), byte },
     }
 }
 
-/// Seldom one that means nothing.
+/// A number below `end`, or rarely an invalid number.
 fn number_below(rng: &mut Rng, end: u32) -> u32 {
     if rng.u32(..20) == 0 { rng.u32(end..) } else { rng.u32(..end) }
 }

@@ -1,4 +1,4 @@
-//! Instructions of the hot loops, natively: times differ from run to run, and these do not.
+//! Counts the instructions of hot loops, natively. Unlike times, they are the same in each run.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -10,10 +10,10 @@ use super::measured::Instructions;
 use super::plan::Plan;
 use super::program;
 
-/// Enough that what is done once has no share in it.
+/// The length of the data, at which the costs of the start do not matter.
 const LEN: usize = data::MIB;
 
-/// Counts with callgrind, where it is found: what one time more costs.
+/// Counts with callgrind, if it is installed: the difference between running a way twice and once.
 pub(super) fn count(native: &Path, data: &Path, plan: &Plan) -> wasmtime::Result<Option<Vec<Instructions>>> {
     let there = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !there.is_ok_and(|status| status.success()) {
@@ -29,7 +29,7 @@ pub(super) fn count(native: &Path, data: &Path, plan: &Plan) -> wasmtime::Result
         for way in ways.names().filter(|&way| way != "CPython") {
             let once = collected(native, data, [workload.name, way], "1")?;
             let twice = collected(native, data, [workload.name, way], "2")?;
-            #[expect(clippy::cast_precision_loss, reason = "counts far below 2 to the 52nd")]
+            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
             let each = twice.saturating_sub(once) as f64 / LEN as f64;
             list.push(Instructions { workload: workload.name, way: way.to_owned(), each });
         }
@@ -40,12 +40,12 @@ pub(super) fn count(native: &Path, data: &Path, plan: &Plan) -> wasmtime::Result
 fn collected(native: &Path, data: &Path, words: [&str; 2], times: &str) -> wasmtime::Result<u64> {
     let tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"];
     let len = LEN.to_string();
-    let said = program::under(&tool, native, data, words, &["--times", times, "--len", &len])?;
-    parse(&said).with_context(|| format!("callgrind said {said:?}"))
+    let output = program::run_under(&tool, native, data, words, &["--times", times, "--len", &len])?;
+    parse(&output).with_context(|| format!("callgrind printed {output:?}"))
 }
 
-fn parse(said: &str) -> Option<u64> {
-    let line = said.lines().find_map(|line| line.split_once("Collected :"))?.1;
+fn parse(output: &str) -> Option<u64> {
+    let line = output.lines().find_map(|line| line.split_once("Collected :"))?.1;
     line.split_whitespace().next()?.parse().ok()
 }
 
@@ -54,7 +54,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn the_count_is_found() {
+    fn the_count_is_parsed() {
         assert_eq!(parse("==1== Events    : Ir\n==1== Collected : 277429\n==1== \n"), Some(277_429));
         assert_eq!(parse("==1== Command: bench\n"), None);
     }

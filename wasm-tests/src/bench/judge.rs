@@ -1,4 +1,4 @@
-//! Goals: what two ways have to come to, and whether they do.
+//! Goals: limits on the ratio of two ways, and whether they are met.
 
 use native_tests::workloads::{Against, Goal, Limit, OURS, On, Workload, all, most};
 use serde_json::{Value, json};
@@ -6,33 +6,33 @@ use serde_json::{Value, json};
 use super::measured::Measured;
 use super::plan::{COLUMNS, NATIVE, SIMD};
 
-/// A goal, on the columns where it is one.
+/// A goal, with its result on each column.
 #[derive(Clone, Debug)]
 pub struct Judged {
-    /// The workload; of a goal over several of them their group.
+    /// The workload, or the group if the goal is about several workloads.
     pub name: &'static str,
-    /// What the workload belongs to: what is one line of a short table.
+    /// The group of the workload, which is one line of the short table.
     pub group: &'static str,
-    /// What it is compared with.
+    /// The way that it is compared with.
     pub against: String,
-    /// How the two have to compare.
+    /// The limit on the comparison of the two.
     pub limit: Limit,
-    /// What is known of its being missed.
+    /// The known reason, if the goal is missed.
     pub why: &'static str,
-    /// One for each of the [`COLUMNS`].
+    /// One result for each of the [`COLUMNS`].
     pub verdicts: [Verdict; 4],
 }
 
-/// What became of a goal on a column.
+/// The result of a goal on a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// It is none there.
+    /// The goal does not apply to the column.
     NoGoal,
-    /// It is one, and cannot be judged.
+    /// The goal cannot be checked. The text gives the reason.
     NotJudged(String),
-    /// How the two compare, as the limit counts it.
+    /// The goal is met, with the value that the limit applies to.
     Met(f64),
-    /// Likewise.
+    /// The goal is missed, with the value that the limit applies to.
     Missed(f64),
 }
 
@@ -41,7 +41,7 @@ impl Verdict {
         if is_met(value, limit) { Self::Met(value) } else { Self::Missed(value) }
     }
 
-    /// How the two compare.
+    /// The value that the limit applies to.
     #[must_use]
     pub fn value(&self) -> Option<f64> {
         match self {
@@ -52,7 +52,7 @@ impl Verdict {
 }
 
 impl Judged {
-    /// Whether it is missed on some column.
+    /// Whether it is missed on any column.
     #[must_use]
     pub fn is_missed(&self) -> bool {
         self.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Missed(_)))
@@ -74,7 +74,7 @@ impl Judged {
     }
 }
 
-/// Whether a value keeps a limit.
+/// Whether a value is within a limit.
 pub(super) fn is_met(value: f64, limit: Limit) -> bool {
     match limit {
         Limit::Times(most) => value <= most,
@@ -92,7 +92,7 @@ pub(super) fn goal_text(limit: Limit) -> String {
     }
 }
 
-/// Judges the goals of all workloads that were measured.
+/// Checks the goals of all workloads that were measured.
 pub(super) fn judge(measured: &[Measured]) -> Vec<Judged> {
     let mut list = Vec::new();
     for workload in all().iter().filter(|workload| measured.iter().any(|m| m.workload == workload.name)) {
@@ -146,11 +146,11 @@ fn verdict(measured: &[Measured], workload: &Workload, goal: &Goal, column: &str
     }
 }
 
-/// How ours and the other way compare, as the limit counts it.
+/// The value of the comparison of our way and the other way, to which the limit applies.
 fn compare(measured: &[Measured], workload: &Workload, goal: &Goal, column: &str) -> Result<f64, String> {
     let on = |column: &str, is: &dyn Fn(&str) -> bool| {
         let of = measured.iter().filter(|m| m.column == column && m.workload == workload.name && is(&m.way));
-        // Whatever takes longest where there is nothing to tell: it is not the fastest.
+        // A way without a time counts as the slowest.
         let time = |m: &&Measured| m.time.as_ref().copied().unwrap_or(f64::INFINITY);
         of.min_by(|a, b| time(a).total_cmp(&time(b))).ok_or_else(|| "not measured".to_owned())
     };
@@ -171,12 +171,12 @@ fn compare(measured: &[Measured], workload: &Workload, goal: &Goal, column: &str
     }
 }
 
-/// The middle of several: what is reached by most.
+/// The result of the median, which is the value that most workloads reach.
 fn middle(measured: &[Measured], members: &[&Workload], goal: &Goal, column: &str) -> Verdict {
     let verdicts: Vec<_> = members.iter().map(|workload| verdict(measured, workload, goal, column)).collect();
     let mut values: Vec<f64> = verdicts.iter().filter_map(Verdict::value).collect();
     values.sort_by(f64::total_cmp);
-    // Of an even number the lower one: more than half reach it.
+    // For an even number it is the lower one, so that more than half reach it.
     match values.get(values.len().saturating_sub(1) / 2) {
         Some(value) => Verdict::of(*value, goal.limit),
         None => verdicts.into_iter().next().unwrap_or(Verdict::NoGoal),
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_goal_is_judged_where_it_is_one() {
+    fn a_goal_is_checked_on_its_columns() {
         let all = [measured("native", "w", "ours", 2.0, 0), measured("native", "w", "theirs", 10.0, 0)];
         let goal = Goal::new("theirs", Limit::Faster(4.0), On::Native);
         assert_eq!(verdicts(&all, &goal)[..2], [Verdict::Met(5.0), Verdict::NoGoal]);
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_way_that_is_absent_is_not_judged() {
+    fn an_absent_way_is_not_checked() {
         let mut all = [measured("native", "w", "ours", 2.0, 0), measured("native", "w", "theirs", 10.0, 0)];
         all[1].time = Err("not here".into());
         let goal = Goal::new("theirs", Limit::Times(1.0), On::Native);

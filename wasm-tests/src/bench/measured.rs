@@ -1,4 +1,4 @@
-//! What is measured: times, instructions and sizes.
+//! The measurements: times, instructions and sizes.
 
 use native_tests::counts::{Kind, Tally};
 
@@ -11,11 +11,11 @@ pub struct Measured {
     pub workload: String,
     /// The way.
     pub way: String,
-    /// The shortest time, in nanoseconds, or why there is none.
+    /// The shortest time, in nanoseconds, or the reason why there is none.
     pub time: Result<f64, String>,
-    /// The calls for files of its first time, where they are counted: in the sandbox.
+    /// The calls for files in its first round, if they are counted: in the sandbox.
     pub calls: Option<Tally>,
-    /// The most memory that the program had which did this alone, in bytes.
+    /// The peak memory in bytes of a program that does only this.
     pub peak: Option<u64>,
 }
 
@@ -35,17 +35,17 @@ pub struct Instructions {
     pub workload: &'static str,
     /// The way.
     pub way: String,
-    /// For each byte, or each index.
+    /// The number of instructions for each byte or index.
     pub each: f64,
 }
 
-/// What the crate adds to a release build.
+/// The size that the crate adds to a release build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Size {
     /// The column.
     pub column: &'static str,
     /// Bytes of the program that reads its file.
     pub reads: u64,
-    /// Bytes of the one that maps it.
+    /// Bytes of the program that maps it.
     pub maps: u64,
 }

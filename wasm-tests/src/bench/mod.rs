@@ -1,9 +1,10 @@
-//! The workloads of `make bench`, natively and in the sandbox, and what became of their goals: each is a ratio of two
-//! times from one run.
+//! Runs the workloads of `make bench` natively and in the sandbox, and checks their goals. Each goal is about the ratio
+//! of two times from one run.
 
 mod instructions;
 pub mod jobs;
 mod judge;
+mod machine;
 mod measured;
 mod plan;
 mod plot;
@@ -19,19 +20,20 @@ use native_tests::workloads;
 use wasmtime::error::Context as _;
 
 pub use judge::{Judged, Verdict};
+pub use machine::Machine;
 pub use measured::{Instructions, Measured, Size};
 pub use plan::{COLUMNS, NATIVE, Plan, SIMD};
-pub use render::{markdown, render};
+pub use render::{markdown, missed_markdown, render};
 pub use results::Results;
 
 use program::Program;
 
-/// Measures everything, one column after the other, and writes the report: `report.json`, `table.md`, of the
-/// jobs `jobs.md` and `jobs-details.md`, and `growth.svg`.
+/// Measures everything, one column after the other, and writes the reports: `report.json`, `machine.md`, `table.md`,
+/// `missed.md`, `jobs.md` and `jobs-details.md` for the jobs, and `growth.svg`.
 ///
 /// # Errors
 ///
-/// A program that cannot be run or does not finish, a line of it that cannot be read, a report that cannot be written.
+/// Fails if a program cannot be run or fails, a line of its output cannot be parsed, or a report cannot be written.
 pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})")?;
     let progress = ProgressBar::new_spinner().with_style(style);
@@ -42,7 +44,7 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     progress.set_message("making the data");
     program::make_data(&plan.programs[0], &data, &plan.sources)?;
 
-    let mut results = Results::new(workloads::python_version(Some(&plan.python)));
+    let mut results = Results::new(workloads::python_version(Some(&plan.python)), Machine::new());
     for (column, path) in COLUMNS.into_iter().zip(&plan.programs) {
         let program = Program::load(column, path, &data)?;
         for name in program.list()? {
@@ -62,6 +64,7 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     results.instructions = instructions::count(&plan.programs[0], &data, plan)?;
     results.sizes = sizes::measure(plan)?;
     results.judged = judge::judge(&results.measured);
+    results.machine.as_mut().map(Machine::finish);
     progress.finish_and_clear();
 
     let write = |name: &str, text: String| {
@@ -69,8 +72,10 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     };
     write("report.json", format!("{:#}\n", results.to_json()))?;
+    write("machine.md", results.machine.as_ref().map_or_else(String::new, Machine::markdown))?;
     if !results.measured.is_empty() {
         write("table.md", markdown(&results))?;
+        write("missed.md", missed_markdown(&results))?;
     }
     if !results.jobs.is_empty() {
         write("jobs.md", jobs::markdown(&results.jobs, &results.sizes))?;

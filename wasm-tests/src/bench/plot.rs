@@ -1,4 +1,4 @@
-//! What work costs as files grow, drawn: a panel for each kind of work, a line for each backend and column.
+//! Plots the costs of work by file length: a panel for each kind of work, with a line for each backend and column.
 
 use native_tests::workloads::SIZES;
 use plotters::prelude::*;
@@ -9,7 +9,7 @@ use super::measured::Measured;
 /// The kinds of work, in the order of their names in [`SIZES`].
 const WORK: [&str; 4] = ["map", "close", "an edit of one page, and flush", "scan all bytes"];
 
-/// The lines: what it is called, and where it comes from.
+/// The lines: the label, the column, the workload, and the colour.
 const LINES: [(&str, &str, &str, RGBColor); 4] = [
     ("Mapped", "native", "from 1 MiB to 1 GiB", RGBColor(31, 119, 180)),
     ("Buffered", "native", "from 1 MiB to 1 GiB, Buffered", RGBColor(255, 127, 14)),

@@ -1,4 +1,4 @@
-//! The program that measures, on one column: a child process or a guest.
+//! Runs the program that measures on one column, as a child process or a guest.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -12,13 +12,13 @@ use crate::child;
 use crate::outcome::{End, Report};
 use crate::sandbox::{Run, Sandbox};
 
-/// Where a guest finds its data, and where it may write.
+/// The directory of a guest's data, and the directory that it may write.
 pub(super) const GUEST: (&str, &str) = ("/data", "/scratch");
 
-/// All that a guest can have: a file of 1 GiB, and what else it has been used for.
+/// The limit on a guest's memory: enough for a file of 1 GiB, and other data.
 pub(super) const MEMORY: u64 = 4 << 30;
 
-/// How the names of workloads begin that measure many lengths: the peak would be that of the longest.
+/// The prefix of the names of workloads that measure many lengths. Their peak memory would be that of the longest.
 const GROWTH: &str = "from 1 MiB";
 
 pub(super) struct Program<'p> {
@@ -41,7 +41,7 @@ impl<'p> Program<'p> {
         Ok(String::from_utf8_lossy(&report.stdout).lines().map(str::to_owned).collect())
     }
 
-    /// Does a workload in each of its ways, and then each way alone in a process of its own.
+    /// Measures a workload in each of its ways, and then the peak memory of each way alone in a separate process.
     pub(super) fn measure(&self, workload: &str, plan: &Plan) -> wasmtime::Result<Vec<Measured>> {
         let scratch = tempfile::tempdir_in(&plan.dir).context("there is no directory to write to")?;
         let (rounds, time) = (plan.effort.rounds.to_string(), plan.effort.time.as_millis().to_string());
@@ -57,7 +57,7 @@ impl<'p> Program<'p> {
             all.push(Measured { column, workload, way, time, calls, peak: None });
         }
         for m in &mut all {
-            // CPython's memory is not this program's.
+            // CPython has another process, whose memory is not measured.
             if m.time.is_ok() && m.way != "CPython" && !workload.starts_with(GROWTH) {
                 m.peak = self.peak(workload, &m.way, &plan.dir)?;
             }
@@ -114,14 +114,14 @@ pub(super) fn check(report: Report, column: &str, args: &[&str]) -> wasmtime::Re
     Ok(report)
 }
 
-/// Makes the data, unless it is there.
+/// Makes the data, unless it exists.
 pub(super) fn make_data(native: &Path, data: &Path, sources: &Path) -> wasmtime::Result<()> {
     let args = ["make", &data.to_string_lossy(), &sources.to_string_lossy()];
     check(start(native, &args)?, NATIVE, &args).map(|_| ())
 }
 
-/// Does one way alone, under a program that looks on, and returns what that says to standard error.
-pub(super) fn under(
+/// Runs one way under a tool, and returns the standard error of the tool.
+pub(super) fn run_under(
     tool: &[&str],
     native: &Path,
     data: &Path,
@@ -139,7 +139,7 @@ pub(super) fn under(
     Ok(String::from_utf8_lossy(&report.stderr).into_owned())
 }
 
-/// The way, and its time in nanoseconds or why there is none.
+/// Parses a line as a way, and its time in nanoseconds or the reason why there is none.
 fn parse(line: &str) -> Option<(String, Result<f64, String>)> {
     let mut fields = line.split('\t');
     let (kind, way, value) = (fields.next()?, fields.next()?.to_owned(), fields.next()?);

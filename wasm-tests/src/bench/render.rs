@@ -1,4 +1,4 @@
-//! The results as text: goals and details for a terminal, and the table of docs/performance.md.
+//! Renders the results as text: goals and details for a terminal, and the table of docs/performance.md.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use super::plan::COLUMNS;
 use super::results::Results;
 use crate::terminal::{align_right, new_table};
 
-/// Everything: times and memory first, goals last, where they are seen.
+/// The whole text: times and memory first, and goals last, because the end stays visible.
 #[must_use]
 pub fn render(results: &Results) -> String {
     let mut text = details(results);
@@ -28,17 +28,25 @@ pub fn render(results: &Results) -> String {
     _ = writeln!(text, "{table}");
     text.push_str(&jobs::render(&results.jobs, &results.sizes));
     text.push_str(&results.peer.as_ref().map_or_else(String::new, Peer::render));
+    if let Some(machine) = &results.machine {
+        _ = writeln!(text, "Machine: {machine}.");
+    }
     let python = results.python.as_deref().unwrap_or("there is no python3 here");
     _ = writeln!(text, "CPython: {python}.");
     for judged in results.judged.iter().filter(|judged| judged.is_missed()) {
-        let why = if judged.why.is_empty() { "not explained yet" } else { judged.why };
+        let why = reason(judged);
         let (Judged { name, against, limit, .. }, columns) = (judged, missed(judged));
         _ = writeln!(text, "MISSED: {name}, against {against}, {} ({columns}): {why}", goal_text(*limit));
     }
     text
 }
 
-/// Where a goal is missed.
+/// Why a goal is missed.
+fn reason(judged: &Judged) -> &'static str {
+    if judged.why.is_empty() { "not explained yet" } else { judged.why }
+}
+
+/// The columns on which a goal is missed.
 fn missed(judged: &Judged) -> String {
     let columns = COLUMNS.into_iter().zip(&judged.verdicts);
     let missed = columns.filter(|(_, verdict)| matches!(verdict, Verdict::Missed(_)));
@@ -67,13 +75,13 @@ fn number(value: f64, limit: Limit) -> String {
 fn details(results: &Results) -> String {
     let memory = |m: &Measured| m.peak.map(|peak| format!("{} MiB", peak >> 20));
     format!(
-        "Shortest times:\n{}\nThe most memory of a program that does this alone:\n{}\n",
+        "Shortest times:\n{}\nPeak memory of a program that does only this:\n{}\n",
         of_each_way(results, |m| Some(time(m))),
         of_each_way(results, memory)
     )
 }
 
-/// A line for each way of which something is known, and a column for each column.
+/// A table with a line for each way that has a value, and a column for each column.
 fn of_each_way(results: &Results, what: impl Fn(&Measured) -> Option<String>) -> Table {
     let mut table = new_table(&["Work", "Way", COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3]]);
     for workload in all() {
@@ -120,7 +128,7 @@ fn instructions(results: &Results) -> String {
         let each = Cell::new(format!("{:.2}", one.each)).set_alignment(CellAlignment::Right);
         table.add_row([Cell::new(one.workload), Cell::new(&one.way), each]);
     }
-    format!("Instructions for each byte or index, natively, as callgrind counts them:\n{table}\n")
+    format!("Instructions for each byte or index, natively, counted by callgrind:\n{table}\n")
 }
 
 fn sizes(results: &Results) -> String {
@@ -138,7 +146,7 @@ fn sizes(results: &Results) -> String {
     })
 }
 
-/// The table of docs/performance.md: one line for each group of workloads, with the value that is worst.
+/// The table of docs/performance.md: one line for each group of workloads, with the worst value.
 #[must_use]
 pub fn markdown(results: &Results) -> String {
     let mut text = format!("| {} |\n|---|---|---|---:|---:|---:|---:|\n", header().join(" | "));
@@ -164,6 +172,24 @@ pub fn markdown(results: &Results) -> String {
     text
 }
 
+/// The table of docs/performance.md that gives the reason for each missed goal. Goals of one group with one reason share
+/// a line.
+#[must_use]
+pub fn missed_markdown(results: &Results) -> String {
+    let mut text = "| missed goal | against | why |\n|---|---|---|\n".to_owned();
+    let mut lines: Vec<[&str; 3]> = Vec::new();
+    for judged in results.judged.iter().filter(|judged| judged.is_missed()) {
+        let line = [judged.group, &judged.against, reason(judged)];
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    for [group, against, why] in lines {
+        _ = writeln!(text, "| {group} | {against} | {why} |");
+    }
+    text
+}
+
 fn header() -> Vec<&'static str> {
     ["work", "against", "goal"].into_iter().chain(COLUMNS).collect()
 }
@@ -171,7 +197,7 @@ fn header() -> Vec<&'static str> {
 fn worse(a: &Verdict, b: &Verdict, limit: Limit) -> Verdict {
     match (a.value(), b.value()) {
         (Some(x), Some(y)) => {
-            // The one that does not keep the other as a limit.
+            // The worse value exceeds the limit that the other value sets.
             let other = match limit {
                 Limit::Times(_) => Limit::Times(y),
                 _ => Limit::Faster(y),
@@ -187,7 +213,7 @@ fn worse(a: &Verdict, b: &Verdict, limit: Limit) -> Verdict {
 mod tests {
     use native_tests::workloads::{Limit, all, most};
 
-    use super::{COLUMNS, Judged, Results, Verdict, header, markdown, render, worse};
+    use super::{COLUMNS, Judged, Results, Verdict, header, markdown, missed_markdown, render, worse};
 
     fn judged(group: &'static str, value: f64) -> Judged {
         let verdict = if value <= 2.0 { Verdict::Met(value) } else { Verdict::Missed(value) };
@@ -196,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missed_goal_is_told_with_its_reason() {
+    fn a_missed_goal_is_reported_with_its_reason() {
         let results = Results { judged: vec![judged("g", 2.5)], ..Results::default() };
         let text = render(&results);
         assert!(text.contains("2.50 MISSED") && text.contains("(native): so it is"), "{text}");
@@ -217,6 +243,13 @@ mod tests {
         assert_eq!(worse(&met, &more, Limit::Times(9.0)), more);
     }
 
+    #[test]
+    fn each_missed_goal_of_a_group_has_one_line_with_its_reason() {
+        let judged = vec![judged("g", 1.5), judged("h", 2.5), judged("h", 3.0)];
+        let text = missed_markdown(&Results { judged, ..Results::default() });
+        assert_eq!(text.lines().skip(2).collect::<Vec<_>>(), ["| h | other | so it is |"]);
+    }
+
     /// The lines of the table in a text, below its head.
     fn quoted(text: &str) -> Vec<&str> {
         let head = format!("| {} |", header().join(" | "));
@@ -229,9 +262,9 @@ mod tests {
         line.trim_matches('|').split('|').map(str::trim).collect()
     }
 
-    /// docs/performance.md quotes a table that this list makes: no group more or less, and under its columns.
+    /// docs/performance.md quotes a table that this list makes. It must have the same groups and columns.
     #[test]
-    fn the_table_of_the_page_on_performance_is_of_these_workloads() {
+    fn the_page_on_performance_has_these_workloads() {
         let quoted = quoted(include_str!("../../../docs/performance.md"));
         let mut groups: Vec<&str> = all().iter().filter(|w| !w.goals.is_empty()).map(|w| w.group).collect();
         groups.extend(most().iter().map(|(group, _)| *group));

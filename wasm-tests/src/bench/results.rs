@@ -1,39 +1,42 @@
-//! All that a run has found out: what was measured, and what became of the goals.
+//! The results of a run: the measurements and the goals.
 
 use serde_json::{Value, json};
 
 use super::jobs::{Done, Peer};
 use super::judge::Judged;
+use super::machine::Machine;
 use super::measured::{Instructions, Measured, Size};
 
-/// Everything that a run has found out.
+/// The results of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Results {
-    /// Which CPython there was.
+    /// The machine that everything was measured on.
+    pub machine: Option<Machine>,
+    /// The version of CPython, if there is one.
     pub python: Option<String>,
     /// Each way of each workload on each column.
     pub measured: Vec<Measured>,
-    /// Instructions of the hot loops; nothing where there is no simulator.
+    /// Instructions of the hot loops; `None` if there is no simulator.
     pub instructions: Option<Vec<Instructions>>,
-    /// What the crate adds to a program.
+    /// The sizes that the crate adds to a program.
     pub sizes: Vec<Size>,
     /// Each way of each job on each column.
     pub jobs: Vec<Done>,
-    /// The mappings of the sandbox's own library.
+    /// The comparison with wasi-libc's mappings in C.
     pub peer: Option<Peer>,
     /// The goals.
     pub judged: Vec<Judged>,
 }
 
 impl Results {
-    /// Of nothing yet.
+    /// Results without measurements.
     #[must_use]
-    pub fn new(python: Option<String>) -> Self {
-        Self { python, ..Self::default() }
+    pub fn new(python: Option<String>, machine: Machine) -> Self {
+        Self { machine: Some(machine), python, ..Self::default() }
     }
 
-    /// An object: `python`, and the lists `goals`, `measured`, `instructions`, `sizes` and `jobs`, and `peer`. What there
-    /// is none of is null.
+    /// A JSON object with `machine`, `python`, the lists `goals`, `measured`, `instructions`, `sizes` and `jobs`, and
+    /// `peer`. A missing part is null.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let goals = self.judged.iter().map(Judged::to_json).collect::<Value>();
@@ -48,8 +51,12 @@ impl Results {
             let one = |i: &Instructions| json!({ "workload": i.workload, "way": i.way, "instructions": i.each });
             list.iter().map(one).collect::<Value>()
         };
-        let size = |s: &Size| json!({ "column": s.column, "reads": s.reads, "maps": s.maps, "added": s.maps.saturating_sub(s.reads) });
+        let size = |s: &Size| {
+            let added = s.maps.saturating_sub(s.reads);
+            json!({ "column": s.column, "reads": s.reads, "maps": s.maps, "added": added })
+        };
         json!({
+            "machine": self.machine.as_ref().map(Machine::to_json),
             "python": self.python,
             "goals": goals,
             "measured": self.measured.iter().map(measured).collect::<Value>(),

@@ -1,4 +1,5 @@
-//! What the crate adds to a release build: a program that maps its file, against one that reads it.
+//! Measures the size that the crate adds to a release build: a program that maps its file, compared with one that reads
+//! it.
 
 use std::path::Path;
 
@@ -17,6 +18,6 @@ pub(super) fn measure(plan: &Plan) -> wasmtime::Result<Vec<Size>> {
 }
 
 fn size(path: &Path) -> wasmtime::Result<u64> {
-    let data = std::fs::metadata(path).with_context(|| format!("cannot look at {}", path.display()))?;
+    let data = std::fs::metadata(path).with_context(|| format!("cannot read the size of {}", path.display()))?;
     Ok(data.len())
 }

@@ -1,4 +1,4 @@
-//! The store's data of a guest: what wasmtime-wasi needs, its mappings, and what counts its calls and its memory.
+//! The data of a guest's store: the context of wasmtime-wasi, the mappings, and the counters of calls and memory.
 
 use portable_mmap_wasmtime::{HostMapCtx, HostMapCtxView, HostMapView};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -7,12 +7,12 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 use super::Counter;
 use crate::memory::Meter;
 
-/// What belongs to one run of a guest: the store's data.
+/// The data of the store of one run of a guest.
 pub(crate) struct Guest {
     pub(crate) wasi: WasiP1Ctx,
     pub(crate) calls: Counter,
     pub(crate) memory: Meter,
-    /// What it may map. The guest of a store that is not attached maps nothing.
+    /// Its mappings. The guest of a store that is not attached cannot map.
     pub(crate) host_map: HostMapCtx,
 }
 

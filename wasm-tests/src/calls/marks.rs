@@ -1,4 +1,4 @@
-//! The guest's standard output, on its way to whoever captures it: whole lines are shown to the [`Counter`] as they come.
+//! The guest's standard output: captures it, and passes whole lines to the [`Counter`] as they are written.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,12 +10,12 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::Counter;
 
-/// Captures output in a pipe, and shows its lines to a counter.
+/// Captures output in a pipe, and passes its lines to a counter.
 #[derive(Clone)]
 pub(crate) struct Marks {
     pipe: MemoryOutputPipe,
     counter: Counter,
-    /// The line that has no end yet.
+    /// The start of a line whose end is not written yet.
     line: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -24,12 +24,12 @@ impl Marks {
         Self { pipe, counter, line: Arc::default() }
     }
 
-    fn see(&self, bytes: &[u8]) {
+    fn pass_lines(&self, bytes: &[u8]) {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         for part in bytes.split_inclusive(|&byte| byte == b'\n') {
             line.extend_from_slice(part);
             if let Some(whole) = line.strip_suffix(b"\n") {
-                self.counter.see(&String::from_utf8_lossy(whole));
+                self.counter.parse_line(&String::from_utf8_lossy(whole));
                 line.clear();
             }
         }
@@ -56,7 +56,7 @@ impl StdoutStream for Marks {
 impl OutputStream for Marks {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
         self.pipe.write(bytes.clone())?;
-        self.see(&bytes);
+        self.pass_lines(&bytes);
         Ok(())
     }
 

@@ -1,9 +1,10 @@
-//! Host calls for files, counted by name: the functions of WASI are shadowed by ones that count and then do the same.
+//! Counts host calls for files by name: the functions of WASI are shadowed by functions that count and then do the
+//! same.
 //!
-//! `p1` and `p2` stand between the guest and wasmtime-wasi. Every call for a file goes through one function there, which
-//! knows its name and tells the counter of the `guest`. To fail or shorten the n-th call of a name, change that function.
-//! Standard streams are not counted. `marks` sees the guest's output and takes the counts at the lines between which a case
-//! is [`counted`](native_tests::Scene::counted).
+//! `p1` and `p2` stand between the guest and wasmtime-wasi. Every call for a file goes through one function there,
+//! which passes its name to the counter of the `guest`. To fail or shorten the n-th call of a name, change that
+//! function. Standard streams are not counted. `marks` reads the guest's output, and takes the counts at the lines
+//! between which a case is [`counted`](native_tests::Scene::counted).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,25 +17,25 @@ pub(crate) mod marks;
 pub(crate) mod p1;
 pub(crate) mod p2;
 
-/// What a guest has cost in calls.
+/// The calls that a guest has made.
 #[derive(Clone, Debug, Default)]
 pub struct HostCalls {
     /// All calls of the run, by name.
     pub total: Tally,
-    /// The stretches that it asked to have counted, in order.
+    /// The stretches that its output marks, in order.
     pub stretches: Vec<Stretch>,
-    /// The one that had not ended when the guest did.
+    /// The stretch that had not ended when the guest ended.
     pub unended: Option<String>,
 }
 
 impl HostCalls {
-    /// For how many mappings the host was asked that it was ready to make.
+    /// How many mappings the guest has requested that the host was ready to make.
     #[must_use]
     pub fn maps(&self) -> u64 {
         self.named(MAP)
     }
 
-    /// How often a host that maps no files was asked whether it does.
+    /// How often the guest has queried whether the host maps files, in a host that does not.
     #[must_use]
     pub fn handshakes(&self) -> u64 {
         self.named(HANDSHAKE)
@@ -45,26 +46,26 @@ impl HostCalls {
     }
 }
 
-/// A stretch of a case that was counted.
+/// A counted stretch of a case.
 #[derive(Clone, Debug)]
 pub struct Stretch {
     /// What it did.
     pub what: String,
     /// Its calls, by name.
     pub calls: Tally,
-    /// By how many bytes it made the resident part of the guest's memory larger; nothing where the system does not tell.
+    /// The increase of the resident part of the guest's memory in bytes, or `None` if the system does not report it.
     pub resident: Option<u64>,
-    /// Where it lay outside its bounds, or why they could not be read. Bounds do not hold for a guest whose files the host
-    /// maps: as natively, its bytes move without calls.
+    /// The bounds that it violates, or why they could not be parsed. Bounds do not apply to a guest whose files the
+    /// host maps: as natively, its bytes move without calls.
     pub broken: Vec<String>,
-    /// What was bounded and could not be counted here.
+    /// The kinds that have bounds and cannot be counted here.
     pub unknown: Vec<Kind>,
 }
 
-/// What the calls are named by which a guest has its host map a file.
+/// The name under which requests for mappings are counted.
 pub(crate) const MAP: &str = "map";
 
-/// What the call is named by which a guest asks whether its host maps files.
+/// The name under which queries whether the host maps files are counted.
 pub(crate) const HANDSHAKE: &str = "handshake";
 
 /// Counts the calls of one run.
@@ -75,7 +76,7 @@ pub(crate) struct Counter(Arc<Mutex<State>>);
 struct State {
     calls: HostCalls,
     open: Option<Open>,
-    /// Whether bytes of files reach the guest without calls: then no bounds hold for them.
+    /// Whether the host maps the guest's files, so that their bytes move without calls and bounds do not apply.
     is_mapped: bool,
 }
 
@@ -88,7 +89,7 @@ struct Open {
 }
 
 impl Counter {
-    /// A counter for a guest whose files are mapped by the host, or by nobody.
+    /// A counter for a guest. `is_mapped`: the host maps its files.
     pub(crate) fn new(is_mapped: bool) -> Self {
         Self(Arc::new(Mutex::new(State { is_mapped, ..State::default() })))
     }
@@ -97,27 +98,28 @@ impl Counter {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a call and how many bytes it moved.
+    /// Counts a call and the bytes that it moved.
     pub(crate) fn add(&self, group: Group, name: &'static str, bytes: u64) {
         self.state().calls.total.add(group, name, bytes);
     }
 
-    /// What was counted, once the guest has ended.
+    /// Returns the counts. Call it when the guest has ended.
     pub(crate) fn take(&self) -> HostCalls {
         let mut state = self.state();
         let unended = state.open.take().map(|open| open.what);
         HostCalls { unended, ..std::mem::take(&mut state.calls) }
     }
 
-    /// Looks at a line of the guest's output. To be called on the guest's own thread, which knows its memory.
-    fn see(&self, line: &str) {
+    /// Parses a line of the guest's output. Call it on the guest's own thread, on which its memory was allocated.
+    fn parse_line(&self, line: &str) {
         let mut state = self.state();
         let is_mapped = state.is_mapped;
         if let Some(what) = line.strip_prefix("counting ") {
             let (what, before) = (what.to_owned(), state.calls.total.clone());
             let resident = resident(is_mapped);
             if let Some(open) = state.open.replace(Open { what, before, resident }) {
-                let stretch = close(open, &state.calls.total, Err("another began within it".to_owned()), is_mapped);
+                let stretch =
+                    close(open, &state.calls.total, Err("another stretch began within it".to_owned()), is_mapped);
                 state.calls.stretches.push(stretch);
             }
         } else if let Some(text) = line.strip_prefix("counted ")
@@ -131,13 +133,13 @@ impl Counter {
     }
 }
 
-/// The memory of this thread's guest. Of a guest whose files the host maps it is that of this process alone, which other
-/// guests change too: the pages of mapped files are no part of it.
+/// The resident memory of this thread's guest. If the host maps the guest's files, this is the private memory of this
+/// process, which other guests change too; it does not include the pages of mapped files.
 fn resident(is_mapped: bool) -> Option<u64> {
     if is_mapped { native_tests::jobs::own_memory() } else { memory::resident() }
 }
 
-/// Ends a stretch, and holds it against its bounds.
+/// Ends a stretch, and checks it against its bounds.
 fn close(open: Open, now: &Tally, bounds: Result<Bounds, String>, is_mapped: bool) -> Stretch {
     let calls = now.since(&open.before);
     let resident = open.resident.zip(resident(is_mapped)).map(|(before, now)| now.saturating_sub(before));
@@ -156,22 +158,22 @@ mod tests {
 
     use super::Counter;
 
-    /// What is broken in each stretch, after these lines with a read before each.
+    /// The violated bounds of each stretch, after these lines with a read before each.
     fn broken(lines: &[&str]) -> Vec<Vec<String>> {
         broken_of(Counter::default(), lines)
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "a counter is for one run")]
+    #[expect(clippy::needless_pass_by_value, reason = "each counter is used for one run")]
     fn broken_of(counter: Counter, lines: &[&str]) -> Vec<Vec<String>> {
         for line in lines {
             counter.add(Group::Read, "fd_pread", 10);
-            counter.see(line);
+            counter.parse_line(line);
         }
         counter.take().stretches.into_iter().map(|stretch| stretch.broken).collect()
     }
 
     #[test]
-    fn a_stretch_is_held_against_its_bounds() {
+    fn a_stretch_is_checked_against_its_bounds() {
         let none: [&str; 0] = [];
         assert_eq!(broken(&["counting a", "x = 1", "counted a: reads 2..=2, bytes read 20..=20"]), [none]);
         assert_eq!(
@@ -185,24 +187,24 @@ mod tests {
     }
 
     #[test]
-    fn no_bounds_hold_where_the_host_maps_files() {
+    fn bounds_do_not_apply_if_the_host_maps_files() {
         let none: [&str; 0] = [];
         assert_eq!(broken_of(Counter::new(true), &["counting a", "counted a: reads 0..=0"]), [none]);
-        // The lines themselves are looked at as anywhere.
+        // The lines are parsed anyway.
         assert_eq!(broken_of(Counter::new(true), &["counting a", "counted a: x"]), [["\"x\" is no bound"]]);
     }
 
     #[test]
-    fn a_stretch_that_does_not_end_as_it_began_is_broken() {
+    fn a_stretch_without_its_own_end_is_broken() {
         assert_eq!(
             broken(&["counting a", "counting b", "counted b: syncs 0..=0"]),
-            [vec!["another began within it"], vec![]]
+            [vec!["another stretch began within it"], vec![]]
         );
         assert_eq!(broken(&["counting a", "counted b: reads 1..=1"]), [["ended as \"b: reads 1..=1\""]]);
         assert_eq!(broken(&["counting a", "counted a: sheep 1..=1"]), [["\"sheep 1..=1\" is no bound"]]);
 
         let counter = Counter::default();
-        counter.see("counting a");
+        counter.parse_line("counting a");
         assert_eq!(counter.take().unended.as_deref(), Some("a"));
     }
 }

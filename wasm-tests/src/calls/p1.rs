@@ -1,6 +1,6 @@
-//! Preview 1: each counted function does what wasmtime-wasi's own does, by the function that its linker calls too.
+//! Preview 1: each counted function calls the function of wasmtime-wasi that its linker calls too.
 //!
-//! That function is public and not meant for others: the version of wasmtime-wasi is to be what it was tried with.
+//! Those functions are public and not meant for other crates, so the version of wasmtime-wasi must be the tested one.
 
 use native_tests::counts::Group;
 use portable_mmap::host::request::NOBODY;
@@ -14,23 +14,23 @@ use wiggle::GuestMemory;
 use super::HANDSHAKE;
 use super::guest::Guest;
 
-/// A guest's number for a file or directory, or where something is in its memory.
+/// A number of the guest: a file or directory, or an address in its memory.
 type Word = i32;
 
 /// Standard input, output and error.
 const STDIO: std::ops::RangeInclusive<Word> = 0..=2;
 
-/// What a call is.
+/// A description of a call.
 struct Call {
     name: &'static str,
     group: Group,
     /// The file.
     fd: Word,
-    /// Where the guest wants to be told how many bytes were moved.
+    /// The address for the number of bytes that were moved.
     moved: Option<Word>,
 }
 
-/// Every counted call goes through here.
+/// Makes and counts a call. Every counted call goes through here.
 fn call(
     mut caller: Caller<'_, Guest>,
     Call { name, group, fd, moved }: Call,
@@ -55,8 +55,8 @@ fn word(memory: &[u8], at: Word) -> Option<u32> {
     memory.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
 }
 
-/// Shadows functions: group and name, as in the witx, then parameters; `moved` is where the count of bytes goes. The first
-/// parameter is the file.
+/// Shadows functions. Each line has the group and the name, as in the witx, then the parameters. The first parameter is
+/// the file; `moved` is the address for the number of bytes.
 macro_rules! shadow {
     ($linker:ident: $(
         $group:ident $name:ident($fd:ident $(, $arg:ident: $type:ty)*) $(moves $moved:ident)? $(, $await:ident)?;
@@ -73,8 +73,8 @@ macro_rules! shadow {
     )*};
 }
 
-/// Puts functions that count in the place of those that the linker has. If `maps_files`, a guest asks by `fd_pread` for
-/// mappings.
+/// Replaces functions of the linker with functions that count. If `maps_files`, guests can request mappings with
+/// `fd_pread`.
 pub(crate) fn shadow(linker: &mut Linker<Guest>, maps_files: bool) -> Result<()> {
     linker.allow_shadowing(true);
     linker.func_wrap(
@@ -84,7 +84,7 @@ pub(crate) fn shadow(linker: &mut Linker<Guest>, maps_files: bool) -> Result<()>
             if maps_files && let Some(errno) = answer(&mut caller, vectors, count, offset, moved) {
                 return Ok(errno);
             }
-            // A guest that asks whether the host maps files reads none.
+            // A guest that queries whether the host maps files reads no file.
             let (name, group) =
                 if fd.cast_unsigned() == NOBODY { (HANDSHAKE, Group::Other) } else { ("fd_pread", Group::Read) };
             let this = Call { name, group, fd, moved: Some(moved) };

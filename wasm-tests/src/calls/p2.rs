@@ -1,6 +1,6 @@
-//! Preview 2: the interface `wasi:filesystem/types`, counted and done by wasmtime-wasi's own.
+//! Preview 2: counts the calls of the interface `wasi:filesystem/types`, and passes them to wasmtime-wasi.
 //!
-//! Reading and writing through a stream of a file is counted where wasmtime-wasi's stream is asked for bytes or given some.
+//! Reads and writes through a stream of a file are counted at the calls of wasmtime-wasi's stream.
 
 use bytes::Bytes;
 use native_tests::counts::Group;
@@ -18,7 +18,7 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamResult};
 use super::Counter;
 use super::guest::Guest;
 
-/// Puts methods that count in the place of those that the linker has.
+/// Replaces methods of the linker with methods that count.
 pub(crate) fn shadow(linker: &mut Linker<Guest>) -> Result<()> {
     linker.allow_shadowing(true);
     types::add_to_linker::<Guest, Filesystem<'static>>(linker, |guest| {
@@ -29,7 +29,7 @@ pub(crate) fn shadow(linker: &mut Linker<Guest>) -> Result<()> {
     Ok(())
 }
 
-/// wasmtime-wasi's own file system, and who counts.
+/// wasmtime-wasi's own file system, and the counter.
 struct Filesystem<'a> {
     calls: Counter,
     own: WasiFilesystemCtxView<'a>,
@@ -40,7 +40,7 @@ impl HasData for Filesystem<'static> {
 }
 
 impl Filesystem<'_> {
-    /// Every counted call goes through here; `moved` tells the bytes of a result.
+    /// Makes and counts a call. Every counted call goes through here; `moved` returns the number of bytes of a result.
     fn call<T, E>(
         &mut self,
         group: Group,

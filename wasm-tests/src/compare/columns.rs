@@ -1,10 +1,10 @@
-//! The columns of the comparison: what each is, what it has to say about which subject, and which are asked for.
+//! The columns of the comparison: their definitions, their subjects, and the selection of columns.
 
 use native_tests::ledger::Platform;
 
 pub use super::table::COLUMNS;
 
-/// What is compared: columns of one subject have the same cases.
+/// The subject of a comparison. Columns of one subject have the same cases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The library, with the cases of its suite.
@@ -17,7 +17,7 @@ impl Subject {
     /// All of them, in the order of reports.
     pub const ALL: [Self; 2] = [Self::Library, Self::Facade];
 
-    /// What programs call it: the word for its columns in `--columns` too.
+    /// Its name for programs. In `--columns` it stands for its columns.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -26,7 +26,7 @@ impl Subject {
         }
     }
 
-    /// What reports call its cases.
+    /// The title of its cases in reports.
     #[must_use]
     pub fn title(self) -> &'static str {
         match self {
@@ -39,29 +39,29 @@ impl Subject {
 /// One column: a way to build the suite's program, or tests, and to run them.
 #[derive(Debug)]
 pub struct Definition {
-    /// What `--columns` calls it.
+    /// Its name in `--columns`.
     pub key: &'static str,
-    /// What tables and the ledger call it.
+    /// Its name in tables and in the ledger.
     pub name: &'static str,
-    /// What it is, for a reader of the report.
+    /// A description for readers of the report.
     pub what: &'static str,
-    /// Whether continuous integration demands it.
+    /// Whether continuous integration requires it.
     pub ci: bool,
-    /// Which exceptions it has.
+    /// The platform, which determines its exceptions.
     pub platform: Platform,
-    /// The backend to ask for, where the program has more than that of its platform.
+    /// The backend to select, if the program has more than the one of its platform.
     pub backend: Option<&'static str>,
     /// How it is built and run.
     pub host: Host,
-    /// How many times longer than on this machine itself a case may take. Emulators were measured: large cases take six to
-    /// eight times as long in qemu-user, seeded scripts six times as long under Wine.
-    pub patience: u32,
+    /// The time limit of a case, as a multiple of the limit on this machine itself. It is measured for emulators: large
+    /// cases take six to eight times as long in qemu-user, seeded scripts six times as long under Wine.
+    pub time_factor: u32,
 }
 
 /// How a column is built and run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// Here, as it is.
+    /// On this machine, without an emulator.
     Native,
     /// In wasmtime, compiled for this target.
     Wasmtime {
@@ -82,13 +82,13 @@ pub enum Host {
         /// One of its targets.
         target: &'static str,
     },
-    /// As a program of another Linux, linked by `linker`, in `emulator` unless this machine runs it by itself.
+    /// As a program of another Linux, linked by `linker`, in `emulator` unless this machine can run it itself.
     Linux {
         /// A target of Linux.
         target: &'static str,
         /// The C compiler that links for it.
         linker: &'static str,
-        /// The program that plays its processor, with its options; nothing where this machine has it.
+        /// The program that emulates its processor, with its options; empty if this machine has that processor.
         emulator: &'static [&'static str],
     },
     /// As a program of Windows, under Wine.
@@ -97,24 +97,24 @@ pub enum Host {
     Facade {
         /// A target of WASI.
         target: Option<&'static str>,
-        /// Whose mappings they have.
+        /// The mappings that they use.
         mappings: Mappings,
     },
 }
 
-/// Whose mappings the tests of the façade have.
+/// The mappings that the tests of the façade use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mappings {
-    /// Those of memmap2 where files can be mapped, and else those of the emulation.
+    /// Those of memmap2 on targets that can map files, and otherwise those of the emulation.
     Own,
-    /// Those of the emulation, in place of memmap2's.
+    /// Those of the emulation, instead of memmap2's.
     Emulated,
     /// Those that wasmtime places in the guest's memory.
     Hosted,
 }
 
 impl Definition {
-    /// What it is a column of.
+    /// The subject of the column.
     #[must_use]
     pub fn subject(&self) -> Subject {
         if matches!(self.host, Host::Facade { .. }) { Subject::Facade } else { Subject::Library }
@@ -124,52 +124,52 @@ impl Definition {
 /// Which columns to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// Every one that can run here: one that cannot is shown as absent.
+    /// All columns that can run here. A column that cannot run is shown as absent.
     Possible,
     /// These, all of which have to run.
-    Demanded(Vec<&'static str>),
+    Required(Vec<&'static str>),
 }
 
 impl Selection {
-    /// Reads keys with spaces or commas between them. `ci` stands for those of continuous integration, the key of a
-    /// subject for its own, `all` for all, and nothing for those that can run. A number is nothing: shells export the
-    /// width of the terminal as `COLUMNS`.
+    /// Parses keys with spaces or commas between them. `ci` stands for the columns of continuous integration, the key
+    /// of a subject for its columns, `all` for all columns, and no key for those that can run. Numbers are ignored,
+    /// because shells export the width of the terminal as `COLUMNS`.
     ///
     /// # Errors
     ///
-    /// A key that no column has; the text names those that there are.
+    /// Fails if no column has a key; the text lists the keys.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut demanded = Vec::new();
+        let mut required = Vec::new();
         let words = text.split([' ', ',', '\t', '\n']).filter(|word| word.contains(|c: char| !c.is_ascii_digit()));
         for word in words {
-            let before = demanded.len();
+            let before = required.len();
             let of_several = |c: &Definition| word == "all" || word == "ci" && c.ci || word == c.subject().key();
-            demanded.extend(COLUMNS.iter().filter(|c| word == c.key || of_several(c)));
-            if demanded.len() == before {
+            required.extend(COLUMNS.iter().filter(|c| word == c.key || of_several(c)));
+            if required.len() == before {
                 let keys: Vec<&str> = COLUMNS.iter().map(|column| column.key).collect();
                 let groups = Subject::ALL.map(Subject::key).join(", ");
                 return Err(format!("there is no column {word:?}: there are ci, all, {groups}, {}", keys.join(", ")));
             }
         }
-        if demanded.is_empty() {
+        if required.is_empty() {
             return Ok(Self::Possible);
         }
-        let is_there = |column: &&Definition| demanded.iter().any(|wanted| wanted.key == column.key);
-        Ok(Self::Demanded(COLUMNS.iter().filter(is_there).map(|column| column.key).collect()))
+        let is_there = |column: &&Definition| required.iter().any(|wanted| wanted.key == column.key);
+        Ok(Self::Required(COLUMNS.iter().filter(is_there).map(|column| column.key).collect()))
     }
 
-    /// The columns that are asked for, in the order of tables.
+    /// The selected columns, in the order of tables.
     pub fn columns(&self) -> impl Iterator<Item = &'static Definition> + '_ {
         COLUMNS.iter().filter(move |column| match self {
             Self::Possible => true,
-            Self::Demanded(keys) => keys.contains(&column.key),
+            Self::Required(keys) => keys.contains(&column.key),
         })
     }
 
     /// Whether a column that cannot run is a failure.
     #[must_use]
-    pub fn demands(&self) -> bool {
-        matches!(self, Self::Demanded(_))
+    pub fn requires_all(&self) -> bool {
+        matches!(self, Self::Required(_))
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_asked_for_by_key_and_keep_their_order() {
+    fn columns_are_selected_by_key_and_keep_their_order() {
         assert_eq!(keys("wasip2 mapped"), ["mapped", "wasip2"]);
         assert_eq!(keys("node,wasip1,node"), ["wasip1", "node"]);
         let facade = [
@@ -199,21 +199,21 @@ mod tests {
         assert_eq!(keys("ci"), [&suite[..], &hosts, &facade].concat());
         assert_eq!(keys("suite memmap2").len(), COLUMNS.len() - 5);
         assert_eq!(keys("all").len(), COLUMNS.len());
-        let refused = Selection::parse("mapped wasip3").unwrap_err();
-        assert!(refused.contains("\"wasip3\": there are ci, all, suite, facade, mapped, "), "{refused}");
+        let error = Selection::parse("mapped wasip3").unwrap_err();
+        assert!(error.contains("\"wasip3\": there are ci, all, suite, facade, mapped, "), "{error}");
     }
 
     #[test]
-    fn no_key_asks_for_what_is_possible_and_demands_nothing() {
+    fn no_key_selects_possible_columns_and_requires_none() {
         assert_eq!(Selection::parse(" ").unwrap(), Selection::Possible);
-        assert!(!Selection::Possible.demands());
+        assert!(!Selection::Possible.requires_all());
         assert_eq!(Selection::parse("80").unwrap(), Selection::Possible);
         assert_eq!(keys("").len(), COLUMNS.len());
-        assert!(Selection::parse("all").unwrap().demands());
+        assert!(Selection::parse("all").unwrap().requires_all());
     }
 
     #[test]
-    fn names_and_keys_are_those_of_one_column() {
+    fn names_and_keys_are_unique() {
         for (index, column) in COLUMNS.iter().enumerate() {
             let others = || COLUMNS[index + 1..].iter();
             assert!(others().all(|other| other.key != column.key && other.name != column.name), "{column:?}");

@@ -1,4 +1,4 @@
-//! What came of a comparison.
+//! The results of a comparison.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,42 +13,42 @@ use crate::verdict::Failure;
 pub struct Absent {
     /// The column.
     pub definition: &'static Definition,
-    /// Why, and what to install.
+    /// Why it has not run, and what to install.
     pub reason: String,
 }
 
-/// What came of the columns of one subject.
+/// The results of the columns of one subject.
 #[derive(Debug)]
 pub struct Section {
-    /// What was compared.
+    /// The subject of the comparison.
     pub subject: Subject,
     /// The columns that have run, as in [`Results::columns`].
     pub ran: Vec<&'static Definition>,
-    /// The version of the host of each, where it tells one.
+    /// The version of the host of each, if it reports one.
     pub versions: Vec<Option<String>>,
-    /// The columns that have not.
+    /// The columns that have not run.
     pub absent: Vec<Absent>,
-    /// What they did.
+    /// The results of the columns.
     pub results: Results,
     /// The exceptions of the columns that have run.
     pub ledger: Vec<Exception>,
 }
 
-/// What came of it all.
+/// The results of all subjects.
 #[derive(Debug)]
 pub struct Comparison {
-    /// The subjects that have columns, at least one.
+    /// The sections of the subjects that have columns, at least one.
     pub sections: Vec<Section>,
-    /// Which cases were asked for.
+    /// The text that selects cases.
     pub filter: Option<String>,
-    /// When it began.
+    /// When it started.
     pub started: SystemTime,
     /// How long the cases took, all columns together, without building.
     pub elapsed: Duration,
 }
 
 impl Section {
-    /// The command that runs a case again on one of the columns that have run, and on the one that it was compared
+    /// The command that runs a case again on one of the columns that have run, and on the column that it was compared
     /// with.
     #[must_use]
     pub fn again(&self, case: &str, column: usize) -> String {
@@ -63,7 +63,7 @@ impl Section {
 }
 
 impl Comparison {
-    /// Whether every column that was demanded has run every case, with one and the same transcript.
+    /// Whether every required column has run every case, with the same transcript.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.failed() == 0
@@ -74,13 +74,13 @@ impl Comparison {
         self.sections.iter().map(|section| section.results.passed()).sum()
     }
 
-    /// How many cells failed, and what else is wrong.
+    /// How many cells failed, plus the number of other problems.
     pub(super) fn failed(&self) -> usize {
         self.sections.iter().map(|section| section.results.failed()).sum()
     }
 }
 
-/// What became of a case on a column, in one word.
+/// The outcome of a case on a column, in one word.
 pub(super) fn state(cell: &Cell) -> &'static str {
     match (&cell.failure, &cell.excepted) {
         (None, _) => "passed",

@@ -4,16 +4,16 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// What stands above the table.
+/// The text above the table.
 const HEAD: &str = "\
 # Hosts
 
 `make hosts` writes this page from the report of the last `make compare`, which runs the suite on every host that is
-there, one case in each instance and each directory, and compares what the cases observe. A case passes where it does what
-it does natively.
+installed. Each case has its own instance and directory, and the comparison is about what the cases observe. A case
+passes if it observes the same as natively.
 
-Start Node 20 with `--no-turbo-fast-api-calls`. Without this option Node can crash with SIGSEGV once the memory of a guest
-has grown, whatever the guest is, and edits that it has not flushed are lost. `make compare` and
+Start Node 20 with `--no-turbo-fast-api-calls`. Without this option Node can crash with SIGSEGV after the memory of a
+guest has grown, whatever the guest is, and edits that it has not flushed are lost. `make compare` and
 [`node-wasi.mjs`](../wasm-tests/hosts/node-wasi.mjs) pass the option.
 
 | host | what it is | version | cases passed | what it does not do |
@@ -24,7 +24,7 @@ has grown, whatever the guest is, and edits that it has not flushed are lost. `m
 ///
 /// # Errors
 ///
-/// A report of another schema, or of a part of the cases.
+/// Fails if the report has another schema, or only some of the cases.
 pub fn page(report: &Value) -> Result<String, String> {
     if report["schema"] != "portable-mmap/compare" || report["version"] != super::json::VERSION {
         return Err("this is not a report of this version of `make compare`: run it first".to_owned());
@@ -44,7 +44,7 @@ pub fn page(report: &Value) -> Result<String, String> {
             _ = writeln!(page, "| {name} | {what} | | not tried | |");
             continue;
         }
-        // Rows of the ledger are grouped by their reasons, in its order.
+        // The rows of the ledger are grouped by reason, in its order.
         let mut not: Vec<(String, usize)> = Vec::new();
         for exception in ledger.iter().filter(|exception| exception["column"] == column["key"]) {
             let reason = exception["reason"].as_str().unwrap_or_default();
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_has_what_each_host_does_not_do() {
+    fn the_page_lists_what_each_host_does_not_support() {
         let page = page(&report()).unwrap();
         let rows: Vec<&str> = page.lines().skip_while(|line| !line.starts_with("| A")).collect();
         assert_eq!(
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_some_cases_makes_no_page() {
+    fn a_report_with_some_of_the_cases_is_an_error() {
         let mut some = report();
         some["filter"] = json!("slice");
         assert!(page(&some).unwrap_err().contains("FILTER"));

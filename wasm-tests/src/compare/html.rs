@@ -6,13 +6,13 @@ const SCRIPT: &str = include_str!("page.js");
 
 /// A page that shows the report `json`.
 ///
-/// Nothing in a report can end the element that it stands in, or begin another: it has no `<`. The script puts text
-/// into the page as text.
+/// Nothing in a report can end the element that contains it, or begin another: the report has no `<`. The script
+/// inserts text into the page as text.
 #[must_use]
 pub fn page(json: &str) -> String {
-    // In JSON a `<` stands in strings alone, where it may be written so.
+    // In JSON a `<` occurs only in strings, where it may be written as an escape.
     let json = json.replace('<', "\\u003c");
-    // The report last: it may hold what stands for the others.
+    // The report is inserted last, because it may contain the placeholders of the others.
     PAGE.replace("{{STYLE}}", STYLE).replace("{{SCRIPT}}", SCRIPT).replace("{{REPORT}}", &json)
 }
 
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_asks_for_nothing_from_elsewhere() {
+    fn the_page_loads_no_other_resources() {
         let page = page("{}");
         for part in ["http:", "https:", "src=", "@import", "url(", "<link"] {
             assert!(!page.contains(part), "{part}");

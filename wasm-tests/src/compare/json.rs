@@ -10,7 +10,7 @@ use super::comparison::{Absent, Comparison, Section, state};
 use crate::suite::CaseResults;
 use crate::verdict::Failure;
 
-/// The version of the schema: another one where something that was there has changed its place or its meaning.
+/// The version of the schema. It changes if an existing field changes its place or its meaning.
 pub const VERSION: u32 = 2;
 
 /// The whole report.
@@ -56,7 +56,7 @@ fn value_of_section<'r>(section: &'r Section, transcripts: &mut Transcripts<'r>)
     })
 }
 
-/// Columns that have run and then those that have not.
+/// The columns that have run, and then those that have not.
 fn columns(section: &Section) -> Vec<Value> {
     let ran = section.ran.iter().enumerate().map(|(index, definition)| {
         let cells = || section.results.cases.iter().map(|case| &case.cells[index]);
@@ -129,14 +129,14 @@ fn kinds(tallies: &[&Tally]) -> Value {
     sums.into_iter().collect::<Map<_, _>>().into()
 }
 
-/// In milliseconds: no clock here is better.
+/// A duration with the precision of a millisecond: no clock here is better.
 pub(crate) fn seconds(time: Duration) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 milliseconds")]
     let milliseconds = time.as_millis() as f64;
     milliseconds / 1000.0
 }
 
-/// Each transcript once: those of a case are equal.
+/// The transcripts, each of them once: those of a case are equal.
 #[derive(Default)]
 struct Transcripts<'r> {
     all: Vec<&'r [String]>,

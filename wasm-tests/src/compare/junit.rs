@@ -5,12 +5,12 @@ use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStat
 use super::comparison::{Absent, Comparison};
 use crate::suite::Cell;
 
-/// The whole report. An exception of the ledger and an absent column are skipped with their reasons; what is wrong
-/// beside the cases is an error in a suite of its own.
+/// The whole report. An exception of the ledger and an absent column are skipped, with their reasons. Other problems
+/// are errors in a suite of their own.
 ///
 /// # Errors
 ///
-/// A writer of XML that fails, which has no reason to.
+/// Fails if the XML cannot be written, which is not expected.
 pub fn report(comparison: &Comparison) -> Result<String, SerializeError> {
     let mut report = Report::new("comparison across targets");
     report.set_time(comparison.elapsed);
@@ -28,21 +28,21 @@ pub fn report(comparison: &Comparison) -> Result<String, SerializeError> {
             suite
         }));
     }
-    let mut beside = TestSuite::new("columns");
+    let mut others = TestSuite::new("columns");
     let absent = comparison.sections.iter().flat_map(|section| &section.absent);
-    beside.add_test_cases(absent.map(|Absent { definition, reason }| {
+    others.add_test_cases(absent.map(|Absent { definition, reason }| {
         let mut status = TestCaseStatus::skipped();
         status.set_message(reason.as_str());
         TestCase::new(definition.name, status)
     }));
-    beside.add_test_cases(problem_cases(comparison.sections.iter().flat_map(|section| &section.results.problems)));
-    if !beside.test_cases.is_empty() {
-        report.add_test_suite(beside);
+    others.add_test_cases(problem_cases(comparison.sections.iter().flat_map(|section| &section.results.problems)));
+    if !others.test_cases.is_empty() {
+        report.add_test_suite(others);
     }
     report.to_string()
 }
 
-/// What is wrong beside the cases, each as an error.
+/// The other problems, each as an error.
 pub(crate) fn problem_cases<'p>(problems: impl IntoIterator<Item = &'p String>) -> impl Iterator<Item = TestCase> {
     problems.into_iter().enumerate().map(|(index, problem)| {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);

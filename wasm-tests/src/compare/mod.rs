@@ -1,13 +1,13 @@
-//! The comparison across targets: the suite, and the tests of the façade, on every column that there is; and reports of
-//! it.
+//! The comparison across targets: runs the suite, and the tests of the façade, on all columns, and writes reports.
 //!
-//! - [`columns`] names the columns and reads which are asked for; [`workshop`] builds them and finds what runs them.
-//!   Those of one [`Subject`] are compared with each other.
-//! - [`suite`] runs and judges. A required column that cannot run is a failure here.
-//! - [`Comparison`] is what came of it, with a [`Section`] for each subject.
-//! - [`json`], [`junit`] and [`html`] write it down, for programs, for CI systems and for people; [`hosts_page`] is what the
-//!   documentation says of it.
+//! - [`columns`] defines the columns and parses the selection of columns; [`builder`] builds them and finds their
+//!   hosts. The columns of one [`Subject`] are compared with each other.
+//! - [`suite`] runs and checks the cases. A required column that cannot run is a failure here.
+//! - [`Comparison`] is the result, with a [`Section`] for each subject.
+//! - [`json`], [`junit`] and [`html`] write reports for programs, for CI systems and for people; [`hosts_page`] writes
+//!   the page of the documentation.
 
+pub mod builder;
 pub mod columns;
 mod comparison;
 pub mod hosts_page;
@@ -15,7 +15,6 @@ pub mod html;
 pub mod json;
 pub mod junit;
 mod table;
-pub mod workshop;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -28,33 +27,33 @@ use serde_json::Value;
 
 use crate::report;
 use crate::suite::{self, NO_CASE};
+use builder::{Builder, Missing};
 use columns::{Definition, Selection, Subject};
-use workshop::{Missing, Workshop};
 
 pub use comparison::{Absent, Comparison, Section};
 
-/// What the reports are called: the page, the report for programs, and that for CI systems.
+/// The names of the reports: the page, the report for programs, and the report for CI systems.
 const REPORTS: [&str; 3] = ["report.html", "report.json", "junit.xml"];
 
-/// What to compare, and where to write it down.
+/// What to compare, and where to write the reports.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Which columns.
+    /// The columns.
     pub selection: Selection,
     /// How to build them.
-    pub workshop: Workshop,
-    /// Which cases, and how they run.
+    pub builder: Builder,
+    /// The cases, and how they run.
     pub suite: suite::Plan,
     /// The directory of the reports.
     pub out: PathBuf,
 }
 
-/// Removes the reports of a former comparison from a directory: nobody shall take them for those of one that did not
-/// come to its end.
+/// Removes the reports of an earlier comparison from a directory, so that they are not mistaken for those of a
+/// comparison that was interrupted.
 ///
 /// # Errors
 ///
-/// What the file system says, but for reports that are not there.
+/// Fails if a report cannot be removed. A missing report is not an error.
 pub fn clear(dir: &Path) -> io::Result<()> {
     REPORTS.iter().try_for_each(|name| match fs::remove_file(dir.join(name)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -62,7 +61,8 @@ pub fn clear(dir: &Path) -> io::Result<()> {
     })
 }
 
-/// Builds the columns and runs the cases on them. The building is told on standard error, if `plan` has it.
+/// Builds the columns and runs the cases on them. If `plan` includes building, prints the progress of it to standard
+/// error.
 #[must_use]
 pub fn run(plan: &Plan) -> Comparison {
     let (started, mut elapsed, mut sections) = (SystemTime::now(), Duration::ZERO, Vec::new());
@@ -74,53 +74,57 @@ pub fn run(plan: &Plan) -> Comparison {
         }
     }
     if sections.iter().all(|section| section.results.cases.is_empty()) {
-        // Of all subjects alike; it stands with the first.
+        // It concerns all subjects, and is reported with the first.
         sections[0].results.problems.push(NO_CASE.to_owned());
     }
     Comparison { sections, filter: plan.suite.filter.clone(), started, elapsed }
 }
 
-/// Builds the columns of a subject, and runs its cases on those that are ready: how long that took is answered too. Each
-/// column has the exceptions of its platform, and no other's.
+/// Builds the columns of a subject, and runs its cases on those that are ready. Returns the results, and how long the
+/// cases took. Each column has only the exceptions of its platform.
 fn run_section(subject: Subject, plan: &Plan) -> (Section, Duration) {
     let (mut ran, mut columns, mut absent, mut problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut versions = Vec::new();
     for definition in plan.selection.columns().filter(|column| column.subject() == subject) {
-        if plan.workshop.build {
+        if plan.builder.build {
             eprintln!("== {}: {}", definition.name, definition.what);
         }
-        match plan.workshop.column(definition, plan.suite.limits) {
+        match plan.builder.column(definition, plan.suite.limits) {
             Ok(column) => {
                 ran.push(definition);
                 versions.push(column.version().map(str::to_owned));
                 columns.push(column);
             }
             Err(missing) => {
-                problems.extend(problem(definition, &missing, plan.selection.demands()));
+                problems.extend(problem(definition, &missing, plan.selection.requires_all()));
                 let (Missing::Absent(reason) | Missing::Broken(reason)) = missing;
                 absent.push(Absent { definition, reason });
             }
         }
     }
-    let ledger: Vec<Exception> = ran.iter().flat_map(|column| column.platform.exceptions(column.name)).collect();
+    let mut ledger: Vec<Exception> = ran.iter().flat_map(|column| column.platform.exceptions(column.name)).collect();
     let begun = Instant::now();
-    let mut results = suite::run_what_is_there(&columns, &plan.suite, &ledger);
+    let mut results = suite::run_allowing_no_case(&columns, &plan.suite, &ledger);
     results.problems.splice(0..0, problems);
+    if plan.suite.filter.is_some() {
+        let has_run = |exception: &Exception| results.cases.iter().any(|case| exception.covers(&case.name));
+        ledger.retain(has_run);
+    }
     (Section { subject, ran, versions, absent, results, ledger }, begun.elapsed())
 }
 
-/// A column that cannot run is a failure where it was demanded, and always where all that it needs is there.
-fn problem(definition: &Definition, missing: &Missing, demanded: bool) -> Option<String> {
+/// A column that cannot run is a failure if it is required, and always if everything that it needs is installed.
+fn problem(definition: &Definition, missing: &Missing, required: bool) -> Option<String> {
     match missing {
         Missing::Absent(reason) => {
-            demanded.then(|| format!("{} is required and cannot run: {reason}", definition.name))
+            required.then(|| format!("{} is required and cannot run: {reason}", definition.name))
         }
         Missing::Broken(reason) => Some(format!("{} does not work: {reason}", definition.name)),
     }
 }
 
 impl Section {
-    /// The table, and what is not in it.
+    /// The table, and the results that are not in it.
     fn render(&self) -> String {
         let mut text = String::new();
         let mut table = report::columns(&self.results);
@@ -137,7 +141,7 @@ impl Section {
 }
 
 impl Comparison {
-    /// All of it for a terminal.
+    /// The whole result for a terminal.
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();
@@ -153,18 +157,19 @@ impl Comparison {
         text
     }
 
-    /// Writes the three reports into a directory, which is made if it is not there.
+    /// Writes the three reports into a directory, which is created if it does not exist.
     ///
     /// # Errors
     ///
-    /// What the file system says.
+    /// Fails if a report cannot be written.
     pub fn write(&self, dir: &Path) -> io::Result<Vec<PathBuf>> {
         let junit = junit::report(self).map_err(io::Error::other)?;
         write_reports(dir, &json::report(self), junit)
     }
 }
 
-/// Writes the page of a report, the report and the one for CI systems into a directory, which is made if it is not there.
+/// Writes a report as a page, the report itself and the report for CI systems into a directory, which is created if it
+/// does not exist.
 pub(crate) fn write_reports(dir: &Path, report: &Value, junit: String) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(dir)?;
     let json = report.to_string();
@@ -178,8 +183,8 @@ mod tests {
 
     use serde_json::Value;
 
+    use super::builder::Missing;
     use super::columns::{COLUMNS, Definition, Subject};
-    use super::workshop::Missing;
     use super::{Absent, Comparison, Section, json, junit, problem};
     use crate::suite::{CaseResults, Cell, Results};
     use crate::verdict::{Failure, compare};
@@ -219,17 +224,17 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_column_is_a_failure_where_it_was_demanded_and_a_broken_one_always() {
+    fn an_absent_column_is_a_failure_if_it_is_required_and_a_broken_one_always() {
         let absent = Missing::Absent("there is no `node`".into());
         assert_eq!(problem(column("node"), &absent, false), None);
-        let told = problem(column("node"), &absent, true).unwrap();
-        assert_eq!(told, "wasip1 Node is required and cannot run: there is no `node`");
+        let message = problem(column("node"), &absent, true).unwrap();
+        assert_eq!(message, "wasip1 Node is required and cannot run: there is no `node`");
         let broken = Missing::Broken("cargo ended with 101".into());
         assert!(problem(column("node"), &broken, false).is_some() && problem(column("node"), &broken, true).is_some());
     }
 
     #[test]
-    fn equal_transcripts_pass_and_are_kept_once() {
+    fn equal_transcripts_pass_and_are_stored_once() {
         let comparison = comparison(cell(&["seed = 7", "a", "seed = 8", "b", "c"]));
         let report = json::report(&comparison);
         assert!(comparison.passed());
@@ -249,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_has_the_seed_of_its_place_and_a_command() {
+    fn a_difference_has_the_seed_of_its_line_and_a_command() {
         let comparison = differing();
         assert!(!comparison.passed());
         let again = "make compare COLUMNS='mapped wasip1' FILTER='scripts/<one>'";
@@ -268,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_exception_is_no_failure_and_tells_its_reason() {
+    fn an_exception_is_no_failure_and_has_a_reason() {
         let mut comparison = differing();
         comparison.sections[0].results.cases[0].cells[1].excepted = Some("the platform is like that");
         assert!(comparison.passed());

@@ -1,7 +1,7 @@
 "use strict";
 
 const report = JSON.parse(document.getElementById("report").textContent);
-/** What is compared with each other: the columns that ran, the elements that show it, and its cases by groups. */
+/** The sections, each with the columns that ran, the element that shows it, and its cases in groups. */
 const sections = report.sections.map((section) => ({
   ...section,
   ran: section.columns.filter((column) => column.state === "ran"),
@@ -11,18 +11,18 @@ const sections = report.sections.map((section) => ({
 const all = (field) => sections.flatMap((section) => section[field]);
 const byKey = new Map(all("columns").map((column) => [column.key, column]));
 
-/** Equal lines before the first difference, and lines after it, that are shown at first. */
+/** How many equal lines before the first difference, and how many lines after it, are shown at first. */
 const BEFORE = 3, AFTER = 12;
 
-/** With more columns than this the table of cases has signs in place of words, and names that stand upright. */
+/** With more columns than this, the table of cases has signs instead of words, and vertical column names. */
 const WIDE_COLUMNS = 8;
 
 const SIGNS = { passed: "✓", failed: "✗", excepted: "–" };
 
-/** How many lines, on both sides together, two transcripts may lie apart and still be shown beside each other. */
+/** How many lines, on both sides together, are searched for the next equal line of two transcripts. */
 const LOOK_AHEAD = 40;
 
-/** An element. Strings among its children become text, whatever they hold. */
+/** An element. Strings among its children are inserted as text, never as HTML. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -49,13 +49,13 @@ function showVerdict() {
   verdict.className = report.passed ? "passed" : "failed";
   verdict.dataset.passed = report.passed;
   const excepted = all("ran").reduce((sum, column) => sum + column.excepted, 0);
-  const but = excepted === 0 ? "" : `, but for ${some(excepted, "exception")}`;
+  const exceptions = excepted === 0 ? "" : `; ${some(excepted, "exception")}`;
   verdict.textContent = report.passed
     ? `Passed: ${some(all("cases").length, "case")} on ${some(all("ran").length, "column")}, `
-      + `with equal transcripts${but}`
+      + `with equal transcripts${exceptions}`
     : `Failed: ${some(report.counts.failed, "failure")}, and ${number(report.counts.passed)} passed`;
-  const begun = new Date(report.started * 1000).toLocaleString();
-  const about = [`Begun ${begun}`, `the cases took ${duration(report.seconds)}`];
+  const started = new Date(report.started * 1000).toLocaleString();
+  const about = [`Started ${started}`, `the cases took ${duration(report.seconds)}`];
   if (report.filter !== null) {
     const leftOut = sections.reduce((sum, section) => sum + section.left_out, 0);
     about.push(`only “${report.filter}”, which left out ${some(leftOut, "case")}`);
@@ -113,7 +113,7 @@ function showLedger() {
     cases.get(name).push(byKey.get(column)?.name ?? column);
   }
   const ledger = document.getElementById("ledger");
-  // Only targets of this project's own suite have one.
+  // Only the suite of this project has a ledger.
   ledger.parentElement.hidden = report.title !== undefined;
   for (const [reason, cases] of reasons) {
     const items = [...cases].map(([name, columns]) =>
@@ -123,7 +123,7 @@ function showLedger() {
   if (reasons.size === 0) ledger.append(make("p", {}, "It is empty."));
 }
 
-/** A button that opens and closes something. */
+/** A button that opens and closes an element. */
 function opener(text, attributes, toggle) {
   const button = make("button", { type: "button", "aria-expanded": "false", ...attributes }, text);
   button.addEventListener("click", () => {
@@ -148,7 +148,7 @@ function showCases(section) {
   for (const group of groups.values()) table.append(bodyOf(group, ran));
 }
 
-/** A count and a word, and the sign that stands for the word where there is no room for it. */
+/** A count and a word, and the sign that replaces the word in a narrow column. */
 function signed(state, word, count = "") {
   return [make("span", { class: "sign", "aria-hidden": "true" }, SIGNS[state]), String(count),
     make("span", { class: "word" }, word)];
@@ -197,7 +197,7 @@ function rowOf(item, ran) {
   return entry;
 }
 
-/** What became of a case on each column: those that are alike together. */
+/** The outcome of a case on each column. Columns without a failure are grouped together. */
 function detailsOf(item, ran) {
   const box = make("div", {}, make("p", {}, make("code", {}, item.name)));
   const odd = ran.filter((column) => item.cells[column.key].failure !== undefined);
@@ -241,7 +241,7 @@ function outcomeOf(item, column) {
   return box;
 }
 
-/** Where two transcripts that part at `left` and `right` meet again: how many lines each has before that. */
+/** The next equal lines of two transcripts that differ at `left` and `right`: how many lines each has before them. */
 function meeting(theirs, ours, left, right) {
   for (let sum = 1; sum <= LOOK_AHEAD; sum += 1) {
     for (let skipped = 0; skipped <= sum; skipped += 1) {
@@ -321,7 +321,7 @@ function applyFilter() {
   for (const group of sections.flatMap((section) => [...section.groups.values()])) {
     const rows = group.rows.filter(wanted);
     count += rows.length;
-    // What was asked for is shown without being opened too.
+    // Cases that a filter selects are shown in closed groups too.
     const open = group.open || state !== "" || text !== "";
     group.button.setAttribute("aria-expanded", open);
     group.button.closest("tbody").hidden = rows.length === 0;
@@ -335,7 +335,7 @@ function applyFilter() {
   form.elements.count.textContent = `${number(count)} of ${some(all("cases").length, "case")}`;
 }
 
-/** The width of what is seen of a table of cases: details are as wide. */
+/** Sets the width of details to the visible width of the table of cases. */
 function measure() {
   for (const { element } of sections) {
     const table = element.querySelector(".cases");
@@ -351,9 +351,9 @@ for (const section of sections) {
   document.getElementById("sections").append(section.element);
 }
 showLedger();
-// `report.html#failed` shows the failures alone.
-const asked = location.hash.slice(1);
-if ([...form.elements.state.options].some((option) => option.value === asked)) form.elements.state.value = asked;
+// `report.html#failed` shows only the failures.
+const requested = location.hash.slice(1);
+if ([...form.elements.state.options].some((option) => option.value === requested)) form.elements.state.value = requested;
 form.addEventListener("input", applyFilter);
 form.addEventListener("submit", (event) => event.preventDefault());
 applyFilter();

@@ -1,4 +1,4 @@
-//! The columns that there are.
+//! The table of columns.
 
 use native_tests::ledger::Platform;
 
@@ -12,7 +12,7 @@ const WASIP1: Host = Host::Wasmtime { target: "wasm32-wasip1", simd: false };
 const AARCH64: Host = aarch64(&["qemu-aarch64"]);
 const AARCH64_16K: Host = aarch64(&["qemu-aarch64", "-p", "16384"]);
 const AARCH64_64K: Host = aarch64(&["qemu-aarch64", "-p", "65536"]);
-// Rust has what it links with in its own libraries.
+// Rust's own libraries include everything that such programs link with.
 const MUSL: Host = Host::Linux { target: "x86_64-unknown-linux-musl", linker: "cc", emulator: &[] };
 const S390X: Host =
     Host::Linux { target: "s390x-unknown-linux-gnu", linker: "s390x-linux-gnu-gcc", emulator: &["qemu-s390x"] };
@@ -29,7 +29,7 @@ const fn aarch64(emulator: &'static [&'static str]) -> Host {
     Host::Linux { target: "aarch64-unknown-linux-gnu", linker: "aarch64-linux-gnu-gcc", emulator }
 }
 
-/// All columns, in the order of tables. A case is measured by the first that holds it.
+/// All columns, in the order of tables. The reference of a case is the first column that passes it.
 pub const COLUMNS: &[Definition] = &[
     Definition {
         key: "mapped",
@@ -39,7 +39,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::MAPPED_HERE,
         backend: MAPPED,
         host: Host::Native,
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "buffered",
@@ -49,7 +49,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::Buffered,
         backend: BUFFERED,
         host: Host::Native,
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "wasip1",
@@ -59,7 +59,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedWasi,
         backend: None,
         host: WASIP1,
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "simd128",
@@ -69,7 +69,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedWasi,
         backend: None,
         host: Host::Wasmtime { target: "wasm32-wasip1", simd: true },
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "hosted",
@@ -79,7 +79,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::Hosted,
         backend: HOSTED,
         host: Host::Hosted { target: "wasm32-wasip1" },
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "wasip2",
@@ -89,7 +89,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedWasi,
         backend: None,
         host: Host::Wasmtime { target: "wasm32-wasip2", simd: false },
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "wasip2-hosted",
@@ -99,7 +99,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::Hosted,
         backend: HOSTED,
         host: Host::Hosted { target: "wasm32-wasip2" },
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "node",
@@ -109,7 +109,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedNode,
         backend: None,
         host: Host::Guest { key: "node", target: "wasm32-wasip1" },
-        patience: 2,
+        time_factor: 2,
     },
     Definition {
         key: "deno",
@@ -119,7 +119,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedDeno,
         backend: None,
         host: Host::Guest { key: "deno", target: "wasm32-wasip1" },
-        patience: 2,
+        time_factor: 2,
     },
     Definition {
         key: "bun",
@@ -129,7 +129,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedBun,
         backend: None,
         host: Host::Guest { key: "bun", target: "wasm32-wasip1" },
-        patience: 2,
+        time_factor: 2,
     },
     Definition {
         key: "browser",
@@ -139,7 +139,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedBrowser,
         backend: None,
         host: Host::Guest { key: "browser", target: "wasm32-wasip1" },
-        patience: 4,
+        time_factor: 4,
     },
     Definition {
         key: "wasmtime-oldest",
@@ -149,7 +149,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedWasi,
         backend: None,
         host: Host::Guest { key: "wasmtime-oldest", target: "wasm32-wasip1" },
-        patience: 2,
+        time_factor: 2,
     },
     Definition {
         key: "wasmtime-newest",
@@ -159,7 +159,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedWasi,
         backend: None,
         host: Host::Guest { key: "wasmtime-newest", target: "wasm32-wasip1" },
-        patience: 2,
+        time_factor: 2,
     },
     Definition {
         key: "wasmi",
@@ -169,7 +169,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedWasi,
         backend: None,
         host: Host::Guest { key: "wasmi", target: "wasm32-wasip1" },
-        patience: 8,
+        time_factor: 8,
     },
     Definition {
         key: "threads",
@@ -179,7 +179,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedNode,
         backend: None,
         host: Host::Guest { key: "threads", target: "wasm32-wasip1-threads" },
-        patience: 4,
+        time_factor: 4,
     },
     Definition {
         key: "wasip2-wasmtime-newest",
@@ -189,17 +189,17 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::BufferedWasi,
         backend: None,
         host: Host::Guest { key: "wasmtime-newest", target: "wasm32-wasip2" },
-        patience: 2,
+        time_factor: 2,
     },
     Definition {
         key: "jco",
         name: "wasip2 jco",
-        what: "WASI Preview 2, a component that jco makes JavaScript of, in Node",
+        what: "WASI Preview 2, a component that jco translates to JavaScript, in Node",
         ci: false,
-        platform: Platform::BufferedWasi,
+        platform: Platform::BufferedJco,
         backend: None,
         host: Host::Guest { key: "jco", target: "wasm32-wasip2" },
-        patience: 4,
+        time_factor: 4,
     },
     Definition {
         key: "musl",
@@ -209,7 +209,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::MAPPED_HERE,
         backend: MAPPED,
         host: MUSL,
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "musl-buffered",
@@ -219,7 +219,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::Buffered,
         backend: BUFFERED,
         host: MUSL,
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "aarch64",
@@ -229,47 +229,47 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::MappedUnix,
         backend: MAPPED,
         host: AARCH64,
-        patience: 8,
+        time_factor: 8,
     },
     Definition {
         key: "aarch64-16k",
         name: "aarch64 16K",
         what: "ARM with 64 bits and pages of 16 KiB in qemu-user, mappings of the operating system",
         ci: false,
-        platform: Platform::MappedUnix,
+        platform: Platform::MappedQemu16K,
         backend: MAPPED,
         host: AARCH64_16K,
-        patience: 8,
+        time_factor: 8,
     },
     Definition {
         key: "aarch64-64k",
         name: "aarch64 64K",
         what: "ARM with 64 bits and pages of 64 KiB in qemu-user, mappings of the operating system",
         ci: false,
-        platform: Platform::MappedUnix,
+        platform: Platform::MappedQemu64K,
         backend: MAPPED,
         host: AARCH64_64K,
-        patience: 8,
+        time_factor: 8,
     },
     Definition {
         key: "s390x",
         name: "s390x Linux",
-        what: "a machine that stores numbers big end first, in qemu-user, mappings of the operating system",
+        what: "a big-endian machine, in qemu-user, mappings of the operating system",
         ci: false,
         platform: Platform::MappedS390x,
         backend: MAPPED,
         host: S390X,
-        patience: 8,
+        time_factor: 8,
     },
     Definition {
         key: "s390x-buffered",
         name: "s390x Buffered",
-        what: "a machine that stores numbers big end first, in qemu-user, the emulation",
+        what: "a big-endian machine, in qemu-user, the emulation",
         ci: false,
         platform: Platform::Buffered,
         backend: BUFFERED,
         host: S390X,
-        patience: 8,
+        time_factor: 8,
     },
     Definition {
         key: "i686",
@@ -279,27 +279,27 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::MappedUnix32,
         backend: MAPPED,
         host: I686,
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "windows",
         name: "Windows Mapped",
         what: "Windows under Wine, mappings of the operating system",
         ci: false,
-        platform: Platform::MappedWindows,
+        platform: Platform::MappedWine,
         backend: MAPPED,
         host: Host::Wine,
-        patience: 8,
+        time_factor: 8,
     },
     Definition {
         key: "windows-buffered",
         name: "Windows Buffered",
         what: "Windows under Wine, the emulation",
         ci: false,
-        platform: Platform::Buffered,
+        platform: Platform::BufferedWine,
         backend: BUFFERED,
         host: Host::Wine,
-        patience: 8,
+        time_factor: 8,
     },
     Definition {
         key: "memmap2",
@@ -309,17 +309,17 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::Memmap2,
         backend: None,
         host: FACADE,
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "memmap2-emulated",
         name: "memmap2 emulated",
-        what: "this machine, the emulation in the place of its mappings",
+        what: "this machine, the emulation instead of its mappings",
         ci: true,
         platform: Platform::Memmap2Emulated,
         backend: None,
         host: FACADE_EMULATED,
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "memmap2-wasip1",
@@ -329,7 +329,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::Memmap2Wasip1,
         backend: None,
         host: FACADE_WASIP1,
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "memmap2-wasip1-hosted",
@@ -339,7 +339,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::Memmap2Wasip1Hosted,
         backend: None,
         host: FACADE_WASIP1_HOSTED,
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "memmap2-wasip2",
@@ -349,7 +349,7 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::Memmap2Wasip2,
         backend: None,
         host: FACADE_WASIP2,
-        patience: 1,
+        time_factor: 1,
     },
     Definition {
         key: "memmap2-wasip2-hosted",
@@ -359,6 +359,6 @@ pub const COLUMNS: &[Definition] = &[
         platform: Platform::Memmap2Wasip2Hosted,
         backend: None,
         host: FACADE_WASIP2_HOSTED,
-        patience: 1,
+        time_factor: 1,
     },
 ];

@@ -1,9 +1,9 @@
-//! Programs that are killed while they edit and flush a file, and what the file holds afterwards.
+//! Kills programs while they edit and flush a file, and checks what it contains.
 //!
-//! Each kill takes the next script of [`native_tests::crash`]. What has returned is known from the victim's output,
-//! which outlives it: every byte of a flush that had returned is in the file, and no byte that nobody wrote.
-//! A kill shows nothing about a machine that stops: the system's cache outlives the process. That is for
-//! [`power`](crate::power).
+//! Each kill uses the next script of [`native_tests::crash`]. The victim's output remains after the kill, and shows
+//! which steps have returned: the file must have every byte of a flush that had returned, and no byte that the program
+//! did not write. A kill does not test a machine that stops, because the system's cache remains after the process.
+//! [`power`](crate::power) tests that.
 
 mod plan;
 mod victim;
@@ -20,38 +20,39 @@ use crate::terminal::{align_right, new_table};
 
 pub use plan::Plan;
 
-/// Failures that are told in full; of more the numbers are enough.
-const MOST_TOLD: usize = 5;
+/// The number of failures that are shown in full.
+const MOST_SHOWN: usize = 5;
 
-/// What all kills of one column have left.
+/// The results of all kills of one column.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// What was killed, and how.
+    /// The victim, and how it was killed.
     pub name: &'static str,
-    /// How many times.
+    /// The number of kills.
     pub kills: usize,
     /// Flushes that had returned.
     pub flushes: usize,
-    /// Kills that left a part of what had not returned yet.
+    /// Kills that left a part of the changes of a call that had not returned.
     pub midway: usize,
-    /// Bytes of files that were looked at.
+    /// Bytes of files that were checked.
     pub bytes: usize,
-    /// Bytes that a flush had written, and that were not there.
+    /// Bytes that a returned flush had written, and that are missing.
     pub lost: usize,
-    /// Bytes that nobody wrote.
+    /// Bytes that the program did not write.
     pub foreign: usize,
-    /// What is wrong, a text each.
+    /// Descriptions of the failures.
     pub failures: Vec<String>,
 }
 
 impl Tally {
-    /// Whether this column has shown that nothing is lost: nothing was, and there was something to lose.
+    /// Whether this column has shown that nothing is lost: nothing was lost, and there were flushes whose bytes could
+    /// be lost.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.failures.is_empty() && self.flushes > 0
     }
 
-    /// Adds what one kill has left.
+    /// Adds the result of one kill.
     fn add(&mut self, seed: u64, last: Option<usize>, found: &Findings) {
         let returned = Script::new(seed).take(last.map_or(0, |last| last + 1));
         self.flushes += returned.filter(|step| matches!(step, Step::Flush { .. })).count();
@@ -61,18 +62,18 @@ impl Tally {
         self.lost += found.lost;
         self.foreign += found.foreign;
         if let Some(wrong) = &found.first_wrong {
-            let after = last.map_or_else(|| "before any return".to_owned(), |last| format!("after step {last}"));
+            let after = last.map_or_else(|| "before the first return".to_owned(), |last| format!("after step {last}"));
             let Findings { lost, foreign, .. } = found;
             self.failures.push(format!("seed {seed}, {after}: {lost} lost, {foreign} foreign; {wrong}"));
         }
     }
 }
 
-/// Kills as often as the plan says.
+/// Kills the victims as often as the plan requires.
 ///
 /// # Errors
 ///
-/// A program that cannot be loaded.
+/// Fails if a program cannot be loaded.
 pub fn run(plan: &Plan) -> wasmtime::Result<Vec<Tally>> {
     let victims = Victim::all(plan)?;
     let each = plan.kills.div_ceil(victims.len());
@@ -96,7 +97,7 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Vec<Tally>> {
     Ok(tallies)
 }
 
-/// Kills once. Gives the last step whose return was reported, and what the file holds.
+/// Kills once. Returns the last step whose return was reported, and the findings about the file.
 fn kill(
     victim: &Victim,
     seed: u64,
@@ -107,23 +108,23 @@ fn kill(
     let path = dir.path().join(FILE);
     std::fs::write(&path, content()).map_err(|error| format!("its file cannot be written: {error}"))?;
     let output = victim.kill(&mut Kill { dir: dir.path(), seed, flaw, random })?;
-    // A line that was not finished reports nothing.
+    // A line without its end does not count as a report.
     let mut lines = output.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
     let last = lines.next_back().map(|line| line.parse().map_err(|_| format!("it printed {line:?}"))).transpose()?;
     let file = std::fs::read(&path).map_err(|error| format!("its file cannot be read: {error}"))?;
     Ok((last, Model::after(Script::new(seed), last, victim.is_mapped).look_at(&file)))
 }
 
-/// A row for each column, after what has failed.
+/// Renders the failures, and a table with a row for each column.
 #[must_use]
 pub fn render(tallies: &[Tally]) -> String {
     let mut text = String::new();
     for Tally { name, failures, flushes, .. } in tallies {
-        for failure in failures.iter().take(MOST_TOLD) {
+        for failure in failures.iter().take(MOST_SHOWN) {
             _ = writeln!(text, "FAILED {name}, {failure}");
         }
-        if failures.len() > MOST_TOLD {
-            _ = writeln!(text, "FAILED {name}, and {} more", failures.len() - MOST_TOLD);
+        if failures.len() > MOST_SHOWN {
+            _ = writeln!(text, "FAILED {name}, and {} more", failures.len() - MOST_SHOWN);
         }
         if *flushes == 0 {
             _ = writeln!(text, "FAILED {name}: no flush returned, so nothing was tested; use more kills");

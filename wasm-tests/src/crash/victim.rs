@@ -1,4 +1,4 @@
-//! Who is killed, and how: a child process, a guest whose store is dropped, a host with a guest in it.
+//! The victims: a child process, a guest whose store is dropped, and a host with a guest in it.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
@@ -13,19 +13,19 @@ use super::plan::Plan;
 use crate::outcome::End;
 use crate::sandbox::{Run, Sandbox};
 
-/// The file that is edited, in a directory of its own.
+/// The file that is edited, in its own directory.
 pub(super) const FILE: &str = "file";
 
-/// A child is killed after so many of its reports at most...
+/// The largest number of reports after which a child is killed.
 const MOST_REPORTS: usize = 40;
 
-/// ...and as much later as a few of its calls take.
+/// The longest delay of the kill after that, in which the child makes a few calls.
 const LATER: Duration = Duration::from_millis(3);
 
-/// A guest's store is dropped when its clock has ticked so often at most.
+/// The longest time after which a guest's store is dropped. Guests end at the ticks of a clock.
 const MOST_TIME: Duration = Duration::from_millis(60);
 
-/// The time from one tick to the next.
+/// The time between two ticks.
 const TICK: Duration = Duration::from_millis(10);
 
 /// A program, and the way to kill it.
@@ -37,7 +37,7 @@ pub(super) struct Victim {
 }
 
 enum Runner {
-    /// A child process that is killed: the program, and the backend that it is to use.
+    /// A child process that is killed: the program, and the backend that it uses.
     Child { program: OsString, backend: &'static str },
     /// The harness as a child process, with the guest in it.
     Host { harness: OsString, program: OsString },
@@ -54,7 +54,7 @@ pub(super) struct Kill<'a> {
 }
 
 impl Victim {
-    /// Every way to die.
+    /// All victims.
     pub(super) fn all(plan: &Plan) -> wasmtime::Result<Vec<Self>> {
         let child = |backend| Runner::Child { program: plan.native.clone().into(), backend };
         let host = |program: &Path| Runner::Host { harness: plan.harness.clone().into(), program: program.into() };
@@ -69,7 +69,7 @@ impl Victim {
         ])
     }
 
-    /// Starts it, kills it, and gives what it had printed.
+    /// Starts the victim, kills it, and returns what it had printed.
     pub(super) fn kill(&self, kill: &mut Kill) -> Result<String, String> {
         let words = |file: OsString, backend: &str| {
             let words = [file, kill.seed.to_string().into(), backend.into()];
@@ -97,7 +97,7 @@ impl Victim {
     }
 }
 
-/// Kills a child after a random number of reports and a random time: between its calls or within one.
+/// Kills a child after a random number of reports and a random time: between its calls or during one.
 fn kill_child(command: &mut Command, random: &mut Random) -> Result<String, String> {
     let mut child = command
         .stdin(Stdio::null())
@@ -110,7 +110,7 @@ fn kill_child(command: &mut Command, random: &mut Random) -> Result<String, Stri
     sleep(some(LATER, random));
     let killed = child.kill();
     let status = child.wait().map_err(|error| error.to_string())?;
-    // What it had printed is in the pipe still.
+    // The output before the kill is still in the pipe.
     output.read_to_string(&mut text).map_err(|error| error.to_string())?;
     if !read || killed.is_err() || status.code().is_some_and(|_| cfg!(unix)) {
         return Err(format!("it ended before it was killed: {status}"));
@@ -118,9 +118,9 @@ fn kill_child(command: &mut Command, random: &mut Random) -> Result<String, Stri
     Ok(text)
 }
 
-/// Ends a guest at a random time, and drops its store: between two calls into the host, or within its own code.
+/// Ends a guest at a random time, and drops its store: between two calls into the host, or in its own code.
 fn drop_store(sandbox: &Sandbox, run: Run, random: &mut Random) -> Result<String, String> {
-    // Guests end at ticks of a clock: without this each began right after one.
+    // Guests end at ticks of a clock. Without this delay each would start right after one.
     sleep(some(TICK, random));
     let report = sandbox.run(&run.time(some(MOST_TIME, random))).map_err(|error| format!("{error:#}"))?;
     if report.end != End::TimedOut {
@@ -130,9 +130,9 @@ fn drop_store(sandbox: &Sandbox, run: Run, random: &mut Random) -> Result<String
     String::from_utf8(report.stdout).map_err(|error| error.to_string())
 }
 
-/// A random part of a time.
+/// A random fraction of a duration.
 fn some(time: Duration, random: &mut Random) -> Duration {
     const PARTS: u32 = 1 << 16;
-    let part = u32::try_from(random.below(PARTS as usize)).expect("it is below the number of parts");
+    let part = u32::try_from(random.below(PARTS as usize)).expect("the part is smaller than the number of parts");
     time * part / PARTS
 }

@@ -1,10 +1,10 @@
-//! The proof that the comparison can fail: a copy of the library is broken in one place at a time, and a case of the
-//! suite has to notice.
+//! Tests that the comparison can fail: a copy of the library is broken in one place at a time, and a case of the suite
+//! must fail.
 //!
 //! The copy lies in a scratch directory and is built there. Each [mutant](table::MUTANTS) names the contract that it
-//! breaks and the subject whose cases must notice; the column that has it is compared with the library as it is, by the
-//! same code as all columns are. The copy as it is must pass the same cases: else a mutant would be found by nothing that
-//! it does.
+//! breaks and the subject whose cases must fail. Its column is compared with the unchanged library, by the same code as
+//! all columns. The unchanged copy must pass the same cases. Otherwise their failure would not show that they find the
+//! mutant.
 
 pub(crate) mod copy;
 mod host;
@@ -28,53 +28,53 @@ use crate::suite::{self, Results};
 use crate::terminal::new_table;
 use crate::verdict::Failure;
 
-/// Why a mutant was not found.
-const SURVIVED: &str = "SURVIVED: no case has noticed";
+/// The result of a mutant that was not found.
+const SURVIVED: &str = "SURVIVED: no case has failed";
 
-/// A case that takes so long has been led astray.
+/// The time limit of a case, which may not end with a mutant.
 const CASE_TIME: Duration = Duration::from_secs(30);
 
-/// What to break, and where.
+/// The mutants to run, and the directories.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The directory of the workspace.
     pub workspace: PathBuf,
-    /// The suite's program as it is, natively: the measure.
+    /// The suite's program of the unchanged library, natively: the reference.
     pub native: PathBuf,
-    /// Where the copy is made and built.
+    /// The directory in which the copy is made and built.
     pub scratch: PathBuf,
-    /// The directory that the harness was built in: tests of the host use what was compiled there.
+    /// The target directory of the harness. Tests of the host use the crates that were compiled there.
     pub target_dir: PathBuf,
-    /// Only mutants whose names contain this.
+    /// Only mutants whose names contain this are run.
     pub only: Option<String>,
-    /// None of the mutants whose names contain this.
+    /// Mutants whose names contain this are not run.
     pub skip: Option<String>,
     /// How many cases run at once.
     pub jobs: usize,
 }
 
-/// What became of a mutant.
+/// The result of a mutant.
 #[derive(Debug)]
-pub struct Told {
+pub struct MutantResult {
     mutant: &'static Mutant,
     result: Result<Found, String>,
 }
 
-/// The cases or tests that have noticed a mutant.
+/// The cases or tests that fail with a mutant.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
-    /// Their names; there is at least one if it was found.
+    /// Their names. If the mutant was found, there is at least one.
     cases: Vec<String>,
-    /// How many there were.
+    /// How many cases or tests were run.
     of: usize,
 }
 
-/// Runs all mutants that the plan wants, after the copy as it is. Says on standard error what it is doing.
+/// Runs the unchanged copy, and then all mutants that the plan selects. Prints the progress to standard error.
 ///
 /// # Errors
 ///
-/// A copy that cannot be made or built, or that does not pass as it is; the text says which.
-pub fn run(plan: &Plan) -> Result<Vec<Told>, String> {
+/// Fails if the copy cannot be made or built, or does not pass without a change; the text says which.
+pub fn run(plan: &Plan) -> Result<Vec<MutantResult>, String> {
     let wanted = |mutant: &&Mutant| {
         plan.only.as_ref().is_none_or(|only| mutant.name.contains(only))
             && plan.skip.as_ref().is_none_or(|skip| !mutant.name.contains(skip))
@@ -89,12 +89,12 @@ pub fn run(plan: &Plan) -> Result<Vec<Told>, String> {
         .into_iter()
         .map(|mutant| {
             eprintln!("== {}, in {}", mutant.name, mutant.place.column());
-            Told { mutant, result: find(plan, &copy, mutant) }
+            MutantResult { mutant, result: find(plan, &copy, mutant) }
         })
         .collect())
 }
 
-/// The copy as it is passes every case that is to notice a mutant.
+/// Checks that the unchanged copy passes every case that must fail with a mutant.
 fn control(plan: &Plan, copy: &Copy, mutants: &[&Mutant]) -> Result<(), String> {
     let mut runs: Vec<(Place, &str)> = mutants.iter().map(|mutant| (mutant.place, mutant.subject)).collect();
     runs.sort_unstable();
@@ -113,7 +113,7 @@ fn control(plan: &Plan, copy: &Copy, mutants: &[&Mutant]) -> Result<(), String> 
             programs.push((place, build(copy, place)?));
         }
         let program = programs.iter().find(|(built, _)| *built == place).map(|(_, program)| program);
-        let results = compare(plan, place, program.expect("just built"), subject);
+        let results = compare(plan, place, program.expect("it was just built"), subject);
         if results.failed() > 0 {
             let report = report::render(&results, &ledger());
             return Err(format!("the unchanged copy does not pass {subject} in {}:\n{report}", place.column()));
@@ -127,7 +127,8 @@ fn find(plan: &Plan, copy: &Copy, mutant: &Mutant) -> Result<Found, String> {
     let found = if mutant.place == Place::Host {
         host::build(copy, &plan.target_dir).and_then(|tests| host::failed(&tests, mutant.subject))
     } else {
-        build(copy, mutant.place).and_then(|program| noticed(&compare(plan, mutant.place, &program, mutant.subject)))
+        build(copy, mutant.place)
+            .and_then(|program| failed_cases(&compare(plan, mutant.place, &program, mutant.subject)))
     };
     mutated.undo()?;
     found.and_then(|found| if found.cases.is_empty() { Err(SURVIVED.to_owned()) } else { Ok(found) })
@@ -148,7 +149,7 @@ fn build(copy: &Copy, place: Place) -> Result<Program, String> {
     Sandbox::load(&built).map(Program::Guest).map_err(|error| format!("{error:#}"))
 }
 
-/// Compares a column with the library as it is.
+/// Compares a column with the unchanged library.
 fn compare(plan: &Plan, place: Place, program: &Program, subject: &str) -> Results {
     let native = |place: Place, program: &Path| {
         let backend = if place == Place::Mapped { "mapped" } else { "buffered" };
@@ -158,14 +159,15 @@ fn compare(plan: &Plan, place: Place, program: &Program, subject: &str) -> Resul
         Program::Native(program) => native(place, program),
         Program::Guest(sandbox) => Column::sandbox(place.column(), sandbox.clone()),
     };
-    // One that is another backend, where there are two: what the ledger excepts there is the platform's.
-    let measure = native(if place == Place::Mapped { Place::Buffered } else { Place::Mapped }, &plan.native);
+    // The reference is another backend, because the exceptions of the ledger on the mutant's column must not be its
+    // own.
+    let reference = native(if place == Place::Mapped { Place::Buffered } else { Place::Mapped }, &plan.native);
     let limits = Limits { time: CASE_TIME, memory: MEMORY_LIMIT };
     let plan = suite::Plan { filter: Some(subject.to_owned()), limits, jobs: plan.jobs, scratch: None };
-    suite::run(&[measure, column], &plan, &ledger())
+    suite::run(&[reference, column], &plan, &ledger())
 }
 
-/// What the platform's own mappings cannot hold here.
+/// The exceptions of the platform's own mappings.
 fn ledger() -> Vec<Exception> {
     Platform::MAPPED_HERE.exceptions(Place::Mapped.column()).collect()
 }
@@ -174,17 +176,17 @@ fn ledger() -> Vec<Exception> {
 ///
 /// # Errors
 ///
-/// None, or something that is no case's finding: a list that cannot be had, a program that does not start, a measure that
-/// fails itself.
-fn noticed(results: &Results) -> Result<Found, String> {
+/// Fails if no case failed, or if a failure does not come from the mutant: a list that cannot be read, a program that
+/// does not start, a reference that fails itself.
+fn failed_cases(results: &Results) -> Result<Found, String> {
     if let Some(problem) = results.problems.first() {
         return Err(problem.clone());
     }
     let mut cases = Vec::new();
     for case in &results.cases {
-        let [measure, mutated] = &case.cells[..] else { return Err("there are not two columns".to_owned()) };
-        if measure.failed() {
-            return Err(format!("{} fails without it", case.name));
+        let [reference, mutated] = &case.cells[..] else { return Err("there are not two columns".to_owned()) };
+        if reference.failed() {
+            return Err(format!("{} fails without the mutant", case.name));
         }
         match &mutated.failure {
             Some(Failure::NotListed | Failure::ListedOtherwise | Failure::NotRun(_)) => {
@@ -200,12 +202,13 @@ fn noticed(results: &Results) -> Result<Found, String> {
     Ok(Found { cases, of: results.cases.len() })
 }
 
-/// The mutants that were not found, then all of them: what each breaks, and the first case that found it.
+/// Renders the mutants that were not found, then a table of all mutants: what each breaks, and the first case that
+/// found it.
 #[must_use]
-pub fn render(told: &[Told]) -> String {
-    let mut table = new_table(&["Mutant\nColumn, cases", "What does not hold\nFound by"]);
+pub fn render(results: &[MutantResult]) -> String {
+    let mut table = new_table(&["Mutant\nColumn, cases", "Broken contract\nFound by"]);
     let mut failures = String::new();
-    for Told { mutant, result } in told {
+    for MutantResult { mutant, result } in results {
         let [cases, by] = match result {
             Ok(found) => [format!("{} of {}", found.cases.len(), found.of), found.cases[0].clone()],
             Err(why) => {
@@ -217,14 +220,14 @@ pub fn render(told: &[Told]) -> String {
         let [first, second] = [(mutant.name, format!("{column}, {cases}")), (mutant.contract, by)];
         table.add_row([first, second].map(|(above, below)| Cell::new(format!("{above}\n{below}"))));
     }
-    let found = told.iter().filter(|told| told.result.is_ok()).count();
-    format!("{failures}{table}\n{found} of {} mutants found\n", told.len())
+    let found = results.iter().filter(|result| result.result.is_ok()).count();
+    format!("{failures}{table}\n{found} of {} mutants found\n", results.len())
 }
 
-/// Whether all were found.
+/// Whether all mutants were found.
 #[must_use]
-pub fn all_found(told: &[Told]) -> bool {
-    told.iter().all(|told| told.result.is_ok())
+pub fn all_found(results: &[MutantResult]) -> bool {
+    results.iter().all(|result| result.result.is_ok())
 }
 
 #[cfg(test)]
@@ -244,22 +247,22 @@ mod tests {
 
     #[test]
     fn a_mutant_is_found_by_the_cases_that_fail_with_it() {
-        let found = noticed(&results([None, Some(Failure::NotFinished)])).unwrap();
+        let found = failed_cases(&results([None, Some(Failure::NotFinished)])).unwrap();
         assert_eq!(found, Found { cases: vec!["case".into()], of: 2 });
-        assert!(noticed(&results([None, None])).unwrap_err().starts_with("SURVIVED"));
+        assert!(failed_cases(&results([None, None])).unwrap_err().starts_with("SURVIVED"));
     }
 
     #[test]
-    fn what_no_case_has_noticed_does_not_count() {
+    fn a_failure_that_is_not_from_the_mutant_does_not_count() {
         for failure in [Failure::NotListed, Failure::NotRun("no program".into())] {
-            assert!(noticed(&results([None, Some(failure)])).is_err());
+            assert!(failed_cases(&results([None, Some(failure)])).is_err());
         }
-        assert!(noticed(&results([Some(Failure::NotFinished), Some(Failure::NotFinished)])).is_err());
+        assert!(failed_cases(&results([Some(Failure::NotFinished), Some(Failure::NotFinished)])).is_err());
         let mut broken = results([None, Some(Failure::NotFinished)]);
         broken.problems.push("no list".into());
-        assert_eq!(noticed(&broken), Err("no list".into()));
+        assert_eq!(failed_cases(&broken), Err("no list".into()));
         let mut excepted = results([None, Some(Failure::NotFinished)]);
         excepted.cases[1].cells[1].excepted = Some("a reason");
-        assert!(noticed(&excepted).is_err());
+        assert!(failed_cases(&excepted).is_err());
     }
 }

@@ -1,25 +1,25 @@
-//! The mutants. Each has a text of the library, the text that replaces it, and what that breaks.
+//! The mutants. Each has a text of the library, the text that replaces it, and the contract that this breaks.
 
 /// A library that is broken in one place.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
-    /// What it does wrong.
+    /// The flaw.
     pub name: &'static str,
-    /// The part of the contract that it breaks, as a sentence after "that".
+    /// The contract that it breaks, as a sentence after "that".
     pub contract: &'static str,
-    /// The file of the library that it changes.
+    /// The changed file of the library.
     pub file: &'static str,
-    /// The text that occurs in the file once.
+    /// A text that occurs exactly once in the file.
     pub old: &'static str,
     /// The text that replaces it.
     pub new: &'static str,
-    /// Where it is run.
+    /// The place where it runs.
     pub place: Place,
-    /// The cases or tests that must notice it are among those whose names contain this.
+    /// Only cases or tests whose names contain this are run. At least one must fail.
     pub subject: &'static str,
 }
 
-/// Where a mutant runs: in a column, or in the tests of the host.
+/// The place where a mutant runs: a column, or the tests of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// The OS mapping.
@@ -28,12 +28,12 @@ pub enum Place {
     Buffered,
     /// The emulation in wasmtime.
     Wasip1,
-    /// The tests of the host that places mappings, see [`host`](super::host).
+    /// The tests of the host that places mappings, see `host.rs`.
     Host,
 }
 
 impl Place {
-    /// The column's name, as the ledger has it.
+    /// The name of the column in the ledger.
     pub(super) fn column(self) -> &'static str {
         match self {
             Self::Mapped => "native Mapped",
@@ -43,7 +43,7 @@ impl Place {
         }
     }
 
-    /// What is to be built, if not for this machine.
+    /// The target to build for, if it is not this machine.
     pub(super) fn target(self) -> Option<&'static str> {
         (self == Self::Wasip1).then_some("wasm32-wasip1")
     }
@@ -59,12 +59,12 @@ const LINES: &str = "src/mapping/lines.rs";
 const REGION: &str = "src/region/os/mod.rs";
 const LOST: &str = "src/guard/lost.rs";
 
-/// Those of the library and of its host.
+/// All mutants of the library and of its host.
 pub(super) fn all() -> impl Iterator<Item = &'static Mutant> {
     MUTANTS.iter().chain(super::host_table::MUTANTS)
 }
 
-/// Those of the library.
+/// The mutants of the library.
 pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "loses the last run",
@@ -85,7 +85,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "write_back/",
     },
     Mutant {
-        name: "joins over a gap",
+        name: "joins runs over a gap",
         contract: "a flush writes no byte that was not changed",
         file: WRITE_BACK,
         old: "self.pending.is_empty() || self.pending.end != run.start",
@@ -103,7 +103,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "flush/",
     },
     Mutant {
-        name: "forgets after an error",
+        name: "forgets changes after an error",
         contract: "after an error, bytes that were not written still count as changed",
         file: WRITE_BACK,
         old: "mark_clean(copies, pages.start..reached / PAGE, &self.region, self.tracks_all);",
@@ -112,7 +112,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "faults/",
     },
     Mutant {
-        name: "writes twice",
+        name: "writes bytes twice after an error",
         contract: "bytes that were written before an error no longer count as changed",
         file: WRITE_BACK,
         old: "copy[..written.len()].copy_from_slice(written);",
@@ -121,7 +121,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "write_back/",
     },
     Mutant {
-        name: "trusts short writes",
+        name: "treats short writes as complete",
         contract: "a short write of the storage is completed",
         file: WRITE_BACK,
         old: "self.pending.start += written;",
@@ -130,7 +130,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "storages/",
     },
     Mutant {
-        name: "keeps a failed sync quiet",
+        name: "hides a failed sync",
         contract: "a flush succeeds only when its bytes are on the disk",
         file: WRITE_BACK,
         old: "let synced = storage.sync();
@@ -141,7 +141,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "faults/",
     },
     Mutant {
-        name: "syncs at most once",
+        name: "forgets a failed sync",
         contract: "a sync that failed is tried again by the next flush",
         file: WRITE_BACK,
         old: "let had_failed = self.unsynced.begin_sync();",
@@ -150,7 +150,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "write_back/",
     },
     Mutant {
-        name: "forgets a failed sync of a buffer",
+        name: "forgets that an earlier sync failed",
         contract: "after a sync that failed, no call succeeds before the bytes were written again and synced",
         file: "src/backend/buffered/unsynced.rs",
         old: "std::mem::replace(&mut self.has_failed, true)",
@@ -159,7 +159,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "durable/",
     },
     Mutant {
-        name: "writes copies back",
+        name: "writes private changes back",
         contract: "the changes of a private mapping stay in memory",
         file: WRITE_BACK,
         old: "if !self.plan.reaches_file() {",
@@ -168,8 +168,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "modes/",
     },
     Mutant {
-        name: "reads one byte further",
-        contract: "a page shows the bytes of its own place in the file",
+        name: "reads from the next byte",
+        contract: "a page has the bytes of its own place in the file",
         file: LOAD,
         old: "let offset = span.file_offset(start + filled);",
         new: "let offset = span.file_offset(start + filled) + u64::from(start > 0);",
@@ -177,8 +177,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "loading/",
     },
     Mutant {
-        name: "does not zero the end",
-        contract: "the rest of the last page of a file is zeros",
+        name: "does not fill the last page with zeros",
+        contract: "the rest of the last page of a file is filled with zeros",
         file: LOAD,
         old: "zeroed(&mut memory[filled..page_end]);",
         new: "memory[filled..page_end].fill(std::mem::MaybeUninit::new(0xa5));",
@@ -186,8 +186,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "shrunken/",
     },
     Mutant {
-        name: "shows a stale page",
-        contract: "after a refresh clean pages show what the file holds",
+        name: "keeps a stale page in a refresh",
+        contract: "after a refresh clean pages have the bytes of the file",
         file: REFRESH,
         old: "self.forget_clean(pages.clone());",
         new: "",
@@ -204,8 +204,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "resize/",
     },
     Mutant {
-        name: "forgets the exported pointer",
-        contract: "bytes stored through an exported pointer are changes for every flush",
+        name: "ignores the exported pointer",
+        contract: "bytes stored through an exported pointer are written by every flush",
         file: "src/backend/buffered/pointer.rs",
         old: "self.tracks_all = true;",
         new: "self.tracks_all = false;",
@@ -213,8 +213,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "exporting/",
     },
     Mutant {
-        name: "allocates nothing",
-        contract: "a storage that cannot reserve room returns an error and keeps its length",
+        name: "reserves no space",
+        contract: "a storage that cannot reserve space returns an error and keeps its length",
         file: "src/storage/calls.rs",
         old: "io::ErrorKind::Unsupported if allocate => Error::Unsupported {",
         new: "io::ErrorKind::Unsupported if allocate && storage.set_len(to).is_err() => Error::Unsupported {",
@@ -222,7 +222,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "storage/",
     },
     Mutant {
-        name: "ignores the file's mode",
+        name: "ignores the mode of the file",
         contract: "a file that is open for reading only is not mapped for writing",
         file: "src/storage/posix.rs",
         old: "write: access == OFlags::WRONLY || access == OFlags::RDWR,",
@@ -231,7 +231,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "modes/",
     },
     Mutant {
-        name: "appends",
+        name: "ignores the append mode of the file",
         contract: "a file that is open for appending cannot be mapped for writing",
         file: "src/storage/wasip1.rs",
         old: "let append = stat.fs_flags & wasi::FDFLAGS_APPEND != 0;",
@@ -240,7 +240,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "modes/",
     },
     Mutant {
-        name: "leaves the cursor",
+        name: "leaves the cursor in another place",
         contract: "a mapping does not move the cursor of its file",
         file: "src/storage/wasip1.rs",
         old: "seek(i64::try_from(cursor).unwrap_or(i64::MAX))?;",
@@ -249,7 +249,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "ownership/",
     },
     Mutant {
-        name: "ignores access",
+        name: "ignores the access of the mapping",
         contract: "resizing a mapping for reading is an error",
         file: "src/mapping/mod.rs",
         old: "if matches!(plan.access, Access::Read | Access::Copy) {",
@@ -258,8 +258,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "resize/",
     },
     Mutant {
-        name: "maps from the start",
-        contract: "a window shows the file from its own offset on",
+        name: "maps from the start of the file",
+        contract: "a mapping begins at its own offset in the file",
         file: REGION,
         old: "options.offset(plan.span.offset()).len(plan.span.len());",
         new: "options.offset(0).len(plan.span.len());",
@@ -267,7 +267,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "windows/",
     },
     Mutant {
-        name: "shares what is private",
+        name: "shares private mappings",
         contract: "the changes of a private mapping stay in memory",
         file: REGION,
         old: "unsafe { options.map_copy(&**file) }.map(MmapRaw::from)",
@@ -285,8 +285,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "flush/",
     },
     Mutant {
-        name: "a range for the changed set",
-        contract: "a page between two that were changed is not changed",
+        name: "tracks changed pages as one range",
+        contract: "an unchanged page between two changed pages is not written",
         file: MAPPED,
         old: "self.changed.add(&pages, self.page_count())?;",
         new: "let last = self.hull.end.max(range.end) - 1;
@@ -296,8 +296,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "pages/",
     },
     Mutant {
-        name: "a range for the lost set",
-        contract: "a refresh clears the faults of its own pages, and no others",
+        name: "tracks lost pages as one range",
+        contract: "a refresh clears the faults of its own pages, and of no others",
         file: LOST,
         old: "let stays = |page: &usize| self.noted.contains(*page) && !pages.contains(page);",
         new: "let first = self.noted.first_present(&(0..self.pages())).start;
@@ -306,7 +306,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "lost/",
     },
     Mutant {
-        name: "skips the access",
+        name: "skips the access to pages",
         contract: "a call that can fail accesses every page that it returns",
         file: MAPPED,
         old: "self.region.touch(range);",
@@ -315,8 +315,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "lost/",
     },
     Mutant {
-        name: "keeps a fault",
-        contract: "a fault is gone once all its pages were refreshed",
+        name: "keeps a fault after a refresh",
+        contract: "a fault is cleared when all its pages are refreshed",
         file: LOST,
         old: "self.first.store(if left.is_empty() { 0 } else { left.start + 1 }, Ordering::Release);",
         new: "let _ = left;",
@@ -324,7 +324,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "lost/",
     },
     Mutant {
-        name: "shows lost zeros as data",
+        name: "treats the zeros of lost pages as data",
         contract: "a lost page is read again after a refresh",
         file: REFRESH,
         old: "guard.refresh(&pages, |run| self.loaded.remove(&run))?;",
@@ -333,7 +333,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "lost/",
     },
     Mutant {
-        name: "replaces the cause",
+        name: "replaces the kind of an error",
         contract: "later calls return the error of a failed read with its own kind",
         file: "src/backend/buffered/faults.rs",
         old: "None if self.error.get_ref().is_none() => self.error.kind().into(),",
@@ -342,8 +342,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "lost/",
     },
     Mutant {
-        name: "notes the error of a hint",
-        contract: "a page that nobody has accessed is no fault",
+        name: "records the error of a hint as a fault",
+        contract: "a page that was not accessed has no fault",
         file: LOAD,
         old: "known.is_none() && caller != Caller::Hint);",
         new: "known.is_none());",
@@ -351,8 +351,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "lost/",
     },
     Mutant {
-        name: "finds the neighbour",
-        contract: "a fault is that of the mapping that holds its address",
+        name: "finds the neighbour of a mapping",
+        contract: "a fault belongs to the mapping that contains its address",
         file: "src/guard/registry.rs",
         old: "entries.get(entries.partition_point(|entry| entry.start <= address).checked_sub(1)?)",
         new: "entries.get(entries.partition_point(|entry| entry.start <= address).checked_sub(1)?.saturating_sub(1))",
@@ -360,7 +360,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "lost/",
     },
     Mutant {
-        name: "marks before reading",
+        name: "marks pages as loaded before reading",
         contract: "a page whose read fails is not loaded",
         file: LOAD,
         old: "        // Pages that somebody else has noted as lost are not read again.",
@@ -369,7 +369,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "storages/",
     },
     Mutant {
-        name: "writes what was stored in lost pages",
+        name: "writes stores to lost pages",
         contract: "a store to a lost page reaches no file",
         file: BUFFERED,
         old: "for page in pages.filter(|&page| !is_lost(page)) {",
@@ -378,8 +378,8 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "lost/",
     },
     Mutant {
-        name: "keeps pages ready that were given back",
-        contract: "a page that was given back is read again",
+        name: "treats released pages as loaded",
+        contract: "a released page is read again",
         file: PAGES,
         old: "if removed > 0 && before < self.ready.load(Ordering::Relaxed) {",
         new: "if removed > self.pages {",
@@ -387,7 +387,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "refresh/",
     },
     Mutant {
-        name: "takes pages behind a gap for ready",
+        name: "treats pages behind a gap as loaded",
         contract: "a page is loaded before its bytes are read",
         file: PAGES,
         old: "if range.contains(&page) {",
@@ -397,7 +397,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "ends a line before its newline",
-        contract: "a line has its newline",
+        contract: "a line includes its newline",
         file: LINES,
         old: "let end = self.block + self.newlines.trailing_zeros() as usize + 1;",
         new: "let end = self.block + self.newlines.trailing_zeros() as usize;",
@@ -405,7 +405,7 @@ pub const MUTANTS: &[Mutant] = &[
         subject: "lines/",
     },
     Mutant {
-        name: "looks for lines in pages behind them",
+        name: "searches for lines in pages behind them",
         contract: "no page behind a line is read",
         file: "src/mapping/file.rs",
         old: "(searched / page + 1).saturating_mul(page)",

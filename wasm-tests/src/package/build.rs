@@ -1,4 +1,4 @@
-//! Building a package's test programs with cargo, and what has to be there for it.
+//! Builds a package's test programs with cargo, and checks that the tools for that are installed.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -12,21 +12,21 @@ use super::wrapper;
 /// A test program that cargo has built.
 #[derive(Clone, Debug)]
 pub(super) struct Binary {
-    /// What it is called in the table: `lib`, `test NAME` and the like.
+    /// Its name in the table: `lib`, `test NAME` and the like.
     pub(super) label: String,
-    /// What it is called by cargo: a package may have two of one name.
+    /// Its name in cargo. Two programs of a package may have the same name.
     pub(super) name: String,
     pub(super) path: PathBuf,
     /// The directory of its package, where cargo runs it.
     pub(super) directory: PathBuf,
-    /// Name and version of the package.
+    /// The name and the version of the package.
     package: (String, String),
-    /// Where cargo has built it, and where a native program is built.
+    /// The directory in which cargo has built it, and the directory of native programs.
     built: (PathBuf, PathBuf),
 }
 
 impl Binary {
-    /// What cargo sets for a test program, as far as programs ask for it.
+    /// The variables that cargo sets for a test program, as far as tests commonly use them.
     pub(super) fn variables(&self) -> Vec<(String, String)> {
         let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         vec![
@@ -36,8 +36,8 @@ impl Binary {
         ]
     }
 
-    /// What a test has printed, with the directory in which cargo builds for a target named as that for this machine is:
-    /// the names of temporary files and of generated ones begin so.
+    /// The output of a test, in which the directory of the target is replaced with that for this machine. The names of
+    /// temporary and of generated files contain it.
     pub(super) fn without_target(&self, printed: &[u8]) -> Vec<u8> {
         let [built, native] = [&self.built.0, &self.built.1].map(|dir| dir.as_os_str().as_encoded_bytes());
         let mut kept = Vec::with_capacity(printed.len());
@@ -52,9 +52,9 @@ impl Binary {
     }
 }
 
-/// What cargo is asked to build.
+/// The package to build, and the settings of the build.
 #[derive(Debug)]
-pub(super) struct Order {
+pub(super) struct CargoBuild {
     /// The package's `Cargo.toml`.
     manifest: PathBuf,
     target_dir: PathBuf,
@@ -62,14 +62,14 @@ pub(super) struct Order {
     flags: Option<&'static str>,
 }
 
-/// Gives flags to rustc, and takes those of the surroundings away.
+/// Sets the flags for rustc, and removes those of the environment.
 pub(crate) fn set_flags(cargo: &mut Command, flags: &str) {
-    // One of the two hides all other ways to give flags.
+    // Either of the two variables overrides all other ways to set flags.
     cargo.env("RUSTFLAGS", flags).env_remove("CARGO_ENCODED_RUSTFLAGS");
 }
 
-impl Order {
-    /// An order for the package in a directory, or with a manifest.
+impl CargoBuild {
+    /// A build of the package in a directory, or with a manifest.
     pub(super) fn new(package: &Path, target_dir: Option<&Path>, cargo_args: &[OsString]) -> Result<Self, String> {
         let manifest = if package.is_dir() { package.join("Cargo.toml") } else { package.to_path_buf() };
         let manifest = std::path::absolute(&manifest).map_err(|error| error.to_string())?;
@@ -81,7 +81,7 @@ impl Order {
         Ok(Self { manifest, target_dir, cargo_args: cargo_args.to_vec(), flags: None })
     }
 
-    /// The same order with flags for rustc.
+    /// The same build with flags for rustc.
     pub(super) fn flags(self, flags: Option<&'static str>) -> Self {
         Self { flags, ..self }
     }
@@ -90,7 +90,7 @@ impl Order {
         self.manifest.parent().expect("a manifest lies in a directory")
     }
 
-    /// Where cargo builds for a target.
+    /// The directory in which cargo builds for a target.
     pub(super) fn built(&self, target: &Target) -> PathBuf {
         match target {
             Target::Native => self.target_dir.clone(),
@@ -98,7 +98,7 @@ impl Order {
         }
     }
 
-    /// Says what is missing to build for a target and run on a host.
+    /// Describes what is missing to build for a target and to run on a host.
     pub(super) fn missing(&self, target: &Target, host: Host, tools: &Path) -> Option<String> {
         let Target::Wasi(name) = target else { return None };
         if let Host::Other(host) = host
@@ -116,11 +116,11 @@ impl Order {
         Some(format!("Rust cannot build for {name} here: `rustup target add {name}` in {}", self.directory().display()))
     }
 
-    /// Builds the test programs for a target. What cargo says goes to standard error.
+    /// Builds the test programs for a target. Messages of cargo are printed to standard error.
     ///
     /// # Errors
     ///
-    /// Cargo fails, or builds no test program; the text says which.
+    /// Fails if cargo fails, or builds no test program; the text says which.
     pub(super) fn build(&self, target: &Target) -> Result<Vec<Binary>, String> {
         let mut cargo = Command::new("cargo");
         cargo.current_dir(self.directory());
@@ -128,7 +128,7 @@ impl Order {
         cargo.arg("--manifest-path").arg(&self.manifest).arg("--target-dir").arg(&self.target_dir);
         if let Target::Wasi(name) = target {
             cargo.args(["--target", name]);
-            if wrapper::is_taken(self.directory()) {
+            if wrapper::is_supported(self.directory()) {
                 let this = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
                 wrapper::apply(&mut cargo, &this);
             }
@@ -151,7 +151,7 @@ impl Order {
 fn binaries(messages: &str, built: &(PathBuf, PathBuf)) -> Vec<Binary> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut binaries: Vec<Binary> = messages.filter_map(|message| binary(&message, built)).collect();
-    // Cargo builds in an order that varies.
+    // The build in which cargo builds varies.
     binaries.sort_by(|a, b| (&a.package, &a.label).cmp(&(&b.package, &b.label)));
     let packages = binaries.iter().any(|binary| binary.package != binaries[0].package);
     for binary in binaries.iter_mut().filter(|_| packages) {
@@ -169,7 +169,7 @@ fn binary(message: &Value, built: &(PathBuf, PathBuf)) -> Option<Binary> {
     let (kind, name) = (message["target"]["kind"][0].as_str()?, message["target"]["name"].as_str()?);
     let label = match kind {
         "test" | "bin" | "example" | "bench" => format!("{kind} {name}"),
-        // A library, of whatever type.
+        // A library of any type.
         _ => "lib".to_owned(),
     };
     let package = package(message["package_id"].as_str()?);
@@ -189,14 +189,14 @@ mod tests {
     use super::{binaries, package};
 
     #[test]
-    fn a_package_is_read_from_its_identity() {
+    fn a_package_is_parsed_from_its_identity() {
         let expected = ("hex".to_owned(), "0.4.3".to_owned());
         assert_eq!(package("path+file:///a/b#hex@0.4.3"), expected);
         assert_eq!(package("path+file:///a/hex#0.4.3"), expected);
     }
 
     #[test]
-    fn test_programs_are_those_that_cargo_built_as_such() {
+    fn only_programs_that_cargo_built_as_tests_are_found() {
         let message = |kind: &str, name: &str, test: bool| {
             format!(
                 r#"{{"reason":"compiler-artifact","package_id":"path+file:///a/p#1.0.0","manifest_path":"/a/p/Cargo.toml",

@@ -1,10 +1,10 @@
-//! The tests of packages as cases of a comparison: each is named after its program and itself, observes what it prints,
-//! and ends with a case's last line if it has passed.
+//! The tests of packages as cases of a comparison: the name of a case consists of the program and the test, its
+//! transcript is the output of the test, and it ends with the last line of a case if the test has passed.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::build::Order;
+use super::build::CargoBuild;
 use super::libtest::{Outcome, Ran};
 use super::program::Program;
 use super::target::Target;
@@ -14,13 +14,13 @@ use crate::outcome::{End, Limits, Report};
 /// How the tests are built.
 #[derive(Clone, Debug)]
 pub struct Build {
-    /// The package's or the workspace's directory, or its manifest.
+    /// The directory of the package or the workspace, or its manifest.
     pub source: PathBuf,
     /// Cargo's target directory.
     pub target_dir: PathBuf,
-    /// What else to tell cargo, such as which packages.
+    /// More arguments for cargo, such as the packages.
     pub cargo_args: Vec<OsString>,
-    /// What to build for; what is built for WASI runs in wasmtime.
+    /// The target. Programs for WASI run in wasmtime.
     pub target: Target,
     /// Flags for rustc.
     pub flags: Option<&'static str>,
@@ -28,25 +28,26 @@ pub struct Build {
     pub maps_files: bool,
 }
 
-/// Test programs that are built, each with the name that its cases begin with.
+/// The built test programs, each with the prefix of its cases' names.
 #[derive(Debug)]
 pub struct Tests {
     programs: Vec<(String, Program)>,
 }
 
 impl Tests {
-    /// Builds the tests, and empties the directory for the files of integration tests. What cargo says goes to standard
-    /// error.
+    /// Builds the tests, and empties the directory for the files of integration tests. Messages of cargo are printed to
+    /// standard error.
     ///
     /// # Errors
     ///
-    /// Cargo fails or builds no test, or a program cannot be loaded; the text says which.
+    /// Fails if cargo fails or builds no test, or a program cannot be loaded; the text says which.
     pub fn build(build: &Build, limits: Limits) -> Result<Self, String> {
         let Build { source, target_dir, cargo_args, target, flags, maps_files } = build;
-        let order = Order::new(source, Some(target_dir), cargo_args)?.flags(*flags);
-        let binaries = order.build(target)?;
-        let temporary = order.built(target).join("tmp");
-        super::clear(&temporary).map_err(|error| format!("the directory for tests' files: {error}"))?;
+        let cargo = CargoBuild::new(source, Some(target_dir), cargo_args)?.flags(*flags);
+        let binaries = cargo.build(target)?;
+        let temporary = cargo.built(target).join("tmp");
+        super::clear(&temporary)
+            .map_err(|error| format!("cannot empty the directory for the files of tests: {error}"))?;
         let programs = binaries.into_iter().map(|binary| {
             let name = binary.name.clone();
             let program = match target {
@@ -59,11 +60,11 @@ impl Tests {
         Ok(Self { programs: programs.collect::<Result<_, String>>()? })
     }
 
-    /// All tests, also those that are marked as ignored.
+    /// All tests, including those that are marked as ignored.
     ///
     /// # Errors
     ///
-    /// A program that does not list its tests as libtest does, two tests of one name, or none at all.
+    /// Fails if a program does not list its tests like libtest, two tests have the same name, or there is no test.
     pub fn list(&self) -> Result<Vec<Case>, String> {
         let mut cases: Vec<Case> = Vec::new();
         for (program, tests) in &self.programs {
@@ -82,7 +83,7 @@ impl Tests {
     ///
     /// # Errors
     ///
-    /// A test that is not there or is not meant to run, or a program that cannot be started; the text says which.
+    /// Fails if the test does not exist or is ignored, or a program cannot be started; the text says which.
     pub fn run(&self, case: &str) -> Result<Report, String> {
         let found = self.programs.iter().find_map(|(name, program)| {
             let test = case.strip_prefix(name)?.strip_prefix('/')?;
@@ -94,7 +95,7 @@ impl Tests {
     }
 }
 
-/// What a test did, as a case would have done it.
+/// Converts the result of a test to the report of a case.
 fn as_case(case: &str, ran: Ran, report: Report) -> Result<Report, String> {
     let mut stdout = ran.stdout;
     let end = match ran.outcome {
@@ -105,10 +106,10 @@ fn as_case(case: &str, ran: Ran, report: Report) -> Result<Report, String> {
             let case = Case { name: case.to_owned(), expects: Expects::Finishes };
             stdout.push_str(&case.end_line());
             stdout.push('\n');
-            // A guest that was told its test by a variable ends with another code.
+            // The exit code of an invoked test is another one.
             End::Exited(0)
         }
-        // As natively: a guest's panic is a trap.
+        // The exit code of a native test, because a guest's panic is a trap.
         Outcome::Failed => End::Exited(101),
         Outcome::TooMuchOutput => return Ok(report),
         Outcome::Ignored => return Err("it is marked as ignored".to_owned()),
@@ -125,7 +126,7 @@ mod tests {
     use super::*;
     use crate::verdict::{Failure, judge};
 
-    /// How a case is judged whose test came out so.
+    /// The verdict on a case whose test has this outcome.
     fn judged(outcome: Outcome, printed: &str, end: End) -> Result<(), Failure> {
         let ran = Ran { stdout: printed.to_owned(), stderr: "why\n".to_owned(), ..Ran::silent(outcome) };
         let report = Report::native(end, "", "", Duration::ZERO);
@@ -150,7 +151,7 @@ mod tests {
             (Outcome::Ignored, End::Exited(0), Failure::NotRun("it is marked as ignored".into())),
             (Outcome::NotRun("no".into()), End::Exited(0), Failure::NotRun("no".into())),
         ] {
-            // The last line of a case, printed by the test itself, is none.
+            // If the test itself prints the last line of a case, that is not the end of the case.
             assert_eq!(judged(outcome, "end of program/test\nmore\n", end), Err(failure));
         }
     }

@@ -1,4 +1,4 @@
-//! What a test program of libtest prints: its list of tests, and what became of one.
+//! Parses the output of a test program of libtest: its list of tests, and the result of one test.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -6,32 +6,32 @@ use std::time::Duration;
 use super::normal;
 use crate::outcome::{End, OUTPUT_LIMIT, Report};
 
-/// The variable that makes a program with libtest's main function for aborting programs run this one test and end.
+/// The variable that selects one test in a program with libtest's main function for aborting programs.
 pub(super) const INVOKE: &str = "__RUST_TEST_INVOKE";
 
-/// The code with which such a program ends when the test has passed: that of Preview 1. Preview 2 makes 1 of it; a test
-/// that has failed aborts, and so the two stay apart.
+/// The exit code of such a program if the test has passed, on Preview 1. On Preview 2 it becomes 1. A test that has
+/// failed aborts, so the two results differ.
 const INVOKED_PASSED: [i32; 2] = [50, 1];
 
-/// What libtest begins with when it runs one test.
+/// The start of libtest's output when it runs one test.
 const FRAME: &str = "\nrunning 1 test\ntest ";
 
-/// How a program is asked for its list: all tests, then those that are ignored.
+/// The arguments that list all tests, and those that list the ignored ones.
 pub(super) const LISTS: [&[&str]; 2] =
     [&["--list", "--format", "terse"], &["--list", "--format", "terse", "--ignored"]];
 
-/// How a program is asked to run one test, before its name. With one thread the lines of libtest are whole, and none
-/// comes in between that the test takes long.
+/// The arguments that run one test, before its name. With one thread the lines of libtest are not interrupted, and it
+/// prints no message that the test takes long.
 pub(super) const ALONE: [&str; 4] = ["--exact", "--nocapture", "--test-threads=1", "--color=never"];
 
-/// How a program is made to run one test.
+/// How a program runs one test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RunAs {
-    /// Natively, by name.
+    /// Natively, selected by name.
     Native,
-    /// In a guest, by name.
+    /// In a guest, selected by name.
     Guest,
-    /// In a guest, by name and by [`INVOKE`], which the program may know.
+    /// In a guest, selected by name and by [`INVOKE`], which the program supports.
     InvokedGuest,
 }
 
@@ -44,11 +44,11 @@ pub struct Test {
     pub ignored: bool,
 }
 
-/// Reads the answers to the two [`LISTS`].
+/// Parses the output for the two [`LISTS`].
 ///
 /// # Errors
 ///
-/// A line that is not `NAME: test` or `NAME: benchmark`: the program's harness is another one than libtest.
+/// Fails if a line is not `NAME: test` or `NAME: benchmark`, because the program's harness is not libtest.
 pub(super) fn parse_lists(all: &str, ignored: &str) -> Result<Vec<Test>, String> {
     let ignored: HashSet<String> = names(ignored)?.into_iter().collect();
     Ok(names(all)?.into_iter().map(|name| Test { ignored: ignored.contains(&name), name }).collect())
@@ -66,7 +66,7 @@ fn names(list: &str) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// What became of a test.
+/// The outcome of a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It ran to its end, or panicked as it should.
@@ -81,16 +81,16 @@ pub enum Outcome {
     Exited(i32),
     /// It was still running when its time was over.
     TimedOut,
-    /// It printed more than is kept, was told so, and may have failed for that.
+    /// Its output exceeded the limit. Its later writes failed, and it may have failed because of that.
     TooMuchOutput,
-    /// The program has no such test here.
+    /// The program does not have this test here.
     Absent,
-    /// It could not be run here. The text says why.
+    /// It could not be run here. The text gives the reason.
     NotRun(String),
 }
 
 impl Outcome {
-    /// The outcome in a word or two, as the table has it.
+    /// The outcome in one or two words, for the table.
     #[must_use]
     pub fn word(&self) -> String {
         match self {
@@ -106,42 +106,42 @@ impl Outcome {
         }
     }
 
-    /// Whether there is something to compare: the test ran to an end of its own, or is not meant to run.
+    /// Whether the outcome can be compared: the test ended by itself, or is ignored.
     #[must_use]
-    pub fn is_told(&self) -> bool {
+    pub fn is_comparable(&self) -> bool {
         !matches!(self, Self::TimedOut | Self::TooMuchOutput | Self::Absent | Self::NotRun(_))
     }
 }
 
-/// A test on a column.
+/// The result of a test on a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// What it printed, without the lines of libtest.
+    /// Its standard output, without the lines of libtest.
     pub stdout: String,
-    /// What it wrote to standard error, without what differs from run to run.
+    /// Its standard error, without parts that differ from run to run.
     pub stderr: String,
-    /// Whether it is marked with `#[should_panic]`, as far as the program has said so.
+    /// Whether it is marked with `#[should_panic]`, if the program has reported that.
     pub should_panic: bool,
     /// From the program's start to its end.
     pub time: Duration,
 }
 
 impl Ran {
-    /// A test that printed nothing, for it was not run.
+    /// The result of a test without output, because it was not run.
     pub(super) fn silent(outcome: Outcome) -> Self {
         Self { outcome, stdout: String::new(), stderr: String::new(), should_panic: false, time: Duration::ZERO }
     }
 }
 
-/// Says from its answer to [`INVOKE`] with a name that no test has whether a program knows the variable.
+/// Whether a program supports [`INVOKE`], from its output for a name that no test has.
 pub(super) fn is_invocable(report: &Report) -> bool {
     matches!(report.end, End::Trapped(_))
         && String::from_utf8_lossy(&report.stderr).contains("couldn't find a test with the provided name")
 }
 
-/// Judges the run of one test.
+/// Determines the result of one test from its run.
 pub(super) fn judge(name: &str, report: &Report, run_as: RunAs) -> Ran {
     if report.stdout.len().max(report.stderr.len()) >= OUTPUT_LIMIT {
         return Ran { time: report.time, ..Ran::silent(Outcome::TooMuchOutput) };
@@ -155,7 +155,7 @@ pub(super) fn judge(name: &str, report: &Report, run_as: RunAs) -> Ran {
 
     let (outcome, printed) = match (&report.end, body) {
         (End::TimedOut, body) => (Outcome::TimedOut, body.unwrap_or(&stdout)),
-        // A guest's panic is a trap. Natively an abort is one, whatever was said before it.
+        // A guest's panic is a trap. Natively a trap is an abort, even after a panic.
         (End::Trapped(_), body) => {
             let failed = run_as != RunAs::Native && (panicked || normal::has_verdict(&stderr));
             (if failed { Outcome::Failed } else { Outcome::Aborted }, body.unwrap_or(&stdout))
@@ -168,15 +168,15 @@ pub(super) fn judge(name: &str, report: &Report, run_as: RunAs) -> Ran {
     };
     let mut printed = printed.to_owned();
     if !matches!(outcome, Outcome::Passed | Outcome::Ignored) {
-        // An abort does not write out the line that is not finished.
+        // An abort does not write out an unfinished line.
         printed.truncate(printed.rfind('\n').map_or(0, |end| end + 1));
     }
     Ran { outcome, stdout: printed, stderr: normal::stderr(name, &stderr), should_panic, time: report.time }
 }
 
-/// Reads the result from the lines of libtest around what the test printed.
+/// Determines the result from the lines of libtest around the output of the test.
 fn by_frame(code: i32, body: &str, should_panic: bool) -> (Outcome, &str) {
-    // From the end: the test may have printed the like.
+    // Searches from the end, because the output of the test may contain similar lines.
     let before = |word: &str, summary: &str| {
         let (printed, rest) = body.rsplit_once(word)?;
         rest.contains(summary).then_some(printed)
@@ -185,7 +185,7 @@ fn by_frame(code: i32, body: &str, should_panic: bool) -> (Outcome, &str) {
         return (Outcome::Passed, printed);
     }
     let failed = before("FAILED\n\nfailures:\n\n", "test result: FAILED. 0 passed; 1 failed").or_else(|| {
-        // Without a word on the test there is one list of failures and not two.
+        // If the test printed nothing, there is only one list of failures.
         before("FAILED\n\nfailures:\n", "test result: FAILED. 0 passed; 1 failed")
     });
     if let Some(printed) = failed.filter(|_| code != 0) {
@@ -195,7 +195,7 @@ fn by_frame(code: i32, body: &str, should_panic: bool) -> (Outcome, &str) {
         let skipped = should_panic.then(|| Outcome::NotRun("libtest skips #[should_panic] tests here".into()));
         return (skipped.unwrap_or(Outcome::Ignored), "");
     }
-    // It ended in the middle: no result is no success.
+    // The program ended before libtest printed a result, which is not a success.
     (Outcome::Exited(code), body)
 }
 
@@ -215,7 +215,7 @@ mod tests {
     const BAD: &str = "FAILED\n\nfailures:\n\nfailures:\n    a::b\n\ntest result: FAILED. 0 passed; 1 failed; 0 i\n\n";
 
     #[test]
-    fn a_result_is_read_around_what_the_test_printed() {
+    fn a_result_is_parsed_around_the_output_of_the_test() {
         let ran = native(0, &format!("\nrunning 1 test\ntest a::b ... one\ntwo ... ok\n{OK}"));
         assert_eq!((ran.outcome, ran.stdout.as_str(), ran.should_panic), (Outcome::Passed, "one\ntwo ... ok\n", false));
         let ran = native(0, &format!("\nrunning 1 test\ntest a::b - should panic ... x{OK}"));
@@ -237,14 +237,14 @@ mod tests {
     }
 
     #[test]
-    fn output_without_end_is_told() {
+    fn too_much_output_is_reported() {
         let flood = "a".repeat(OUTPUT_LIMIT);
         let ran = judge("a", &report(End::Exited(101), "", &flood), RunAs::Native);
-        assert!(ran.outcome == Outcome::TooMuchOutput && !ran.outcome.is_told());
+        assert!(ran.outcome == Outcome::TooMuchOutput && !ran.outcome.is_comparable());
     }
 
     #[test]
-    fn a_skipped_test_that_should_panic_is_not_run_and_an_ignored_one_ignored() {
+    fn a_skipped_should_panic_test_is_not_run_and_an_ignored_test_is_ignored() {
         let result = "\n\ntest result: ok. 0 passed; 0 failed; 1 ignored; 0 measured; 9 filtered out\n\n";
         let ran = native(0, &format!("\nrunning 1 test\ntest a::b - should panic ... ignored{result}"));
         assert!(matches!(ran.outcome, Outcome::NotRun(_)) && ran.should_panic, "{ran:?}");
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invoked_test_tells_by_its_end_what_became_of_it() {
+    fn the_end_of_an_invoked_test_is_its_outcome() {
         let trap = || End::Trapped("unreachable".into());
         let panic = "\nthread 'main' (1) panicked at src/lib.rs:1:2:\nboo\n";
         for (end, stderr, outcome) in [
@@ -269,14 +269,14 @@ mod tests {
             let ran = judge("a", &report(end.clone(), "", stderr), RunAs::InvokedGuest);
             assert_eq!(ran.outcome, outcome, "{end:?} {stderr}");
         }
-        // Natively an abort is an abort, after a panic too.
+        // Natively an abort is an abort even after a panic.
         assert_eq!(judge("a", &report(trap(), "", panic), RunAs::Native).outcome, Outcome::Aborted);
-        // Without the variable these codes say nothing.
+        // Without the variable these codes have no meaning.
         assert_eq!(judge("a", &report(End::Exited(50), "", ""), RunAs::Guest).outcome, Outcome::Exited(50));
     }
 
     #[test]
-    fn lists_are_those_of_libtest() {
+    fn only_lists_of_libtest_are_parsed() {
         let tests = parse_lists("a: test\nb::c: test\nd: benchmark\n", "b::c: test\n").unwrap();
         let test = |name: &str, ignored| Test { name: name.into(), ignored };
         assert_eq!(tests, [test("a", false), test("b::c", true)]);

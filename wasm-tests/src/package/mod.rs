@@ -1,10 +1,10 @@
-//! Somebody's package: its ordinary tests, each alone, natively and on WASI, and what they did compared.
+//! Runs the ordinary tests of any package, each alone, natively and on WASI, and compares the results.
 //!
-//! Cargo builds the package's test programs for each target. Each `#[test]` runs in a process of its own natively, and in
-//! a fresh sandbox on WASI, with the directories that cargo's [runner](crate::runner) gives. So one that fails does not
-//! keep the others from running, and one that should panic can do so.
+//! Cargo builds the package's test programs for each target. Each `#[test]` runs in a separate process natively, and in
+//! a fresh sandbox on WASI, with the directories that cargo's [runner](crate::runner) gives. So a test that fails does
+//! not keep the others from running, and a test that should panic can do so.
 //!
-//! Documentation tests and benchmarks are not looked at: cargo builds no programs of their own for them here.
+//! Documentation tests and benchmarks are left out: cargo does not build programs for them here.
 
 mod build;
 pub mod cases;
@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use self::build::Order;
+use self::build::CargoBuild;
 use self::program::Program;
 use crate::hosts;
 use crate::outcome::Limits;
@@ -38,44 +38,44 @@ pub use results::{Results, Row};
 pub use table::render;
 pub use target::{Host, Target};
 
-/// What to run, and how.
+/// The package, the columns, and settings.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The package.
     pub source: Source,
-    /// Where to build, if not in the target directory of the package.
+    /// The directory in which to build, if it is not the target directory of the package.
     pub target_dir: Option<PathBuf>,
-    /// What else to tell cargo, such as features.
+    /// More arguments for cargo, such as features.
     pub cargo_args: Vec<OsString>,
-    /// The columns, of which the first is the measure.
+    /// The columns, of which the first is the reference.
     pub columns: Vec<(Target, Host)>,
-    /// Only tests whose names contain this.
+    /// Only tests whose names contain this are run.
     pub filter: Option<String>,
-    /// No tests whose names contain one of these.
+    /// Tests whose names contain one of these are not run.
     pub skip: Vec<String>,
-    /// For each test.
+    /// The limits of each test.
     pub limits: Limits,
     /// How many tests run at once.
     pub jobs: usize,
-    /// The directory of the reports, if they are wanted.
+    /// The directory of the reports, if they are written.
     pub out: Option<PathBuf>,
 }
 
-/// Where a package is.
+/// The location of a package.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// In this directory, or with this manifest.
+    /// A local package: its directory or its manifest.
     Local(PathBuf),
-    /// Where cargo fetches packages from.
+    /// A published package, which cargo fetches.
     Published(Published),
 }
 
-/// Reads lists of targets and hosts, each with commas between, as columns: targets in their order, and each target of
-/// WASI on those hosts that run it.
+/// Parses lists of targets and hosts, with commas between them, as columns: targets in their build, and each target of
+/// WASI on those of the hosts that run it.
 ///
 /// # Errors
 ///
-/// A name that is none, or fewer than two columns: there is nothing to compare then. The text says which.
+/// Fails if a name is unknown, or there are fewer than two columns to compare. The text says which.
 pub fn columns(targets: &str, hosts: &str) -> Result<Vec<(Target, Host)>, String> {
     let targets: Vec<Target> = targets.split(',').map(Target::parse).collect::<Result<_, _>>()?;
     let hosts: Vec<Host> = hosts.split(',').map(Host::parse).collect::<Result<_, _>>()?;
@@ -86,13 +86,13 @@ pub fn columns(targets: &str, hosts: &str) -> Result<Vec<(Target, Host)>, String
     };
     let columns: Vec<(Target, Host)> = targets.into_iter().flat_map(on).collect();
     if columns.len() < 2 {
-        return Err(format!("there are {} columns of these targets and hosts: two are compared", columns.len()));
+        return Err(format!("there are {} columns of these targets and hosts: a comparison needs two", columns.len()));
     }
     Ok(columns)
 }
 
 impl Plan {
-    fn order(&self) -> Result<Order, String> {
+    fn cargo_build(&self) -> Result<CargoBuild, String> {
         let package = match &self.source {
             Source::Local(place) => place.clone(),
             Source::Published(package) => {
@@ -100,45 +100,47 @@ impl Plan {
                 package.fetch(&dir.map_err(|error| error.to_string())?)?
             }
         };
-        Order::new(&package, self.target_dir.as_deref(), &self.cargo_args)
+        CargoBuild::new(&package, self.target_dir.as_deref(), &self.cargo_args)
     }
 
-    fn wants(&self, test: &str) -> bool {
+    fn selects(&self, test: &str) -> bool {
         self.filter.as_ref().is_none_or(|filter| test.contains(filter))
             && !self.skip.iter().any(|skip| test.contains(skip))
     }
 }
 
-/// A test and what became of it in one column.
-type Told = ((String, String), Ran);
+/// A test and its result in one column.
+type TestResult = ((String, String), Ran);
 
-/// Builds and runs.
+/// Builds and runs the tests.
 ///
 /// # Errors
 ///
-/// What is missing here, and how to install it, or what cannot be built; the text says which.
+/// Fails if something is missing here, and describes how to install it, or if something cannot be built; the text says
+/// which.
 pub fn run(plan: &Plan) -> Result<Results, String> {
-    let order = plan.order()?;
+    let build = plan.cargo_build()?;
     let tools = hosts::tools().map_err(|error| format!("this program cannot be found: {error}"))?;
     let missing: Vec<String> =
-        plan.columns.iter().filter_map(|(target, host)| order.missing(target, *host, &tools)).collect();
+        plan.columns.iter().filter_map(|(target, host)| build.missing(target, *host, &tools)).collect();
     if !missing.is_empty() {
         return Err(missing.join("\n"));
     }
     let mut results =
         Results { columns: Vec::new(), times: Vec::new(), rows: Vec::new(), problems: Vec::new(), left_out: 0 };
-    // Programs that did not list their tests, each with the column.
+    // The programs that did not list their tests, each with the column.
     let mut unlisted = Vec::new();
     for (index, (target, host)) in plan.columns.iter().enumerate() {
         let name = target.column(*host);
-        let binaries = order.build(target).map_err(|error| format!("{name}: {error}"))?;
+        let binaries = build.build(target).map_err(|error| format!("{name}: {error}"))?;
         let other = if let Host::Other(host) = host {
             Some(Arc::new(host.start(host.program(&tools)?, &tools)?))
         } else {
             None
         };
         let start = Instant::now();
-        clear(&order.built(target).join("tmp")).map_err(|error| format!("the directory for tests' files: {error}"))?;
+        clear(&build.built(target).join("tmp"))
+            .map_err(|error| format!("cannot empty the directory for the files of tests: {error}"))?;
         let mut left_out = 0;
         for binary in binaries {
             let label = binary.label.clone();
@@ -151,7 +153,7 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
             match listed {
                 Ok((program, mut tests)) => {
                     let all = tests.len();
-                    tests.retain(|test| plan.wants(&test.name));
+                    tests.retain(|test| plan.selects(&test.name));
                     left_out += all - tests.len();
                     let ran = run_tests(&name, &program, &tests, plan.jobs);
                     let names = tests.into_iter().map(|test| (label.clone(), test.name));
@@ -163,8 +165,8 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
                 }
             }
         }
-        let deaths = other.iter().flat_map(|host| host.take_deaths());
-        results.problems.extend(deaths.map(|death| format!("{name}: {death}")));
+        let exits = other.iter().flat_map(|host| host.take_exits());
+        results.problems.extend(exits.map(|exit| format!("{name}: {exit}")));
         results.left_out = results.left_out.max(left_out);
         results.times.push(start.elapsed());
         results.columns.push(name);
@@ -182,9 +184,9 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
     Ok(results)
 }
 
-/// Puts what a column's tests did into the rows; those that the columns before did not have get rows of their own.
-fn fill(rows: &mut Vec<Row>, column: usize, told: Vec<Told>) {
-    for ((program, test), ran) in told {
+/// Adds the results of a column's tests to the rows. Tests that the columns before do not have get their own rows.
+fn fill(rows: &mut Vec<Row>, column: usize, results: Vec<TestResult>) {
+    for ((program, test), ran) in results {
         let index = rows.iter().position(|row| row.program == program && row.test == test).unwrap_or_else(|| {
             rows.push(Row { program, test, cells: Vec::new() });
             rows.len() - 1
@@ -218,7 +220,7 @@ fn run_tests(column: &str, program: &Program, tests: &[Test], jobs: usize) -> Ve
     done.into_iter().map(|(_, ran)| ran).collect()
 }
 
-/// Makes a directory empty, if it is there.
+/// Empties a directory, if it exists.
 fn clear(dir: &Path) -> std::io::Result<()> {
     if dir.is_dir() {
         std::fs::remove_dir_all(dir)?;

@@ -1,9 +1,9 @@
-//! What a test wrote to standard error, in a form that can be compared.
+//! Normalizes the standard error of a test, so that it can be compared.
 //!
-//! Taken out is what must differ, and nothing else: the name and the number of the test's own thread, which is the
-//! guest's only one on WASI; libtest's verdict, which it prints elsewhere natively; and the advice to ask for a backtrace.
+//! Only parts that must differ are removed: the name and the number of the test's own thread, which is the only thread
+//! of a guest on WASI; libtest's verdict, which it prints elsewhere natively; and the advice to request a backtrace.
 
-/// Lines that an invoked test's libtest writes before it aborts, by how they begin.
+/// The prefixes of the lines that libtest writes for an invoked test before it aborts.
 const VERDICTS: [&str; 5] = [
     "test did not panic as expected",
     "panic did not contain expected string",
@@ -12,26 +12,26 @@ const VERDICTS: [&str; 5] = [
     " expected substring: ",
 ];
 
-/// The verdict with a second line between its first and its last.
+/// The verdict that has a second line between its first and its last.
 const FOUND: &str = " found non-string value: ";
 const LAST: &str = "     expected substring: ";
 
 const BACKTRACE: &str = "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace";
 
-/// What a test that returned an error panics with when it is invoked; natively libtest says nothing more.
+/// The message of the panic of an invoked test that returned an error. Natively libtest prints nothing for it.
 const RETURNED: &str = "the test returned a termination value with a non-zero status code";
 
-/// Whether libtest has judged an invoked test that did not panic as it should.
+/// Whether libtest reports that an invoked test did not panic as it should.
 pub(super) fn has_verdict(stderr: &str) -> bool {
     stderr.lines().any(|line| VERDICTS[..3].iter().any(|verdict| line.starts_with(verdict)))
 }
 
-/// Standard error of the test `name`.
+/// The normalized standard error of the test `name`.
 pub(super) fn stderr(name: &str, text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
         if line.starts_with(RETURNED) {
-            // With the lines before: where it is said, and an empty one.
+            // Also removes the line before with the place of the panic, and an empty line.
             lines.pop();
             if lines.last().is_some_and(String::is_empty) {
                 lines.pop();
@@ -47,7 +47,8 @@ fn is_verdict(line: &str) -> bool {
     VERDICTS.iter().chain(&[FOUND, LAST]).any(|verdict| line.starts_with(verdict))
 }
 
-/// `thread 'NAME' (NUMBER) panicked at PLACE:`, the same for the test's own thread everywhere.
+/// The first line of a panic, `thread 'NAME' (NUMBER) panicked at PLACE:`, with the same name for the test's own thread
+/// everywhere.
 fn panic_line(name: &str, line: &str) -> Option<String> {
     let (thread, place) = line.strip_prefix("thread '")?.split_once(" panicked at ")?;
     let (thread, _) = thread.rsplit_once('\'')?;
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verdicts_of_libtest_are_not_the_tests_words() {
+    fn the_verdicts_of_libtest_are_removed() {
         let verdict = "test did not panic as expected at src/lib.rs:6:28\n";
         assert!(has_verdict(verdict) && !has_verdict("panic message: none\n"));
         assert_eq!(stderr("a", &format!("own\n{verdict}")), "own\n");
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_returned_error_is_told_once() {
+    fn a_returned_error_is_reported_once() {
         let guest = "Error: \"bad\"\n\nthread 'main' (1) panicked at /rustc/1/library/test/src/lib.rs:791:9:\n\
                      the test returned a termination value with a non-zero status code (1) which indicates a failure\n";
         assert_eq!(stderr("a", guest), stderr("a", "Error: \"bad\"\n"));

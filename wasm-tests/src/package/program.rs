@@ -1,4 +1,4 @@
-//! One test program, and how it is run: natively, in wasmtime, or in another host.
+//! Runs one test program: natively, in wasmtime, or in another host.
 
 use std::ffi::OsStr;
 use std::process::Command;
@@ -12,11 +12,11 @@ use crate::runner;
 use crate::sandbox::{Run, Sandbox};
 use crate::served::{Guest, Served};
 
-/// A name that no test has.
+/// A name that no test has, because of the space.
 const NO_TEST: &str = "no test";
 
-/// Variables that steer libtest: a test is run as it is asked for here, whatever the caller's own runs are like.
-const STEERING: &str = "RUST_TEST_";
+/// The prefix of the variables that configure libtest. The caller's variables must not change how a test is run.
+const LIBTEST_PREFIX: &str = "RUST_TEST_";
 
 /// A test program that is ready to run.
 #[derive(Debug)]
@@ -41,13 +41,13 @@ impl Program {
 
     /// # Errors
     ///
-    /// A program that cannot be loaded; the text says why.
+    /// Fails if the program cannot be loaded; the text gives the reason.
     pub(super) fn wasmtime(binary: Binary, limits: Limits) -> Result<Self, String> {
         let sandbox = Sandbox::load(&binary.path).map_err(|error| format!("{error:#}"))?;
         Self { binary, kind: Kind::Wasmtime(sandbox), limits, run_as: RunAs::Guest }.with_run_as()
     }
 
-    /// In wasmtime, which maps files into the guest's memory.
+    /// A program in wasmtime, which maps files into the guest's memory.
     ///
     /// # Errors
     ///
@@ -64,9 +64,10 @@ impl Program {
         Self { binary, kind: Kind::Other(host), limits, run_as: RunAs::Guest }.with_run_as()
     }
 
-    /// Finds out how the guest runs a test: the codes with which an invoked one ends mean nothing from another program.
+    /// Determines how the guest runs a test, because the exit codes of an invoked test have another meaning in other
+    /// programs.
     fn with_run_as(mut self) -> Result<Self, String> {
-        // By name too: a program that does not know the variable would run all of its tests.
+        // Selects by name too, because a program that does not support the variable would run all of its tests.
         let args: Vec<&str> = libtest::ALONE.into_iter().chain(["--", NO_TEST]).collect();
         let report = self.start(&args, Some(NO_TEST))?;
         if libtest::is_invocable(&report) {
@@ -79,7 +80,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// A program that cannot be run, or does not print a list as libtest does; the text says which.
+    /// Fails if the program cannot be run, or its list is not one of libtest; the text says which.
     pub(super) fn list(&self) -> Result<Vec<Test>, String> {
         let [all, ignored] = libtest::LISTS.map(|args| {
             let report = self.start(args, None)?;
@@ -92,7 +93,7 @@ impl Program {
         libtest::parse_lists(&all?, &ignored?)
     }
 
-    /// Runs one test alone: in a process of its own, or in a fresh sandbox.
+    /// Runs one test alone: in a separate process, or in a fresh sandbox.
     pub(super) fn run(&self, test: &Test) -> Ran {
         if test.ignored {
             return Ran::silent(Outcome::Ignored);
@@ -100,11 +101,11 @@ impl Program {
         self.report(&test.name).map_or_else(|error| Ran::silent(Outcome::NotRun(error)), |(ran, _)| ran)
     }
 
-    /// Runs one test alone, whether it is marked as ignored or not: what became of it, and what the program did.
+    /// Runs one test alone, even if it is marked as ignored. Returns its result, and the report of the program.
     ///
     /// # Errors
     ///
-    /// A program that cannot be run; the text says why.
+    /// Fails if the program cannot be run; the text gives the reason.
     pub(super) fn report(&self, test: &str) -> Result<(Ran, Report), String> {
         let args: Vec<&str> = libtest::ALONE.into_iter().chain(["--", test]).collect();
         let mut report = self.start(&args, (self.run_as == RunAs::InvokedGuest).then_some(test))?;
@@ -120,7 +121,7 @@ impl Program {
             Kind::Native => {
                 let mut command = Command::new(path);
                 command.args(args).current_dir(directory).envs(self.binary.variables());
-                for (name, _) in std::env::vars_os().filter(|(name, _)| steers(name)) {
+                for (name, _) in std::env::vars_os().filter(|(name, _)| configures_libtest(name)) {
                     command.env_remove(name);
                 }
                 self.child(command)
@@ -159,17 +160,17 @@ impl Program {
 
     fn guest_variables(&self, invoked: Option<&str>) -> Vec<(String, String)> {
         let mut own = self.binary.variables();
-        // As for child processes.
+        // Child processes have the same setting.
         own.push(("RUST_BACKTRACE".to_owned(), "0".to_owned()));
         own.extend(invoked.map(|test| (libtest::INVOKE.to_owned(), test.to_owned())));
         let mut variables = runner::passed_env();
-        // Of two with one name a guest sees the first.
-        variables.retain(|(name, _)| !steers(name.as_ref()) && !own.iter().any(|(own, _)| own == name));
+        // If a name occurs twice, a guest gets the first value.
+        variables.retain(|(name, _)| !configures_libtest(name.as_ref()) && !own.iter().any(|(own, _)| own == name));
         variables.extend(own);
         variables
     }
 }
 
-fn steers(variable: &OsStr) -> bool {
-    variable.as_encoded_bytes().starts_with(STEERING.as_bytes()) || variable == libtest::INVOKE
+fn configures_libtest(variable: &OsStr) -> bool {
+    variable.as_encoded_bytes().starts_with(LIBTEST_PREFIX.as_bytes()) || variable == libtest::INVOKE
 }

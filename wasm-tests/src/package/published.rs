@@ -1,10 +1,10 @@
-//! A package as it is published: cargo fetches it, and it is built like a local one.
+//! A published package: cargo fetches it, and it is built like a local package.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A published package: its name, and its version unless the newest will do.
+/// A published package: its name, and its version; the default is the newest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
     name: String,
@@ -12,11 +12,11 @@ pub struct Published {
 }
 
 impl Published {
-    /// Reads `NAME` or `NAME@VERSION`.
+    /// Parses `NAME` or `NAME@VERSION`.
     ///
     /// # Errors
     ///
-    /// A text that is neither.
+    /// Fails if the text is neither.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (name, version) = text.split_once('@').map_or((text, None), |(name, version)| (name, Some(version)));
         let plain = |text: &str, others: &str| {
@@ -28,48 +28,50 @@ impl Published {
         Ok(Self { name: name.to_owned(), version: version.map(str::to_owned) })
     }
 
-    /// Fetches the package with what it needs, and puts its source into a workspace of its own below `dir`. Answers its
-    /// directory.
+    /// Fetches the package with its dependencies, and moves its source into its own workspace below `dir`. Returns the
+    /// directory of the package.
     ///
     /// # Errors
     ///
-    /// Cargo does not find it, or it cannot be written; the text says which.
+    /// Fails if cargo does not find the package, or it cannot be written; the text says which.
     pub(super) fn fetch(&self, dir: &Path) -> Result<PathBuf, String> {
-        let told = |error: std::io::Error| format!("cannot make room for {} in {}: {error}", self.name, dir.display());
-        let asking = dir.join("asking");
-        fs::create_dir_all(asking.join("src")).map_err(told)?;
-        fs::write(asking.join("src/lib.rs"), "").map_err(told)?;
+        let failed =
+            |error: std::io::Error| format!("cannot create the files for {} in {}: {error}", self.name, dir.display());
+        let request = dir.join("request");
+        fs::create_dir_all(request.join("src")).map_err(failed)?;
+        fs::write(request.join("src/lib.rs"), "").map_err(failed)?;
         let version = self.version.as_ref().map_or("*".to_owned(), |version| format!("={version}"));
-        let package = "[package]\nname = \"asking\"\nedition = \"2021\"\n[workspace]\n[dependencies]\n";
-        fs::write(asking.join("Cargo.toml"), format!("{package}{} = \"{version}\"\n", self.name)).map_err(told)?;
-        if asking.join("Cargo.lock").is_file() {
-            // Of another time: the newest is asked for anew.
-            fs::remove_file(asking.join("Cargo.lock")).map_err(told)?;
+        let package = "[package]\nname = \"request\"\nedition = \"2021\"\n[workspace]\n[dependencies]\n";
+        fs::write(request.join("Cargo.toml"), format!("{package}{} = \"{version}\"\n", self.name)).map_err(failed)?;
+        if request.join("Cargo.lock").is_file() {
+            // Removes an old lock file, so that cargo selects the newest version again.
+            fs::remove_file(request.join("Cargo.lock")).map_err(failed)?;
         }
 
         let mut cargo = Command::new("cargo");
-        cargo.current_dir(&asking).args(["vendor", "--quiet", "--versioned-dirs", "sources"]);
+        cargo.current_dir(&request).args(["vendor", "--quiet", "--versioned-dirs", "sources"]);
         let output = cargo.output().map_err(|error| format!("cannot start cargo: {error}; see https://rustup.rs"))?;
         if !output.status.success() {
             return Err(format!("cargo cannot fetch {}: {}", self.name, String::from_utf8_lossy(&output.stderr)));
         }
-        let source = self.source_in(&asking.join("sources")).map_err(told)?;
-        let source = source.ok_or_else(|| format!("cargo has fetched no {}", self.name))?;
+        let source = self.source_in(&request.join("sources")).map_err(failed)?;
+        let source = source.ok_or_else(|| format!("cargo has not fetched {}", self.name))?;
 
-        // A workspace around it: neither does it belong to one further up, nor is its own manifest changed.
+        // In a new workspace the package does not belong to one in a parent directory, and its own manifest is not
+        // changed.
         let name = source.file_name().expect("an entry of a directory has a name");
         let workspace = dir.join(name);
         let package = workspace.join("package");
-        fs::create_dir_all(&workspace).map_err(told)?;
+        fs::create_dir_all(&workspace).map_err(failed)?;
         fs::write(workspace.join("Cargo.toml"), "[workspace]\nmembers = [\"package\"]\nresolver = \"2\"\n")
-            .map_err(told)?;
+            .map_err(failed)?;
         if !package.is_dir() {
-            fs::rename(&source, &package).map_err(told)?;
+            fs::rename(&source, &package).map_err(failed)?;
         }
         Ok(package)
     }
 
-    /// The directory `NAME-VERSION` in `dir`; another package's name may begin with this one's.
+    /// The directory `NAME-VERSION` in `dir`. Another package's name may begin with this name.
     fn source_in(&self, dir: &Path) -> std::io::Result<Option<PathBuf>> {
         for entry in fs::read_dir(dir)? {
             let entry = entry?;

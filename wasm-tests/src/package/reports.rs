@@ -1,8 +1,8 @@
-//! The results of a package's tests as reports: `report.html`, `report.json` and `junit.xml`, in the forms that the
-//! comparison across targets has.
+//! Writes the results of a package's tests as reports: `report.html`, `report.json` and `junit.xml`, in the forms of
+//! the comparison across targets.
 //!
-//! A cell has passed if its test passed and did what it did in the first column. A test that is ignored, or that fails
-//! alike in every column, is no difference and has not passed: it is an exception, with its reason.
+//! A cell has passed if its test passed with the same result as in the first column. A test that is ignored, or that
+//! fails in the same way in every column, is an exception, with its reason: it is no difference and has not passed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,26 +17,26 @@ use super::table::lines;
 use crate::compare::{self, json::seconds};
 use crate::verdict::{self, Difference};
 
-/// How a cell is shown.
+/// The state of a cell.
 enum State {
     Passed,
-    /// With the reason.
+    /// An exception, with its reason.
     Excepted(String),
     Failed(Failure),
 }
 
 struct Failure {
-    /// In a few words.
+    /// A description in a few words.
     kind: String,
-    /// Where the transcript parts from that of the first column.
+    /// The first difference from the transcript of the first column.
     difference: Option<Difference>,
 }
 
-/// Writes the three reports into a directory, which is made if it is not there, and says where they are.
+/// Writes the three reports into a directory, which is created if it does not exist, and returns their paths.
 ///
 /// # Errors
 ///
-/// What the file system says.
+/// Fails if a report cannot be written.
 pub fn write(results: &Results, started: SystemTime, dir: &Path) -> io::Result<Vec<PathBuf>> {
     let junit = junit(results).map_err(io::Error::other)?;
     compare::write_reports(dir, &json(results, started), junit)
@@ -46,17 +46,24 @@ fn json(results: &Results, started: SystemTime) -> Value {
     let mut transcripts = Vec::new();
     let mut counts = [0, 0];
     let cases: Vec<Value> = results.rows.iter().map(|row| case(results, row, &mut transcripts)).collect();
-    let columns: Vec<Value> = results.columns.iter().enumerate().map(|(index, name)| {
-        let states: Vec<State> = results.rows.iter().map(|row| state(results, row, index)).collect();
-        let passed = states.iter().filter(|state| matches!(state, State::Passed)).count();
-        let failed = states.iter().filter(|state| matches!(state, State::Failed(_))).count();
-        counts = [counts[0] + passed, counts[1] + failed];
-        json!({
-            "key": name, "name": name, "what": if index == 0 { "the measure of the others" } else { "compared with the first column" }, "state": "ran", "cases": states.len(), "passed": passed,
-            "failed": failed, "excepted": states.len() - passed - failed, "seconds": seconds(results.times[index]),
-            "calls": null,
+    let columns: Vec<Value> = results
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let states: Vec<State> = results.rows.iter().map(|row| state(results, row, index)).collect();
+            let passed = states.iter().filter(|state| matches!(state, State::Passed)).count();
+            let failed = states.iter().filter(|state| matches!(state, State::Failed(_))).count();
+            counts = [counts[0] + passed, counts[1] + failed];
+            let what = if index == 0 { "the reference of the others" } else { "compared with the first column" };
+            json!({
+                "key": name, "name": name, "what": what, "state": "ran",
+                "cases": states.len(), "passed": passed, "failed": failed,
+                "excepted": states.len() - passed - failed, "seconds": seconds(results.times[index]),
+                "calls": null,
+            })
         })
-    }).collect();
+        .collect();
     let problems = problems(results);
     json!({
         "schema": "portable-mmap/compare",
@@ -92,7 +99,8 @@ fn case(results: &Results, row: &Row, transcripts: &mut Vec<Vec<String>>) -> Val
             State::Failed(failure) => {
                 value["state"] = json!("failed");
                 value["failure"] = json!({
-                    "kind": failure.kind, "text": failure.text(), "again": format!("wasm-tests crate --filter '{}'", row.test),
+                    "kind": failure.kind, "text": failure.text(),
+                    "again": format!("wasm-tests crate --filter '{}'", row.test),
                 });
                 if let Some(difference) = failure.difference {
                     value["failure"]["difference"] = json!({
@@ -123,9 +131,9 @@ fn junit(results: &Results) -> Result<String, SerializeError> {
     }
     let problems = problems(results);
     if !problems.is_empty() {
-        let mut beside = TestSuite::new("columns");
-        beside.add_test_cases(compare::junit::problem_cases(&problems));
-        report.add_test_suite(beside);
+        let mut others = TestSuite::new("columns");
+        others.add_test_cases(compare::junit::problem_cases(&problems));
+        report.add_test_suite(others);
     }
     report.to_string()
 }
@@ -147,10 +155,10 @@ fn status(state: State) -> TestCaseStatus {
     }
 }
 
-/// What is wrong beside the tests.
+/// The problems that do not concern one test.
 fn problems(results: &Results) -> Vec<String> {
     let mut problems = results.problems.clone();
-    if problems.is_empty() && results.rows.iter().all(Row::is_well) && !results.are_equal() {
+    if problems.is_empty() && results.rows.iter().all(Row::is_equal_everywhere) && !results.are_equal() {
         problems.push("no test ran: each is ignored in every column".to_owned());
     }
     problems
@@ -162,20 +170,20 @@ fn state(results: &Results, row: &Row, index: usize) -> State {
         let difference = verdict::compare(&results.columns[0], &transcript(first), &transcript(cell));
         State::Failed(Failure { kind, difference })
     };
-    let (word, measure) = (cell.outcome.word(), first.outcome.word());
+    let (word, reference) = (cell.outcome.word(), first.outcome.word());
     if !row.is_equal(index) {
         let same = cell.outcome == first.outcome;
         let column = &results.columns[0];
         return failed(if same {
             format!("other output than {column}")
         } else {
-            format!("{word} here, {measure} in {column}")
+            format!("{word} here, {reference} in {column}")
         });
     }
     match &cell.outcome {
         Outcome::Passed => State::Passed,
         Outcome::Ignored => State::Excepted("ignored".to_owned()),
-        _ if row.is_well() => State::Excepted(format!("{word} in every column")),
+        _ if row.is_equal_everywhere() => State::Excepted(format!("{word} in every column")),
         _ => failed(word),
     }
 }
@@ -188,7 +196,7 @@ impl Failure {
     }
 }
 
-/// What became of a test, and what it printed, line by line.
+/// The outcome of a test and its output, as lines.
 fn transcript(cell: &Ran) -> Vec<String> {
     let mut transcript = vec![format!("outcome: {}", cell.outcome.word())];
     if let Outcome::NotRun(why) = &cell.outcome {

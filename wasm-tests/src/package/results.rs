@@ -1,10 +1,10 @@
-//! What became of a package's tests: a row for each, with a cell for each column.
+//! The results of a package's tests: a row for each test, with a cell for each column.
 
 use std::time::Duration;
 
 use super::libtest::{Outcome, Ran};
 
-/// What became of a package's tests.
+/// The results of a package's tests.
 #[derive(Debug)]
 pub struct Results {
     /// The names of the columns.
@@ -13,49 +13,49 @@ pub struct Results {
     pub times: Vec<Duration>,
     /// Every test, by program and name.
     pub rows: Vec<Row>,
-    /// What is wrong beside the tests.
+    /// Problems that do not concern one test.
     pub problems: Vec<String>,
     /// How many tests the filter and the skipped names left out.
     pub left_out: usize,
 }
 
-/// What became of one test.
+/// The results of one test.
 #[derive(Debug)]
 pub struct Row {
-    /// The program that has it.
+    /// The program that contains it.
     pub program: String,
     /// Its name.
     pub test: String,
-    /// One for each column.
+    /// One cell for each column.
     pub cells: Vec<Ran>,
 }
 
 impl Row {
-    /// Whether the test is known to be one that should panic.
+    /// Whether the test is known to be marked with `#[should_panic]`.
     #[must_use]
     pub fn should_panic(&self) -> bool {
         self.cells.iter().any(|cell| cell.should_panic)
     }
 
-    /// Whether column `index` did what the first did.
+    /// Whether the result in column `index` is that of the first column.
     #[must_use]
     pub fn is_equal(&self, index: usize) -> bool {
         let (first, cell) = (&self.cells[0], &self.cells[index]);
         (&first.outcome, &first.stdout, &first.stderr) == (&cell.outcome, &cell.stdout, &cell.stderr)
     }
 
-    /// Whether the test was run to an end of its own in every column, and did the same there.
+    /// Whether the test ended by itself in every column, with the same result.
     #[must_use]
-    pub fn is_well(&self) -> bool {
-        (0..self.cells.len()).all(|index| self.is_equal(index) && self.cells[index].outcome.is_told())
+    pub fn is_equal_everywhere(&self) -> bool {
+        (0..self.cells.len()).all(|index| self.is_equal(index) && self.cells[index].outcome.is_comparable())
     }
 }
 
 impl Results {
-    /// Whether all tests ran everywhere with one outcome and one output, and there was at least one.
+    /// Whether all tests ran everywhere with the same outcome and output, and at least one ran.
     #[must_use]
     pub fn are_equal(&self) -> bool {
         let ran = |row: &Row| row.cells.iter().any(|cell| cell.outcome != Outcome::Ignored);
-        self.problems.is_empty() && self.rows.iter().all(Row::is_well) && self.rows.iter().any(ran)
+        self.problems.is_empty() && self.rows.iter().all(Row::is_equal_everywhere) && self.rows.iter().any(ran)
     }
 }

@@ -1,4 +1,4 @@
-//! The results of a package's tests as text.
+//! Renders the results of a package's tests as text.
 
 use std::fmt::Write as _;
 
@@ -9,67 +9,68 @@ use super::results::{Results, Row};
 use crate::terminal::{align_right, new_table};
 use crate::verdict;
 
-/// Characters of a program's and of a test's name in the table; the middle of a longer one is left out.
+/// The number of characters of a program's and of a test's name in the table. The middle of a longer name is left out.
 const PROGRAM: usize = 16;
 const TEST: usize = 32;
 
-/// Everything there is to say: differences in output first, then the table of tests that differ, and the totals.
+/// The whole text: differences in output first, then the table of tests that differ, and the totals.
 #[must_use]
 pub fn render(results: &Results) -> String {
     let mut text = String::new();
-    for row in results.rows.iter().filter(|row| !row.is_well()) {
+    for row in results.rows.iter().filter(|row| !row.is_equal_everywhere()) {
         text.push_str(&outputs(results, row));
     }
     for problem in &results.problems {
         _ = writeln!(text, "FAILED {problem}\n");
     }
-    let differing: Vec<&Row> = results.rows.iter().filter(|row| !row.is_well()).collect();
+    let differing: Vec<&Row> = results.rows.iter().filter(|row| !row.is_equal_everywhere()).collect();
     if !differing.is_empty() {
         _ = writeln!(text, "{}", differences(results, &differing));
     }
     _ = writeln!(text, "{}", totals(results));
     if results.left_out > 0 {
-        _ = writeln!(text, "{} tests were left out, as asked.", results.left_out);
+        _ = writeln!(text, "{} tests were left out.", results.left_out);
     }
-    let failing = |row: &&Row| row.is_well() && !matches!(row.cells[0].outcome, Outcome::Passed | Outcome::Ignored);
+    let failing =
+        |row: &&Row| row.is_equal_everywhere() && !matches!(row.cells[0].outcome, Outcome::Passed | Outcome::Ignored);
     for row in results.rows.iter().filter(failing) {
         _ = writeln!(text, "{}, {}: {} in every column", row.program, row.test, row.cells[0].outcome.word());
     }
-    let well = results.rows.len() - differing.len();
-    _ = writeln!(text, "{well} tests equal in {} columns, {} not", results.columns.len(), differing.len());
+    let equal = results.rows.len() - differing.len();
+    _ = writeln!(text, "{equal} tests equal in {} columns, {} not", results.columns.len(), differing.len());
     text
 }
 
-/// Where the output of a test parts from that of the first column, and why it could not be run.
+/// The first differences of a test's output from that of the first column, and the reasons why it could not be run.
 fn outputs(results: &Results, row: &Row) -> String {
     let mut text = String::new();
     let first = &row.cells[0];
-    // Columns that say the same are named together.
-    let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+    // Columns with the same message are named together.
+    let mut messages: Vec<(String, Vec<&str>)> = Vec::new();
     for (index, (cell, column)) in row.cells.iter().zip(&results.columns).enumerate() {
-        let mut say = |what: String| match said.iter_mut().find(|(other, _)| *other == what) {
+        let mut add = |message: String| match messages.iter_mut().find(|(other, _)| *other == message) {
             Some((_, columns)) => columns.push(column),
-            None => said.push((what, vec![column])),
+            None => messages.push((message, vec![column])),
         };
         if let Outcome::NotRun(why) = &cell.outcome {
-            say(format!("not run: {why}"));
+            add(format!("not run: {why}"));
         }
-        if index == 0 || !first.outcome.is_told() || !cell.outcome.is_told() {
+        if index == 0 || !first.outcome.is_comparable() || !cell.outcome.is_comparable() {
             continue;
         }
         for (what, theirs, ours) in [("output", &first.stdout, &cell.stdout), ("error", &first.stderr, &cell.stderr)] {
             if let Some(difference) = verdict::compare(&results.columns[0], &lines(theirs), &lines(ours)) {
-                say(format!("standard {what} differs {difference}"));
+                add(format!("standard {what} differs {difference}"));
             }
         }
     }
-    for (what, columns) in said {
+    for (what, columns) in messages {
         _ = writeln!(text, "UNEQUAL {}, {}, {}: {what}\n", row.program, row.test, columns.join(" and "));
     }
     text
 }
 
-/// Lines, and whether the last of them has an end.
+/// The lines of a text, and a note if the last line has no end.
 pub(super) fn lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     if !text.is_empty() && !text.ends_with('\n') {
@@ -112,7 +113,7 @@ fn totals(results: &Results) -> Table {
         let numbers = [
             rows().count(),
             count(&passed),
-            // Of the passed, those that should panic.
+            // The passed tests that should panic.
             rows().filter(|row| row.should_panic() && passed(&row.cells[index].outcome)).count(),
             rows().count() - count(&passed) - ignored - not_run,
             ignored,

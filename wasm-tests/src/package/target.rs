@@ -1,22 +1,22 @@
-//! What a package is built for, and what runs that.
+//! The targets that a package is built for, and the hosts that run the programs.
 
 use crate::hosts;
 
-/// What a package is built for.
+/// The target of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// This machine.
     Native,
-    /// A target of WASI, by its name.
+    /// The name of a target of WASI.
     Wasi(String),
 }
 
 impl Target {
-    /// Reads `native` or the name of a target of WASI.
+    /// Parses `native` or the name of a target of WASI.
     ///
     /// # Errors
     ///
-    /// Another name.
+    /// Fails for any other name.
     pub fn parse(name: &str) -> Result<Self, String> {
         match name {
             "native" => Ok(Self::Native),
@@ -35,27 +35,27 @@ impl Target {
     }
 }
 
-/// What runs a test program.
+/// The host of a test program.
 #[derive(Clone, Copy, Debug)]
 pub enum Host {
-    /// This machine: it runs native programs.
+    /// This machine, which runs native programs.
     This,
-    /// wasmtime, which this program has in it.
+    /// The wasmtime that this program is built with.
     Wasmtime,
     /// Another host.
     Other(&'static hosts::Host),
 }
 
 impl Host {
-    /// Reads `wasmtime` or the key of another host.
+    /// Parses `wasmtime` or the key of another host.
     ///
     /// # Errors
     ///
-    /// Another name.
+    /// Fails for any other name.
     pub fn parse(name: &str) -> Result<Self, String> {
         match name {
             "wasmtime" => Ok(Self::Wasmtime),
-            // Tests read files of their package.
+            // The host must have the files of this machine, because tests read files of their package.
             _ => hosts::Host::find(name).filter(|host| host.opens_files()).map(Self::Other).ok_or_else(|| {
                 let hosts = hosts::ALL.iter().filter(|host| host.opens_files());
                 let keys: Vec<&str> = hosts.map(|host| host.key).collect();
@@ -64,7 +64,7 @@ impl Host {
         }
     }
 
-    /// Whether it runs what is built for a target.
+    /// Whether it runs programs for a target.
     pub(super) fn runs(self, target: &Target) -> bool {
         match (self, target) {
             (Self::This, target) => *target == Target::Native,
@@ -80,15 +80,15 @@ mod tests {
     use super::{Host, Target};
 
     #[test]
-    fn other_targets_are_refused() {
+    fn other_targets_are_an_error() {
         assert!(Target::parse("native").is_ok() && Target::parse("wasm32-wasip2").is_ok());
         assert!(Target::parse("wasm32-unknown-unknown").unwrap_err().contains("wasm32-wasip1"));
     }
 
     #[test]
-    fn a_host_without_the_files_of_this_machine_is_refused() {
+    fn a_host_without_the_files_of_this_machine_is_an_error() {
         assert!(Host::parse("wasmtime").is_ok() && Host::parse("deno").is_ok());
-        let told = Host::parse("browser").unwrap_err();
-        assert!(told.contains("deno, bun, wasmtime-oldest"), "{told}");
+        let error = Host::parse("browser").unwrap_err();
+        assert!(error.contains("deno, bun, wasmtime-oldest"), "{error}");
     }
 }

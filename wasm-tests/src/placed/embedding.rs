@@ -1,4 +1,4 @@
-//! Hosts as embedders write them: for modules of Preview 1, with mappings or without.
+//! Hosts like those of embedders, for modules of Preview 1, with and without mappings.
 
 use std::path::Path;
 
@@ -11,20 +11,20 @@ use wasmtime_wasi::p1::{self, WasiP1Ctx};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiView as _};
 
-/// The most that a program prints, in bytes.
+/// The limit on the output of a program in bytes.
 const OUTPUT: usize = 1 << 20;
 
-/// How many instances may be alive at once.
+/// The limit on the number of instances at the same time.
 const INSTANCES: u32 = 1100;
 
-/// What a host offers its guests.
+/// The functions that a host offers its guests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Offer {
-    /// What wasmtime offers.
+    /// Only the functions of wasmtime.
     Nothing,
-    /// Mappings, where a guest asks for them.
+    /// Mappings for guests that request them.
     Mappings,
-    /// Reads that are mappings, which a guest does not ask for.
+    /// Mappings instead of reads, without a request of the guest.
     ZeroCopyReads,
 }
 
@@ -45,7 +45,7 @@ impl HostMapView for Data {
     }
 }
 
-/// An engine, and what its modules may import.
+/// An engine, and the functions that its modules may import.
 pub(super) struct Embedding {
     engine: Engine,
     linker: Linker<Data>,
@@ -53,7 +53,7 @@ pub(super) struct Embedding {
 }
 
 impl Embedding {
-    /// A host of memories from a pool or not.
+    /// A host whose memories come from a pool or not.
     pub(super) fn new(pooling: bool, offer: Offer) -> Result<Self> {
         let mut config = Config::new();
         configure(&mut config);
@@ -70,7 +70,7 @@ impl Embedding {
             portable_mmap_wasmtime::p1::add_to_linker_with_handshake_sync(&mut linker, Data::wasi)?;
         }
         let ctx = match offer {
-            // Guests ask, and are refused.
+            // The policy denies the mappings that the guests request.
             Offer::ZeroCopyReads => HostMapCtx::builder().policy(|_, _| false).zero_copy_reads(|_| true),
             Offer::Nothing | Offer::Mappings => HostMapCtx::builder().policy(policy::trusted),
         };
@@ -82,7 +82,7 @@ impl Embedding {
         self.linker.instantiate_pre(&module.with_context(|| format!("cannot load {}", path.display()))?)
     }
 
-    /// Runs a module to its end, and returns its store, which holds what it has mapped.
+    /// Runs a module to its end, and returns its store, which still has its mappings.
     pub(super) fn start(
         &self,
         module: &InstancePre<Data>,
@@ -104,7 +104,7 @@ impl Embedding {
         }
     }
 
-    /// Runs a module to its end, and returns what it has printed.
+    /// Runs a module to its end, and returns its output.
     pub(super) fn run(&self, module: &InstancePre<Data>, dir: &Path, args: &[&str]) -> Result<String> {
         let (_, output) = self.start(module, dir, args)?;
         Ok(String::from_utf8_lossy(&output.contents()).into_owned())

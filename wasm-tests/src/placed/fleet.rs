@@ -1,4 +1,5 @@
-//! Many instances that are alive at once, and each map one file: in a process of their own, whose memory is theirs.
+//! A fleet: many instances that exist at the same time and each map one file. It runs in a separate process to measure
+//! its memory.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,18 +10,18 @@ use wasmtime::error::Context as _;
 
 use super::embedding::{Embedding, Offer};
 
-/// Which instances, and what each does.
+/// The instances of a fleet, and what they do.
 #[derive(Clone, Debug, Default)]
 pub struct Fleet {
     /// The program `placed` as a guest.
     pub module: PathBuf,
-    /// The directory that each is given.
+    /// The directory that each instance gets.
     pub dir: PathBuf,
-    /// The file, as the guest names it.
+    /// The name of the file in the guest.
     pub file: String,
-    /// How many there are.
+    /// The number of instances.
     pub instances: usize,
-    /// How many blocks each touches: the same ones.
+    /// How many blocks each instance accesses; all access the same blocks.
     pub blocks: usize,
     /// Whether their memories come from a pool.
     pub pooling: bool,
@@ -28,25 +29,25 @@ pub struct Fleet {
     pub host_mapping: bool,
 }
 
-/// What they cost.
+/// The costs of a fleet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measured {
-    /// The process's share in memory, in bytes, without what it had before.
+    /// The process's proportional set size in bytes, without that before the start of the fleet.
     pub pss: u64,
-    /// Its page tables, in bytes.
+    /// The size of its page tables in bytes.
     pub page_tables: u64,
-    /// To make them all.
+    /// The time to make all instances.
     pub time: Duration,
 }
 
 impl Measured {
-    /// As [`parse`](Self::parse) reads it.
+    /// The text that [`parse`](Self::parse) reads.
     #[must_use]
     pub fn render(&self) -> String {
         format!("{} {} {}\n", self.pss, self.page_tables, self.time.as_nanos())
     }
 
-    /// Reads what a process has printed.
+    /// Parses the output of a process.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace().map(str::parse);
@@ -55,7 +56,7 @@ impl Measured {
     }
 }
 
-/// A line of a file of `/proc`, whose numbers are in KiB.
+/// The number in a line of a file of `/proc`, in bytes. The file has KiB.
 fn proc_number(file: &str, name: &str) -> Result<u64> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {file}, which Linux has"))?;
     let number = text.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse::<u64>().ok());
@@ -66,10 +67,10 @@ fn pss() -> Result<u64> {
     proc_number("/proc/self/smaps_rollup", "Pss:")
 }
 
-/// Makes them all, and measures while all are alive.
+/// Makes all instances, and measures while they all exist.
 ///
 /// # Errors
-/// One that does not end well, and a system without `/proc`.
+/// Fails if an instance fails, or the system has no `/proc`.
 pub fn run(fleet: &Fleet) -> Result<Measured> {
     let embedding = Embedding::new(fleet.pooling, if fleet.host_mapping { Offer::Mappings } else { Offer::Nothing })?;
     let module = embedding.load(&fleet.module)?;
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_measured_is_read_as_it_was_written() {
+    fn rendered_costs_can_be_parsed() {
         let measured = Measured { pss: 5, page_tables: 6, time: Duration::from_nanos(7) };
         assert_eq!(Measured::parse(&measured.render()), Some(measured));
         assert_eq!(Measured::parse("1 2"), None);

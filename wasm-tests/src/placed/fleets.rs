@@ -1,4 +1,4 @@
-//! Fleets of each size over each file, emulated and hosted: what they cost in memory and time.
+//! Measures fleets of each size over each file, emulated and hosted: their costs in memory and time.
 
 use std::fmt::Write as _;
 use std::process::Command;
@@ -9,17 +9,17 @@ use wasmtime::{Result, bail};
 use super::{Measured, Plan, make_file};
 use crate::terminal::{align_right, new_table};
 
-/// How many instances are alive at once.
+/// The numbers of instances that exist at the same time.
 pub(super) const INSTANCES: [usize; 4] = [1, 10, 100, 1000];
 
-/// The lengths of the files that they map, in MiB.
+/// The lengths in MiB of the files that they map.
 pub(super) const FILES: [u64; 2] = [64, 1024];
 
 /// The ways to map.
 pub(super) const WAYS: [&str; 2] = ["emulated", HOSTED];
 const HOSTED: &str = "hosted";
 
-/// What one fleet costs.
+/// The costs of one fleet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cost {
     pub(super) mib: u64,
@@ -29,10 +29,10 @@ pub(super) struct Cost {
     pub(super) measured: Measured,
 }
 
-/// Measures all of them: on demand each size, and the largest from a pool as well.
+/// Measures all fleets: each size with memories on demand, and the largest also with memories from a pool.
 ///
 /// # Errors
-/// Fleets that do not end well; what they told.
+/// Fails if a fleet fails, with the output of all that fail.
 pub(super) fn measure(plan: &Plan) -> Result<Vec<Cost>> {
     let (mut fleets, mut problems) = (Vec::new(), String::new());
     for mib in FILES {
@@ -56,8 +56,8 @@ pub(super) fn measure(plan: &Plan) -> Result<Vec<Cost>> {
                 if let Some(measured) = Measured::parse(&String::from_utf8_lossy(&output.stdout)) {
                     fleets.push(Cost { mib, way, pooling, instances, measured });
                 } else {
-                    let told = String::from_utf8_lossy(&output.stderr);
-                    _ = writeln!(problems, "FAILED {instances} {way}{allocator}: {}", told.trim_end());
+                    let stderr = String::from_utf8_lossy(&output.stderr);
+                    _ = writeln!(problems, "FAILED {instances} {way}{allocator}: {}", stderr.trim_end());
                 }
             }
         }
@@ -65,7 +65,7 @@ pub(super) fn measure(plan: &Plan) -> Result<Vec<Cost>> {
     if problems.is_empty() { Ok(fleets) } else { bail!("{problems}") }
 }
 
-/// A row for each fleet.
+/// A table with a row for each fleet.
 pub(super) fn table(fleets: &[Cost]) -> String {
     let mut table = new_table(&["file", "instances", "way", "PSS", "page tables", "time"]);
     for Cost { mib, way, pooling, instances, measured } in fleets {
@@ -84,7 +84,7 @@ pub(super) fn table(fleets: &[Cost]) -> String {
     format!("{table}\n")
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for people, and far below 2^53")]
+#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
 pub(super) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }

@@ -1,5 +1,5 @@
-//! What mappings cost that a host places in its guests, beside those of the operating system and the emulation: times in one
-//! run, and the memory of many instances that are alive at once.
+//! Measures the costs of mappings that a host places in its guests, and of those of the operating system and of the
+//! emulation: times in one run, and the memory of many instances that exist at the same time.
 
 mod embedding;
 mod fleet;
@@ -23,12 +23,12 @@ use embedding::{Embedding, Offer};
 /// The lengths of the files, in MiB.
 const SIZES: [u64; 2] = [256, 1024];
 
-/// What is done with a mapping, as the program `placed` names it.
+/// The operations that are measured, by their names in the output of the program `placed`.
 const ACTS: [&str; 5] = ["map", "first scan", "second scan", "unmap", "edit"];
 
-/// The ways to a file's bytes, and what the program `placed` calls each: the first natively, the others in a guest. The second
-/// is what programs do that cannot map, and what the `mmap` of wasi-libc does. "Not copied" is the emulation where the host maps
-/// the file in place of its reads.
+/// The ways to access a file's bytes, and the name of the backend in the output of `placed`: the first way natively,
+/// the others in a guest. The second is what programs do that cannot map, and what the `mmap` of wasi-libc does. "Not
+/// copied" is the emulation in a host that maps the file instead of copying its reads.
 const WAYS: [(&str, &str); 5] = [
     ("native", "mapped"),
     ("read whole", "read"),
@@ -37,25 +37,25 @@ const WAYS: [(&str, &str); 5] = [
     ("hosted", "hosted"),
 ];
 
-/// How often each way has its turn.
+/// The number of rounds, in which each way runs once.
 const TURNS: usize = 3;
 
-/// What to measure, and with what.
+/// The programs and the directory of a measurement.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The program `placed` for this machine.
     pub native: PathBuf,
-    /// The same as a guest, which emulates mappings unless its host places them.
+    /// The same program as a guest, which emulates mappings unless its host places them.
     pub guest: PathBuf,
-    /// Where the files are made.
+    /// The directory of the files.
     pub dir: PathBuf,
-    /// This program, which runs each fleet in a process of its own.
+    /// This program, which runs each fleet in a separate process.
     pub harness: PathBuf,
-    /// How many blocks of 64 KiB each instance of a fleet touches.
+    /// How many blocks of 64 KiB each instance of a fleet accesses.
     pub blocks: usize,
 }
 
-/// The shortest times of each act in nanoseconds, of one way to map.
+/// The shortest time in nanoseconds of each operation, for one way.
 #[derive(Debug, Default)]
 struct Times {
     backend: String,
@@ -63,7 +63,7 @@ struct Times {
 }
 
 impl Times {
-    /// Reads what `placed times` prints.
+    /// Parses the output of `placed times`.
     fn parse(text: &str) -> Option<Self> {
         let backend = text.lines().find_map(|line| line.strip_prefix("backend "))?.to_owned();
         let of = |act: &str| text.lines().find_map(|line| line.strip_prefix(act)?.strip_prefix(": ")?.parse().ok());
@@ -82,7 +82,7 @@ impl Times {
 /// Measures everything, and returns the report.
 ///
 /// # Errors
-/// A program that does not run or prints something else, and a way that is not the one that it is measured for.
+/// Fails if a program fails or prints something else, or if a mapping has another backend than expected.
 pub fn run(plan: &Plan) -> Result<String> {
     fs::create_dir_all(&plan.dir)?;
     let load = |offer| -> Result<_> {
@@ -103,7 +103,7 @@ pub fn run(plan: &Plan) -> Result<String> {
             Times::parse(&output).with_context(|| format!("`placed {what}` printed this:\n{output}"))
         };
         let mut ways = WAYS.map(|_| Times::default());
-        // In turns, for what else the machine does changes.
+        // The ways alternate, because the load of the machine changes.
         for _ in 0..TURNS {
             let native = native(&plan.native, &plan.dir.join(&name))?;
             let read = of_guest(&emulated, "read")?;
@@ -129,7 +129,7 @@ pub fn run(plan: &Plan) -> Result<String> {
     Ok(text)
 }
 
-/// Numbers that no file system packs, `len` bytes of them.
+/// Makes a file of `len` random bytes, which no file system can compress.
 fn make_file(path: &Path, len: u64) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|data| data.len() == len) {
         return Ok(());
@@ -160,7 +160,7 @@ fn times_table(mib: u64, ways: &[Times]) -> String {
     header.push("hosted / native");
     let mut table = new_table(&header);
     for (index, act) in ACTS.into_iter().enumerate() {
-        let act = if act == "edit" { "one byte changed, handed to the file" } else { act };
+        let act = if act == "edit" { "change one byte, write it to the file" } else { act };
         let mut row = vec![Cell::new(act)];
         row.extend(ways.iter().map(|way| Cell::new(micros(way.acts[index]))));
         row.push(Cell::new(format!("{:.2}", ways[WAYS.len() - 1].acts[index] / ways[0].acts[index])));
@@ -170,9 +170,9 @@ fn times_table(mib: u64, ways: &[Times]) -> String {
     format!("{table}\n")
 }
 
-/// The table of what `placed lengths` prints, and where the two ways meet.
+/// The table of the output of `placed lengths`, and the length from which the host's mapping is faster.
 fn lengths_table(output: &str) -> Result<String> {
-    let mut table = new_table(&["mapped, read and given back", "emulated", "hosted", "hosted / emulated"]);
+    let mut table = new_table(&["map, read and unmap", "emulated", "hosted", "hosted / emulated"]);
     let mut meeting = None;
     for line in output.lines() {
         let parts: Option<(u64, f64, f64)> = line.split_once(": ").and_then(|(kib, times)| {
@@ -189,8 +189,8 @@ fn lengths_table(output: &str) -> Result<String> {
         table.add_row(cells);
     }
     align_right(&mut table, 1);
-    let meeting = meeting.map_or("none of these lengths".to_owned(), |kib| format!("{kib} KiB"));
-    Ok(format!("{table}\nThe host's mapping is the faster way from {meeting} on.\n\n"))
+    let meeting = meeting.map_or("at none of these lengths".to_owned(), |kib| format!("from {kib} KiB on"));
+    Ok(format!("{table}\nThe host's mapping is faster {meeting}.\n\n"))
 }
 
 #[cfg(test)]
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_times_of_a_program_are_read_by_their_names() {
+    fn the_times_of_a_program_are_parsed_by_name() {
         let text = "backend hosted\nmap: 1\nfirst scan: 2\nsecond scan: 3\nunmap: 4\nedit: 5\n";
         let times = Times::parse(text).unwrap();
         assert_eq!((times.backend.as_str(), times.acts), ("hosted", vec![1.0, 2.0, 3.0, 4.0, 5.0]));
@@ -206,10 +206,10 @@ mod tests {
     }
 
     #[test]
-    fn two_ways_meet_where_the_hosts_stays_the_faster_one() {
+    fn the_hosts_mapping_is_faster_from_the_length_where_it_stays_faster() {
         let text = lengths_table("4: 9 1\n16: 1 2\n32: 3 2\n64: 3 3\n128: 3 9\n").unwrap();
         assert!(text.contains("from 64 KiB on"), "{text}");
-        assert!(lengths_table("4: 9 1\n").unwrap().contains("from none of these lengths on"));
+        assert!(lengths_table("4: 9 1\n").unwrap().contains("at none of these lengths"));
         assert!(lengths_table("4: 9\n").is_err());
     }
 }

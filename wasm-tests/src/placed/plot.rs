@@ -1,4 +1,4 @@
-//! What fleets cost as they grow, drawn: a panel for memory and one for time, a line for each way and file.
+//! Plots the costs of fleets by their size: a panel for memory and one for time, with a line for each way and file.
 
 use plotters::prelude::*;
 use wasmtime::Result;
@@ -6,14 +6,14 @@ use wasmtime::error::Context as _;
 
 use super::fleets::{Cost, FILES, WAYS, mebibytes};
 
-/// The panels: what each shows of a fleet, its range, and how a number is told.
-const PANELS: [(&str, f64, f64, Number, Told); 2] = [
+/// The panels: the caption, the range, the number that is shown for a fleet, and its format.
+const PANELS: [(&str, f64, f64, Number, Format); 2] = [
     ("memory, with page tables", 0.5, 10_000.0, memory, memory_text),
     ("time to start all", 0.000_1, 20.0, time, time_text),
 ];
 
 type Number = fn(&Cost) -> f64;
-type Told = fn(f64) -> String;
+type Format = fn(f64) -> String;
 
 /// A colour for each way, one shade for each file.
 const COLOURS: [[RGBColor; 2]; 2] =
@@ -22,7 +22,7 @@ const COLOURS: [[RGBColor; 2]; 2] =
 /// The plot, as SVG.
 ///
 /// # Errors
-/// What the drawing says.
+/// Fails if drawing fails.
 pub(super) fn draw(fleets: &[Cost]) -> Result<String> {
     let mut text = String::new();
     paint(fleets, &mut text).map_err(|error| wasmtime::format_err!("{error}")).context("the plot cannot be drawn")?;
@@ -32,7 +32,7 @@ pub(super) fn draw(fleets: &[Cost]) -> Result<String> {
 fn paint(fleets: &[Cost], text: &mut String) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let area = SVGBackend::with_string(text, (960, 380)).into_drawing_area();
     area.fill(&WHITE)?;
-    for (panel, (caption, least, most, number, told)) in area.split_evenly((1, 2)).into_iter().zip(PANELS) {
+    for (panel, (caption, least, most, number, format)) in area.split_evenly((1, 2)).into_iter().zip(PANELS) {
         let mut chart = ChartBuilder::on(&panel)
             .caption(caption, ("sans-serif", 18))
             .margin(12)
@@ -44,7 +44,7 @@ fn paint(fleets: &[Cost], text: &mut String) -> std::result::Result<(), Box<dyn 
             .disable_mesh()
             .x_desc("instances")
             .x_label_formatter(&|instances| format!("{instances:.0}"))
-            .y_label_formatter(&|value| told(*value))
+            .y_label_formatter(&|value| format(*value))
             .draw()?;
         for (way, colours) in WAYS.into_iter().zip(COLOURS) {
             for (mib, colour) in FILES.into_iter().zip(colours) {
@@ -93,7 +93,7 @@ mod tests {
     use crate::placed::Measured;
 
     #[test]
-    fn each_fleet_that_is_on_demand_is_a_point_of_each_panel() {
+    fn each_fleet_without_a_pool_is_a_point_in_each_panel() {
         let measured = Measured { pss: 5 << 20, page_tables: 1 << 20, time: Duration::from_millis(7) };
         let of_line = |mib, way| {
             let fleet = move |instances, pooling| Cost { mib, way, pooling, instances, measured };

@@ -1,18 +1,19 @@
-//! Who edits the file: the program `power` in each of its columns, always as a process of its own.
+//! The columns: the program `power` edits the file, always in a separate process.
 //!
-//! A guest too: a thread of the file system's own process that waits for it could not be killed before it has answered.
+//! This includes guests: a thread of the file system's own process that waits for it could not be killed before it has
+//! replied.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::checker::Checker;
 use super::mount::Mounted;
 use super::plan::Plan;
 use super::tally::Tally;
-use super::witness::Witness;
 use crate::child;
 
-/// A run that takes so long hangs.
+/// The time limit of a run.
 const TIME: Duration = Duration::from_mins(2);
 
 /// One column.
@@ -40,7 +41,7 @@ impl Place {
         }
     }
 
-    /// What is to be built, if not for this machine.
+    /// The target to build for, if it is not this machine.
     pub(super) fn target(self) -> Option<&'static str> {
         match self {
             Self::Mapped | Self::Buffered => None,
@@ -50,13 +51,13 @@ impl Place {
     }
 }
 
-/// A program and where it runs.
+/// A program and the place where it runs.
 #[derive(Debug)]
 pub(super) struct Column {
     place: Place,
     program: PathBuf,
     harness: PathBuf,
-    /// What the program is to break.
+    /// A flaw that the program simulates.
     flaw: Option<&'static str>,
 }
 
@@ -73,7 +74,7 @@ impl Column {
         self.place.name()
     }
 
-    /// The program in a directory, with a script.
+    /// The command that runs the program in a directory, with a script.
     fn command(&self, dir: &Path, seed: u64) -> Command {
         let seed = seed.to_string();
         let native = |backend| {
@@ -97,25 +98,26 @@ impl Column {
         command
     }
 
-    /// Plays a script once, with so many power failures.
-    pub(super) fn play(&self, seed: u64, points: usize) -> Tally {
+    /// Runs a script once, with `points` power failures.
+    pub(super) fn run_script(&self, seed: u64, points: usize) -> Tally {
         let problem = |text: String| Tally { problems: vec![format!("seed {seed}: {text}")], ..Tally::default() };
-        let mounted = match Mounted::new(Witness::new(seed, points, self.place == Place::Mapped)) {
+        let mounted = match Mounted::new(Checker::new(seed, points, self.place == Place::Mapped)) {
             Ok(mounted) => mounted,
             Err(error) => return problem(format!("its file system cannot be mounted: {error}")),
         };
         let ended = child::run_command(self.command(mounted.path(), seed), Some(TIME));
-        let witness = match mounted.unmount() {
-            Ok(witness) => witness,
+        let checker = match mounted.unmount() {
+            Ok(checker) => checker,
             Err(error) => return problem(error),
         };
-        let is_done = witness.is_done();
-        let mut tally = witness.tally;
+        let is_done = checker.is_done();
+        let mut tally = checker.tally;
         match ended {
             Ok(_) if is_done => {}
             Ok((report, _)) => {
                 let stderr = String::from_utf8_lossy(&report.stderr);
-                let end = format!("it ended before that, with {:?}: {}", report.end, stderr.trim_end());
+                let end =
+                    format!("it ended before the last power failure, with {:?}: {}", report.end, stderr.trim_end());
                 tally.join(problem(end));
             }
             Err(error) => tally.join(problem(error.to_string())),

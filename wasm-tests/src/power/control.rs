@@ -1,4 +1,5 @@
-//! Libraries that do not sync what they should: each must lose bytes, or else nothing that a column shows is worth much.
+//! Libraries that do not sync what they should. Each must lose bytes; otherwise the results of the columns prove
+//! little.
 
 use super::column::{Column, Place};
 use super::plan::{Controls, Plan};
@@ -8,15 +9,15 @@ use crate::mutants::copy::Copy;
 /// A library that is broken in one place.
 #[derive(Debug)]
 struct Control {
-    /// What it does wrong.
+    /// Its flaw.
     name: &'static str,
-    /// The text of the library that is changed, and its file.
+    /// The file of the library that is changed, the text in it, and the replacement.
     file: &'static str,
     old: &'static str,
     new: &'static str,
-    /// Where it is run.
+    /// The columns in which it runs.
     places: &'static [Place],
-    /// Why nothing is lost all the same, where that is so.
+    /// Why nothing is lost anyway, if nothing is lost.
     harmless: Option<&'static str>,
 }
 
@@ -59,34 +60,38 @@ const CONTROLS: [Control; 4] = [
     },
 ];
 
-/// What became of a control in one column.
+/// The result of a control in one column.
 #[derive(Debug)]
-pub struct Told {
-    /// What the library does wrong.
+pub struct ControlResult {
+    /// The flaw of the library.
     pub name: &'static str,
-    /// Why nothing is lost all the same, where that is so.
+    /// Why nothing is lost anyway, if nothing is lost.
     pub harmless: Option<&'static str>,
-    /// What it has lost.
+    /// Its losses.
     pub tally: Tally,
 }
 
-impl Told {
-    /// Whether it has lost what it should.
+impl ControlResult {
+    /// Whether it has lost bytes as it should.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.tally.problems.is_empty() && (self.harmless.is_some() || !self.tally.losses.is_empty())
     }
 }
 
-/// How many columns of controls there are.
+/// The number of pairs of a control and a column.
 pub(super) fn count() -> usize {
     CONTROLS.iter().map(|control| control.places.len()).sum()
 }
 
-/// Builds each of them, and has it edit the file where it belongs.
-pub(super) fn run(plan: &Plan, controls: &Controls, edit: impl Fn(&Column) -> Tally) -> Result<Vec<Told>, String> {
+/// Builds each control, and runs it in its columns.
+pub(super) fn run(
+    plan: &Plan,
+    controls: &Controls,
+    edit: impl Fn(&Column) -> Tally,
+) -> Result<Vec<ControlResult>, String> {
     let copy = Copy::make(&controls.workspace, &controls.scratch)?;
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     for control in &CONTROLS {
         let changed = copy.change(control.file, control.old, control.new)?;
         let columns: Result<Vec<_>, String> = control
@@ -94,13 +99,14 @@ pub(super) fn run(plan: &Plan, controls: &Controls, edit: impl Fn(&Column) -> Ta
             .iter()
             .map(|&place| Ok(Column::new(place, copy.build("power", place.target())?, plan)))
             .collect();
-        // Before an error is told: the next run would copy the change away, but nobody else who builds there.
+        // The change is undone before an error is returned. The next run would undo it too, but other users of the
+        // directory would build it.
         changed.undo()?;
         for column in columns? {
-            told.push(Told { name: control.name, harmless: control.harmless, tally: edit(&column) });
+            results.push(ControlResult { name: control.name, harmless: control.harmless, tally: edit(&column) });
         }
     }
-    Ok(told)
+    Ok(results)
 }
 
 #[cfg(test)]
@@ -110,7 +116,7 @@ mod tests {
     use super::{CONTROLS, Copy};
 
     #[test]
-    fn every_control_applies_to_the_library_as_it_is() {
+    fn every_control_applies_to_the_current_library() {
         let scratch = tempfile::tempdir().unwrap();
         let copy = Copy::make(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")), scratch.path()).unwrap();
         for control in &CONTROLS {

@@ -1,47 +1,47 @@
-//! A file on a disk that forgets what was not synced when the power fails.
+//! A file on a disk that loses unsynced changes when the power fails.
 
 use std::collections::VecDeque;
 
 use native_tests::random::Random;
 
-/// What a disk writes as a whole, in bytes.
+/// The number of bytes that a disk writes as a whole.
 const SECTOR: usize = 512;
 
-/// A file: what readers see, and what is on the disk.
+/// A file: its current bytes, and the bytes on the disk.
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
     current: Vec<u8>,
     durable: Vec<u8>,
-    /// What was done since the last sync, in order.
+    /// The changes since the last sync, in order.
     unsynced: Vec<Change>,
 }
 
-/// What was not synced. The bytes and the length go to the disk each on their own.
+/// An unsynced change. The bytes and the length of a write reach the disk separately.
 #[derive(Clone, Debug)]
 enum Change {
     Write { at: usize, bytes: Vec<u8> },
     Length { from: usize, to: usize },
 }
 
-/// What is left after the power has failed.
+/// The file after a power failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Image {
     pub(super) bytes: Vec<u8>,
-    /// Changes that are not there, or not as a whole.
+    /// The number of changes that are missing, at least in part.
     pub(super) thrown_away: usize,
 }
 
-/// How much of what was not synced reaches the disk.
+/// Which unsynced changes reach the disk.
 #[derive(Clone, Copy, Debug)]
-enum Fate {
+enum Reached {
     Nothing,
-    /// Each change for itself: all of it, none, or some of its sectors; and in any order.
+    /// For each change separately: all of it, nothing, or some of its sectors; in any order.
     Some,
     Everything,
 }
 
 impl Disk {
-    /// A file that is on the disk.
+    /// A file whose content is on the disk.
     pub(super) fn new(content: Vec<u8>) -> Self {
         Self { durable: content.clone(), current: content, unsynced: Vec::new() }
     }
@@ -73,18 +73,18 @@ impl Disk {
         }
     }
 
-    /// Brings everything to the disk.
+    /// Writes everything to the disk.
     pub(super) fn sync(&mut self) {
         self.durable.clone_from(&self.current);
         self.unsynced.clear();
     }
 
-    /// What the disk holds if the power fails now.
+    /// The content of the disk if the power fails now.
     pub(super) fn after_power_failure(&self, random: &mut Random) -> Image {
-        match random.pick(&[Fate::Nothing, Fate::Some, Fate::Some, Fate::Everything]) {
-            Fate::Nothing => Image { bytes: self.durable.clone(), thrown_away: self.unsynced.len() },
-            Fate::Some => self.some(random),
-            Fate::Everything => Image { bytes: self.current.clone(), thrown_away: 0 },
+        match random.pick(&[Reached::Nothing, Reached::Some, Reached::Some, Reached::Everything]) {
+            Reached::Nothing => Image { bytes: self.durable.clone(), thrown_away: self.unsynced.len() },
+            Reached::Some => self.some(random),
+            Reached::Everything => Image { bytes: self.current.clone(), thrown_away: 0 },
         }
     }
 
@@ -96,7 +96,7 @@ impl Disk {
             let reaches = |random: &mut Random| random.chance(2);
             match change {
                 Change::Write { at, bytes } => {
-                    // A third of them tears.
+                    // A third of the writes is torn.
                     let whole = (!random.chance(3)).then(|| reaches(random));
                     let count = pieces.len();
                     let sectors = sectors(*at, bytes);
@@ -107,7 +107,7 @@ impl Disk {
                 }
                 Change::Length { from, to } => {
                     lengths.push(*to);
-                    // What a shorter file gave up is zero if the file grows again.
+                    // Bytes that the file lost when it shrank are zero if it grows again.
                     if to < from && reaches(random) {
                         pieces.push_back((*to, vec![0; from - to]));
                     }
@@ -115,22 +115,22 @@ impl Disk {
             }
         }
         let len = random.pick(&lengths);
-        // Not counted: lengths before the one that has survived, which nobody would see in any case.
+        // Lengths before the one that has survived do not count, because later lengths replace them anyway.
         thrown_away += lengths.iter().rev().take_while(|&&other| other != len).count();
 
         let longest = pieces.iter().map(|(at, bytes)| at + bytes.len()).chain(lengths).max().unwrap_or_default();
-        let mut platter = self.durable.clone();
-        platter.resize(longest, 0);
-        // The last of two that overlap need not be the last that was written.
+        let mut disk = self.durable.clone();
+        disk.resize(longest, 0);
+        // If two writes overlap, either may reach the disk last.
         while let Some((at, bytes)) = pieces.swap_remove_back(random.below(pieces.len().max(1))) {
-            platter[at..at + bytes.len()].copy_from_slice(&bytes);
+            disk[at..at + bytes.len()].copy_from_slice(&bytes);
         }
-        platter.truncate(len);
-        Image { bytes: platter, thrown_away }
+        disk.truncate(len);
+        Image { bytes: disk, thrown_away }
     }
 }
 
-/// The sectors of a write, each with where it begins.
+/// The sectors of a write, each with its offset.
 fn sectors(at: usize, bytes: &[u8]) -> Vec<(usize, &[u8])> {
     let mut sectors = Vec::new();
     let (mut at, mut rest) = (at, bytes);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_synced_stays() {
+    fn synced_changes_stay() {
         let mut disk = Disk::new(b"abcd".into());
         disk.write(1, b"BC");
         disk.set_len(3);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn each_write_that_was_not_synced_stays_or_not() {
+    fn each_unsynced_write_stays_or_is_lost() {
         let mut disk = Disk::new(b"abcd".into());
         disk.write(0, b"A");
         disk.write(2, b"C");
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_writes_to_one_place_either_may_be_the_last() {
+    fn either_of_two_overlapping_writes_may_be_the_last() {
         let mut disk = Disk::new(b"ab".into());
         disk.write(0, b"x");
         disk.write(0, b"y");
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_was_not_synced_stays_or_not() {
+    fn an_unsynced_length_stays_or_is_lost() {
         let mut disk = Disk::new(b"ab".into());
         disk.write(1, b"BC");
         assert_eq!((disk.len(), disk.read(2, 9)), (3, &b"C"[..]));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_file_that_grows_again_has_zeros_or_what_it_had() {
+    fn a_file_that_shrinks_and_grows_has_zeros_or_its_former_bytes() {
         let mut disk = Disk::new(b"abc".into());
         disk.set_len(1);
         disk.set_len(2);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_tears_between_sectors_and_nowhere_else() {
+    fn a_write_is_torn_only_between_sectors() {
         let mut disk = Disk::new(vec![0; 2 * SECTOR]);
         disk.write(SECTOR - 1, &[1; 2]);
         let ends = images(&disk).iter().map(|image| [image[SECTOR - 1], image[SECTOR]]).collect::<BTreeSet<_>>();

@@ -1,4 +1,4 @@
-//! The file system that is mounted, and through which the kernel tells what a program does with its file.
+//! The mounted file system, which receives the program's requests for its file from the kernel.
 
 use std::ffi::OsStr;
 use std::io;
@@ -14,75 +14,75 @@ use fuser::{
 };
 use native_tests::power::{FILE, REPORTS};
 
-use super::witness::Witness;
+use super::checker::Checker;
 use crate::mounted::{self, TTL, attributes};
 
-/// The directory is the root; these are the files in it.
+// The root is the directory; these are the files in it.
 const FILE_NODE: INodeNo = INodeNo(2);
 const REPORTS_NODE: INodeNo = INodeNo(3);
 
 /// A file system that is mounted until this is dropped.
 #[derive(Debug)]
 pub(super) struct Mounted {
-    witness: Arc<Mutex<Option<Witness>>>,
+    checker: Arc<Mutex<Option<Checker>>>,
     mounted: mounted::Mounted,
 }
 
 impl Mounted {
     /// Mounts the file of a run.
-    pub(super) fn new(witness: Witness) -> io::Result<Self> {
-        let witness = Arc::new(Mutex::new(Some(witness)));
-        let mounted = mounted::Mounted::new("power", Server { witness: Arc::clone(&witness) })?;
-        Ok(Self { witness, mounted })
+    pub(super) fn new(checker: Checker) -> io::Result<Self> {
+        let checker = Arc::new(Mutex::new(Some(checker)));
+        let mounted = mounted::Mounted::new("power", Server { checker: Arc::clone(&checker) })?;
+        Ok(Self { checker, mounted })
     }
 
-    /// Where the files are, for this process and its children.
+    /// The directory of the files, for this process and its children.
     pub(super) fn path(&self) -> &Path {
         self.mounted.path()
     }
 
-    /// Unmounts, and gives what was seen. Nobody uses the file system any more.
-    pub(super) fn unmount(self) -> Result<Witness, String> {
+    /// Unmounts the file system, which must not be used any more, and returns its results.
+    pub(super) fn unmount(self) -> Result<Checker, String> {
         self.mounted.unmount().map_err(|error| format!("it cannot be unmounted: {error}"))?;
-        lock(&self.witness).take().ok_or_else(|| "its file system has failed".to_owned())
+        lock(&self.checker).take().ok_or_else(|| "its file system has failed".to_owned())
     }
 }
 
 struct Server {
-    witness: Arc<Mutex<Option<Witness>>>,
+    checker: Arc<Mutex<Option<Checker>>>,
 }
 
-fn lock(witness: &Mutex<Option<Witness>>) -> MutexGuard<'_, Option<Witness>> {
-    witness.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(checker: &Mutex<Option<Checker>>) -> MutexGuard<'_, Option<Checker>> {
+    checker.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Server {
-    /// What a request does. A panic must not end this thread: whoever waits for an answer would wait for ever. After one
-    /// there is no witness any more, and every request fails.
-    fn serve<T>(&self, node: INodeNo, request: impl FnOnce(&mut Witness) -> Result<T, Errno>) -> Result<T, Errno> {
+    /// Runs a request. A panic must not end this thread, because a process that waits for the reply would wait forever.
+    /// After a panic there is no checker any more, and every request fails.
+    fn serve<T>(&self, node: INodeNo, request: impl FnOnce(&mut Checker) -> Result<T, Errno>) -> Result<T, Errno> {
         if node != FILE_NODE && node != REPORTS_NODE {
             return Err(Errno::EISDIR);
         }
-        let mut witness = lock(&self.witness);
-        let mut present = witness.take().ok_or(Errno::EIO)?;
-        let answer = catch_unwind(AssertUnwindSafe(|| (request(&mut present), present)));
-        let (answer, present) = answer.map_err(|_| Errno::EIO)?;
-        *witness = Some(present);
-        answer
+        let mut checker = lock(&self.checker);
+        let mut present = checker.take().ok_or(Errno::EIO)?;
+        let result = catch_unwind(AssertUnwindSafe(|| (request(&mut present), present)));
+        let (result, present) = result.map_err(|_| Errno::EIO)?;
+        *checker = Some(present);
+        result
     }
 
     fn attributes(&self, node: INodeNo) -> Result<FileAttr, Errno> {
         if node == INodeNo::ROOT {
             return Ok(attributes(node, FileType::Directory, 0));
         }
-        self.serve(node, |witness| {
-            let len = if node == FILE_NODE { witness.disk.len() } else { 0 };
+        self.serve(node, |checker| {
+            let len = if node == FILE_NODE { checker.disk.len() } else { 0 };
             Ok(attributes(node, FileType::RegularFile, len as u64))
         })
     }
 }
 
-/// An offset or a length, which is that of a small file.
+/// An offset or a length, if it is one of a small file.
 fn small(number: u64) -> Result<usize, Errno> {
     usize::try_from(number).ok().filter(|&number| number <= 1 << 30).ok_or(Errno::EFBIG)
 }
@@ -127,9 +127,9 @@ impl Filesystem for Server {
     ) {
         let done = size.filter(|_| node == FILE_NODE).map_or(Ok(()), |size| {
             let len = small(size)?;
-            self.serve(node, |witness| {
-                witness.request();
-                witness.disk.set_len(len);
+            self.serve(node, |checker| {
+                checker.request();
+                checker.disk.set_len(len);
                 Ok(())
             })
         });
@@ -140,7 +140,7 @@ impl Filesystem for Server {
     }
 
     fn open(&self, _: &Request, node: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        // Each report is a request, when it is written and as a whole.
+        // With direct I/O each report arrives when it is written, as one request.
         let flags = if node == REPORTS_NODE { FopenFlags::FOPEN_DIRECT_IO } else { FopenFlags::empty() };
         reply.opened(FileHandle(0), flags);
     }
@@ -156,12 +156,12 @@ impl Filesystem for Server {
         _: Option<LockOwner>,
         reply: ReplyData,
     ) {
-        let read = self.serve(node, |witness| {
+        let read = self.serve(node, |checker| {
             if node == REPORTS_NODE {
                 return Ok(Vec::new());
             }
-            witness.request();
-            Ok(witness.disk.read(small(offset)?, size as usize).to_vec())
+            checker.request();
+            Ok(checker.disk.read(small(offset)?, size as usize).to_vec())
         });
         match read {
             Ok(bytes) => reply.data(&bytes),
@@ -181,30 +181,30 @@ impl Filesystem for Server {
         _: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        let written = self.serve(node, |witness| {
+        let written = self.serve(node, |checker| {
             if node == REPORTS_NODE {
-                return if witness.report(data) { Ok(()) } else { Err(Errno::EIO) };
+                return if checker.report(data) { Ok(()) } else { Err(Errno::EIO) };
             }
-            witness.request();
-            witness.disk.write(small(offset)?, data);
+            checker.request();
+            checker.disk.write(small(offset)?, data);
             Ok(())
         });
         match written {
-            Ok(()) => reply.written(u32::try_from(data.len()).expect("the length of a request")),
+            Ok(()) => reply.written(u32::try_from(data.len()).expect("the length of a request fits")),
             Err(error) => reply.error(error),
         }
     }
 
     fn flush(&self, _: &Request, _: INodeNo, _: FileHandle, _: LockOwner, reply: ReplyEmpty) {
-        // That of a descriptor that is closed: nothing is synced by it.
+        // The kernel calls this when a descriptor is closed, which syncs nothing.
         reply.ok();
     }
 
-    /// Whether the data alone or everything: a length that the data needs goes with either.
+    /// Data and metadata are synced in either case, because a length that the data needs is part of the data.
     fn fsync(&self, _: &Request, node: INodeNo, _: FileHandle, _datasync: bool, reply: ReplyEmpty) {
-        let synced = self.serve(node, |witness| {
-            witness.request();
-            witness.disk.sync();
+        let synced = self.serve(node, |checker| {
+            checker.request();
+            checker.disk.sync();
             Ok(())
         });
         match synced {

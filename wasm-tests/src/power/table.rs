@@ -1,25 +1,25 @@
-//! What power failures have left, in tables.
+//! Renders the results of power failures as tables.
 
 use std::fmt::Write as _;
 
 use comfy_table::Cell;
 
-use super::{Results, Tally, Told};
+use super::{ControlResult, Results, Tally};
 use crate::terminal::{align_right, new_table};
 
-/// Losses that are told in full; of more the numbers are enough.
-const MOST_TOLD: usize = 5;
+/// The number of losses that are shown in full.
+const MOST_SHOWN: usize = 5;
 
-/// A row for each column and each control, after what has failed.
+/// Renders the failures, and tables with a row for each column and each control.
 #[must_use]
 pub fn render(results: &Results) -> String {
     let mut text = String::new();
     for tally in &results.columns {
         let Tally { name, losses, problems, .. } = tally;
-        for failure in problems.iter().chain(losses).take(MOST_TOLD) {
+        for failure in problems.iter().chain(losses).take(MOST_SHOWN) {
             _ = writeln!(text, "FAILED {name}, {failure}");
         }
-        let more = (problems.len() + losses.len()).saturating_sub(MOST_TOLD);
+        let more = (problems.len() + losses.len()).saturating_sub(MOST_SHOWN);
         if more > 0 {
             _ = writeln!(text, "FAILED {name}, and {more} more");
         } else if !tally.passed() && losses.is_empty() && problems.is_empty() {
@@ -29,8 +29,8 @@ pub fn render(results: &Results) -> String {
             );
         }
     }
-    for Told { name, tally, .. } in results.controls.iter().filter(|told| !told.passed()) {
-        for problem in tally.problems.iter().take(MOST_TOLD) {
+    for ControlResult { name, tally, .. } in results.controls.iter().filter(|result| !result.passed()) {
+        for problem in tally.problems.iter().take(MOST_SHOWN) {
             _ = writeln!(text, "FAILED {name}, {}, {problem}", tally.name);
         }
         if tally.problems.is_empty() {
@@ -38,7 +38,8 @@ pub fn render(results: &Results) -> String {
         }
     }
     _ = writeln!(text, "{}", columns(&results.columns));
-    text.push_str("Flushes: those to the disk that returned. Thrown away: writes and lengths that were not synced.\n");
+    text.push_str("Flushes: returned flushes to the disk.\n");
+    text.push_str("Thrown away: unsynced writes and lengths that did not reach the disk, or not as a whole.\n");
     text.push_str("Midway: the disk had a part of the changes of a call that had not returned yet.\n");
     if !results.controls.is_empty() {
         _ = writeln!(text, "{}", controls(&results.controls));
@@ -64,9 +65,9 @@ fn columns(tallies: &[Tally]) -> comfy_table::Table {
     table
 }
 
-fn controls(told: &[Told]) -> comfy_table::Table {
-    let mut table = new_table(&["A library with", "Column", "Points", "that lost", "Bytes lost", "Foreign"]);
-    for Told { name, harmless, tally } in told {
+fn controls(results: &[ControlResult]) -> comfy_table::Table {
+    let mut table = new_table(&["A library with", "Column", "Points", "Points that lost", "Bytes lost", "Foreign"]);
+    for ControlResult { name, harmless, tally } in results {
         let name = harmless.map_or_else(|| (*name).to_owned(), |why| format!("{name}\n({why})"));
         let numbers = [tally.points, tally.losses.len(), tally.lost, tally.foreign];
         let cells = [Cell::new(name), Cell::new(tally.name)].into_iter().chain(numbers.iter().map(Cell::new));

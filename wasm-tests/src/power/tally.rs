@@ -1,40 +1,41 @@
-//! What all power failures of a column have left.
+//! The results of all power failures of a column.
 
 use native_tests::crash::Findings;
 
-/// What all power failures of a column have left.
+/// The results of all power failures of a column.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// What had edited the file.
+    /// The name of the column.
     pub name: &'static str,
-    /// How often the power failed.
+    /// The number of power failures.
     pub points: usize,
     /// Flushes to the disk that had returned, and closes with a sync.
     pub flushes: usize,
-    /// Writes and lengths that were not synced and did not reach the disk, or not as a whole.
+    /// Unsynced writes and lengths that did not reach the disk, or not as a whole.
     pub thrown_away: usize,
-    /// Failures that left a part of what was not promised yet.
+    /// Failures that left a part of the changes of a call that had not returned.
     pub midway: usize,
-    /// Bytes of files that were looked at.
+    /// Bytes of files that were checked.
     pub bytes: usize,
-    /// Bytes that were promised and are not there.
+    /// Bytes that a returned call guarantees and that are missing.
     pub lost: usize,
-    /// Bytes that nobody wrote.
+    /// Bytes that the program did not write.
     pub foreign: usize,
-    /// What each of them has lost, a text each.
+    /// Descriptions of the losses, one for each failure with a loss.
     pub losses: Vec<String>,
-    /// Runs that did not come to their end, a text each.
+    /// Descriptions of runs that did not complete.
     pub problems: Vec<String>,
 }
 
 impl Tally {
-    /// Whether this column has shown that nothing is lost: nothing was, and there was something to lose.
+    /// Whether this column has shown that nothing is lost: nothing was lost, and there was something that could be
+    /// lost.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.losses.is_empty() && self.problems.is_empty() && self.flushes > 0 && self.thrown_away > 0
     }
 
-    /// Adds what one failure has left.
+    /// Adds the result of one failure.
     pub(super) fn add(&mut self, found: &Findings, thrown_away: usize, place: impl FnOnce() -> String) {
         self.points += 1;
         self.thrown_away += thrown_away;
@@ -47,7 +48,7 @@ impl Tally {
         }
     }
 
-    /// Adds what another run of the same column has left.
+    /// Adds the results of another run of the same column.
     pub(super) fn join(&mut self, other: Self) {
         self.points += other.points;
         self.flushes += other.flushes;

@@ -1,4 +1,4 @@
-//! Where the guests are, and one list of tests for all of them.
+//! Finds the guest programs, and runs one list of tests on them.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 use wasm_tests::sandbox::Sandbox;
 
-/// What a guest is compiled for.
+/// The target of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "each test program uses what it needs")]
+#[allow(dead_code, reason = "each test program uses a part of this")]
 pub(crate) enum Target {
     Native,
     Wasip1,
-    /// Preview 1, with the feature `host-mapping`: the program `hosted` alone.
+    /// Preview 1, with the feature `host-mapping`: only the program `hosted`.
     Hosted,
     Wasip2,
     /// Preview 2, with the feature `host-mapping`.
@@ -21,8 +21,8 @@ pub(crate) enum Target {
 
 /// The program `name` of `native-tests`, compiled for a target.
 ///
-/// The environment says in which directories the programs are. Without them there is nothing to test, and a test that says
-/// nothing about that would be worth nothing.
+/// The environment contains the directories of the programs. Without them there is nothing to test, and a test that
+/// passed then would be worthless.
 pub(crate) fn guest(target: Target, name: &str) -> PathBuf {
     let (variable, extension) = match target {
         Target::Native => ("GUESTS_NATIVE", std::env::consts::EXE_EXTENSION),
@@ -32,18 +32,18 @@ pub(crate) fn guest(target: Target, name: &str) -> PathBuf {
         Target::Wasip2Hosted => ("GUESTS_WASIP2_HOSTED", "wasm"),
     };
     let dir = std::env::var_os(variable)
-        .unwrap_or_else(|| panic!("{variable} does not say where the guest programs are: run `make test`"));
+        .unwrap_or_else(|| panic!("{variable} does not contain the directory of the guest programs: run `make test`"));
     let path = PathBuf::from(dir).join(name).with_extension(extension);
     assert!(path.is_file(), "there is no guest program {}: run `make test`", path.display());
     path
 }
 
 /// A test of a guest: its name and what it does.
-#[allow(dead_code, reason = "each test program uses what it needs")]
+#[allow(dead_code, reason = "each test program uses a part of this")]
 pub(crate) type Test = (&'static str, fn(Target, &Sandbox));
 
 /// Runs each of the tests on the guest program `name`, as a module and as a component.
-#[allow(dead_code, reason = "each test program uses what it needs")]
+#[allow(dead_code, reason = "each test program uses a part of this")]
 pub(crate) fn run_on_both(name: &str, tests: &[Test]) -> ExitCode {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
@@ -53,7 +53,7 @@ pub(crate) fn run_on_both(name: &str, tests: &[Test]) -> ExitCode {
         for &(test, body) in tests {
             let sandbox = sandbox.clone();
             trials.push(Trial::test(format!("{column}::{test}"), move || {
-                // A panic in it is a failure: libtest-mimic catches it.
+                // libtest-mimic catches a panic and reports it as a failure.
                 body(target, &sandbox);
                 Ok(())
             }));

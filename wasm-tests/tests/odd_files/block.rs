@@ -14,27 +14,27 @@ use crate::common::{Target, Test};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_block_device_has_its_length_and_keeps_it", a_block_device_has_its_length_and_keeps_it),
-    ("what_is_flushed_is_on_the_block_device", what_is_flushed_is_on_the_block_device),
-    ("a_refresh_shows_what_others_wrote_to_a_block_device", a_refresh_shows_what_others_wrote_to_a_block_device),
-    ("a_read_only_grant_keeps_a_block_device", a_read_only_grant_keeps_a_block_device),
+    ("flushed_bytes_are_on_the_block_device", flushed_bytes_are_on_the_block_device),
+    ("a_refresh_loads_other_writes_to_a_block_device", a_refresh_loads_other_writes_to_a_block_device),
+    ("a_read_only_grant_permits_no_writes", a_read_only_grant_permits_no_writes),
 ];
 
-/// How long the device is, in bytes.
+/// The length of the device in bytes.
 const LEN: usize = 1 << 20;
 
 /// The name of the device in its directory.
 const DEVICE: &str = "device";
 
-/// A directory with a block device in it, and the file that holds its bytes, which is elsewhere.
-struct Ground {
+/// A directory with a block device, and a file in another directory that holds the bytes of the device.
+struct Device {
     granted: TempDir,
     image: TempDir,
-    /// Keeps the device.
-    _device: LoopDevice,
+    /// The device exists as long as this.
+    _loop: LoopDevice,
 }
 
-impl Ground {
-    /// Nothing where this user or this system cannot have one.
+impl Device {
+    /// Creates a device. Returns `None` if this user or this system cannot create one.
     fn new() -> Option<Self> {
         Self::make().inspect_err(|reason| println!("NOT RUN: a block device in a directory: {reason}")).ok()
     }
@@ -48,22 +48,22 @@ impl Ground {
         let made = mknodat(CWD, &path, FileType::BlockDevice, Mode::RUSR | Mode::WUSR, number);
         made.map_err(|error| format!("mknod: {error}"))?;
         fs::File::open(path).map_err(|error| format!("its node cannot be opened: {error}"))?;
-        Ok(Self { granted, image, _device: device })
+        Ok(Self { granted, image, _loop: device })
     }
 
-    /// What has reached the device.
+    /// The bytes on the device.
     fn stored(&self) -> Vec<u8> {
         fs::read(self.image.path().join("image")).unwrap()
     }
 
-    /// What a program prints that may write to the device.
+    /// The output of a program that may write to the device.
     fn run(&self, place: Place, command: &str, rest: &[&str]) -> String {
         place.run(self.granted.path(), true, command, &[DEVICE], rest)
     }
 }
 
 fn a_block_device_has_its_length_and_keeps_it(_: Target, sandbox: &Sandbox) {
-    let Some(ground) = Ground::new() else { return };
+    let Some(device) = Device::new() else { return };
     let mut expected =
         vec![format!("whole: {LEN} bytes, size Ok({LEN})\nguarded: the same bytes: true, fault: None\n")];
     for (len, offset) in [(LEN + 1, 0), (LEN, 1 << 16), (1, LEN)] {
@@ -81,38 +81,38 @@ fn a_block_device_has_its_length_and_keeps_it(_: Target, sandbox: &Sandbox) {
         }
     }
     for place in Place::both(sandbox) {
-        assert_eq!(ground.run(place, "block", &[]), expected.concat());
+        assert_eq!(device.run(place, "block", &[]), expected.concat());
     }
-    assert!(ground.stored() == pattern(LEN), "the device is untouched");
+    assert!(device.stored() == pattern(LEN), "the device has not changed");
 }
 
-fn what_is_flushed_is_on_the_block_device(_: Target, sandbox: &Sandbox) {
-    let Some(ground) = Ground::new() else { return };
+fn flushed_bytes_are_on_the_block_device(_: Target, sandbox: &Sandbox) {
+    let Some(device) = Device::new() else { return };
     let mut expected = pattern(LEN);
     for place in Place::both(sandbox) {
         let edits = [("flush_range", 0), ("flush", LEN - 1), ("flush_async", LEN / 2), ("close", 3 << 16)];
         for (how, at) in edits {
-            assert_eq!(ground.run(place, "edit", &[how, &at.to_string()]), format!("{how}: done\n"));
+            assert_eq!(device.run(place, "edit", &[how, &at.to_string()]), format!("{how}: done\n"));
             expected[at] ^= 0x55;
-            let stored = ground.stored();
+            let stored = device.stored();
             assert!(stored == expected, "{how}: {} and not {}", stored[at], expected[at]);
         }
     }
 }
 
-fn a_refresh_shows_what_others_wrote_to_a_block_device(_: Target, sandbox: &Sandbox) {
-    let Some(ground) = Ground::new() else { return };
+fn a_refresh_loads_other_writes_to_a_block_device(_: Target, sandbox: &Sandbox) {
+    let Some(device) = Device::new() else { return };
     for place in Place::both(sandbox) {
         for at in [0, LEN - 1] {
-            assert_eq!(ground.run(place, "refresh", &[&at.to_string()]), "refresh: sees it\n");
+            assert_eq!(device.run(place, "refresh", &[&at.to_string()]), "refresh: sees it\n");
         }
     }
 }
 
-fn a_read_only_grant_keeps_a_block_device(_: Target, sandbox: &Sandbox) {
-    let Some(ground) = Ground::new() else { return };
+fn a_read_only_grant_permits_no_writes(_: Target, sandbox: &Sandbox) {
+    let Some(device) = Device::new() else { return };
     for place in Place::both(sandbox) {
-        let printed = place.run(ground.granted.path(), false, "modes", &[DEVICE], &[]);
+        let printed = place.run(device.granted.path(), false, "modes", &[DEVICE], &[]);
         let writing = if place.is_native() {
             format!("{LEN} bytes, first 1")
         } else {
@@ -122,5 +122,5 @@ fn a_read_only_grant_keeps_a_block_device(_: Target, sandbox: &Sandbox) {
             format!("Read: {LEN} bytes, first 1\nCopy: {LEN} bytes, first 1\nDefault: {writing}\nWrite: {writing}\n");
         assert_eq!(printed, expected);
     }
-    assert!(ground.stored() == pattern(LEN), "the device is untouched");
+    assert!(device.stored() == pattern(LEN), "the device has not changed");
 }

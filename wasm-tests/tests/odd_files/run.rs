@@ -9,10 +9,10 @@ use wasm_tests::sandbox::{Run, Sandbox};
 
 use crate::common::{Target, guest};
 
-/// A run that takes so long hangs.
+/// The time limit of a run.
 const TIME: Duration = Duration::from_mins(1);
 
-/// Where the program runs.
+/// The place where the program runs: this machine or the sandbox.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'s>(Option<&'s Sandbox>);
 
@@ -26,8 +26,8 @@ impl<'s> Place<'s> {
         self.0.is_none()
     }
 
-    /// What the program prints: with a directory, the names of files in it, and further arguments. In the sandbox it has the
-    /// directory as `/`, to read and write if `write` says so.
+    /// The output of the program for a command, the paths of files in a directory, and more arguments. In the sandbox
+    /// the directory is `/`, and writable if `write` is true.
     pub(crate) fn run(self, dir: &Path, write: bool, command: &str, files: &[&str], rest: &[&str]) -> String {
         let root = if self.is_native() { dir } else { Path::new("/") };
         let mut args = vec![command.to_owned()];

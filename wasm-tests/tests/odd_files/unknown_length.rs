@@ -1,4 +1,4 @@
-//! Files that say no length or a wrong one, pipes, and devices without a length.
+//! Files that report no length or a wrong length, pipes, and devices without a length.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -13,11 +13,14 @@ use super::run::Place;
 use crate::common::{Target, Test};
 
 pub(crate) const TESTS: &[Test] = &[
-    ("a_file_of_sys_is_as_long_as_what_a_read_gives", a_file_of_sys_is_as_long_as_what_a_read_gives),
-    ("a_file_of_proc_is_as_long_as_what_a_read_gives", a_file_of_proc_is_as_long_as_what_a_read_gives),
-    ("a_file_of_sys_that_can_be_written_takes_no_changes", a_file_of_sys_that_can_be_written_takes_no_changes),
+    ("a_file_of_sys_is_as_long_as_its_content", a_file_of_sys_is_as_long_as_its_content),
+    ("a_file_of_proc_is_as_long_as_its_content", a_file_of_proc_is_as_long_as_its_content),
+    ("a_writable_file_of_sys_cannot_be_changed_by_a_mapping", a_writable_file_of_sys_cannot_be_changed_by_a_mapping),
     ("a_pipe_that_cannot_be_read_is_not_empty", a_pipe_that_cannot_be_read_is_not_empty),
-    ("a_device_without_a_length_is_read_as_far_as_asked", a_device_without_a_length_is_read_as_far_as_asked),
+    (
+        "a_device_without_a_length_is_read_up_to_the_given_length",
+        a_device_without_a_length_is_read_up_to_the_given_length,
+    ),
 ];
 
 const NO_CHANGES: &str =
@@ -25,46 +28,46 @@ const NO_CHANGES: &str =
 const NOT_OPEN: &str = "Io of map, PermissionDenied: cannot map the file: the file is not open for writing; map it with \
                         Access::Read or Access::Copy, or open it for reading and writing";
 
-/// Maps a file that reports a wrong length, and checks every line but that about a file that is open for writing, which it
-/// returns.
-fn of_wrong_length(place: Place, path: &str, said: usize, asked: usize) -> String {
+/// Maps a file that reports a wrong length, and checks all lines of the output except the last, which is about a file
+/// that is open for writing. Returns that line.
+fn of_wrong_length(place: Place, path: &str, reported: usize, requested: usize) -> String {
     let path = Path::new(path);
     let (dir, name) = (path.parent().unwrap(), path.file_name().unwrap().to_str().unwrap());
     let len = fs::read(path).unwrap().len();
-    assert!(len < asked && asked != said);
-    let mut expected = vec![format!("says {said}, a read gives {len}\n")];
+    assert!(len < requested && requested != reported);
+    let mut expected = vec![format!("says {reported}, a read gives {len}\n")];
     for access in ["Read", "Copy"] {
         expected.push(format!(
             "{access}: buffered, {len} bytes, as a read gives them\n\
              {access}, 1 byte: buffered, 1 bytes, as a read gives them\n\
-             {access}, {asked} bytes: LengthPastEnd: {asked} bytes from offset 0 end past the end of the file, which has \
+             {access}, {requested} bytes: LengthPastEnd: {requested} bytes from offset 0 end past the end of the file, which has \
              {len} bytes\n"
         ));
     }
     expected.push(format!("opened to read, Default: {NOT_OPEN}\n"));
-    let printed = place.run(dir, true, "says", &[name], &[&asked.to_string()]);
+    let printed = place.run(dir, true, "says", &[name], &[&requested.to_string()]);
     let expected = expected.concat();
     let Some(rest) = printed.strip_prefix(&expected) else { panic!("{printed}is not\n{expected}") };
     rest.trim_end().to_owned()
 }
 
-fn a_file_of_sys_is_as_long_as_what_a_read_gives(_: Target, sandbox: &Sandbox) {
+fn a_file_of_sys_is_as_long_as_its_content(_: Target, sandbox: &Sandbox) {
     for place in Place::both(sandbox) {
         let writing = of_wrong_length(place, "/sys/devices/system/cpu/online", 4096, 100);
         assert_eq!(writing, "opened to write: PermissionDenied");
     }
 }
 
-fn a_file_of_proc_is_as_long_as_what_a_read_gives(_: Target, sandbox: &Sandbox) {
+fn a_file_of_proc_is_as_long_as_its_content(_: Target, sandbox: &Sandbox) {
     for place in Place::both(sandbox) {
-        // Root may open it, and nobody may write to it.
+        // Root may open it for writing, but every write fails.
         let writing = of_wrong_length(place, "/proc/version", 0, 100_000);
         let opened = format!("opened to write, Default: {NO_CHANGES}");
         assert!(writing == opened || writing == "opened to write: PermissionDenied", "{writing}");
     }
 }
 
-fn a_file_of_sys_that_can_be_written_takes_no_changes(_: Target, sandbox: &Sandbox) {
+fn a_writable_file_of_sys_cannot_be_changed_by_a_mapping(_: Target, sandbox: &Sandbox) {
     let path = "/sys/kernel/mm/ksm/run";
     if let Err(error) = File::options().read(true).write(true).open(path) {
         println!("NOT RUN: {path} cannot be opened for writing: {error}");
@@ -76,17 +79,17 @@ fn a_file_of_sys_that_can_be_written_takes_no_changes(_: Target, sandbox: &Sandb
     }
 }
 
-/// More than a pipe holds.
+/// More bytes than a pipe can hold.
 const TEXT: usize = 70_000;
 
-/// wasmtime reads a pipe as if it had positions, which fails. Then it is an error of reading, for there may be bytes.
+/// wasmtime reads a pipe at offsets, which fails. The result is then an error of reading, because there may be bytes.
 fn a_pipe_that_cannot_be_read_is_not_empty(target: Target, sandbox: &Sandbox) {
     for place in Place::both(sandbox) {
         let dir = tempfile::tempdir().unwrap();
         let names = ["1", "2", "3", "4"];
         for path in names.map(|name| dir.path().join(name)) {
             mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-            // It waits for a reader, and is left behind where there is none. Nobody need read all of it.
+            // The thread waits for a reader, and is abandoned if there is none. The reader may stop early.
             thread::spawn(move || File::options().write(true).open(path)?.write_all(&pattern(TEXT)));
         }
         let printed = place.run(dir.path(), true, "pipe", &names, &[&TEXT.to_string()]);
@@ -106,7 +109,7 @@ fn a_pipe_that_cannot_be_read_is_not_empty(target: Target, sandbox: &Sandbox) {
     }
 }
 
-fn a_device_without_a_length_is_read_as_far_as_asked(_: Target, sandbox: &Sandbox) {
+fn a_device_without_a_length_is_read_up_to_the_given_length(_: Target, sandbox: &Sandbox) {
     for place in Place::both(sandbox) {
         for (device, bytes) in [("zero", "all zero"), ("urandom", "not all zero")] {
             let printed = place.run(Path::new("/dev"), false, "device", &[device], &["100000"]);

@@ -1,14 +1,14 @@
-//! Bytes, of which some may be zero instead.
+//! Expected bytes, some of which may be zero instead.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// What is known of a run of bytes.
+/// The expected values of a range of bytes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bytes {
     values: Vec<u8>,
-    /// These may be zero as well. What is stored behind the end of a file, in its last page, is in no file: it stays
-    /// until the system writes the page to the disk, at a time of the system's own choice, and is zero from then on.
+    /// These bytes may also be zero. A byte that is stored behind the end of a file, in its last page, is not part of
+    /// the file. It stays until the system writes the page to the disk, at any time, and is zero from then on.
     or_zero: BTreeSet<usize>,
 }
 
@@ -39,28 +39,28 @@ impl Bytes {
         self.put(range.start, &Self::zeros(range.len()));
     }
 
-    /// Makes it longer, by zeros, or shorter.
+    /// Extends the range with zeros, or shortens it.
     pub(crate) fn resize(&mut self, len: usize) {
         self.values.resize(len, 0);
         self.or_zero.split_off(&len);
     }
 
-    /// From now on the bytes of a range may be zero as well.
-    pub(crate) fn doubt(&mut self, range: Range<usize>) {
+    /// From now on the bytes of a range may also be zero.
+    pub(crate) fn may_be_zero(&mut self, range: Range<usize>) {
         let values = &self.values;
         self.or_zero.extend(range.filter(|&at| values[at] != 0));
     }
 
-    /// Where bytes are not what they must be, if they are not.
+    /// The index of the first byte that differs from the expected value.
     pub(crate) fn mismatch(&self, actual: &[u8]) -> Option<usize> {
-        assert_eq!(self.len(), actual.len(), "as many bytes are compared");
+        assert_eq!(self.len(), actual.len(), "the numbers of bytes are equal");
         if self.values == actual {
             return None;
         }
         (0..actual.len()).find(|&at| self.values[at] != actual[at] && !(actual[at] == 0 && self.or_zero.contains(&at)))
     }
 
-    /// What a byte must be, in words.
+    /// The expected value of a byte, as text.
     pub(crate) fn describe(&self, at: usize) -> String {
         let or_zero = if self.or_zero.contains(&at) { " or 0" } else { "" };
         format!("{}{or_zero}", self.values[at])

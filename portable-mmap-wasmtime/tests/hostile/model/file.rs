@@ -1,17 +1,17 @@
-//! What a file must be.
+//! The expected contents of a file.
 
 use std::ops::Range;
 
 use super::Bytes;
 use crate::common::PAGE;
 
-/// A file.
+/// The model of a file.
 #[derive(Debug)]
 pub(crate) struct FileModel {
-    /// To the end of the last page, as mappings show it.
+    /// The bytes to the end of the last page, as mappings contain them.
     bytes: Bytes,
     len: usize,
-    /// Nobody can change it.
+    /// Whether the file is sealed, so that it cannot change.
     pub(crate) is_sealed: bool,
 }
 
@@ -27,15 +27,15 @@ impl FileModel {
         self.len
     }
 
-    /// What there must be in a range, which may reach to the end of the last page.
+    /// The expected bytes of a range, which may extend to the end of the last page.
     pub(crate) fn show(&self, range: Range<usize>) -> Bytes {
         self.bytes.get(range)
     }
 
     pub(crate) fn set_len(&mut self, len: usize) {
         self.bytes.resize(len.next_multiple_of(PAGE));
-        // Bytes that a file loses are zeros when it gets them back. What was stored behind the end, and is in the file
-        // now, is in doubt already.
+        // Bytes that a file loses are zeros when it is extended again. Bytes that were stored behind the end, and are
+        // part of the file now, may already be zero.
         if len < self.len {
             self.bytes.zero(len..self.bytes.len());
         }
@@ -50,10 +50,10 @@ impl FileModel {
         }
     }
 
-    /// Somebody stores in a shared mapping of the file.
+    /// A store to a shared mapping of the file.
     pub(crate) fn store(&mut self, at: usize, bytes: &Bytes) {
         self.bytes.put(at, bytes);
         let end = at + bytes.len();
-        self.bytes.doubt(self.len.clamp(at, end)..end);
+        self.bytes.may_be_zero(self.len.clamp(at, end)..end);
     }
 }

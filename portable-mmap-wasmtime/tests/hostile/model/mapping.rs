@@ -1,4 +1,4 @@
-//! What a mapping must show, page by page.
+//! The expected contents of a mapping, page by page.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -6,32 +6,33 @@ use std::ops::Range;
 use super::{Bytes, FileModel};
 use crate::common::PAGE;
 
-/// From so many pieces of lost pages on a refresh takes all of them back: each is an area of memory of the host's.
+/// The number of pieces of lost pages from which a refresh maps all of them again, because each is an area of memory.
 const MOST_PIECES: usize = 8;
 
-/// What one page of a mapping shows.
+/// The contents of one page of a mapping.
 #[derive(Debug)]
 enum Page {
-    /// The file, as it is now. Of a private mapping POSIX says nothing about changes by others; on Linux a page shows
-    /// them until the guest has stored in it, whether it has read it before or not. These tests are for Linux.
+    /// The file, as it is now. For a private mapping POSIX does not define whether later changes of the file appear. On
+    /// Linux they appear in a page until the guest has stored to it, whether it has read it or not. These tests are for
+    /// Linux.
     File,
-    /// The guest's own bytes: in a private mapping, a page that it has stored in.
+    /// The guest's own bytes: a page of a private mapping to which it has stored.
     Own(Bytes),
-    /// Zeros and what was stored in them since, which reaches no file.
+    /// Zeros and later stores, which do not reach the file.
     Lost(Bytes),
 }
 
 /// A mapping.
 #[derive(Debug)]
 pub(crate) struct Mapping {
-    /// Where it lies in the memory.
+    /// Its address in the memory.
     pub(crate) start: usize,
     pub(crate) file: usize,
-    /// Of its first byte, in the file.
+    /// The offset of its first byte in the file.
     pub(crate) offset: usize,
     pub(crate) is_shared: bool,
     pages: Vec<Page>,
-    /// Lost pages that somebody has touched.
+    /// Lost pages that were accessed.
     noted: BTreeSet<usize>,
     first: Option<usize>,
 }
@@ -50,28 +51,28 @@ impl Mapping {
         self.start..self.start + self.len()
     }
 
-    /// The pages that hold bytes of a range of the memory.
+    /// The pages that contain bytes of a range of the memory.
     pub(crate) fn pages_in(&self, range: &Range<usize>) -> Range<usize> {
         let range = self.range().start.max(range.start)..self.range().end.min(range.end);
         if range.is_empty() { 0..0 } else { pages_of(&(range.start - self.start..range.end - self.start)) }
     }
 
-    /// Where in the file the page is, if it shows the file.
+    /// The range of the page in the file, if it is the file's.
     pub(crate) fn place(&self, page: usize) -> Option<Range<usize>> {
         let start = self.offset + page * PAGE;
         matches!(self.pages[page], Page::File).then_some(start..start + PAGE)
     }
 
-    /// Whether a touch of the page finds that the file ends before it.
-    pub(crate) fn is_gone(&self, page: usize, file: &FileModel) -> bool {
+    /// Whether the page is truncated: it is mapped, and the file ends before it.
+    pub(crate) fn is_truncated(&self, page: usize, file: &FileModel) -> bool {
         self.place(page).is_some_and(|place| place.start >= file.len())
     }
 
-    /// A page that is gone was touched: it is lost, with all others behind the file's end.
+    /// A truncated page was accessed: it is lost, with all other pages behind the end of the file.
     pub(crate) fn lose(&mut self, page: usize, file: &FileModel) {
-        assert!(self.is_gone(page, file), "what is lost was there before, and the file ends before it");
+        assert!(self.is_truncated(page, file), "a lost page was mapped before, and the file ends before it");
         for page in 0..self.pages.len() {
-            if self.is_gone(page, file) {
+            if self.is_truncated(page, file) {
                 self.pages[page] = Page::Lost(Bytes::zeros(PAGE));
             }
         }
@@ -79,7 +80,7 @@ impl Mapping {
         self.first.get_or_insert(page);
     }
 
-    /// The page that was noted first. If that fault was taken back, the lowest of the others.
+    /// The page that was recorded first. If that fault was cleared, the lowest of the others.
     pub(crate) fn fault(&self) -> Option<usize> {
         self.first
     }
@@ -88,7 +89,7 @@ impl Mapping {
         matches!(self.pages[page], Page::Lost(_))
     }
 
-    /// Takes back the faults of these pages, and whatever is lost without a fault of its own.
+    /// Clears the faults of these pages, and maps lost pages without a fault of their own again.
     pub(crate) fn refresh(&mut self, pages: &Range<usize>) {
         for page in 0..self.pages.len() {
             if self.is_lost(page) && (pages.contains(&page) || !self.noted.contains(&page)) {
@@ -105,7 +106,7 @@ impl Mapping {
         }
     }
 
-    /// The file has become shorter: the guest's own copies of pages wholly behind its end are gone as well.
+    /// The file was truncated: the guest's own copies of pages wholly behind its end are dropped too.
     pub(crate) fn truncated(&mut self, file: &FileModel) {
         for (index, page) in self.pages.iter_mut().enumerate() {
             if matches!(page, Page::Own(_)) && self.offset + index * PAGE >= file.len() {
@@ -114,7 +115,7 @@ impl Mapping {
         }
     }
 
-    /// What one page shows.
+    /// The expected bytes of one page.
     pub(crate) fn show(&self, page: usize, file: &FileModel) -> Bytes {
         match &self.pages[page] {
             Page::File => {
@@ -125,7 +126,7 @@ impl Mapping {
         }
     }
 
-    /// Somebody stores in the memory, from its byte `at` on: what of it lies in one page.
+    /// A store to the memory, from its byte `at` on: handles the part in one page.
     pub(crate) fn store(&mut self, page: usize, at: usize, bytes: &Bytes, file: &mut FileModel) {
         if !self.is_shared && matches!(self.pages[page], Page::File) {
             self.pages[page] = Page::Own(self.show(page, file));
@@ -141,7 +142,7 @@ impl Mapping {
     }
 }
 
-/// The pages that hold bytes of a range: none if it is empty.
+/// The pages that contain bytes of a range; none if it is empty.
 pub(crate) fn pages_of(range: &Range<usize>) -> Range<usize> {
     if range.is_empty() { 0..0 } else { range.start / PAGE..range.end.div_ceil(PAGE) }
 }

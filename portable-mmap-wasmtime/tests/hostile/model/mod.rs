@@ -1,4 +1,5 @@
-//! What every byte must be, and what each call must return, by the documentation of the host's crate alone.
+//! The expected value of every byte, and the expected result of each call, from only the documentation of the host's
+//! crate.
 
 mod bytes;
 mod file;
@@ -8,7 +9,7 @@ mod store;
 pub(crate) use bytes::Bytes;
 pub(crate) use file::FileModel;
 pub(crate) use mapping::{Mapping, pages_of};
-pub(crate) use store::{Gone, Open, Place, StoreModel, Taken, Wish, meets_itself};
+pub(crate) use store::{MapRequest, Open, Place, StoreModel, Truncated, Usage, overlaps_itself};
 
 use crate::steps::STORES;
 
@@ -25,11 +26,11 @@ impl Model {
     }
 
     pub(crate) fn store(&self, slot: usize) -> &StoreModel {
-        self.stores[slot].as_ref().expect("steps are for stores that there are")
+        self.stores[slot].as_ref().expect("steps are for existing stores")
     }
 
     pub(crate) fn store_mut(&mut self, slot: usize) -> &mut StoreModel {
-        self.stores[slot].as_mut().expect("steps are for stores that there are")
+        self.stores[slot].as_mut().expect("steps are for existing stores")
     }
 
     /// How many mappings all stores have.
@@ -46,11 +47,11 @@ impl Model {
         }
     }
 
-    pub(crate) fn gone(&self, slot: usize, ranges: &[std::ops::Range<usize>]) -> Vec<Gone> {
-        self.store(slot).gone(ranges, &self.files)
+    pub(crate) fn truncated(&self, slot: usize, ranges: &[std::ops::Range<usize>]) -> Vec<Truncated> {
+        self.store(slot).truncated(ranges, &self.files)
     }
 
-    /// Somebody has touched a page that is gone.
+    /// A truncated page was accessed.
     pub(crate) fn lose(&mut self, slot: usize, handle: i64, page: usize) {
         let store = self.stores[slot].as_mut().expect("a store");
         let mapping = store.mappings.get_mut(&handle).expect("a mapping");

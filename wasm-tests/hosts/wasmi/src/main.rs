@@ -1,4 +1,4 @@
-//! A host of WASI: runs modules of Preview 1 in wasmi. `src/served.rs` of the harness describes what it says.
+//! A host of WASI: runs modules of Preview 1 in wasmi. `src/served.rs` of the harness describes the protocol.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -64,11 +64,11 @@ fn context(guest: &Value) -> Result<WasiCtx> {
 }
 
 fn list(value: &Value) -> Result<&Vec<Value>> {
-    value.as_array().ok_or_else(|| format!("{value} is no list").into())
+    value.as_array().ok_or_else(|| format!("{value} is not a list").into())
 }
 
 fn text(value: &Value) -> Result<&str> {
-    value.as_str().ok_or_else(|| format!("{value} is no text").into())
+    value.as_str().ok_or_else(|| format!("{value} is not a text").into())
 }
 
 fn reply(value: &Value) -> Result<()> {

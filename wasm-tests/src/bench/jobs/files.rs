@@ -1,4 +1,4 @@
-//! The files that jobs edit: copies of the data, which are looked at after each act.
+//! The files that jobs edit: copies of the data, which are checked after each edit.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -18,9 +18,9 @@ pub(super) fn scratch(plan: &Plan) -> wasmtime::Result<TempDir> {
 /// The copy of a file of the data.
 pub(super) struct Copy {
     path: PathBuf,
-    /// How many acts have edited it.
+    /// The number of edits.
     pub(super) turn: usize,
-    /// What it is after an even number of acts, and after an odd one.
+    /// Its checksum after an even number of edits, and after an odd number.
     sums: [Option<u64>; 2],
 }
 
@@ -34,13 +34,13 @@ impl Copy {
         Ok(Self { path, turn: 0, sums: [Some(sum), None] })
     }
 
-    /// Looks at what an act has left: all ways leave the same bytes.
+    /// Checks the file after an edit: all ways must leave the same bytes.
     pub(super) fn check(&mut self, way: &str, column: &str) -> wasmtime::Result<()> {
         let sum = sum_of(&self.path)?;
         self.turn += 1;
         let expected = *self.sums[self.turn % 2].get_or_insert(sum);
         if sum != expected || self.sums[0] == self.sums[1] {
-            wasmtime::bail!("{way} on {column} leaves other bytes in {}", self.path.display());
+            wasmtime::bail!("{way} on {column} leaves wrong bytes in {}", self.path.display());
         }
         Ok(())
     }
@@ -59,7 +59,7 @@ fn sum_of(path: &Path) -> wasmtime::Result<u64> {
     sum.with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// Goes on with a sum that depends on the order of bytes.
+/// Continues a checksum that depends on the order of bytes.
 fn add(sum: u64, bytes: &[u8]) -> u64 {
     let (words, rest) = bytes.as_chunks::<8>();
     let words = words.iter().map(|word| u64::from_le_bytes(*word)).chain(rest.iter().map(|&byte| u64::from(byte)));
@@ -73,14 +73,14 @@ mod tests {
     use super::{Copy, add};
 
     #[test]
-    fn a_sum_tells_bytes_at_other_places_apart() {
+    fn a_checksum_depends_on_the_places_of_bytes() {
         let one = add(0, &[1, 0, 0, 0, 0, 0, 0, 0, 2]);
         assert_ne!(one, add(0, &[0, 1, 0, 0, 0, 0, 0, 0, 2]));
         assert_ne!(one, add(0, &[2, 0, 0, 0, 0, 0, 0, 0, 1]));
     }
 
     #[test]
-    fn acts_that_leave_other_bytes_are_an_error() {
+    fn edits_that_leave_other_bytes_are_an_error() {
         let (data, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::write(data.path().join("f"), "old").unwrap();
         let mut copy = Copy::make(data.path(), scratch.path(), "f").unwrap();
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn an_act_that_leaves_all_as_it_was_is_an_error() {
+    fn an_edit_that_changes_nothing_is_an_error() {
         let (data, scratch) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::write(data.path().join("f"), "old").unwrap();
         assert!(Copy::make(data.path(), scratch.path(), "f").unwrap().check("a way", "native").is_err());

@@ -1,4 +1,4 @@
-//! Who does a job: a process, or an instance in a host that maps files or does not.
+//! The hosts of jobs: a process, or an instance in a host that maps files or does not.
 
 use std::path::Path;
 use std::time::Instant;
@@ -16,21 +16,21 @@ use crate::sandbox::{HAS_HOST_MAPPING, NO_HOST_MAPPING, Run, Sandbox};
 /// A host of one column.
 pub(super) struct Host<'p> {
     column: &'static str,
-    /// What a mapping is there.
+    /// The expected backend of a mapping.
     backend: &'static str,
     data: &'p Path,
-    with: With<'p>,
+    runner: Runner<'p>,
 }
 
-enum With<'p> {
+enum Runner<'p> {
     Process(&'p Path),
     Sandbox(Sandbox),
     Nothing(&'static str),
 }
 
-/// What an act tells.
+/// The result of running a job once.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Once {
+pub(super) struct JobResult {
     pub(super) time: f64,
     pub(super) answer: u64,
     pub(super) memory: Option<u64>,
@@ -41,45 +41,45 @@ pub(super) struct Once {
 
 impl<'p> Host<'p> {
     pub(super) fn native(plan: &'p Plan, data: &'p Path) -> Self {
-        Self { column: COLUMNS[0], backend: "mapped", data, with: With::Process(&plan.programs[0]) }
+        Self { column: COLUMNS[0], backend: "mapped", data, runner: Runner::Process(&plan.programs[0]) }
     }
 
     pub(super) fn emulated(plan: &'p Plan, data: &'p Path) -> wasmtime::Result<Self> {
-        let with = With::Sandbox(Sandbox::load(&plan.programs[2])?);
-        Ok(Self { column: COLUMNS[1], backend: "buffered", data, with })
+        let runner = Runner::Sandbox(Sandbox::load(&plan.programs[2])?);
+        Ok(Self { column: COLUMNS[1], backend: "buffered", data, runner })
     }
 
     pub(super) fn hosted(plan: &'p Plan, data: &'p Path) -> wasmtime::Result<Self> {
-        let with = if HAS_HOST_MAPPING {
-            With::Sandbox(Sandbox::load_with_host_mapping(&plan.programs[2])?)
+        let runner = if HAS_HOST_MAPPING {
+            Runner::Sandbox(Sandbox::load_with_host_mapping(&plan.programs[2])?)
         } else {
-            With::Nothing(NO_HOST_MAPPING)
+            Runner::Nothing(NO_HOST_MAPPING)
         };
-        Ok(Self { column: COLUMNS[2], backend: "hosted", data, with })
+        Ok(Self { column: COLUMNS[2], backend: "hosted", data, runner })
     }
 
-    /// Why nothing can be done here, if that is so.
+    /// The reason why nothing can run here, if there is one.
     pub(super) fn obstacle(&self) -> Option<&'static str> {
-        if let With::Nothing(why) = self.with { Some(why) } else { None }
+        if let Runner::Nothing(why) = self.runner { Some(why) } else { None }
     }
 
-    /// Does a job once, or tells why it cannot be done.
+    /// Runs a job once, or returns the reason why it cannot run.
     pub(super) fn act(
         &self,
         job: &Job,
         way: &Way,
         scratch: &Path,
         turn: usize,
-        looks: bool,
-    ) -> wasmtime::Result<Result<Once, String>> {
+        measures_memory: bool,
+    ) -> wasmtime::Result<Result<JobResult, String>> {
         let instances = if let On::Instances(count) = job.on { count / way.stands_for } else { 1 };
-        let once = match &self.with {
-            With::Process(_) => self.run(job, way, scratch, [turn, instances], looks)?,
-            With::Sandbox(_) if instances > 1 => self.run_instances(job, way, scratch, instances, looks)?,
-            With::Sandbox(_) => self.run(job, way, scratch, [turn, 1], looks)?,
-            With::Nothing(why) => Err((*why).to_owned()),
+        let once = match &self.runner {
+            Runner::Process(_) => self.run(job, way, scratch, [turn, instances], measures_memory)?,
+            Runner::Sandbox(_) if instances > 1 => self.run_instances(job, way, scratch, instances, measures_memory)?,
+            Runner::Sandbox(_) => self.run(job, way, scratch, [turn, 1], measures_memory)?,
+            Runner::Nothing(why) => Err((*why).to_owned()),
         };
-        if let Ok(Once { backend, .. }) = &once
+        if let Ok(JobResult { backend, .. }) = &once
             && way.name == OURS
             && backend.as_deref() != Some(self.backend)
         {
@@ -88,22 +88,22 @@ impl<'p> Host<'p> {
         Ok(once.map(|once| once.times(way.stands_for)))
     }
 
-    /// A lookup for each of several instances. Their time begins before they are made.
+    /// Runs a lookup in each of several instances. The time includes making the instances.
     fn run_instances(
         &self,
         job: &Job,
         way: &Way,
         scratch: &Path,
         instances: usize,
-        looks: bool,
-    ) -> wasmtime::Result<Result<Once, String>> {
-        let mut all = Once::default();
+        measures_memory: bool,
+    ) -> wasmtime::Result<Result<JobResult, String>> {
+        let mut all = JobResult::default();
         for turn in 0..instances {
             let start = Instant::now();
-            let once = self.run(job, way, scratch, [turn, 1], looks)?;
+            let once = self.run(job, way, scratch, [turn, 1], measures_memory)?;
             let time = start.elapsed().as_secs_f64() * 1e9;
             let Ok(once) = once else { return Ok(once) };
-            all = Once {
+            all = JobResult {
                 time: all.time + time,
                 answer: all.answer + once.answer,
                 memory: all.memory.max(once.memory),
@@ -120,22 +120,22 @@ impl<'p> Host<'p> {
         way: &Way,
         scratch: &Path,
         [turn, times]: [usize; 2],
-        looks: bool,
-    ) -> wasmtime::Result<Result<Once, String>> {
+        measures_memory: bool,
+    ) -> wasmtime::Result<Result<JobResult, String>> {
         let (turn, times) = (turn.to_string(), times.to_string());
-        let options = ["--turn", &turn, "--times", &times].into_iter().chain(looks.then_some("--look"));
+        let options = ["--turn", &turn, "--times", &times].into_iter().chain(measures_memory.then_some("--look"));
         let all = |data, scratch| ["job", job.name, way.name, data, scratch].into_iter().chain(options).collect();
-        match &self.with {
-            With::Nothing(why) => Ok(Err((*why).to_owned())),
-            With::Process(path) => {
+        match &self.runner {
+            Runner::Nothing(why) => Ok(Err((*why).to_owned())),
+            Runner::Process(path) => {
                 let (data, place) = (self.data.to_string_lossy(), scratch.to_string_lossy());
                 let args: Vec<&str> = all(&data, &place);
                 let (report, counted) = child::run(path.as_os_str(), &args, None)?;
                 let report = program::check(report, self.column, &args)?;
                 let once = self.parse(&report.stdout)?;
-                Ok(once.map(|once| Once { bytes: counted.map(|counted| counted.read + counted.written), ..once }))
+                Ok(once.map(|once| JobResult { bytes: counted.map(|counted| counted.read + counted.written), ..once }))
             }
-            With::Sandbox(sandbox) => {
+            Runner::Sandbox(sandbox) => {
                 let args: Vec<&str> = all(GUEST.0, GUEST.1);
                 let run = Run::new("bench").args(args.iter().copied()).memory(MEMORY);
                 let report = sandbox.run(&run.read_only_dir(self.data, GUEST.0).dir(scratch, GUEST.1))?;
@@ -144,19 +144,19 @@ impl<'p> Host<'p> {
                 let stretch = report.calls.as_ref().and_then(|calls| calls.stretches.first());
                 let (memory, bytes) =
                     (stretch.and_then(|stretch| stretch.resident), stretch.and_then(|s| moved(&s.calls)));
-                Ok(once.map(|once| Once { memory, bytes, ..once }))
+                Ok(once.map(|once| JobResult { memory, bytes, ..once }))
             }
         }
     }
 
-    fn parse(&self, stdout: &[u8]) -> wasmtime::Result<Result<Once, String>> {
+    fn parse(&self, stdout: &[u8]) -> wasmtime::Result<Result<JobResult, String>> {
         let text = String::from_utf8_lossy(stdout);
         parse(&text).with_context(|| format!("bench on {} printed this:\n{text}", self.column))
     }
 }
 
-impl Once {
-    /// What so many of it cost; memory is that of one.
+impl JobResult {
+    /// The cost of `count` such runs; memory is that of one.
     fn times(self, count: usize) -> Self {
         let Self { time, answer, bytes, .. } = self;
         #[expect(clippy::cast_precision_loss, reason = "a small number")]
@@ -170,13 +170,13 @@ fn moved(calls: &Tally) -> Option<u64> {
     Some(calls.count(Kind::BytesRead)? + calls.count(Kind::BytesWritten)?)
 }
 
-/// Reads what `bench job` prints.
-fn parse(text: &str) -> Option<Result<Once, String>> {
+/// Parses the output of `bench job`.
+fn parse(text: &str) -> Option<Result<JobResult, String>> {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('\t'));
     if let Some(why) = field("absent") {
         return Some(Err(why.to_owned()));
     }
-    Some(Ok(Once {
+    Some(Ok(JobResult {
         time: field("time")?.parse().ok()?,
         answer: field("answer")?.parse().ok()?,
         memory: field("memory").and_then(|memory| memory.parse().ok()),
@@ -188,13 +188,18 @@ fn parse(text: &str) -> Option<Result<Once, String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Once, parse};
+    use super::{JobResult, parse};
 
     #[test]
-    fn what_a_job_prints_is_read_by_its_names() {
+    fn the_output_of_a_job_is_parsed_by_name() {
         let text = "counting a mapping\ncounted a mapping: \ntime\t12\nanswer\t7\nmemory\t4096\nbackend\tmapped\n";
-        let once =
-            Once { time: 12.0, answer: 7, memory: Some(4096), backend: Some("mapped".into()), ..Once::default() };
+        let once = JobResult {
+            time: 12.0,
+            answer: 7,
+            memory: Some(4096),
+            backend: Some("mapped".into()),
+            ..JobResult::default()
+        };
         assert_eq!(parse(text), Some(Ok(once)));
         assert_eq!(parse("time\t1\nanswer\t2\nnote\tin steps\n").unwrap().unwrap().note.as_deref(), Some("in steps"));
         assert_eq!(parse("absent\tdoes not fit\n"), Some(Err("does not fit".into())));
@@ -202,9 +207,9 @@ mod tests {
     }
 
     #[test]
-    fn one_stands_for_many() {
-        let one = Once { time: 2.0, answer: 3, memory: Some(4), bytes: Some(5), ..Once::default() };
-        let many = Once { time: 20.0, answer: 30, memory: Some(4), bytes: Some(50), ..Once::default() };
+    fn one_run_is_multiplied() {
+        let one = JobResult { time: 2.0, answer: 3, memory: Some(4), bytes: Some(5), ..JobResult::default() };
+        let many = JobResult { time: 20.0, answer: 30, memory: Some(4), bytes: Some(50), ..JobResult::default() };
         assert_eq!(one.times(10), many);
     }
 }

@@ -1,5 +1,5 @@
-//! Jobs: what a user does with a mapping, against what the user writes without one. Each act runs in a process or an
-//! instance of its own, and all ways of a job have to come to the same answer.
+//! Jobs: what a user does with a mapping, compared with what the user writes without one. Each job runs in a separate
+//! process or instance, and all ways of a job must have the same result.
 
 mod files;
 mod host;
@@ -15,23 +15,24 @@ use serde_json::{Value, json};
 
 use super::plan::Plan;
 use files::Copy;
-use host::{Host, Once};
+use host::{Host, JobResult};
 
 pub use peer::Peer;
 pub use render::{details_markdown, markdown, render};
 
-/// The columns, in the order of the table. The last two are one program, in two hosts.
+/// The columns, in the order of the table. The last two are the same program in two hosts.
 pub const COLUMNS: [&str; 3] = ["native", "wasip1 simd128, emulated", "wasip1 simd128, hosted"];
 
-/// The column whose other ways a hosted mapping is compared with: they are the same programs, and need no such host.
+/// The column whose other ways are compared with a hosted mapping: they are the same programs, and need no such host.
 const SANDBOX: usize = 1;
 
-/// Rounds of all ways in turns. In the first, somebody looks at memory and calls; the shortest of the others counts.
+/// The number of rounds, in which all ways run once. The first round measures memory and calls; the shortest time of
+/// the other rounds counts.
 const ROUNDS: usize = 4;
-/// A way that takes longer than this, in nanoseconds, has two rounds.
+/// A way that takes longer than this, in nanoseconds, has only two rounds.
 const SLOW: f64 = 2e9;
 
-/// A way of a job, on a column.
+/// The result of a way of a job on a column.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Done {
     /// The index of the column.
@@ -40,20 +41,20 @@ pub struct Done {
     pub job: &'static str,
     /// The way.
     pub way: &'static str,
-    /// What it costs, or why it cannot be done.
+    /// The cost of the way, or the reason why it cannot run.
     pub cost: Result<Cost, String>,
-    /// How the way differs from its name, if it does.
+    /// A note on how the way differs from its name, if it does.
     pub note: Option<String>,
 }
 
-/// What a way costs.
+/// The cost of a way.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
     /// The shortest time, in nanoseconds.
     pub time: f64,
-    /// The memory that belongs to the program alone, in bytes, where somebody can tell.
+    /// The memory that belongs to the program alone, in bytes, if it is known.
     pub memory: Option<u64>,
-    /// The bytes that its calls moved, where they are counted.
+    /// The bytes that its calls moved, if they are counted.
     pub bytes: Option<u64>,
 }
 
@@ -68,12 +69,12 @@ impl Done {
     }
 }
 
-/// The word `job` is before each name: it selects them all, and no workload.
+/// Whether the filter selects a job. Each name begins with `job`, so that this word selects all jobs and no workload.
 fn is_wanted(plan: &Plan, name: &str) -> bool {
     plan.filter.as_ref().is_none_or(|filter| format!("job {name}").contains(filter))
 }
 
-/// Does all jobs, one after the other, on each column.
+/// Runs all jobs, one after the other, on each column.
 pub(super) fn measure(plan: &Plan, data: &Path, progress: &ProgressBar) -> wasmtime::Result<Vec<Done>> {
     let jobs: Vec<&Job> = all().iter().filter(|job| is_wanted(plan, job.name)).collect();
     let mut list = Vec::new();
@@ -90,7 +91,7 @@ pub(super) fn measure(plan: &Plan, data: &Path, progress: &ProgressBar) -> wasmt
         let mut answers = Vec::new();
         for (column, host) in hosts.iter().enumerate() {
             progress.set_message(format!("{}: {}", COLUMNS[column], job.name));
-            // The others are measured where nothing maps files.
+            // The other ways are measured only in the column without mappings of the host.
             let ways = if column > SANDBOX { &job.ways[..1] } else { job.ways };
             let mut tallies: Vec<Tally> = ways.iter().map(Tally::new).collect();
             if let Some(why) = host.obstacle() {
@@ -99,7 +100,7 @@ pub(super) fn measure(plan: &Plan, data: &Path, progress: &ProgressBar) -> wasmt
                 }
             }
             for round in 0..ROUNDS {
-                for tally in tallies.iter_mut().filter(|tally| tally.goes_on(round)) {
+                for tally in tallies.iter_mut().filter(|tally| tally.continues(round)) {
                     let turn = copy.as_ref().map_or(0, |copy| copy.turn);
                     match host.act(job, tally.way, scratch.path(), turn, round == 0)? {
                         Ok(once) => {
@@ -118,7 +119,7 @@ pub(super) fn measure(plan: &Plan, data: &Path, progress: &ProgressBar) -> wasmt
     Ok(list)
 }
 
-/// Compares the sandbox's own mappings, from C, with ours.
+/// Compares wasi-libc's mappings, in C, with ours.
 pub(super) fn compare_peer(plan: &Plan, data: &Path, progress: &ProgressBar) -> wasmtime::Result<Option<Peer>> {
     if !is_wanted(plan, peer::NAME) {
         return Ok(None);
@@ -127,7 +128,7 @@ pub(super) fn compare_peer(plan: &Plan, data: &Path, progress: &ProgressBar) -> 
     peer::measure(plan, data).map(Some)
 }
 
-/// Fails if two ways came to different answers: the time of a wrong one is of no use.
+/// Fails if two ways have different results, because the time of a wrong result means nothing.
 fn agree(job: &str, answers: &[(&str, &str, u64)]) -> wasmtime::Result<()> {
     let different: BTreeSet<u64> = answers.iter().map(|(_, _, answer)| *answer).collect();
     if different.len() > 1 {
@@ -136,7 +137,7 @@ fn agree(job: &str, answers: &[(&str, &str, u64)]) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// What is known of a way by now.
+/// The measurements of a way so far.
 struct Tally {
     way: &'static Way,
     first: f64,
@@ -151,11 +152,11 @@ impl Tally {
         Self { way, first: 0.0, cost, note: None, absent: None }
     }
 
-    fn goes_on(&self, round: usize) -> bool {
+    fn continues(&self, round: usize) -> bool {
         self.absent.is_none() && (round < 2 || self.first <= SLOW)
     }
 
-    fn add(&mut self, once: Once, round: usize) {
+    fn add(&mut self, once: JobResult, round: usize) {
         if round == 0 {
             self.first = once.time;
             self.cost.memory = once.memory;
@@ -176,7 +177,7 @@ impl Tally {
 mod tests {
     use native_tests::jobs::all;
 
-    use super::host::Once;
+    use super::host::JobResult;
     use super::{SLOW, Tally, agree};
 
     #[test]
@@ -187,11 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn the_first_round_looks_and_the_shortest_other_counts() {
-        let once = |time, memory| Once { time, memory, ..Once::default() };
+    fn the_first_round_measures_memory_and_the_shortest_other_time_counts() {
+        let once = |time, memory| JobResult { time, memory, ..JobResult::default() };
         let mut tally = Tally::new(&all()[0].ways[0]);
         for (round, time) in [1.0, 9.0, 7.0, 8.0].into_iter().enumerate() {
-            assert!(tally.goes_on(round));
+            assert!(tally.continues(round));
             tally.add(once(time, Some(5).filter(|_| round == 0)), round);
         }
         let cost = tally.done(0, "job").cost.unwrap();
@@ -201,7 +202,7 @@ mod tests {
     #[test]
     fn a_slow_way_has_two_rounds() {
         let mut tally = Tally::new(&all()[0].ways[0]);
-        tally.add(Once { time: SLOW * 2.0, ..Once::default() }, 0);
-        assert!(tally.goes_on(1) && !tally.goes_on(2));
+        tally.add(JobResult { time: SLOW * 2.0, ..JobResult::default() }, 0);
+        assert!(tally.continues(1) && !tally.continues(2));
     }
 }

@@ -1,5 +1,5 @@
-//! The other mappings that a sandbox has: the emulation of wasi-libc, for programs in C. A program in C is compiled
-//! where there is a compiler for it.
+//! The other implementation of mappings in a sandbox: the emulation of wasi-libc, for programs in C. It is measured if
+//! there is a compiler.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::bench::program::{self, GUEST, MEMORY};
 use crate::sandbox::{Run, Sandbox};
 use crate::terminal::{align_right, new_table};
 
-/// What the comparison is called.
+/// The name of the comparison.
 pub(super) const NAME: &str = "wasi-libc's mmap";
 
 const SOURCE: &str = include_str!("../../../peers/mman.c");
@@ -25,19 +25,19 @@ const SOURCE: &str = include_str!("../../../peers/mman.c");
 /// Rounds of each program; the shortest time counts.
 const ROUNDS: usize = 3;
 
-/// How the emulation of wasi-libc compares with ours, or why that was not measured.
+/// How the emulation of wasi-libc compares with ours, or the reason why it was not measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Peer(Result<Compared, String>);
 
 #[derive(Clone, Debug, PartialEq)]
 struct Compared {
-    /// Which compiler there was.
+    /// The version of the compiler.
     compiler: String,
     c: Acts,
     ours: Acts,
 }
 
-/// The time in nanoseconds and the result of each act, or an error.
+/// The time in nanoseconds and the result of each operation, or an error.
 type Acts = Vec<(String, Result<(f64, u64), String>)>;
 
 pub(super) fn measure(plan: &Plan, data: &Path) -> wasmtime::Result<Peer> {
@@ -65,7 +65,7 @@ pub(super) fn measure(plan: &Plan, data: &Path) -> wasmtime::Result<Peer> {
     Ok(Peer(Ok(Compared { compiler, c: of_c, ours: of_ours })))
 }
 
-/// Returns the compiler's name, or why there is no program.
+/// Returns the compiler's version, or the reason why it cannot compile the program.
 fn compile(compiler: &str, program: &Path) -> Result<String, String> {
     let source = program.with_extension("c");
     fs::write(&source, SOURCE).map_err(|error| format!("{}: {error}", source.display()))?;
@@ -80,7 +80,7 @@ fn compile(compiler: &str, program: &Path) -> Result<String, String> {
     Ok(version)
 }
 
-/// Reads what each of the two programs prints.
+/// Parses the output of either program.
 fn parse(text: &str) -> Option<Acts> {
     let act = |line: &str| {
         let mut fields = line.split('\t');
@@ -108,7 +108,7 @@ fn keep_shortest(acts: &mut Acts, others: Acts) {
     }
 }
 
-/// Fails if the two count different lines. What has arrived of edits is a result, and may differ.
+/// Fails if the two count different lines. The number of edits that are in the file is a result, and may differ.
 fn agree(c: &Acts, ours: &Acts) -> wasmtime::Result<()> {
     for ((what, c), (_, ours)) in c.iter().zip(ours).filter(|((what, _), _)| what.starts_with("count")) {
         if let (Ok((_, c)), Ok((_, ours))) = (c, ours)
@@ -121,7 +121,7 @@ fn agree(c: &Acts, ours: &Acts) -> wasmtime::Result<()> {
 }
 
 impl Peer {
-    /// A table, or why there is none.
+    /// A table, or the reason why there is none.
     #[must_use]
     pub fn render(&self) -> String {
         let Compared { compiler, c, ours } = match &self.0 {
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told() {
+    fn a_missing_compiler_is_reported() {
         let text = Peer(Err("clang: not found".into())).render();
         assert_eq!(text, "NOT MEASURED: wasi-libc's mmap, from C: clang: not found\n");
     }

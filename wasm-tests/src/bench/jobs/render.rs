@@ -10,18 +10,18 @@ use crate::bench::measured::Size;
 use crate::bench::plan::SIMD;
 use crate::terminal::new_table;
 
-/// The most that the crate is to add to a program, in KiB.
+/// The limit on the size that the crate adds to a program, in KiB.
 const MOST_ADDED: u64 = 40;
 
 const MIB: u64 = 1 << 20;
 
-/// What is said below a comparison.
+/// The notes below a comparison.
 const NOTES: &str = "\
-    A job takes a file from opening it to closing it, in a process or an instance of its own, with\n\
-    a warm cache. Memory is that of the program alone, or of one instance: pages of a mapped file\n\
-    are the system's. The sandbox has `seek` and `read` in place of `pread`.\n";
+    A job includes opening and closing the file. It runs in its own process or instance, with a warm\n\
+    cache. Memory is the private memory of the program or of one instance: pages of a mapped file\n\
+    belong to the system. The sandbox has `seek` and `read` instead of `pread`.\n";
 
-/// Both tables for a terminal, and what there is to say of them.
+/// Both tables for a terminal, and notes.
 #[must_use]
 pub fn render(done: &[Done], sizes: &[Size]) -> String {
     if done.is_empty() {
@@ -44,7 +44,7 @@ pub fn markdown(done: &[Done], sizes: &[Size]) -> String {
     markdown_table(["job", "against"], &comparisons(done, sizes))
 }
 
-/// The table with the numbers that the other is made of.
+/// The table with the numbers from which the other table is made.
 #[must_use]
 pub fn details_markdown(done: &[Done]) -> String {
     markdown_table(["job", "way"], &details(done))
@@ -87,7 +87,7 @@ fn of<'d>(done: &'d [Done], job: &Job, way: &Way, column: usize) -> Option<&'d D
     done.iter().find(|done| done.column == column && done.job == job.name && done.way == way.name)
 }
 
-/// A row for each way but ours, and one for the size.
+/// A row for each way except ours, and one for the size.
 fn comparisons(done: &[Done], sizes: &[Size]) -> Vec<Row> {
     let mut rows = Vec::new();
     for job in all() {
@@ -154,7 +154,7 @@ fn time(nanos: f64) -> String {
     if nanos < 1e7 { format!("{:.2} ms", nanos / 1e6) } else { format!("{} ms", number(nanos / 1e6)) }
 }
 
-/// One digit behind the point if there is only one before it.
+/// A number with one decimal if it has one digit before the point.
 fn number(number: f64) -> String {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a ratio, a time or a size")]
     if number < 9.95 { format!("{number:.1}") } else { grouped(number.round() as u64) }
@@ -165,7 +165,7 @@ fn mib(bytes: u64) -> String {
     number(bytes as f64 / MIB as f64)
 }
 
-/// With a comma between thousands.
+/// A number with commas between thousands.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let head = digits.len() % 3;
@@ -178,7 +178,7 @@ fn grouped(number: u64) -> String {
         .join(",")
 }
 
-/// What was noted of each way, once for a column.
+/// The notes of each way, once for each column.
 fn notes(done: &[Done]) -> Vec<(&str, &str, &str)> {
     let mut notes = Vec::new();
     for Done { way, column, note, .. } in done {
@@ -204,7 +204,7 @@ mod tests {
         Done { column, job: job.name, way: job.ways[way].name, cost: Ok(cost), note: None }
     }
 
-    /// A mapping on each column, and another way that no host of mappings was asked for.
+    /// A mapping on each column, and another way that is not measured with mappings of the host.
     fn all_columns() -> Vec<Done> {
         vec![
             done(0, 0, 10.0, 0),
@@ -219,17 +219,17 @@ mod tests {
     fn a_cell_compares_time_and_memory() {
         let text = markdown(&all_columns(), &[]);
         let row = text.lines().nth(2).unwrap();
-        let told = [
+        let cells = [
             "3.1 times faster; under 1 MiB, not 1,024",
             "as fast; 1,025 MiB, not 1,024",
             "2.0 times slower; 1.0 MiB, not 1,024",
         ];
-        assert_eq!(row, format!("| {} | {} | {} |", all()[0].name, all()[0].ways[1].name, told.join(" | ")));
+        assert_eq!(row, format!("| {} | {} | {} |", all()[0].name, all()[0].ways[1].name, cells.join(" | ")));
         assert_eq!(text.lines().count(), 3, "{text}");
     }
 
     #[test]
-    fn little_memory_is_not_counted() {
+    fn little_memory_is_not_shown_as_a_number() {
         let text = markdown(&[done(0, 0, 10.0, 0), done(0, 1, 31.0, 0)], &[]);
         assert!(text.contains("| 3.1 times faster; both under 1 MiB |"), "{text}");
         let text = markdown(&[done(0, 0, 10.0, 8), done(0, 1, 31.0, 0)], &[]);
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_is_said_in_its_cell() {
+    fn a_reason_why_a_way_cannot_run_is_in_its_cell() {
         let mut done = all_columns();
         done[3].cost = Err("does not fit".into());
         let text = markdown(&done, &[]);
@@ -254,14 +254,14 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_grows_by_too_much_is_marked() {
+    fn a_program_that_grows_too_much_is_marked() {
         let size = |added: u64| Size { column: super::SIMD, reads: 90 << 10, maps: (90 + added) << 10 };
         assert!(markdown(&[], &[size(40)]).contains("|  | 40 KiB more | 40 KiB more |"));
         assert!(markdown(&[], &[size(41)]).contains("| 41 KiB more missed |"));
     }
 
     #[test]
-    fn no_line_in_a_terminal_is_wider_than_a_page() {
+    fn no_line_in_a_terminal_is_wider_than_the_limit() {
         let mut done = all_columns();
         done[3].note = Some("in steps".into());
         let text = render(&done, &[]);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_as_long_as_they_are_exact() {
+    fn numbers_have_two_or_more_significant_digits() {
         assert_eq!(
             [0.96, 1.04, 1.06, 0.5, 9.94, 9.96, 1234.5].map(speed),
             [
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_of_the_readme_and_of_the_page_are_of_these_jobs() {
+    fn the_tables_of_the_readme_and_of_the_page_have_these_jobs() {
         let (readme, page) = (include_str!("../../../../README.md"), include_str!("../../../../docs/performance.md"));
         let of = |from| all().iter().flat_map(move |job| job.ways[from..].iter().map(|way| [job.name, way.name]));
         let shown = quoted(readme, ["job", "against"]);

@@ -1,4 +1,4 @@
-//! Plays a program: each step with the host's crate and with the model, which must agree.
+//! Runs a program: each step runs with the host's crate and with the model, which must agree.
 
 mod calls;
 mod memory;
@@ -12,25 +12,25 @@ use portable_mmap_wasmtime::{HostMapCtx, OnFault};
 
 use crate::common::host::{read, sealed};
 use crate::common::{BLOCK, Data, Guest, Host, PAGE, pattern};
-use crate::model::{FileModel, Gone, Model, Taken};
-use crate::steps::{FILES, Handle, Placed, SEALED, STORES, Step};
+use crate::model::{FileModel, Model, Truncated, Usage};
+use crate::steps::{FILES, Handle, SEALED, STORES, Step, StoreStep};
 
-/// What was done.
+/// The counts of what the programs did.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) calls: u64,
     pub(crate) mappings: u64,
     pub(crate) faults: u64,
-    /// Loads and stores that have trapped because a page was gone.
+    /// Loads and stores that have trapped because a page was truncated.
     pub(crate) traps: u64,
     /// Reads that are a mapping.
     pub(crate) reads_mapped: u64,
     pub(crate) ended: u64,
-    /// Steps with more than one right result, which were not taken.
+    /// Steps with more than one correct result, which were left out.
     pub(crate) left_out: u64,
 }
 
-/// So many numbers there are.
+/// The number of counts.
 pub(crate) const COUNTS: usize = 7;
 
 impl Counts {
@@ -45,47 +45,52 @@ impl Counts {
     }
 }
 
-/// After so many steps the files are looked at.
-const STEPS_BETWEEN_LOOKS: usize = 8;
+/// The number of steps between two checks of the files.
+const STEPS_BETWEEN_CHECKS: usize = 8;
 
-/// The files' names. The sealed one has none.
+/// The names of the files. The sealed file has none.
 const NAMES: [&str; FILES] = ["a", "b", "c", "", "fixed"];
 
-/// A program that is played.
-pub(crate) struct Play<'h> {
+/// A program that is running.
+pub(crate) struct Runner<'h> {
     host: &'h Host,
     dir: &'h Path,
     files: Vec<File>,
     guests: [Option<Guest>; STORES],
-    /// Data that outlives its store.
+    /// The data of stores that have ended.
     kept: Vec<Data>,
     model: Model,
     counts: Counts,
 }
 
-/// Plays a program in a directory. `told` is called before each step.
-pub(crate) fn play(host: &Host, dir: &Path, steps: &[Placed], mut told: impl FnMut(usize, &Placed)) -> Counts {
-    let mut play = Play::new(host, dir);
+/// Runs a program in a directory. `before` is called before each step.
+pub(crate) fn run_program(
+    host: &Host,
+    dir: &Path,
+    steps: &[StoreStep],
+    mut before: impl FnMut(usize, &StoreStep),
+) -> Counts {
+    let mut runner = Runner::new(host, dir);
     for (index, placed) in steps.iter().enumerate() {
-        told(index, placed);
-        play.step(placed);
-        play.compare_counts();
-        if index % STEPS_BETWEEN_LOOKS == 0 {
-            play.compare_files();
+        before(index, placed);
+        runner.step(placed);
+        runner.compare_counts();
+        if index % STEPS_BETWEEN_CHECKS == 0 {
+            runner.compare_files();
         }
     }
-    play.end()
+    runner.end()
 }
 
 /// An ordinary file of these bytes, open for reading and writing.
 fn ordinary(path: &Path, bytes: &[u8]) -> File {
-    // One of the program before has mappings no more, and is another file.
+    // The file of the last program has no mappings any more. The new file must be another one.
     _ = std::fs::remove_file(path);
     std::fs::write(path, bytes).unwrap();
     File::options().read(true).write(true).open(path).unwrap()
 }
 
-impl<'h> Play<'h> {
+impl<'h> Runner<'h> {
     fn new(host: &'h Host, dir: &'h Path) -> Self {
         let lens: [usize; FILES] = [4 * BLOCK, BLOCK + PAGE + 1, PAGE - 1, 3 * BLOCK + 5, 5 * BLOCK + PAGE + 7];
         let bytes = |file: usize| pattern(lens[file]).iter().map(|byte| byte ^ (file as u8 * 2)).collect::<Vec<u8>>();
@@ -98,7 +103,7 @@ impl<'h> Play<'h> {
         Self { host, dir, files, guests: [const { None }; STORES], kept: Vec::new(), model, counts: Counts::default() }
     }
 
-    fn step(&mut self, (slot, step): &Placed) {
+    fn step(&mut self, (slot, step): &StoreStep) {
         let slot = *slot;
         if self.guests[slot].is_none()
             && !matches!(step, Step::New { .. } | Step::HostSetLen { .. } | Step::HostWrite { .. })
@@ -125,7 +130,7 @@ impl<'h> Play<'h> {
             Step::Store { at, byte } => self.store(slot, at, byte),
             Step::Fill { at, len, byte } => self.fill(slot, at, len, byte),
             Step::Copy { to, from, len } => self.copy(slot, to, from, len),
-            Step::Look { ref range } => self.look(slot, range.clone()),
+            Step::Check { ref range } => self.check(slot, range.clone()),
             Step::HostStore { at, len, byte } => self.host_store(slot, at, len, byte),
             Step::Open { file, reads, writes } => self.open(slot, file, reads, writes),
             Step::Close { nth } => self.close(slot, nth),
@@ -139,7 +144,7 @@ impl<'h> Play<'h> {
     }
 
     fn guest(&mut self, slot: usize) -> &mut Guest {
-        self.guests[slot].as_mut().expect("steps are for stores that there are")
+        self.guests[slot].as_mut().expect("steps are for existing stores")
     }
 
     /// The number of a handle.
@@ -151,47 +156,47 @@ impl<'h> Play<'h> {
         match handle {
             Handle::Own(n) => nth(slot, n).unwrap_or(1),
             Handle::Of(other, n) => nth(other, n).unwrap_or(1),
-            Handle::GivenBack(n) => {
-                let handles = &self.model.store(slot).given_back;
+            Handle::Unmapped(n) => {
+                let handles = &self.model.store(slot).unmapped;
                 if handles.is_empty() { 1 } else { handles[n % handles.len()] }
             }
             Handle::Number(number) => number.into(),
         }
     }
 
-    /// What a touch of these bytes finds gone. Which page of several a libcall or the host touches first is the
-    /// processor's own choice. Where the guest could not tell because there are faults already, it touches the first
-    /// one by itself before.
-    fn before_touch(&mut self, slot: usize, ranges: &[std::ops::Range<usize>]) -> Vec<Gone> {
+    /// Returns the truncated pages that an access to these bytes reaches. The processor chooses which of several pages
+    /// a libcall or the host accesses first. If the guest could not find out because there are faults already, the
+    /// first page is accessed before.
+    fn before_access(&mut self, slot: usize, ranges: &[std::ops::Range<usize>]) -> Vec<Truncated> {
         let mut left = Vec::new();
-        for gone in self.model.gone(slot, ranges) {
-            let mapping = &self.model.store(slot).mappings[&gone.handle];
-            if gone.pages.len() == 1 || mapping.fault().is_none() {
-                left.push(gone);
+        for truncated in self.model.truncated(slot, ranges) {
+            let mapping = &self.model.store(slot).mappings[&truncated.handle];
+            if truncated.pages.len() == 1 || mapping.fault().is_none() {
+                left.push(truncated);
                 continue;
             }
-            let page = gone.pages[0];
+            let page = truncated.pages[0];
             let at = mapping.start + page * PAGE;
-            // The guest's own load may trap, and lose nothing.
+            // The guest's own load may trap, and then no page is lost.
             let traps = self.model.store(slot).kind.on_fault == OnFault::Trap;
             let guest = self.guest(slot);
             let byte = if traps { guest.bytes(at..at + 1)[0] } else { guest.load(at) };
-            assert_eq!(byte, 0, "a load of a page that is gone, at {at}");
-            self.lose(slot, gone.handle, page);
+            assert_eq!(byte, 0, "a load of a truncated page, at {at}");
+            self.lose(slot, truncated.handle, page);
         }
         left
     }
 
-    /// Somebody has touched what was gone: it is lost.
-    fn after_touch(&mut self, slot: usize, touched: Vec<Gone>) {
-        for Gone { handle, pages } in touched {
+    /// Truncated pages were accessed, and are lost.
+    fn after_access(&mut self, slot: usize, accessed: Vec<Truncated>) {
+        for Truncated { handle, pages } in accessed {
             let page = if let [page] = pages[..] {
                 page
             } else {
                 let fault = self.guest(slot).fault(handle);
                 let page = fault.map(|(offset, _)| offset as usize / PAGE);
                 page.filter(|page| pages.contains(page)).unwrap_or_else(|| {
-                    panic!("one of the pages {pages:?} of mapping {handle} was touched, and its fault is {fault:?}")
+                    panic!("one of the pages {pages:?} of mapping {handle} was accessed, and its fault is {fault:?}")
                 })
             };
             self.lose(slot, handle, page);
@@ -203,14 +208,15 @@ impl<'h> Play<'h> {
         self.counts.faults += 1;
     }
 
-    /// The host counts what the model counts. How many reads of a store are mappings is the host's own choice.
+    /// Compares the counts of the host with those of the model. It is not defined how many reads of a store are
+    /// mappings.
     fn compare_counts(&self) {
         let mut in_process = 0;
         for (guest, model) in self.guests.iter().zip(&self.model.stores) {
             let (Some(guest), Some(model)) = (guest, model) else { continue };
             let ctx = &guest.store.data().host_map;
-            let (own, all) = (Taken::by(model), Taken { mappings: ctx.mappings(), bytes: ctx.mapped_bytes() as usize });
-            let of_reads = Taken { mappings: all.mappings - own.mappings, bytes: all.bytes - own.bytes };
+            let (own, all) = (Usage::by(model), Usage { mappings: ctx.mappings(), bytes: ctx.mapped_bytes() as usize });
+            let of_reads = Usage { mappings: all.mappings - own.mappings, bytes: all.bytes - own.bytes };
             assert_eq!(of_reads.mappings == 0, of_reads.bytes == 0, "mappings of a store have bytes: {all:?}");
             assert!(
                 of_reads.bytes <= model.read_bytes(),
@@ -221,29 +227,29 @@ impl<'h> Play<'h> {
         assert_eq!(HostMapCtx::process_mappings(), in_process, "mappings of the process");
     }
 
-    /// How many mappings the host counts for a store, and for all.
-    fn taken(&self, slot: usize) -> (Taken, usize) {
+    /// The usage that the host counts for a store, and the number of mappings of all stores.
+    fn usage(&self, slot: usize) -> (Usage, usize) {
         let ctx = &self.guests[slot].as_ref().expect("a store").store.data().host_map;
-        let taken = Taken { mappings: ctx.mappings(), bytes: ctx.mapped_bytes() as usize };
-        (taken, HostMapCtx::process_mappings())
+        let usage = Usage { mappings: ctx.mappings(), bytes: ctx.mapped_bytes() as usize };
+        (usage, HostMapCtx::process_mappings())
     }
 
     fn compare_files(&self) {
         for (index, (file, model)) in self.files.iter().zip(&self.model.files).enumerate() {
             assert_eq!(file.metadata().unwrap().len(), model.len() as u64, "the length of file {index}");
-            let must = model.show(0..model.len());
-            if let Some(at) = must.mismatch(&read(file, 0, model.len())) {
+            let expected = model.show(0..model.len());
+            if let Some(at) = expected.mismatch(&read(file, 0, model.len())) {
                 let is = read(file, at, 1)[0];
-                panic!("byte {at} of file {index} is {is}, and must be {}", must.describe(at));
+                panic!("byte {at} of file {index} is {is}, and must be {}", expected.describe(at));
             }
         }
     }
 
-    /// All stores end, and the files are what they must be.
+    /// Ends all stores, and checks the files.
     fn end(mut self) -> Counts {
         for slot in 0..STORES {
             if self.guests[slot].is_some() {
-                self.look(slot, 0..usize::MAX);
+                self.check(slot, 0..usize::MAX);
                 self.finish(slot, crate::steps::End::Drop);
             }
         }

@@ -1,4 +1,4 @@
-//! How programs are played: as a test, for some time, or one again.
+//! The ways to run programs: as a test, for some time, or one program again.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::exit;
@@ -7,34 +7,34 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::batch::{Batch, Finding, run};
-use crate::child::{Order, WAYS};
+use crate::child::{HOSTS, Task};
 use crate::shrink::shrink;
 
-/// So many programs the test plays on each kind of host, the same each time.
+/// The number of programs that the test runs with each kind of host. They are the same each time.
 const PROGRAMS: u64 = 30;
-/// So many programs a child plays at most.
+/// The largest number of programs that a child runs.
 const PROGRAMS_OF_CHILD: u64 = 100;
-/// After so many findings nobody waits for more.
+/// The number of findings after which the run ends.
 const MOST_FINDINGS: usize = 3;
 
 pub(crate) fn as_test() {
-    let test = |way: usize| -> Result<(), Failed> {
-        let first = WAYS.len() as u64 + way as u64;
-        let every = WAYS.len() as u64;
-        let order = Order { first, every, programs: PROGRAMS, time: Duration::MAX, is_told: false, kept: None };
-        let (batch, _) = run(&order);
+    let test = |host_kind: usize| -> Result<(), Failed> {
+        let first = HOSTS.len() as u64 + host_kind as u64;
+        let every = HOSTS.len() as u64;
+        let task = Task { first, every, programs: PROGRAMS, time: Duration::MAX, prints_steps: false, kept: None };
+        let (batch, _) = run(&task);
         match batch.finding {
             None if batch.programs == PROGRAMS && batch.counts.mappings > PROGRAMS => Ok(()),
-            None => Err(format!("too little was played: {batch:?}").into()),
-            Some(finding) => Err(format!("{}\n`-- --seed {}` plays it again", finding.what, finding.seed).into()),
+            None => Err(format!("too few programs or mappings were made: {batch:?}").into()),
+            Some(finding) => Err(format!("{}\n`-- --seed {}` runs it again", finding.what, finding.seed).into()),
         }
     };
-    let name = |way: usize| format!("{}::hostile_guests_find_what_the_model_says", WAYS[way].0);
-    let trials = (0..WAYS.len()).map(|way| Trial::test(name(way), move || test(way)));
+    let name = |host_kind: usize| format!("{}::hostile_guests_have_the_results_of_the_model", HOSTS[host_kind].0);
+    let trials = (0..HOSTS.len()).map(|host_kind| Trial::test(name(host_kind), move || test(host_kind)));
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
 }
 
-/// What an argument says, or an end.
+/// Parses an argument as a number, or exits.
 fn number(argument: &str, what: &str) -> u64 {
     argument.parse().unwrap_or_else(|_| {
         eprintln!("{what} is a number, not '{argument}'");
@@ -42,10 +42,10 @@ fn number(argument: &str, what: &str) -> u64 {
     })
 }
 
-/// Plays one program, prints its steps, and makes it short where it shows a finding.
-pub(crate) fn again(seed: &str) {
+/// Runs one program, prints its steps, and shortens it if it has a finding.
+pub(crate) fn replay(seed: &str) {
     let seed = number(seed, "a seed");
-    let (batch, text) = run(&Order::one(seed, None));
+    let (batch, text) = run(&Task::one(seed, None));
     print!("{text}");
     if let Some(finding) = batch.finding {
         report(&finding);
@@ -53,17 +53,17 @@ pub(crate) fn again(seed: &str) {
     }
 }
 
-/// Plays programs that were not played before, prints a table of what they have done, and each finding.
+/// Runs new programs, and prints each finding and a table of counts.
 pub(crate) fn for_time(seconds: &str) {
     let (start, time) = (Instant::now(), Duration::from_secs(number(seconds, "a time in seconds")));
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    // So many programs are not played in a second.
+    // Fewer than 1,000 programs run in a second, so the seeds of two runs differ.
     let mut first = clock * 1000;
     let (mut sum, mut findings) = (Batch::default(), 0);
     while start.elapsed() < time && findings < MOST_FINDINGS {
         let left = time.saturating_sub(start.elapsed());
-        let order = Order { first, every: 1, programs: PROGRAMS_OF_CHILD, time: left, is_told: false, kept: None };
-        let (batch, _) = run(&order);
+        let task = Task { first, every: 1, programs: PROGRAMS_OF_CHILD, time: left, prints_steps: false, kept: None };
+        let (batch, _) = run(&task);
         sum.add(&batch);
         first += PROGRAMS_OF_CHILD;
         if std::io::stderr().is_terminal() {
@@ -96,11 +96,11 @@ pub(crate) fn for_time(seconds: &str) {
     }
 }
 
-/// Prints a finding, and the shortest program that shows it.
+/// Prints a finding, and the shortened program.
 fn report(finding: &Finding) {
     println!("\nFINDING in program {}: {}", finding.seed, finding.what);
     match shrink(finding.seed) {
-        Some(text) => println!("the shortest program that shows one:\n{text}\n"),
-        None => println!("the program by itself shows nothing: those before it matter\n"),
+        Some(text) => println!("the shortened program:\n{text}\n"),
+        None => println!("the program alone has no finding, so it depends on earlier programs\n"),
     }
 }

@@ -1,23 +1,23 @@
-//! What a guest asks of the host: mappings, and what can be done with them.
+//! The requests of a guest: mappings, and operations on them.
 
 use portable_mmap::FaultKind;
 
-use super::Play;
+use super::Runner;
 use crate::common::host::inode;
 use crate::common::{DIRTY, PAGE, SHARED, errno};
-use crate::model::{Mapping, Taken, Wish, pages_of};
+use crate::model::{MapRequest, Mapping, Usage, pages_of};
 use crate::steps::{Handle, Name};
 
-/// What a call of the host returns.
+/// The expected return value of a call of the host.
 fn returned(expected: Result<(), i32>) -> i64 {
     expected.map_or_else(|errno| -i64::from(errno), |()| 0)
 }
 
-/// Kinds of syncs, and hints, have the numbers below these.
+/// The numbers of the kinds of syncs and of advice are smaller than these.
 const KINDS: u32 = 3;
 const HINTS: u32 = 5;
 
-impl Play<'_> {
+impl Runner<'_> {
     pub(super) fn map(&mut self, slot: usize, name: Name, offset: u64, at: usize, len: usize, flags: u32) {
         let (file, inode) = match name {
             Name::File(file) => (Some(file), inode(&self.files[file]).cast_signed()),
@@ -25,7 +25,7 @@ impl Play<'_> {
             Name::Inode(number) => (None, number.cast_signed()),
         };
         let arguments = [inode, offset.cast_signed(), at as i64, len as i64, flags.into()];
-        let by_host = self.taken(slot);
+        let by_host = self.usage(slot);
         let result = self.guest(slot).call("map", &arguments);
         let in_process = self.model.mappings();
         let files = &self.model.files;
@@ -34,24 +34,24 @@ impl Play<'_> {
             assert_eq!(result, 0, "a store that is not attached maps nothing");
             return;
         }
-        let wish = Wish { file, offset, at, len, flags };
-        let against = store.against(&wish, files, (Taken::by(store), in_process));
-        // Reads that are mapped take from the limits too, and one that the mapping would divide becomes two. Whether the host
-        // counts those that it would replace is the host's own choice.
-        let (taken, in_process) = by_host;
-        let divided = usize::from(taken.mappings > store.mappings.len());
-        let taken = Taken { mappings: taken.mappings + divided, ..taken };
-        let perhaps = store.against(&wish, files, (taken, in_process + divided));
-        if against.is_empty() && (result > 0 || perhaps.is_empty()) {
-            let last = store.mappings.keys().chain(&store.given_back).max();
-            assert!(result > last.copied().unwrap_or(0), "{wish:?} can be mapped, and `map` returns {result}");
+        let request = MapRequest { file, offset, at, len, flags };
+        let errors = store.errors(&request, files, (Usage::by(store), in_process));
+        // Reads that are mapped count toward the limits too, and a read that the mapping divides becomes two. It is not
+        // defined whether the host counts the reads that the mapping would replace.
+        let (usage, in_process) = by_host;
+        let divided = usize::from(usage.mappings > store.mappings.len());
+        let usage = Usage { mappings: usage.mappings + divided, ..usage };
+        let perhaps = store.errors(&request, files, (usage, in_process + divided));
+        if errors.is_empty() && (result > 0 || perhaps.is_empty()) {
+            let last = store.mappings.keys().chain(&store.unmapped).max();
+            assert!(result > last.copied().unwrap_or(0), "{request:?} can be mapped, and `map` returns {result}");
             let mapping = Mapping::new(at, file.expect("a file"), offset as usize, len, flags == SHARED);
             store.mappings.insert(result, mapping);
             self.counts.mappings += 1;
         } else {
             assert!(
                 perhaps.iter().any(|&errno| result == -i64::from(errno)),
-                "`map` returns {result} for {wish:?}, which fails with one of {perhaps:?}"
+                "`map` returns {result} for {request:?}, which fails with one of {perhaps:?}"
             );
         }
     }
@@ -71,11 +71,11 @@ impl Play<'_> {
         let is_kind = if how < KINDS { Ok(()) } else { Err(errno::INVAL) };
         let expected = returned(range.clone().map(drop).and(is_kind));
         assert_eq!(result, expected, "`sync` {how} of {len} bytes from {offset} on of {handle}");
-        // The host makes a page dirty by touching its first byte, from the first page on.
+        // The host accesses the first byte of each page to make it dirty, from the first page on.
         let (Ok(range), DIRTY) = (range, how) else { return };
         let mapping = &store.mappings[&handle];
-        let is_gone = |page: &usize| mapping.is_gone(*page, &self.model.files[mapping.file]);
-        if let Some(page) = pages_of(&range).find(is_gone).filter(|_| mapping.is_shared) {
+        let is_truncated = |page: &usize| mapping.is_truncated(*page, &self.model.files[mapping.file]);
+        if let Some(page) = pages_of(&range).find(is_truncated).filter(|_| mapping.is_shared) {
             self.lose(slot, handle, page);
         }
     }

@@ -1,17 +1,17 @@
-//! Where there is no FUSE: nothing can be mounted.
+//! For systems without FUSE, which cannot mount anything.
 
 use std::convert::Infallible;
 use std::io;
 use std::path::Path;
 
-use super::witness::Witness;
+use super::checker::Checker;
 
-/// Does not exist.
+/// A mounted file system, which cannot exist here.
 #[derive(Debug)]
 pub(super) struct Mounted(Infallible);
 
 impl Mounted {
-    pub(super) fn new(_: Witness) -> io::Result<Self> {
+    pub(super) fn new(_: Checker) -> io::Result<Self> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "a process can mount a file system of its own only on Linux"))
     }
 
@@ -19,7 +19,7 @@ impl Mounted {
         match self.0 {}
     }
 
-    pub(super) fn unmount(self) -> Result<Witness, String> {
+    pub(super) fn unmount(self) -> Result<Checker, String> {
         match self.0 {}
     }
 }

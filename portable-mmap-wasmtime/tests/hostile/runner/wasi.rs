@@ -1,22 +1,22 @@
-//! What a guest does with files by WASI, also with mapped memory, and what others do with the files.
+//! Operations of a guest on files through WASI, also with mapped memory, and changes of the files by others.
 
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
-use super::{NAMES, Play};
+use super::{NAMES, Runner};
 use crate::common::host::read;
 use crate::common::{PAGE, READ, WRITE};
-use crate::model::{Bytes, Gone, Open, Place, meets_itself, pages_of};
+use crate::model::{Bytes, Open, Place, Truncated, overlaps_itself, pages_of};
 use crate::steps::{FIXED, MOST_BYTES};
 
-/// Where arguments and results are, in the first page.
+/// The addresses of arguments and results, in the first page.
 const ARGUMENTS: usize = 1024;
 const RESULT: usize = 512;
 
 /// A descriptor that no guest has.
 const NO_FD: i64 = 999;
 
-impl Play<'_> {
+impl Runner<'_> {
     pub(super) fn open(&mut self, slot: usize, file: usize, reads: bool, writes: bool) {
         let rights = if reads { READ } else { 0 } | if writes { WRITE } else { 0 };
         let guest = self.guest(slot);
@@ -26,7 +26,7 @@ impl Play<'_> {
         let fd = i64::from(self.result(slot));
         let store = self.model.store_mut(slot);
         if writes && store.kind.is_read_only {
-            assert_ne!(errno, 0, "a file of a directory for reading is opened for reading");
+            assert_ne!(errno, 0, "a file of a read-only directory cannot be opened for writing");
         } else {
             assert_eq!(errno, 0, "the guest opens file {file}");
             store.opened.push(Open { fd: Some(fd), file, reads, writes });
@@ -46,7 +46,7 @@ impl Play<'_> {
     pub(super) fn close(&mut self, slot: usize, nth: usize) {
         let opened = self.opened(slot, nth);
         let errno = self.guest(slot).call("fd_close", &[opened.map_or(NO_FD, |(fd, _)| fd)]);
-        assert_eq!(errno == 0, opened.is_some(), "what is open can be closed, and nothing else: {errno}");
+        assert_eq!(errno == 0, opened.is_some(), "only an open file can be closed: {errno}");
         if let Some((fd, _)) = opened {
             self.model.store_mut(slot).opened.retain(|open| open.fd != Some(fd));
         }
@@ -57,14 +57,18 @@ impl Play<'_> {
         let fd = opened.map_or(NO_FD, |(fd, _)| fd);
         let errno = self.guest(slot).call("fd_filestat_set_size", &[fd, len as i64]);
         let writable = opened.filter(|(_, open)| open.writes);
-        assert_eq!(errno == 0, writable.is_some(), "the length of a file that is open for writing can be set: {errno}");
+        assert_eq!(
+            errno == 0,
+            writable.is_some(),
+            "only the length of a file that is open for writing can be set: {errno}"
+        );
         if let Some((_, open)) = writable {
             self.model.set_len(open.file, len);
         }
     }
 
-    /// Calls a function that moves bytes between the file of a descriptor and memory. Returns how many it has moved:
-    /// none where it fails.
+    /// Calls a function that moves bytes between the file of a descriptor and memory. Returns how many bytes it has
+    /// moved, or 0 if it fails.
     fn moved(&mut self, slot: usize, name: &str, fd: i64, range: &Range<usize>, offset: usize) -> usize {
         let iovec = [range.start, range.len()].map(|number| (number as u32).to_le_bytes()).concat();
         self.guest(slot).write(ARGUMENTS, &iovec);
@@ -75,15 +79,17 @@ impl Play<'_> {
         }
     }
 
-    /// What a call of WASI has found gone. Two results are right: wasmtime's own code touches the memory, and it is
-    /// lost; or it hands the memory to the system, which moves no more bytes and raises no signal.
-    fn after_wasi(&mut self, slot: usize, gone: Vec<Gone>) -> bool {
-        let all = gone.len();
-        let is_lost = |play: &mut Self, gone: &Gone| play.guest(slot).lost(gone.handle, gone.pages[0] * PAGE) == 1;
-        let touched: Vec<Gone> = gone.into_iter().filter(|gone| is_lost(self, gone)).collect();
-        let are_all_touched = touched.len() == all;
-        self.after_touch(slot, touched);
-        are_all_touched
+    /// Handles the truncated pages of a call of WASI. Two results are correct: wasmtime's own code accesses the memory,
+    /// and it is lost; or it passes the memory to the system, which moves no more bytes and sends no signal.
+    fn after_wasi(&mut self, slot: usize, truncated: Vec<Truncated>) -> bool {
+        let all = truncated.len();
+        let is_lost = |runner: &mut Self, truncated: &Truncated| {
+            runner.guest(slot).lost(truncated.handle, truncated.pages[0] * PAGE) == 1
+        };
+        let accessed: Vec<Truncated> = truncated.into_iter().filter(|truncated| is_lost(self, truncated)).collect();
+        let are_all_accessed = accessed.len() == all;
+        self.after_access(slot, accessed);
+        are_all_accessed
     }
 
     pub(super) fn read(&mut self, slot: usize, nth: usize, offset: usize, at: usize, len: usize) {
@@ -91,13 +97,13 @@ impl Play<'_> {
         self.read_opened(slot, opened, offset, at..at + len);
     }
 
-    /// Bytes of the file that nobody changes. Where they are mapped, the memory is the same.
+    /// Reads bytes of the file that does not change. Whether they are mapped makes no difference in the memory.
     pub(super) fn read_fixed(&mut self, slot: usize, offset: usize, at: usize, len: usize) {
         let mut opened = self.model.store(slot).opened.iter();
         let Some(open) = opened.find(|open| open.file == FIXED).copied() else { return };
-        let before = self.taken(slot).0.mappings;
+        let before = self.usage(slot).0.mappings;
         self.read_opened(slot, open.fd.map(|fd| (fd, open)), offset, at..at + len);
-        self.counts.reads_mapped += u64::from(self.taken(slot).0.mappings > before);
+        self.counts.reads_mapped += u64::from(self.usage(slot).0.mappings > before);
     }
 
     fn read_opened(&mut self, slot: usize, opened: Option<(i64, Open)>, offset: usize, range: Range<usize>) {
@@ -110,20 +116,20 @@ impl Play<'_> {
         if !self.is_clear(slot, &range, read.as_slice()) {
             return;
         }
-        // No more is touched than there are bytes in the file. Where a buffer reaches outside of the memory, a call may fail, or
-        // move what fits.
+        // The call accesses no more bytes than the file has. If a buffer extends beyond the memory, the call may fail,
+        // or move the bytes that fit.
         let size = self.model.store(slot).size();
-        let touched = at..(at + from.len()).min(size.max(at));
+        let accessed = at..(at + from.len()).min(size.max(at));
         let may = at <= size && opened.is_some_and(|(_, open)| open.reads);
-        let most = touched.len();
-        let gone = if may { self.before_touch(slot, &[touched]) } else { Vec::new() };
+        let most = accessed.len();
+        let truncated = if may { self.before_access(slot, &[accessed]) } else { Vec::new() };
         let moved = self.moved(slot, "fd_pread", opened.map_or(NO_FD, |(fd, _)| fd), &range, offset);
         let Some((_, open)) = opened.filter(|_| may) else {
-            assert_eq!(moved, 0, "a read outside of the memory, or of what is not open for reading");
+            assert_eq!(moved, 0, "a read outside the memory, or of a file that is not open for reading");
             return;
         };
-        let is_whole = self.after_wasi(slot, gone) && self.is_inside(slot, &range);
-        assert!(moved <= most, "{moved} bytes are read, where there are {most}");
+        let is_whole = self.after_wasi(slot, truncated) && self.is_inside(slot, &range);
+        assert!(moved <= most, "{moved} bytes are read, and there are only {most}");
         assert!(moved > 0 || most == 0 || !is_whole, "nothing is read of {most} bytes");
         let bytes = self.model.files[open.file].show(from.start..from.start + moved);
         self.model.put(slot, at, &bytes);
@@ -139,31 +145,32 @@ impl Play<'_> {
             return;
         }
         let is_inside = self.is_inside(slot, &range);
-        // A call may read what it is to write before it finds that the file is not open for that.
-        let gone = if is_inside { self.before_touch(slot, std::slice::from_ref(&range)) } else { Vec::new() };
+        // A call may read the bytes to write before it checks that the file is open for writing.
+        let truncated = if is_inside { self.before_access(slot, std::slice::from_ref(&range)) } else { Vec::new() };
         let moved = self.moved(slot, "fd_pwrite", opened.map_or(NO_FD, |(fd, _)| fd), &range, offset);
-        let first_gone =
-            gone.iter().map(|gone| self.model.store(slot).mappings[&gone.handle].start + gone.pages[0] * PAGE);
-        let first_gone = first_gone.min().unwrap_or(range.end).max(at);
-        let is_whole = self.after_wasi(slot, gone);
+        let first_truncated = truncated
+            .iter()
+            .map(|truncated| self.model.store(slot).mappings[&truncated.handle].start + truncated.pages[0] * PAGE);
+        let first_truncated = first_truncated.min().unwrap_or(range.end).max(at);
+        let is_whole = self.after_wasi(slot, truncated);
         let Some((_, open)) = opened.filter(|(_, open)| is_inside && open.writes) else {
-            assert_eq!(moved, 0, "a write from outside of the memory, or to what is not open for writing");
+            assert_eq!(moved, 0, "a write from outside the memory, or to a file that is not open for writing");
             return;
         };
-        let most = if is_whole { len } else { first_gone - at };
+        let most = if is_whole { len } else { first_truncated - at };
         assert!(moved <= most && (moved == len || !is_whole), "{moved} bytes of {len} are written, and {most} can be");
         let bytes = self.model.show(slot, at..at + moved);
         self.model.files[open.file].write(offset, &bytes);
     }
 
-    /// Whether a write of memory to a file has more than one right result.
+    /// Whether a write of memory to a file has more than one correct result.
     fn is_unclear(&self, slot: usize, file: usize, offset: usize, range: &Range<usize>) -> bool {
-        // What the call changes in the file is all that changes.
+        // The call changes only these bytes of the file.
         let changed = Place { is_shared: true, ..place(file, &(offset..offset + range.len())) };
-        // The system may make a file longer before it finds that it cannot read what is to be written behind its end.
+        // The system may extend a file before it finds that it cannot read the bytes to write behind its end.
         let is_behind = offset > self.model.files[file].len();
-        meets_itself(&[changed], &self.model.store(slot).places(range))
-            || is_behind && !self.model.gone(slot, std::slice::from_ref(range)).is_empty()
+        overlaps_itself(&[changed], &self.model.store(slot).places(range))
+            || is_behind && !self.model.truncated(slot, std::slice::from_ref(range)).is_empty()
     }
 
     pub(super) fn host_set_len(&mut self, file: usize, len: usize) {
@@ -178,13 +185,13 @@ impl Play<'_> {
         self.model.files[file].write(offset, &Bytes::from(vec![byte; len]));
     }
 
-    /// A file that has become longer has zeros, or what was stored behind its end.
+    /// Checks the last page of a file that was extended: it has zeros, or bytes that were stored behind the former end.
     fn compare_end(&self, file: usize) {
         let model = &self.model.files[file];
         let last = model.len() / PAGE * PAGE;
         let is = read(&self.files[file], last, model.len() - last);
         let mismatch = model.show(last..model.len()).mismatch(&is);
-        assert_eq!(mismatch, None, "the last page of file {file} is what it must be");
+        assert_eq!(mismatch, None, "the last page of file {file} has the expected bytes");
     }
 }
 

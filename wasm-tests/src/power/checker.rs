@@ -1,4 +1,4 @@
-//! Who knows what was promised, and looks at the disk each time that the power fails.
+//! Tracks what the program's calls guarantee, and checks the disk at each power failure.
 
 use native_tests::power::{Act, Model, Script, content};
 use native_tests::random::Random;
@@ -6,28 +6,28 @@ use native_tests::random::Random;
 use super::disk::Disk;
 use super::tally::Tally;
 
-/// From one failure to the next there are so many requests at most.
+/// The largest number of requests between two failures.
 const MOST_REQUESTS: usize = 24;
 
-/// One run of a program: its file, and what it has promised about it.
+/// One run of a program: its file, and what its calls guarantee about it.
 #[derive(Debug)]
-pub(super) struct Witness {
+pub(super) struct Checker {
     pub(super) disk: Disk,
     pub(super) tally: Tally,
     model: Model,
     script: Script,
-    /// What the program does now, and its number.
+    /// The current act of the program, and its number.
     act: Act,
     number: usize,
     seed: u64,
     random: Random,
-    /// Failures that are still to come, and requests until the next one.
+    /// The number of failures that are still to come, and of requests until the next one.
     points: usize,
     requests: usize,
 }
 
-impl Witness {
-    /// Of the script of a seed. `is_mapped`: changes are in the file as soon as they are made.
+impl Checker {
+    /// A run of the script of a seed. `is_mapped`: changes are in the file as soon as they are made.
     pub(super) fn new(seed: u64, points: usize, is_mapped: bool) -> Self {
         let content = content();
         let (mut model, mut script) = (Model::new(&content, is_mapped), Script::new(seed));
@@ -39,7 +39,7 @@ impl Witness {
         Self { disk, tally, model, script, act, number: 0, seed, random, points, requests }
     }
 
-    /// A request of the program for its file has arrived, and nothing of it is done.
+    /// Handles a request of the program for its file, before anything of it is done.
     pub(super) fn request(&mut self) {
         if self.points == 0 {
             return;
@@ -56,7 +56,7 @@ impl Witness {
         self.tally.add(&found, image.thrown_away, place);
     }
 
-    /// The program reports that an act has returned. Tells whether it shall go on.
+    /// Handles the program's report that an act has returned. Returns whether the program should continue.
     pub(super) fn report(&mut self, text: &[u8]) -> bool {
         let number = std::str::from_utf8(text).ok().and_then(|text| text.trim_end().parse().ok());
         if number != Some(self.number) {
@@ -66,7 +66,7 @@ impl Witness {
         }
         self.model.returned(&self.act);
         self.tally.flushes += usize::from(self.act.promises());
-        // Between this act and the next.
+        // A failure may also occur between this act and the next.
         self.request();
         self.act = self.script.next().expect("a script has no end");
         self.number += 1;
@@ -74,7 +74,7 @@ impl Witness {
         self.points > 0
     }
 
-    /// Whether the power has failed as often as it was to.
+    /// Whether all power failures have occurred.
     pub(super) fn is_done(&self) -> bool {
         self.points == 0
     }

@@ -1,4 +1,4 @@
-//! Makes columns: builds the suite's program or the tests of the façade for each, and finds what runs it.
+//! Makes columns: builds the suite's program or the tests of the façade for each, and finds the host that runs it.
 
 use std::env::consts::EXE_EXTENSION;
 use std::ffi::{OsStr, OsString};
@@ -19,19 +19,20 @@ use crate::sandbox::{HAS_HOST_MAPPING, NO_HOST_MAPPING, Sandbox};
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
 const WINDOWS_LINKER: &str = "x86_64-w64-mingw32-gcc";
 
-/// Rust's standard library asks this library of Windows for random numbers, and Wine 8 has it not.
+/// Rust's standard library uses this library of Windows for random numbers, and Wine 8 does not have it.
 const RANDOM: &str = include_str!("../../bcryptprimitives.c");
 
-/// Wine is not on the path where a distribution has its 64-bit half alone.
+/// Wine is not on the path if a distribution has only its 64-bit half.
 const WINE: [&str; 3] = ["wine64", "/usr/lib/wine/wine64", "wine"];
 
-/// An abort ends a program of Windows with C0000409, of which a unix keeps eight bits.
+/// An abort ends a program of Windows with C0000409, of which unix keeps eight bits.
 const WINE_ABORTED: i32 = 9;
 
-/// The first start of Wine makes a Windows to live in.
+/// The first start of Wine creates its Windows directory.
 const WINE_SETTLES: Duration = Duration::from_mins(5);
 
-/// The workspace of the façade, and which tests of it are compared. Not by their packages: two are called memmap2.
+/// The workspace of the façade, and the tests of it that are compared. They are not selected by package, because two
+/// packages have the name memmap2.
 const FACADE: &str = "compat";
 const FACADE_TESTS: [&str; 9] = [
     "--quiet",
@@ -45,40 +46,40 @@ const FACADE_TESTS: [&str; 9] = [
     "portable-mmap-emulation",
 ];
 
-/// How to get what a column of another system needs.
+/// How to install the tools that a column of another system needs.
 const TOOLS: &str = "`make compare-tools` installs what this column needs on Debian";
 
 /// Builds and finds programs.
 #[derive(Clone, Debug)]
-pub struct Workshop {
+pub struct Builder {
     /// Cargo.
     pub cargo: OsString,
     /// Cargo's target directory.
     pub target_dir: PathBuf,
     /// The program of `native-tests` that has the cases.
     pub program: String,
-    /// Whether to build; programs that are there already are taken as they are otherwise.
+    /// Whether to build. Otherwise existing programs are used as they are.
     pub build: bool,
 }
 
-/// Why there is no column.
+/// Why a column cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Missing {
     /// Something is not installed here.
     Absent(String),
-    /// All is installed, and it does not work.
+    /// Everything is installed, and it does not work.
     Broken(String),
 }
 
-/// How the program is built: without a target for this machine.
+/// How the program is built; without a target it is built for this machine.
 #[derive(Clone, Copy, Debug, Default)]
 struct Build<'b> {
     target: Option<&'b str>,
     flags: Option<&'b str>,
     linker: Option<&'b str>,
     features: Option<&'b str>,
-    /// In this folder of the target directory, as a target directory of its own: cargo would build anew for the other flags or
-    /// features, and again for those of before.
+    /// A folder of the target directory that is used as a separate target directory. Otherwise cargo would rebuild for
+    /// other flags or features, and then again for the former ones.
     apart: Option<&'b str>,
 }
 
@@ -86,14 +87,14 @@ fn broken(error: impl Display) -> Missing {
     Missing::Broken(error.to_string())
 }
 
-impl Workshop {
-    /// Makes a column ready to run.
+impl Builder {
+    /// Makes a column that is ready to run.
     ///
     /// # Errors
     ///
-    /// What is missing for it, or wrong.
+    /// Fails if something is missing for it, or does not work.
     pub fn column(&self, definition: &Definition, limits: Limits) -> Result<Column, Missing> {
-        let Definition { name, backend, host, patience, .. } = *definition;
+        let Definition { name, backend, host, time_factor, .. } = *definition;
         let column = match host {
             Host::Native => Column::child(name, vec![self.build(&Build::default())?.into()], backend),
             Host::Wasmtime { target, simd } => {
@@ -102,7 +103,7 @@ impl Workshop {
                 let apart = simd.then_some("compare-tools/simd128");
                 let program = self.build(&Build { target: Some(target), flags, apart, ..Build::default() })?;
                 let sandbox = Sandbox::load(&program).map_err(|error| Missing::Broken(format!("{error:#}")))?;
-                Column::sandbox(name, sandbox).of_version(wasmtime_version())
+                Column::sandbox(name, sandbox).with_version(wasmtime_version())
             }
             Host::Hosted { target } => self.hosted(name, target)?,
             Host::Guest { key, target } => self.guest(name, key, target)?,
@@ -110,7 +111,7 @@ impl Workshop {
             Host::Wine => self.wine(definition)?,
             Host::Facade { target, mappings } => Column::tests(name, self.facade(target, mappings, limits)?),
         };
-        Ok(column.patient(patience))
+        Ok(column.with_time_factor(time_factor))
     }
 
     fn hosted(&self, name: &str, target: &str) -> Result<Column, Missing> {
@@ -118,18 +119,18 @@ impl Workshop {
             return Err(Missing::Absent(NO_HOST_MAPPING.into()));
         }
         self.needs_target(target, None)?;
-        // A module asks by a call that every host has. A component imports what it needs.
+        // A module requests mappings with a call that every host has. A component imports the interface.
         let (features, apart) =
             if target == "wasm32-wasip1" { (None, None) } else { (Some("host-mapping"), Some("hosted")) };
         let program = self.build(&Build { target: Some(target), features, apart, ..Build::default() })?;
         let sandbox = Sandbox::load_with_host_mapping(&program);
         let sandbox = sandbox.map_err(|error| Missing::Broken(format!("{error:#}")))?;
-        Ok(Column::hosted(name, sandbox).of_version(wasmtime_version()))
+        Ok(Column::hosted(name, sandbox).with_version(wasmtime_version()))
     }
 
     /// A column of guests in another host.
     fn guest(&self, name: &str, key: &str, target: &str) -> Result<Column, Missing> {
-        let host = hosts::Host::find(key).expect("the columns name hosts that there are");
+        let host = hosts::Host::find(key).expect("the columns name existing hosts");
         self.needs_target(target, None)?;
         let tools = self.target_dir.join("compare-tools");
         let program = host.program(&tools).map_err(Missing::Absent)?;
@@ -150,13 +151,13 @@ impl Workshop {
             command.push(needs(emulator)?.into());
             command.extend(options.iter().map(Into::into));
         }
-        // Linked with all of its libraries, so that it needs none of its system's at run time.
+        // Linked statically, so that it needs no libraries of its system at run time.
         let flags = Some("-C target-feature=+crt-static");
         let program = self.build(&Build { target: Some(target), flags, linker: Some(linker), ..Build::default() })?;
         let version = command.first().map(|emulator| version_of(emulator)).transpose()?;
         command.push(program.into());
         let column = Column::child(definition.name, command, definition.backend);
-        Ok(if let Some(version) = version { column.of_version(version) } else { column })
+        Ok(if let Some(version) = version { column.with_version(version) } else { column })
     }
 
     fn wine(&self, definition: &Definition) -> Result<Column, Missing> {
@@ -178,17 +179,19 @@ impl Workshop {
         }
         let mut prefix: OsString = "WINEPREFIX=".into();
         prefix.push(tools.join("wine"));
-        // No messages of Wine's own, and no question about what it would like to install.
+        // No messages from Wine, and no dialog that offers to install something.
         let mut command: Vec<OsString> = vec!["env".into(), prefix, "WINEDEBUG=-all".into()];
         command.extend(["WINEDLLOVERRIDES=mscoree,mshtml=".into(), wine.clone().into(), program.into()]);
         let mut first = command.clone();
         first.push("list".into());
         run(&first, WINE_SETTLES).map_err(broken)?;
         let version = version_of(wine.as_os_str())?;
-        Ok(Column::child(definition.name, command, definition.backend).of_version(version).aborting_with(WINE_ABORTED))
+        Ok(Column::child(definition.name, command, definition.backend)
+            .with_version(version)
+            .aborting_with(WINE_ABORTED))
     }
 
-    /// Builds the tests of memmap2 and of its façade, a workspace of their own.
+    /// Builds the tests of memmap2 and of its façade, which are in another workspace.
     fn facade(&self, target: Option<&str>, mappings: Mappings, limits: Limits) -> Result<cases::Tests, Missing> {
         if !self.build {
             return Err(Missing::Absent("its programs are known only after a build".into()));
@@ -203,11 +206,12 @@ impl Workshop {
             self.needs_target(target, None)?;
         }
         let dir = self.target_dir.join("compat");
-        // One of its own, as for vectors: the flag changes all that is built. The tests' files lie in it too.
+        // A separate directory, as for vectors: the flag changes everything that is built. The tests' files are also in
+        // it.
         let (target_dir, flags) = match mappings {
             Mappings::Own => (dir, None),
             Mappings::Emulated => (dir.join("emulated"), Some("--cfg memmap2_emulated")),
-            // A module does as without the flag; the tests are told what to expect.
+            // The flag does not change what a module does. It tells the tests which mappings to expect.
             Mappings::Hosted => (dir.join("hosted"), Some("--cfg memmap2_host_mapping")),
         };
         let build = cases::Build {
@@ -221,7 +225,7 @@ impl Workshop {
         cases::Tests::build(&build, limits).map_err(Missing::Broken)
     }
 
-    /// Builds the program, and tells where it is.
+    /// Builds the program, and returns its path.
     fn build(&self, build: &Build) -> Result<PathBuf, Missing> {
         let Build { target, flags, linker, features, apart } = *build;
         let mut dir = self.target_dir.clone();
@@ -263,7 +267,7 @@ impl Workshop {
         Ok(program)
     }
 
-    /// Demands that Rust's standard library is installed for a target.
+    /// Checks that Rust's standard library is installed for a target.
     fn needs_target(&self, target: &str, how: Option<&str>) -> Result<(), Missing> {
         if !self.build {
             return Ok(());
@@ -278,13 +282,13 @@ impl Workshop {
     }
 }
 
-/// The first line of what an emulator says of its version.
+/// The first line of the output of an emulator's `--version`.
 fn version_of(emulator: &OsStr) -> Result<String, Missing> {
     let said = run(&[emulator.to_owned(), "--version".into()], Duration::from_mins(1)).map_err(broken)?;
     Ok(said.lines().next().unwrap_or_default().to_owned())
 }
 
-/// The version of the wasmtime that this program has in it.
+/// The version of the wasmtime that this program is built with.
 fn wasmtime_version() -> String {
     let locked = include_str!("../../../Cargo.lock").split_once("name = \"wasmtime\"\nversion = \"");
     let version = locked.and_then(|(_, rest)| rest.split_once('"')).expect("this program is built with wasmtime");
@@ -295,7 +299,7 @@ fn needs(name: &str) -> Result<PathBuf, Missing> {
     tool(&[name]).ok_or_else(|| Missing::Absent(format!("there is no `{name}`: {TOOLS}")))
 }
 
-/// The first of these programs that there is.
+/// The first of these programs that is on the path.
 fn tool(names: &[&str]) -> Option<PathBuf> {
     names.iter().find_map(|name| which::which(name).ok())
 }
@@ -306,7 +310,7 @@ fn write(path: &Path, text: &str) -> Result<(), Missing> {
     written.map_err(|error| broken(format!("cannot write {}: {error}", path.display())))
 }
 
-/// What a tool prints, if it succeeds; else what it says of its failure.
+/// The output of a tool, or the first line of its standard error if it fails.
 fn run(command: &[OsString], time: Duration) -> Result<String, String> {
     let (program, args) = command.split_first().expect("a command has at least a program");
     let (report, _) = child::run(program, args, Some(time)).map_err(|error| error.to_string())?;
@@ -314,6 +318,6 @@ fn run(command: &[OsString], time: Duration) -> Result<String, String> {
         return Ok(String::from_utf8_lossy(&report.stdout).into_owned());
     }
     let stderr = String::from_utf8_lossy(&report.stderr);
-    let first = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
+    let first = stderr.lines().find(|line| !line.trim().is_empty()).unwrap_or("no message");
     Err(format!("{} ended with {:?}: {first}", program.display(), report.end))
 }

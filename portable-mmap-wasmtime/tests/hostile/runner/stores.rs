@@ -1,20 +1,20 @@
-//! How stores begin and end.
+//! The start and the end of stores.
 
 use portable_mmap_wasmtime::{Access, HostMapCtx, attach, detach, policy};
 use wasmtime::Trap;
 use wasmtime_wasi::{FsPerms, OpenMode};
 
-use super::Play;
+use super::Runner;
 use crate::common::BLOCK;
-use crate::common::host::{inode, lend};
+use crate::common::host::{add_open_file, inode};
 use crate::model::{Open, StoreModel};
 use crate::steps::{BLOCKS, End, FIXED, INITIAL, Kind, Policy, SEALED};
 
 /// The data segment of the guests' module, at the start of the second block.
 const SEGMENT: &[u8] = b"segment";
 
-impl Play<'_> {
-    /// A store whose memory is zeros, but for the data segment, whatever the one before has left.
+impl Runner<'_> {
+    /// Creates a store. Its memory is zeros except for the data segment, whatever the last store has left.
     pub(super) fn begin(&mut self, slot: usize, kind: Kind) {
         if self.guests[slot].is_some() {
             self.finish(slot, End::Drop);
@@ -36,8 +36,8 @@ impl Play<'_> {
         // SAFETY: the context stays in the data, and no file changes while memory is borrowed: there is one thread.
         unsafe { attach(&mut store) }.unwrap();
         let mut model = StoreModel::new(kind, BLOCKS, SEGMENT);
-        if kind.holds_sealed {
-            lend(&mut store, &self.files[SEALED], FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
+        if kind.has_sealed {
+            add_open_file(&mut store, &self.files[SEALED], FsPerms::ReadWrite, OpenMode::READ | OpenMode::WRITE);
             model.opened.push(Open { fd: None, file: SEALED, reads: true, writes: true });
         }
         let mut guest = self.host.instance(store).unwrap();
@@ -45,7 +45,7 @@ impl Play<'_> {
         assert_eq!(grown, INITIAL as i64, "there is memory to grow into");
         self.guests[slot] = Some(guest);
         self.model.stores[slot] = Some(model);
-        self.look(slot, 0..BLOCKS * BLOCK);
+        self.check(slot, 0..BLOCKS * BLOCK);
     }
 
     pub(super) fn finish(&mut self, slot: usize, how: End) {
@@ -57,7 +57,7 @@ impl Play<'_> {
         match how {
             End::Drop | End::DropAfterTrap => drop(guest),
             End::DropOnAnotherThread => std::thread::spawn(move || drop(guest)).join().expect("a store can be dropped"),
-            End::GiveDataUp => {
+            End::IntoData => {
                 detach(&mut guest.store);
                 self.kept.push(guest.store.into_data());
             }
@@ -83,7 +83,7 @@ impl Play<'_> {
         assert_eq!(error.downcast_ref(), Some(&Trap::UnreachableCodeReached));
     }
 
-    /// The guest's time is over. It may run again.
+    /// Interrupts the guest by an epoch. It may run again.
     pub(super) fn interrupt(&mut self, slot: usize) {
         self.host.engine.increment_epoch();
         let error = self.guest(slot).try_call("spin", &[]).expect_err("the guest is interrupted");
