@@ -202,6 +202,7 @@ fn run(mut parser: Parser) -> Result<runner::Options, Error> {
 
 fn package(mut parser: Parser) -> Result<package::Plan, Error> {
     let (mut place, mut published, mut target_dir) = (PathBuf::from("."), None, None);
+    let mut wasi_dir = None;
     let (mut targets, mut hosts) = ("native,wasm32-wasip1,wasm32-wasip2".to_owned(), "wasmtime".to_owned());
     let (mut filter, mut skip, mut jobs, mut cargo_args) = (None, Vec::new(), jobs(), Vec::new());
     let mut out = None;
@@ -215,6 +216,7 @@ fn package(mut parser: Parser) -> Result<package::Plan, Error> {
         match arg {
             Long("package" | "manifest-path") => place = parser.value()?.into(),
             Long("published") => published = Some(parser.value()?.string()?),
+            Long("wasi-dir") => wasi_dir = Some(parser.value()?.into()),
             Long("target") => targets = parser.value()?.string()?,
             Long("host") => hosts = parser.value()?.string()?,
             Long("filter") => filter = Some(parser.value()?.string()?),
@@ -228,11 +230,12 @@ fn package(mut parser: Parser) -> Result<package::Plan, Error> {
         }
     }
     let source = match published {
+        Some(_) if wasi_dir.is_some() => return Err("--wasi-dir belongs to a local package".into()),
         Some(name) => package::Source::Published(package::Published::parse(&name)?),
         None => package::Source::Local(place),
     };
     let columns = package::columns(&targets, &hosts)?;
-    Ok(package::Plan { source, target_dir, cargo_args, columns, filter, skip, limits, jobs, out })
+    Ok(package::Plan { source, wasi_dir, target_dir, cargo_args, columns, filter, skip, limits, jobs, out })
 }
 
 fn mutants(mut parser: Parser) -> Result<mutants::Plan, Error> {

@@ -44,14 +44,15 @@ wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--en
     --host-mapping lets the host map files into the program's memory. The program must be for wasm32-wasip1, or for
     wasm32-wasip2 with portable-mmap's feature host-mapping. Use it only for programs that you trust like this one.
 
-wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--target TARGET,...] [--host HOST,...]
-                 [--filter TEXT] [--skip TEXT]... [--jobs N] [--time SECONDS] [--memory MIB] [--target-dir DIR]
-                 [--out DIR] [-- CARGO-ARGUMENT...]
+wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--wasi-dir DIR] [--target TARGET,...]
+                 [--host HOST,...] [--filter TEXT] [--skip TEXT]... [--jobs N] [--time SECONDS] [--memory MIB]
+                 [--target-dir DIR] [--out DIR] [-- CARGO-ARGUMENT...]
     Builds the tests of a package with cargo, runs each alone, natively and on WASI, and compares outcomes and output.
     TARGETs are native, wasm32-wasip1 and wasm32-wasip2. The default is all of them. The others are compared with the
     first. HOSTs are wasmtime, which is the default, node, deno, bun, wasmtime-oldest, wasmtime-newest, wasmi and jco.
     The package is that of the current directory or of DIR, or a published one, which is downloaded into the target
-    directory. --out writes report.html, report.json and junit.xml.
+    directory. --wasi-dir names the directory in which cargo runs if it builds for WASI, with a configuration of its own
+    and links to the package's files. --out writes report.html, report.json and junit.xml.
 
 wasm-tests mutants --native PROGRAM --scratch DIR --target-dir DIR [--workspace DIR] [--only TEXT]
                    [--skip TEXT] [--jobs N]

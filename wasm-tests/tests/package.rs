@@ -210,7 +210,104 @@ fn missing_tools_and_wrong_arguments_are_reported() {
     fails(&["--target", "native"], &[], "a comparison needs two");
     fails(&["--host", "wasmer"], &[], "\"wasmer\" is none of the hosts wasmtime, node, ");
     fails(&["--package", "/no/such/package"], &[], "there is no package");
+    fails(&["--wasi-dir", "/no/such/dir"], &[], "--wasi-dir: there is no file /no/such/dir/Cargo.toml");
+    fails(&["--wasi-dir", ".", "--published", "hex"], &[], "--wasi-dir belongs to a local package");
     fails(&["--", "--no-such-option"], &[], "cargo test --no-run failed");
     // A missing compiler is reported like a missing target.
     fails(&[], &[("PATH", &package)], "`rustup target add wasm32-wasip1`");
+}
+
+/// A package whose tests map its files through memmap2, and print the name of its directory.
+#[cfg(unix)]
+const MAPS_FILES: [(&str, &str); 4] = [
+    ("Cargo.toml", "[package]\nname = \"lookup\"\nedition = \"2024\"\n[dependencies]\nmemmap2 = \"0.9\"\n"),
+    ("words.txt", "one two\n"),
+    ("src/lib.rs", ""),
+    (
+        "tests/files.rs",
+        r#"fn map(path: &str) -> Vec<u8> {
+    let file = std::fs::File::open(path).unwrap();
+    unsafe { memmap2::Mmap::map(&file) }.unwrap().to_vec()
+}
+
+#[test]
+fn a_file_beside_the_manifest_is_mapped() {
+    assert_eq!(map("words.txt"), b"one two\n");
+    assert!(map("Cargo.toml").starts_with(b"[package]"));
+}
+
+#[test]
+fn its_absolute_name_is_the_same() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/words.txt");
+    println!("{path} in {}", std::env::var("CARGO_MANIFEST_DIR").unwrap());
+    assert_eq!(map(path), b"one two\n");
+}
+
+#[test]
+fn a_temporary_file_is_mapped() {
+    let path = concat!(env!("CARGO_TARGET_TMPDIR"), "/file");
+    println!("{path}");
+    std::fs::write(path, "bytes").unwrap();
+    assert_eq!(map(path), b"bytes");
+}
+"#,
+    ),
+];
+
+#[cfg(unix)]
+fn cargo(dir: &Path, args: &[&str]) {
+    let output = Command::new(env!("CARGO")).args(args).current_dir(dir).output().unwrap();
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Creates the package, and its directory for WASI with the façade, as the façade's page describes it.
+#[cfg(unix)]
+fn package_with_wasi_dir() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let package = dir.path().join("lookup");
+    for (name, text) in MAPS_FILES {
+        let path = package.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    cargo(&package, &["generate-lockfile"]);
+    let wasi = package.join("wasi");
+    fs::create_dir_all(wasi.join(".cargo")).unwrap();
+    for name in ["Cargo.toml", "src", "tests"] {
+        std::os::unix::fs::symlink(Path::new("..").join(name), wasi.join(name)).unwrap();
+    }
+    fs::copy(package.join("Cargo.lock"), wasi.join("Cargo.lock")).unwrap();
+    let facade = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("compat/memmap2");
+    let patch = format!("[patch.crates-io]\nmemmap2 = {{ path = \"{}\" }}\n", facade.display());
+    fs::write(wasi.join(".cargo/config.toml"), format!("[build]\ntarget = \"wasm32-wasip1\"\n{patch}")).unwrap();
+    cargo(&wasi, &["update", "memmap2"]);
+    (dir, package)
+}
+
+#[test]
+#[cfg(unix)]
+fn a_directory_for_wasi_has_its_own_configuration_and_the_files_of_the_package() {
+    let (_dir, package) = package_with_wasi_dir();
+    let run = |package: &Path, args: &[&str]| {
+        let output = harness(package).args(["--target", "native,wasm32-wasip1"]).args(args).output().unwrap();
+        (output.status.code(), stdout(&output))
+    };
+    let lock = fs::read(package.join("Cargo.lock")).unwrap();
+    let wasi = package.join("wasi");
+    let (code, text) = run(&package, &["--wasi-dir", wasi.to_str().unwrap()]);
+    assert!(code == Some(0) && text.contains("\n3 tests equal in 2 columns, 0 not\n"), "{text}");
+    assert!(totals(&text)[1].starts_with("wasip1 3 3 0 0 0 0 0 "), "{text}");
+    assert_eq!(fs::read(package.join("Cargo.lock")).unwrap(), lock);
+
+    // Without the option all columns have the published memmap2, which maps no files on WASI.
+    let (code, text) = run(&package, &["--filter", "temporary"]);
+    assert!(code == Some(1) && rows(&text)[1].ends_with(" passed FAILED"), "{text}");
+    // The native column is built for this machine, whatever cargo is configured to build.
+    let args = ["--target", "native,wasm32-wasip1", "--filter", "temporary", "--wasi-dir", wasi.to_str().unwrap()];
+    let output = harness(&package).args(args).env("CARGO_BUILD_TARGET", "wasm32-wasip1").output().unwrap();
+    let text = stdout(&output);
+    assert!(output.status.success() && text.contains("\n1 tests equal in 2 columns, 0 not\n"), "{text}");
+    // That is so in the directory for WASI, too. Its memmap2 maps files only on WASI.
+    let (code, text) = run(&wasi, &["--filter", "temporary"]);
+    assert!(code == Some(1) && rows(&text)[1].ends_with(" FAILED passed"), "{text}");
 }

@@ -43,6 +43,8 @@ pub use target::{Host, Target};
 pub struct Plan {
     /// The package.
     pub source: Source,
+    /// The directory in which cargo runs for WASI, if it is not that of the package.
+    pub wasi_dir: Option<PathBuf>,
     /// The directory in which to build, if it is not the target directory of the package.
     pub target_dir: Option<PathBuf>,
     /// More arguments for cargo, such as features.
@@ -100,7 +102,7 @@ impl Plan {
                 package.fetch(&dir.map_err(|error| error.to_string())?)?
             }
         };
-        CargoBuild::new(&package, self.target_dir.as_deref(), &self.cargo_args)
+        CargoBuild::new(&package, self.target_dir.as_deref(), &self.cargo_args)?.wasi_dir(self.wasi_dir.as_deref())
     }
 
     fn selects(&self, test: &str) -> bool {

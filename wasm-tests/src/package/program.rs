@@ -1,6 +1,7 @@
 //! Runs one test program: natively, in wasmtime, or in another host.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -131,7 +132,7 @@ impl Program {
                     .args(args.iter().copied())
                     .memory(self.limits.memory)
                     .time(self.limits.time);
-                for (host, guest) in runner::directories(path, directory) {
+                for (host, guest) in self.directories() {
                     run = run.dir(host, guest);
                 }
                 for (name, value) in self.guest_variables(invoked) {
@@ -146,11 +147,23 @@ impl Program {
                         .chain(args.iter().map(ToString::to_string))
                         .collect(),
                     env: self.guest_variables(invoked),
-                    dirs: runner::directories(path, directory),
+                    dirs: self.directories(),
                 },
                 self.limits.time,
             ),
         }
+    }
+
+    /// The directories of a guest. The name of the package's directory that is compiled into the program is one too.
+    fn directories(&self) -> Vec<(PathBuf, String)> {
+        let Binary { path, directory, named, .. } = &self.binary;
+        let mut directories = runner::directories(path, directory);
+        if named != directory
+            && let Some(name) = named.to_str()
+        {
+            directories.push((directory.clone(), name.to_owned()));
+        }
+        directories
     }
 
     fn child(&self, command: Command) -> Result<Report, String> {
