@@ -184,8 +184,11 @@ fn run_compare(plan: &compare::Plan) -> wasmtime::Result<ExitCode> {
     compare::clear(&plan.out)?;
     let comparison = compare::run(plan);
     print!("{}", comparison.render());
-    for path in comparison.write(&plan.out)? {
-        println!("{}", path.display());
+    let reports = comparison.write(&plan.out)?;
+    if comparison.has_run() {
+        for path in reports {
+            println!("{}", path.display());
+        }
     }
     Ok(if comparison.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -112,6 +112,18 @@ fn a_column_that_cannot_run_is_absent_with_a_reason() {
 }
 
 #[test]
+fn if_no_required_column_can_run_only_the_reasons_are_printed() {
+    let run = compare("node jco", &[]);
+    assert_eq!(run.code(), Some(1), "{}", run.stdout());
+    let lines: Vec<&str> = run.stdout().lines().collect();
+    assert_eq!(lines.len(), 2, "{}", run.stdout());
+    assert!(lines[0].starts_with("FAILED wasip1 Node is required and cannot run: there is no `node`: "), "{lines:?}");
+    assert!(lines[1].starts_with("FAILED wasip2 jco is required and cannot run: "), "{lines:?}");
+    // The reports have the same problems.
+    assert_eq!((&run.json()["passed"], all(&run.json(), "problems").len()), (&false.into(), 2));
+}
+
+#[test]
 fn a_difference_is_reported_with_both_sides_and_a_command() {
     let run = compare(COLUMNS, &["--filter", "observes"]);
     let message = "FAILED observes_otherwise, wasip1: transcript differs from that of native Mapped (-) at line 2:\n      \

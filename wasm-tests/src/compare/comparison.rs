@@ -69,6 +69,12 @@ impl Comparison {
         self.failed() == 0
     }
 
+    /// Whether a column has run.
+    #[must_use]
+    pub fn has_run(&self) -> bool {
+        self.sections.iter().any(|section| !section.ran.is_empty())
+    }
+
     /// How many cells passed.
     pub(super) fn passes(&self) -> usize {
         self.sections.iter().map(|section| section.results.passed()).sum()

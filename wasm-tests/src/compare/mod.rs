@@ -73,7 +73,10 @@ pub fn run(plan: &Plan) -> Comparison {
             elapsed += time;
         }
     }
-    if sections.iter().all(|section| section.results.cases.is_empty()) {
+    let explained = sections.iter().all(|section| section.ran.is_empty())
+        && sections.iter().any(|section| !section.results.problems.is_empty());
+    // Without a column there is no case either, and the reason is known.
+    if !explained && sections.iter().all(|section| section.results.cases.is_empty()) {
         // It concerns all subjects, and is reported with the first.
         sections[0].results.problems.push(NO_CASE.to_owned());
     }
@@ -123,6 +126,12 @@ fn problem(definition: &Definition, missing: &Missing, required: bool) -> Option
     }
 }
 
+impl Absent {
+    fn render(&self) -> String {
+        format!("{} ({}) cannot run: {}\n", self.definition.name, self.definition.key, self.reason)
+    }
+}
+
 impl Section {
     /// The table, and the results that are not in it.
     fn render(&self) -> String {
@@ -132,19 +141,27 @@ impl Section {
             table.add_row([definition.name, "absent"]);
         }
         _ = writeln!(text, "{table}");
-        for Absent { definition, reason } in &self.absent {
-            _ = writeln!(text, "{} ({}) cannot run: {reason}", definition.name, definition.key);
-        }
+        text.extend(self.absent.iter().map(Absent::render));
         text.push_str(&report::not_in_the_table(&self.results));
         text
     }
 }
 
 impl Comparison {
-    /// The whole result for a terminal.
+    /// The whole result for a terminal. If no column has run, only the reasons.
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();
+        if !self.has_run() {
+            for section in &self.sections {
+                let problems = &section.results.problems;
+                text.extend(problems.iter().map(|problem| format!("FAILED {problem}\n")));
+                let absent =
+                    section.absent.iter().filter(|absent| !problems.iter().any(|p| p.contains(&absent.reason)));
+                text.extend(absent.map(Absent::render));
+            }
+            return text;
+        }
         for section in &self.sections {
             text.push_str(&report::failures(&section.results, |case, column| Some(section.again(case, column))));
         }
