@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use native_tests::counts::Group;
+use portable_mmap::host::{INTERFACE, MODULE};
 use portable_mmap_wasmtime::{HostMapCtx, policy};
 use wasmtime::component::Component;
 use wasmtime::error::Context as _;
@@ -308,7 +309,8 @@ impl Sandbox {
                 if maps_files {
                     portable_mmap_wasmtime::p1::add_to_linker_sync(&mut linker)?;
                 }
-                Program::Module(linker.instantiate_pre(&module)?)
+                let imports = module.imports().any(|import| import.module() == MODULE);
+                Program::Module(advise(linker.instantiate_pre(&module), imports && !maps_files)?)
             }
             Some(&COMPONENT_LAYER) => {
                 let component = Component::from_binary(&engine, bytes)?;
@@ -318,7 +320,9 @@ impl Sandbox {
                 if maps_files {
                     portable_mmap_wasmtime::p2::add_to_linker_sync(&mut linker)?;
                 }
-                Program::Component(CommandPre::new(linker.instantiate_pre(&component)?)?)
+                let imports = component.component_type().imports(&engine).any(|(name, _)| name == INTERFACE);
+                let component = advise(linker.instantiate_pre(&component), imports && !maps_files)?;
+                Program::Component(CommandPre::new(component)?)
             }
             _ => wasmtime::bail!("neither a WebAssembly module nor a component"),
         };
@@ -383,6 +387,17 @@ impl Sandbox {
         let (stdout, stderr) = (stdout.contents().into(), stderr.contents().into());
         Ok(Report { end, stdout, stderr, time, memory, memory_refused, calls: Some(calls.take()) })
     }
+}
+
+/// Adds advice to the error for a program that imports the functions of a host that maps files, if this host does not.
+fn advise<T>(linked: wasmtime::Result<T>, lacks_host: bool) -> wasmtime::Result<T> {
+    if !lacks_host {
+        return linked;
+    }
+    linked.context(
+        "it is built with the feature host-mapping, so its host must map files: run it with `wasm-tests run \
+         --host-mapping`, or build it without the feature",
+    )
 }
 
 fn end_of(result: wasmtime::Result<()>) -> End {

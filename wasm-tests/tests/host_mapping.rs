@@ -158,8 +158,14 @@ fn a_program_that_imports_the_functions_of_the_host_does_not_load_without_them()
     for (target, text) in
         [(Target::Hosted, "unknown import: `portable-mmap:host/map@0.1.0"), (Target::Wasip2Hosted, component)]
     {
-        let error = Sandbox::load(&guest(target, "hosted")).unwrap_err();
-        assert!(format!("{error:#}").contains(text), "{error:#}");
+        let program = guest(target, "hosted");
+        let error = format!("{:#}", Sandbox::load(&program).unwrap_err());
+        assert!(error.contains(text), "{error}");
+        // The command gives advice.
+        let run = Command::new(env!("CARGO_BIN_EXE_wasm-tests")).arg("run").arg(&program).output().unwrap();
+        let stderr = String::from_utf8(run.stderr).unwrap();
+        let advice = "run it with `wasm-tests run --host-mapping`, or build it without the feature: ";
+        assert!(run.status.code() == Some(2) && stderr.contains(advice) && stderr.contains(text), "{stderr}");
     }
 }
 
