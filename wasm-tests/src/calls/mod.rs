@@ -191,7 +191,7 @@ mod tests {
         let none: [&str; 0] = [];
         assert_eq!(broken_of(Counter::new(true), &["counting a", "counted a: reads 0..=0"]), [none]);
         // The lines are parsed anyway.
-        assert_eq!(broken_of(Counter::new(true), &["counting a", "counted a: x"]), [["\"x\" is no bound"]]);
+        assert_eq!(broken_of(Counter::new(true), &["counting a", "counted a: x"]), [["\"x\" is not a bound"]]);
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
             [vec!["another stretch began within it"], vec![]]
         );
         assert_eq!(broken(&["counting a", "counted b: reads 1..=1"]), [["ended as \"b: reads 1..=1\""]]);
-        assert_eq!(broken(&["counting a", "counted a: sheep 1..=1"]), [["\"sheep 1..=1\" is no bound"]]);
+        assert_eq!(broken(&["counting a", "counted a: sheep 1..=1"]), [["\"sheep 1..=1\" is not a bound"]]);
 
         let counter = Counter::default();
         counter.parse_line("counting a");
