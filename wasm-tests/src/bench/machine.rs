@@ -25,7 +25,7 @@ pub struct Machine {
 impl Machine {
     /// Reads the facts about this machine, at the start of a benchmark.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn current() -> Self {
         let what = RefreshKind::nothing()
             .with_cpu(CpuRefreshKind::nothing())
             .with_memory(MemoryRefreshKind::nothing().with_ram());
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_facts_about_this_machine_are_there() {
-        let machine = Machine::new();
+        let machine = Machine::current();
         assert!(machine.processors > 0 && machine.memory > 1 << 29, "{machine:?}");
         assert!(!machine.processor.is_empty() && !machine.system.is_empty(), "{machine:?}");
         assert_eq!(machine.markdown().lines().count(), 3);

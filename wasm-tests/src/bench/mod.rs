@@ -44,7 +44,7 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     progress.set_message("making the data");
     program::make_data(&plan.programs[0], &data, &plan.sources)?;
 
-    let mut results = Results::new(workloads::python_version(Some(&plan.python)), Machine::new());
+    let mut results = Results::new(workloads::python_version(Some(&plan.python)), Machine::current());
     for (column, path) in COLUMNS.into_iter().zip(&plan.programs) {
         let program = Program::load(column, path, &data)?;
         for name in program.list()? {
