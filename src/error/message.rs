@@ -52,7 +52,8 @@ impl Display for Error {
             }
             Self::Truncated { path, offset, len, size } => write!(
                 f,
-                "{len} mapped bytes from offset {offset} are gone: {} was truncated and has {size} bytes",
+                "{len} mapped bytes from offset {offset} are gone: {} was truncated and has {size} bytes; when it has its \
+                 bytes again, call refresh",
                 File(path.as_deref())
             ),
             Self::NoMemory { huge_pages: true, len, .. } => write!(
