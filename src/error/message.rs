@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::path::Path;
 
-use super::{Asked, Error, Operation, Reason, Unit};
+use super::{Asked, Error, Operation, Reason, Unit, number};
 use crate::Access;
 
 /// One sentence that says what happened and, where possible, what to do about it. The alternate form, `{:#}`, adds the
@@ -75,7 +75,8 @@ impl Display for Error {
                 attempt(f, *operation, path.as_deref(), *offset, *len)?;
                 match Reason::of(source) {
                     Some(reason) => write!(f, ": {reason}"),
-                    None => hint(f, *operation, source),
+                    None if *operation == Operation::Open => opening_advice(f, source),
+                    None => Ok(()),
                 }
             }
         }?;
@@ -141,12 +142,23 @@ fn attempt(f: &mut Formatter<'_>, operation: Operation, path: Option<&Path>, off
     }
 }
 
-/// Adds what the system's message does not say.
-fn hint(f: &mut Formatter<'_>, operation: Operation, source: &io::Error) -> fmt::Result {
-    if operation == Operation::Open && cfg!(target_os = "wasi") && source.kind() == io::ErrorKind::NotFound {
-        return f.write_str("; on WASI a program finds only files in the directories that its host gives it");
-    }
-    Ok(())
+/// Adds why a file cannot be opened and what to do, where the system's message does not say it.
+fn opening_advice(f: &mut Formatter<'_>, source: &io::Error) -> fmt::Result {
+    let is_missing = source.kind() == io::ErrorKind::NotFound;
+    f.write_str(match (is_missing, cfg!(target_os = "wasi")) {
+        (true, false) => {
+            ": it does not exist, and open creates no file; create it first, for example with std::fs::write or OpenOptions"
+        }
+        (true, true) => {
+            ": it does not exist, or the host has not opened its directory; create the file first, or name the directory \
+             to the host, usually with --dir"
+        }
+        (false, true) if number::says_not_granted(source) => {
+            ": the host does not allow it; name the directory of the file to the host, usually with --dir, with the \
+             right to write if the mapping writes"
+        }
+        (false, _) => "",
+    })
 }
 
 fn out_of_range(f: &mut Formatter<'_>, what: Asked, start: i128, len: u64, limit: u64) -> fmt::Result {

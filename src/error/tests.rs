@@ -383,10 +383,40 @@ fn a_path_is_added_once_to_what_concerns_the_file() {
     }
 }
 
+/// The message of an error of opening `a/b`.
+fn opening(error: impl Into<std::io::Error>) -> String {
+    Error::io(Operation::Open, 0, 0, error).with_path(Some(Path::new(PATH))).to_string()
+}
+
 #[test]
-fn wasi_says_where_it_looks() {
-    let error = Error::io(Operation::Open, 0, 0, ErrorKind::NotFound).with_path(Some(Path::new("a/b")));
-    let hint = "; on WASI a program finds only files in the directories that its host gives it";
-    let hint = if cfg!(target_os = "wasi") { hint } else { "" };
-    assert_eq!(error.to_string(), format!("cannot open `a/b`{hint}"));
+fn a_missing_file_is_called_missing_before_its_cause() {
+    let advice = if cfg!(target_os = "wasi") {
+        "it does not exist, or the host has not opened its directory; create the file first, or name the directory to the \
+         host, usually with --dir"
+    } else {
+        "it does not exist, and open creates no file; create it first, for example with std::fs::write or OpenOptions"
+    };
+    assert_eq!(opening(ErrorKind::NotFound), format!("cannot open `a/b`: {advice}"));
+    let error = Error::io(Operation::Open, 0, 0, io::Error::new(ErrorKind::NotFound, "the cause"));
+    assert!(format!("{error:#}").ends_with(": the cause"), "{error:#}");
+    assert_eq!(
+        Error::io(Operation::Metadata, 0, 0, ErrorKind::NotFound).to_string(),
+        "cannot read the metadata of the file"
+    );
+}
+
+/// Hosts return EPERM (63) or ENOTCAPABLE (76) for a file outside of their directories. EACCES (2) is of a file within.
+#[test]
+fn a_file_outside_of_the_host_s_directories_has_advice_on_wasi() {
+    let advice = if cfg!(target_os = "wasi") {
+        ": the host does not allow it; name the directory of the file to the host, usually with --dir, with the right to \
+         write if the mapping writes"
+    } else {
+        ""
+    };
+    for (number, advice) in [(63, advice), (76, advice), (2, "")] {
+        // Natively these are other numbers.
+        let number = if cfg!(target_os = "wasi") { number } else { 13 };
+        assert_eq!(opening(io::Error::from_raw_os_error(number)), format!("cannot open `a/b`{advice}"), "{number}");
+    }
 }
