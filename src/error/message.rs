@@ -172,21 +172,26 @@ fn out_of_range(f: &mut Formatter<'_>, what: Asked, start: i128, len: u64, limit
         Asked::Range if start + i128::from(len) <= i128::from(limit) => {
             write!(f, "the range from {start} ends before it starts")
         }
-        Asked::Range => outside(f, "the range", start, len, limit),
+        // The range may be empty, or end before it starts.
+        Asked::Range if len == 0 => {
+            write!(f, "the range from {start} starts past the end of the mapping, which has {limit} bytes")
+        }
+        Asked::Range => outside(f, ("the range", ""), start, len, limit),
         Asked::Step => f.write_str("the step of a slice cannot be 0"),
-        Asked::Flush => outside(f, "the range to flush", start, len, limit),
-        Asked::Refresh => outside(f, "the range to refresh", start, len, limit),
+        Asked::Flush => outside(f, ("the range", " to flush"), start, len, limit),
+        Asked::Refresh => outside(f, ("the range", " to refresh"), start, len, limit),
         Asked::Advice => write!(f, "advice cannot start at {start} in a mapping of {limit} bytes"),
         Asked::Seek => write!(f, "the position cannot be {start} in a mapping of {limit} bytes"),
         Asked::Read => write!(f, "there is no byte to read at position {start} of a mapping of {limit} bytes"),
         Asked::Write => {
             write!(f, "{len} bytes do not fit at position {start} of a mapping of {limit} bytes")
         }
-        Asked::MoveFrom => outside(f, "the source of the move", start, len, limit),
-        Asked::MoveTo => outside(f, "the destination of the move", start, len, limit),
+        Asked::MoveFrom => outside(f, ("the source", " of the move"), start, len, limit),
+        Asked::MoveTo => outside(f, ("the destination", " of the move"), start, len, limit),
     }
 }
 
-fn outside(f: &mut Formatter<'_>, what: &str, start: i128, len: u64, limit: u64) -> fmt::Result {
-    write!(f, "{what} ({len} bytes from {start}) does not lie in the mapping, which has {limit} bytes")
+fn outside(f: &mut Formatter<'_>, (what, purpose): (&str, &str), start: i128, len: u64, limit: u64) -> fmt::Result {
+    let end = start + i128::from(len);
+    write!(f, "{what} {start}..{end}{purpose} does not lie in the mapping, which has {limit} bytes")
 }
