@@ -13,13 +13,20 @@ use crate::Access;
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the mapping is closed"),
+            Self::Closed => f.write_str("the mapping is closed; make a new mapping"),
             Self::Conflict { what } | Self::Unsupported { what } => f.write_str(what),
             Self::Untracked { operation } => {
                 write!(f, "{operation} needs the file, and the mapping was made with track_file(false)")
             }
             Self::EmptyFile { path } => {
-                write!(f, "{} is empty and cannot be mapped; extend(true) with a length makes a file longer, and map_any reads files of /proc", File(path.as_deref()))
+                let path = path.as_deref();
+                write!(f, "{}", File(path))?;
+                f.write_str(if path.is_some_and(|path| path.starts_with("/proc") || path.starts_with("/sys")) {
+                    " is empty or does not report its length; open_any reads such a file, and an empty one can be handled as \
+                     zero bytes"
+                } else {
+                    " is empty and cannot be mapped; handle it as zero bytes, or make it longer with extend(true) and len(n)"
+                })
             }
             Self::OffsetPastEnd { path, offset, size } => {
                 write!(f, "offset {offset} is at or past the end of {}, which has {size} bytes", File(path.as_deref()))
@@ -40,15 +47,23 @@ impl Display for Error {
                 f.write_str("a mapping with Access::Copy cannot be resized, since its changes do not reach the file")
             }
             Self::ReadOnly { .. } => f.write_str(
-                "the mapping is read-only; with Access::Write changes reach the file, with Access::Copy they stay in memory",
+                "the mapping is read-only and cannot be changed or resized; with Access::Write changes and resizes reach \
+                 the file, with Access::Copy changes stay in memory",
             ),
             Self::Misaligned { offset, granularity, unit } => {
-                let unit = match unit {
-                    Unit::AllocationGranularity => "allocation_granularity()",
-                    Unit::PageSize => "page_size()",
-                };
-                let before = offset - offset % (*granularity).max(1);
-                write!(f, "offset {offset} is not a multiple of {unit}, which is {granularity}; start at {before}")
+                let past = offset % (*granularity).max(1);
+                let before = offset - past;
+                match unit {
+                    Unit::AllocationGranularity => write!(
+                        f,
+                        "offset {offset} is not a multiple of allocation_granularity(), which is {granularity}; start at \
+                         {before} and skip the first {past} bytes"
+                    ),
+                    Unit::PageSize => write!(
+                        f,
+                        "offset {offset} is not a multiple of page_size(), which is {granularity}; start at {before}"
+                    ),
+                }
             }
             Self::Truncated { path, offset, len, size } => write!(
                 f,
@@ -168,7 +183,10 @@ fn out_of_range(f: &mut Formatter<'_>, what: Asked, start: i128, len: u64, limit
             write!(f, "{len} bytes from offset {start} end past the largest offset that a file can have, {limit}")
         }
         Asked::AnonymousLength => f.write_str("an anonymous mapping needs a length that is not 0"),
-        Asked::NewLength => f.write_str("a mapping cannot be resized to 0 bytes"),
+        Asked::NewLength => f.write_str(
+            "a mapping cannot be resized to 0 bytes; to make the file empty, close the mapping and call set_len(0) on the \
+             file",
+        ),
         Asked::Range if start + i128::from(len) <= i128::from(limit) => {
             write!(f, "the range from {start} ends before it starts")
         }

@@ -25,7 +25,7 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
     let misaligned = |unit| E::Misaligned { offset: 100, granularity: 4096, unit };
     let other = ErrorKind::Other;
     vec![
-        (E::Closed, "Closed", InvalidInput, "the mapping is closed"),
+        (E::Closed, "Closed", InvalidInput, "the mapping is closed; make a new mapping"),
         (E::Conflict { what: "not this and that" }, "Conflict", InvalidInput, "not this and that"),
         (
             E::Untracked { operation: O::Size },
@@ -37,13 +37,21 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             E::EmptyFile { path: None },
             "EmptyFile",
             InvalidInput,
-            "the file is empty and cannot be mapped; extend(true) with a length makes a file longer, and map_any reads files of /proc",
+            "the file is empty and cannot be mapped; handle it as zero bytes, or make it longer with extend(true) and \
+             len(n)",
         ),
         (
             E::EmptyFile { path: Some(PATH.into()) },
             "EmptyFile",
             InvalidInput,
-            "`a/b` is empty and cannot be mapped; extend(true) with a length makes a file longer, and map_any reads files of /proc",
+            "`a/b` is empty and cannot be mapped; handle it as zero bytes, or make it longer with extend(true) and len(n)",
+        ),
+        (
+            E::EmptyFile { path: Some("/proc/x".into()) },
+            "EmptyFile",
+            InvalidInput,
+            "`/proc/x` is empty or does not report its length; open_any reads such a file, and an empty one can be handled \
+             as zero bytes",
         ),
         (
             E::OffsetPastEnd { path: None, offset: 65_536, size: 1234 },
@@ -81,7 +89,13 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             InvalidInput,
             "an anonymous mapping needs a length that is not 0",
         ),
-        (out_of_range(A::NewLength, 0, 0, 8), RANGE, InvalidInput, "a mapping cannot be resized to 0 bytes"),
+        (
+            out_of_range(A::NewLength, 0, 0, 8),
+            RANGE,
+            InvalidInput,
+            "a mapping cannot be resized to 0 bytes; to make the file empty, close the mapping and call set_len(0) on the \
+             file",
+        ),
         (
             out_of_range(A::Range, 3, 4, 5),
             RANGE,
@@ -150,7 +164,8 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             E::ReadOnly { access: Access::Read },
             "ReadOnly",
             PermissionDenied,
-            "the mapping is read-only; with Access::Write changes reach the file, with Access::Copy they stay in memory",
+            "the mapping is read-only and cannot be changed or resized; with Access::Write changes and resizes reach the \
+             file, with Access::Copy changes stay in memory",
         ),
         (
             E::ReadOnly { access: Access::Copy },
@@ -162,7 +177,8 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             misaligned(Unit::AllocationGranularity),
             "Misaligned",
             InvalidInput,
-            "offset 100 is not a multiple of allocation_granularity(), which is 4096; start at 0",
+            "offset 100 is not a multiple of allocation_granularity(), which is 4096; start at 0 and skip the first 100 \
+             bytes",
         ),
         (
             misaligned(Unit::PageSize),
@@ -175,7 +191,8 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             E::Truncated { path: None, offset: 4096, len: 10, size: 4000 },
             "Truncated",
             ErrorKind::UnexpectedEof,
-            "10 mapped bytes from offset 4096 are gone: the file was truncated and has 4000 bytes",
+            "10 mapped bytes from offset 4096 are gone: the file was truncated and has 4000 bytes; when it has its bytes \
+             again, call refresh",
         ),
         (no_memory(O::Reserve), "NoMemory", ErrorKind::OutOfMemory, "there is no memory for 99 bytes"),
         (
