@@ -535,7 +535,7 @@ keep: ## copies tables and plots of the last `make bench` and `make bench-hosted
 	$(call quote,table.md,docs/performance.md,work against)
 	$(call quote,missed.md,docs/performance.md,missed goal)
 	$(call quote,jobs.md,docs/performance.md,job against)
-	$(call quote,jobs.md,README.md,job against)
+	$(call quote,jobs-short.md,README.md,job the)
 	$(call quote,jobs-details.md,docs/performance.md,job way)
 
 # The copy and what is built from it lie in target/mutants, but for the tests of the host, which want what the harness is

@@ -232,14 +232,12 @@ impl Bytes for AnyBackend {
     }
 
     #[inline]
-    #[track_caller]
-    fn look(&self, range: Range<usize>) -> &[u8] {
+    fn look(&self, range: Range<usize>) -> Result<&[u8]> {
         either!(ref self, backend => backend.look(range))
     }
 
     #[inline]
-    #[track_caller]
-    fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+    fn look_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
         either!(mut self, backend => backend.look_mut(range))
     }
 

@@ -5,7 +5,6 @@ use std::ops::Range;
 use std::ptr::NonNull;
 
 use super::sealed::{Bytes, Faults, Ready};
-use super::unreachable_bytes;
 use crate::error::{Operation, Reason};
 use crate::guard::{Fault, FaultKind};
 use crate::page_set::PageSet;
@@ -317,26 +316,20 @@ impl<R: Region> Bytes for Mapped<R> {
     }
 
     #[inline]
-    #[track_caller]
-    fn look(&self, range: Range<usize>) -> &[u8] {
-        if range.end > self.region.len() {
-            unreachable_bytes(self.lost());
-        }
+    fn look(&self, range: Range<usize>) -> Result<&[u8]> {
+        self.check_range(&range)?;
         // SAFETY: as in `bytes`.
-        unsafe { self.region.slice(range) }
+        Ok(unsafe { self.region.slice(range) })
     }
 
     #[inline]
-    #[track_caller]
-    fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
-        if range.end > self.region.len() {
-            unreachable_bytes(self.lost());
-        }
+    fn look_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
+        self.check_range(&range)?;
         if self.region.is_guarded() {
             // Finds lost pages before they would count as changed. A fault is not an error here.
             let _ = self.touch(&range);
         }
-        self.borrow_mut(range).unwrap_or_else(|e| unreachable_bytes(e))
+        self.borrow_mut(range)
     }
 
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {

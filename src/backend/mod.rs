@@ -52,15 +52,6 @@ cfg_if::cfg_if! {
     }
 }
 
-/// Panics because bytes could not be loaded when the mapping was used as a slice. Not inlined, so that indexing can be.
-#[cold]
-#[inline(never)]
-#[track_caller]
-#[expect(clippy::needless_pass_by_value, reason = "so that the caller need not drop it")]
-pub(crate) fn unreachable_bytes(error: crate::Error) -> ! {
-    panic!("{error:#}")
-}
-
 /// The part of a [`Mapping`](crate::Mapping) that holds the bytes: [`DefaultBackend`], [`Buffered`] or [`AnyBackend`].
 ///
 /// Generic code uses it as a bound. It is sealed, and its functions are private to this crate.
@@ -146,20 +137,17 @@ pub(crate) mod sealed {
         /// An error of loading or accessing them, or [`Error::NoMemory`].
         fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]>;
 
-        /// The bytes of a range, for an access as a slice, which cannot return an error. With a guard, bytes that are
-        /// gone are zeros.
+        /// The bytes of a range, for an access as a slice. With a guard, bytes that are gone are zeros.
         ///
-        /// # Panics
-        /// If the bytes cannot be loaded and there is no guard.
-        #[track_caller]
-        fn look(&self, range: Range<usize>) -> &[u8];
+        /// # Errors
+        /// If the bytes cannot be loaded and there is no guard. The caller panics with the error.
+        fn look(&self, range: Range<usize>) -> Result<&[u8]>;
 
         /// The bytes of a range, mutably, for an access as a slice.
         ///
-        /// # Panics
+        /// # Errors
         /// As for [`look`](Self::look), and if there is no memory for a copy of the pages.
-        #[track_caller]
-        fn look_mut(&mut self, range: Range<usize>) -> &mut [u8];
+        fn look_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]>;
 
         /// Copies the bytes of a range to the bytes from `to` on. The ranges may overlap. Only the bytes from `to` on
         /// count as changed.

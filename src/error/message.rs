@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::io;
 use std::path::Path;
 
-use super::{Asked, Error, Operation, Reason, Unit};
+use super::{Asked, Error, Operation, Reason, Unit, number};
 use crate::Access;
 
 /// One sentence that says what happened and, where possible, what to do about it. The alternate form, `{:#}`, adds the
@@ -13,13 +13,20 @@ use crate::Access;
 impl Display for Error {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the mapping is closed"),
+            Self::Closed => f.write_str("the mapping is closed; make a new mapping"),
             Self::Conflict { what } | Self::Unsupported { what } => f.write_str(what),
             Self::Untracked { operation } => {
                 write!(f, "{operation} needs the file, and the mapping was made with track_file(false)")
             }
             Self::EmptyFile { path } => {
-                write!(f, "{} is empty and cannot be mapped; extend(true) with a length makes a file longer, and map_any reads files of /proc", File(path.as_deref()))
+                let path = path.as_deref();
+                write!(f, "{}", File(path))?;
+                f.write_str(if path.is_some_and(|path| path.starts_with("/proc") || path.starts_with("/sys")) {
+                    " is empty or does not report its length; open_any reads such a file, and an empty one can be handled as \
+                     zero bytes"
+                } else {
+                    " is empty and cannot be mapped; handle it as zero bytes, or make it longer with extend(true) and len(n)"
+                })
             }
             Self::OffsetPastEnd { path, offset, size } => {
                 write!(f, "offset {offset} is at or past the end of {}, which has {size} bytes", File(path.as_deref()))
@@ -40,19 +47,28 @@ impl Display for Error {
                 f.write_str("a mapping with Access::Copy cannot be resized, since its changes do not reach the file")
             }
             Self::ReadOnly { .. } => f.write_str(
-                "the mapping is read-only; with Access::Write changes reach the file, with Access::Copy they stay in memory",
+                "the mapping is read-only and cannot be changed or resized; with Access::Write changes and resizes reach \
+                 the file, with Access::Copy changes stay in memory",
             ),
             Self::Misaligned { offset, granularity, unit } => {
-                let unit = match unit {
-                    Unit::AllocationGranularity => "allocation_granularity()",
-                    Unit::PageSize => "page_size()",
-                };
-                let before = offset - offset % (*granularity).max(1);
-                write!(f, "offset {offset} is not a multiple of {unit}, which is {granularity}; start at {before}")
+                let past = offset % (*granularity).max(1);
+                let before = offset - past;
+                match unit {
+                    Unit::AllocationGranularity => write!(
+                        f,
+                        "offset {offset} is not a multiple of allocation_granularity(), which is {granularity}; start at \
+                         {before} and skip the first {past} bytes"
+                    ),
+                    Unit::PageSize => write!(
+                        f,
+                        "offset {offset} is not a multiple of page_size(), which is {granularity}; start at {before}"
+                    ),
+                }
             }
             Self::Truncated { path, offset, len, size } => write!(
                 f,
-                "{len} mapped bytes from offset {offset} are gone: {} was truncated and has {size} bytes",
+                "{len} mapped bytes from offset {offset} are gone: {} was truncated and has {size} bytes; when it has its \
+                 bytes again, call refresh",
                 File(path.as_deref())
             ),
             Self::NoMemory { huge_pages: true, len, .. } => write!(
@@ -74,7 +90,8 @@ impl Display for Error {
                 attempt(f, *operation, path.as_deref(), *offset, *len)?;
                 match Reason::of(source) {
                     Some(reason) => write!(f, ": {reason}"),
-                    None => hint(f, *operation, source),
+                    None if *operation == Operation::Open => opening_advice(f, source),
+                    None => Ok(()),
                 }
             }
         }?;
@@ -140,12 +157,23 @@ fn attempt(f: &mut Formatter<'_>, operation: Operation, path: Option<&Path>, off
     }
 }
 
-/// Adds what the system's message does not say.
-fn hint(f: &mut Formatter<'_>, operation: Operation, source: &io::Error) -> fmt::Result {
-    if operation == Operation::Open && cfg!(target_os = "wasi") && source.kind() == io::ErrorKind::NotFound {
-        return f.write_str("; on WASI a program finds only files in the directories that its host gives it");
-    }
-    Ok(())
+/// Adds why a file cannot be opened and what to do, where the system's message does not say it.
+fn opening_advice(f: &mut Formatter<'_>, source: &io::Error) -> fmt::Result {
+    let is_missing = source.kind() == io::ErrorKind::NotFound;
+    f.write_str(match (is_missing, cfg!(target_os = "wasi")) {
+        (true, false) => {
+            ": it does not exist, and open creates no file; create it first, for example with std::fs::write or OpenOptions"
+        }
+        (true, true) => {
+            ": it does not exist, or the host has not opened its directory; create the file first, or name the directory \
+             to the host, usually with --dir"
+        }
+        (false, true) if number::says_not_granted(source) => {
+            ": the host does not allow it; name the directory of the file to the host, usually with --dir, with the \
+             right to write if the mapping writes"
+        }
+        (false, _) => "",
+    })
 }
 
 fn out_of_range(f: &mut Formatter<'_>, what: Asked, start: i128, len: u64, limit: u64) -> fmt::Result {
@@ -155,25 +183,33 @@ fn out_of_range(f: &mut Formatter<'_>, what: Asked, start: i128, len: u64, limit
             write!(f, "{len} bytes from offset {start} end past the largest offset that a file can have, {limit}")
         }
         Asked::AnonymousLength => f.write_str("an anonymous mapping needs a length that is not 0"),
-        Asked::NewLength => f.write_str("a mapping cannot be resized to 0 bytes"),
+        Asked::NewLength => f.write_str(
+            "a mapping cannot be resized to 0 bytes; to make the file empty, close the mapping and call set_len(0) on the \
+             file",
+        ),
         Asked::Range if start + i128::from(len) <= i128::from(limit) => {
             write!(f, "the range from {start} ends before it starts")
         }
-        Asked::Range => outside(f, "the range", start, len, limit),
+        // The range may be empty, or end before it starts.
+        Asked::Range if len == 0 => {
+            write!(f, "the range from {start} starts past the end of the mapping, which has {limit} bytes")
+        }
+        Asked::Range => outside(f, ("the range", ""), start, len, limit),
         Asked::Step => f.write_str("the step of a slice cannot be 0"),
-        Asked::Flush => outside(f, "the range to flush", start, len, limit),
-        Asked::Refresh => outside(f, "the range to refresh", start, len, limit),
+        Asked::Flush => outside(f, ("the range", " to flush"), start, len, limit),
+        Asked::Refresh => outside(f, ("the range", " to refresh"), start, len, limit),
         Asked::Advice => write!(f, "advice cannot start at {start} in a mapping of {limit} bytes"),
         Asked::Seek => write!(f, "the position cannot be {start} in a mapping of {limit} bytes"),
         Asked::Read => write!(f, "there is no byte to read at position {start} of a mapping of {limit} bytes"),
         Asked::Write => {
             write!(f, "{len} bytes do not fit at position {start} of a mapping of {limit} bytes")
         }
-        Asked::MoveFrom => outside(f, "the source of the move", start, len, limit),
-        Asked::MoveTo => outside(f, "the destination of the move", start, len, limit),
+        Asked::MoveFrom => outside(f, ("the source", " of the move"), start, len, limit),
+        Asked::MoveTo => outside(f, ("the destination", " of the move"), start, len, limit),
     }
 }
 
-fn outside(f: &mut Formatter<'_>, what: &str, start: i128, len: u64, limit: u64) -> fmt::Result {
-    write!(f, "{what} ({len} bytes from {start}) does not lie in the mapping, which has {limit} bytes")
+fn outside(f: &mut Formatter<'_>, (what, purpose): (&str, &str), start: i128, len: u64, limit: u64) -> fmt::Result {
+    let end = start + i128::from(len);
+    write!(f, "{what} {start}..{end}{purpose} does not lie in the mapping, which has {limit} bytes")
 }

@@ -261,6 +261,19 @@ impl Error {
     }
 }
 
+/// Panics because bytes could not be loaded when the mapping of the file at `path` was used as a slice. Not inlined, so
+/// that indexing can be.
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(crate) fn panic_with(error: Error, path: Option<&Path>) -> ! {
+    let error = error.with_path(path);
+    match error {
+        Error::Truncated { .. } => panic!("{error:#}; with guard(true) such bytes read as zeros, without a panic"),
+        _ => panic!("{error:#}"),
+    }
+}
+
 /// A copy of a path, or `None` if there is no memory for it.
 pub(crate) fn owned(path: &Path) -> Option<PathBuf> {
     let mut owned = PathBuf::new();

@@ -50,6 +50,24 @@ pub(super) fn of(kind: ErrorKind) -> Option<i32> {
     }
 }
 
+/// Whether an error of opening means that the host of a guest on WASI does not allow it: no directory that the host has
+/// opened contains the file, or the directory may only be read. Hosts return `EPERM` or `ENOTCAPABLE`.
+pub(super) fn says_not_granted(error: &io::Error) -> bool {
+    cfg_if::cfg_if! {
+        if #[cfg(all(target_os = "wasi", target_env = "p1"))] {
+            let numbers = [wasi::ERRNO_PERM, wasi::ERRNO_NOTCAPABLE];
+            numbers.iter().any(|number| error.raw_os_error() == Some(i32::from(number.raw())))
+        } else if #[cfg(target_os = "wasi")] {
+            use rustix::io::Errno;
+            let numbers = [Errno::PERM, Errno::NOTCAPABLE];
+            numbers.iter().any(|number| error.raw_os_error() == Some(number.raw_os_error()))
+        } else {
+            let _ = error;
+            false
+        }
+    }
+}
+
 /// Whether an error of the system means that this file can never be mapped, by any process.
 ///
 /// On unix, two groups of numbers mean this. The file system or the device does not support mappings: `ENODEV`, and on

@@ -25,7 +25,7 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
     let misaligned = |unit| E::Misaligned { offset: 100, granularity: 4096, unit };
     let other = ErrorKind::Other;
     vec![
-        (E::Closed, "Closed", InvalidInput, "the mapping is closed"),
+        (E::Closed, "Closed", InvalidInput, "the mapping is closed; make a new mapping"),
         (E::Conflict { what: "not this and that" }, "Conflict", InvalidInput, "not this and that"),
         (
             E::Untracked { operation: O::Size },
@@ -37,13 +37,21 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             E::EmptyFile { path: None },
             "EmptyFile",
             InvalidInput,
-            "the file is empty and cannot be mapped; extend(true) with a length makes a file longer, and map_any reads files of /proc",
+            "the file is empty and cannot be mapped; handle it as zero bytes, or make it longer with extend(true) and \
+             len(n)",
         ),
         (
             E::EmptyFile { path: Some(PATH.into()) },
             "EmptyFile",
             InvalidInput,
-            "`a/b` is empty and cannot be mapped; extend(true) with a length makes a file longer, and map_any reads files of /proc",
+            "`a/b` is empty and cannot be mapped; handle it as zero bytes, or make it longer with extend(true) and len(n)",
+        ),
+        (
+            E::EmptyFile { path: Some("/proc/x".into()) },
+            "EmptyFile",
+            InvalidInput,
+            "`/proc/x` is empty or does not report its length; open_any reads such a file, and an empty one can be handled \
+             as zero bytes",
         ),
         (
             E::OffsetPastEnd { path: None, offset: 65_536, size: 1234 },
@@ -81,26 +89,38 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             InvalidInput,
             "an anonymous mapping needs a length that is not 0",
         ),
-        (out_of_range(A::NewLength, 0, 0, 8), RANGE, InvalidInput, "a mapping cannot be resized to 0 bytes"),
+        (
+            out_of_range(A::NewLength, 0, 0, 8),
+            RANGE,
+            InvalidInput,
+            "a mapping cannot be resized to 0 bytes; to make the file empty, close the mapping and call set_len(0) on the \
+             file",
+        ),
         (
             out_of_range(A::Range, 3, 4, 5),
             RANGE,
             InvalidInput,
-            "the range (4 bytes from 3) does not lie in the mapping, which has 5 bytes",
+            "the range 3..7 does not lie in the mapping, which has 5 bytes",
         ),
         (out_of_range(A::Range, 3, 0, 5), RANGE, InvalidInput, "the range from 3 ends before it starts"),
+        (
+            out_of_range(A::Range, 6, 0, 5),
+            RANGE,
+            InvalidInput,
+            "the range from 6 starts past the end of the mapping, which has 5 bytes",
+        ),
         (out_of_range(A::Step, 0, 0, 5), RANGE, InvalidInput, "the step of a slice cannot be 0"),
         (
             out_of_range(A::Flush, 3, 4, 5),
             RANGE,
             InvalidInput,
-            "the range to flush (4 bytes from 3) does not lie in the mapping, which has 5 bytes",
+            "the range 3..7 to flush does not lie in the mapping, which has 5 bytes",
         ),
         (
             out_of_range(A::Refresh, 3, 4, 5),
             RANGE,
             InvalidInput,
-            "the range to refresh (4 bytes from 3) does not lie in the mapping, which has 5 bytes",
+            "the range 3..7 to refresh does not lie in the mapping, which has 5 bytes",
         ),
         (out_of_range(A::Advice, 6, 4, 5), RANGE, InvalidInput, "advice cannot start at 6 in a mapping of 5 bytes"),
         (out_of_range(A::Seek, -1, 0, 5), RANGE, InvalidInput, "the position cannot be -1 in a mapping of 5 bytes"),
@@ -120,13 +140,13 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             out_of_range(A::MoveFrom, 3, 4, 5),
             RANGE,
             InvalidInput,
-            "the source of the move (4 bytes from 3) does not lie in the mapping, which has 5 bytes",
+            "the source 3..7 of the move does not lie in the mapping, which has 5 bytes",
         ),
         (
             out_of_range(A::MoveTo, 3, 4, 5),
             RANGE,
             InvalidInput,
-            "the destination of the move (4 bytes from 3) does not lie in the mapping, which has 5 bytes",
+            "the destination 3..7 of the move does not lie in the mapping, which has 5 bytes",
         ),
         (
             E::IndexOutOfRange { index: -6, len: 5 },
@@ -144,7 +164,8 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             E::ReadOnly { access: Access::Read },
             "ReadOnly",
             PermissionDenied,
-            "the mapping is read-only; with Access::Write changes reach the file, with Access::Copy they stay in memory",
+            "the mapping is read-only and cannot be changed or resized; with Access::Write changes and resizes reach the \
+             file, with Access::Copy changes stay in memory",
         ),
         (
             E::ReadOnly { access: Access::Copy },
@@ -156,7 +177,8 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             misaligned(Unit::AllocationGranularity),
             "Misaligned",
             InvalidInput,
-            "offset 100 is not a multiple of allocation_granularity(), which is 4096; start at 0",
+            "offset 100 is not a multiple of allocation_granularity(), which is 4096; start at 0 and skip the first 100 \
+             bytes",
         ),
         (
             misaligned(Unit::PageSize),
@@ -169,7 +191,8 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             E::Truncated { path: None, offset: 4096, len: 10, size: 4000 },
             "Truncated",
             ErrorKind::UnexpectedEof,
-            "10 mapped bytes from offset 4096 are gone: the file was truncated and has 4000 bytes",
+            "10 mapped bytes from offset 4096 are gone: the file was truncated and has 4000 bytes; when it has its bytes \
+             again, call refresh",
         ),
         (no_memory(O::Reserve), "NoMemory", ErrorKind::OutOfMemory, "there is no memory for 99 bytes"),
         (
@@ -383,10 +406,40 @@ fn a_path_is_added_once_to_what_concerns_the_file() {
     }
 }
 
+/// The message of an error of opening `a/b`.
+fn opening(error: impl Into<std::io::Error>) -> String {
+    Error::io(Operation::Open, 0, 0, error).with_path(Some(Path::new(PATH))).to_string()
+}
+
 #[test]
-fn wasi_says_where_it_looks() {
-    let error = Error::io(Operation::Open, 0, 0, ErrorKind::NotFound).with_path(Some(Path::new("a/b")));
-    let hint = "; on WASI a program finds only files in the directories that its host gives it";
-    let hint = if cfg!(target_os = "wasi") { hint } else { "" };
-    assert_eq!(error.to_string(), format!("cannot open `a/b`{hint}"));
+fn a_missing_file_is_called_missing_before_its_cause() {
+    let advice = if cfg!(target_os = "wasi") {
+        "it does not exist, or the host has not opened its directory; create the file first, or name the directory to the \
+         host, usually with --dir"
+    } else {
+        "it does not exist, and open creates no file; create it first, for example with std::fs::write or OpenOptions"
+    };
+    assert_eq!(opening(ErrorKind::NotFound), format!("cannot open `a/b`: {advice}"));
+    let error = Error::io(Operation::Open, 0, 0, io::Error::new(ErrorKind::NotFound, "the cause"));
+    assert!(format!("{error:#}").ends_with(": the cause"), "{error:#}");
+    assert_eq!(
+        Error::io(Operation::Metadata, 0, 0, ErrorKind::NotFound).to_string(),
+        "cannot read the metadata of the file"
+    );
+}
+
+/// Hosts return EPERM (63) or ENOTCAPABLE (76) for a file outside of their directories. EACCES (2) is of a file within.
+#[test]
+fn a_file_outside_of_the_host_s_directories_has_advice_on_wasi() {
+    let advice = if cfg!(target_os = "wasi") {
+        ": the host does not allow it; name the directory of the file to the host, usually with --dir, with the right to \
+         write if the mapping writes"
+    } else {
+        ""
+    };
+    for (number, advice) in [(63, advice), (76, advice), (2, "")] {
+        // Natively these are other numbers.
+        let number = if cfg!(target_os = "wasi") { number } else { 13 };
+        assert_eq!(opening(io::Error::from_raw_os_error(number)), format!("cannot open `a/b`{advice}"), "{number}");
+    }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::front::Front;
 use super::index::check_index;
 use crate::backend::Backend;
+use crate::error::panic_with;
 use crate::guard::Fault;
 use crate::plan::Plan;
 use crate::{Error, Result};
@@ -66,10 +67,11 @@ impl<B: Backend> Door<B> {
         Self { front: Front::of(&backend), state: State::Open(backend), path }
     }
 
-    /// An error, with the path of the file.
-    #[cold]
-    pub(crate) fn with_path(&self, error: Error) -> Error {
-        error.with_path(self.path.as_deref())
+    /// The result of a backend or a source, with the path of the file if it is an error. Every such result goes through
+    /// this function or [`named`].
+    #[inline]
+    pub(crate) fn named<T>(&self, result: Result<T>) -> Result<T> {
+        named(self.path.as_deref(), result)
     }
 
     #[inline]
@@ -129,37 +131,31 @@ impl<B: Backend> Door<B> {
         self.backend()?.source()
     }
 
-    /// The backend, for a call that wants no bytes.
+    /// What the mapping is, if it is open. No function returns the backend itself, so no caller can get an error that
+    /// lacks the path.
     ///
     /// # Errors
     /// [`Error::Closed`], and that of a fault.
     #[inline]
-    pub(crate) fn open(&self) -> Result<&B> {
+    pub(crate) fn open(&self) -> Result<&Plan> {
         let backend = self.checked()?;
         self.front.renew(backend);
-        Ok(backend)
+        Ok(backend.plan())
     }
 
     /// The backend, if the mapping is open and no fault was noted.
     #[inline]
     fn checked(&self) -> Result<&B> {
         let backend = self.backend().ok_or(Error::Closed)?;
-        check_fault(backend).map_err(|e| self.with_path(e))?;
+        self.named(check_fault(backend))?;
         Ok(backend)
-    }
-
-    /// [`open`](Self::open), for a call that changes something but bytes.
-    #[inline]
-    pub(crate) fn open_mut(&mut self) -> Result<&mut B> {
-        self.front.forget();
-        Ok(self.parts_for_bytes()?.0)
     }
 
     /// The backend and the path, for a call that changes bytes and nothing else.
     #[inline]
     fn parts_for_bytes(&mut self) -> Result<(&mut B, Option<&Path>)> {
         let (State::Open(backend), path) = (&mut self.state, self.path.as_deref()) else { return Err(Error::Closed) };
-        check_fault(backend).map_err(|e| e.with_path(path))?;
+        named(path, check_fault(backend))?;
         Ok((backend, path))
     }
 
@@ -176,7 +172,7 @@ impl<B: Backend> Door<B> {
         let done = act(backend);
         let front = Front::of(backend);
         self.front = front;
-        done.map_err(|e| self.with_path(e))
+        self.named(done)
     }
 
     #[cold]
@@ -199,7 +195,7 @@ impl<B: Backend> Door<B> {
         let backend = self.checked()?;
         let done = act(Reader(backend)).and_then(|value| check_fault(backend).map(|()| value));
         self.front.renew(backend);
-        done.map_err(|e| self.with_path(e))
+        self.named(done)
     }
 
     /// The bytes of a range that lies in the mapping.
@@ -214,7 +210,7 @@ impl<B: Backend> Door<B> {
         self.check_writable()?;
         let (backend, path) = self.parts_for_bytes()?;
         let done = act(Writer(backend)).and_then(|value| check_fault(backend).map(|()| value));
-        done.map_err(|e| e.with_path(path))
+        named(path, done)
     }
 
     /// The bytes of a range that lies in the mapping, to be changed.
@@ -222,7 +218,7 @@ impl<B: Backend> Door<B> {
     pub(crate) fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
         self.check_writable()?;
         let (backend, path) = self.parts_for_bytes()?;
-        backend.bytes_mut(range).map_err(|e| e.with_path(path))
+        named(path, backend.bytes_mut(range))
     }
 
     /// The bytes of a range that lies in the mapping, for the slice face, which cannot fail. None once closed.
@@ -240,9 +236,13 @@ impl<B: Backend> Door<B> {
     #[track_caller]
     fn look_closer(&self, range: Range<usize>) -> &[u8] {
         let Some(backend) = self.backend() else { return &[] };
-        let bytes = backend.look(range);
-        self.front.renew(backend);
-        bytes
+        match backend.look(range) {
+            Ok(bytes) => {
+                self.front.renew(backend);
+                bytes
+            }
+            Err(error) => panic_with(error, self.path.as_deref()),
+        }
     }
 
     /// The bytes of a range that lies in the mapping, to be changed, for the slice face, which cannot fail.
@@ -250,8 +250,11 @@ impl<B: Backend> Door<B> {
     #[track_caller]
     pub(crate) fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         assert!(self.plan().access.is_writable(), "{}", self.read_only());
-        let Some(backend) = self.backend_for_bytes() else { return &mut [] };
-        backend.look_mut(range)
+        let State::Open(backend) = &mut self.state else { return &mut [] };
+        match backend.look_mut(range) {
+            Ok(bytes) => bytes,
+            Err(error) => panic_with(error, self.path.as_deref()),
+        }
     }
 
     /// The byte at an index, if nothing has to be done or looked at for it, wherever it lies.
@@ -327,7 +330,7 @@ impl<B: Backend> Door<B> {
     pub(crate) fn close(&mut self) -> Result<()> {
         self.front.forget();
         if let State::Open(backend) = &mut self.state {
-            backend.close().map_err(|e| e.with_path(self.path.as_deref()))?;
+            named(self.path.as_deref(), backend.close())?;
             let plan = backend.plan().clone();
             self.state = State::Closed(plan);
         }
@@ -337,9 +340,15 @@ impl<B: Backend> Door<B> {
     /// Writes back and gives everything up but the source.
     pub(crate) fn into_source(self) -> Result<Option<B::Source>> {
         let State::Open(mut backend) = self.state else { return Err(Error::Closed) };
-        backend.close().map_err(|e| e.with_path(self.path.as_deref()))?;
+        named(self.path.as_deref(), backend.close())?;
         Ok(backend.into_source())
     }
+}
+
+/// A result, with this path if it is an error that concerns the file.
+#[inline]
+fn named<T>(path: Option<&Path>, result: Result<T>) -> Result<T> {
+    result.map_err(|error| error.with_path(path))
 }
 
 /// Looks for a fault.

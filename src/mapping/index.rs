@@ -122,7 +122,8 @@ impl<B: Backend> Mapping<B> {
     #[must_use]
     #[track_caller]
     pub fn ends_with(&self, needle: &[u8]) -> bool {
-        self.len().checked_sub(needle.len()).is_some_and(|start| self.get(start..) == Some(needle))
+        let Some(start) = self.len().checked_sub(needle.len()) else { return false };
+        self.get(start..) == Some(needle)
     }
 
     /// Whether one of the bytes is `byte`. It looks at no byte behind the first one.
@@ -133,9 +134,13 @@ impl<B: Backend> Mapping<B> {
     #[track_caller]
     pub fn contains(&self, byte: &u8) -> bool {
         let len = self.len();
-        (0..len)
-            .step_by(STEP)
-            .any(|start| memchr::memchr(*byte, self.door.look(start..len.min(start + STEP))).is_some())
+        // Not in a closure, where a panic would not have the location of the caller.
+        for start in (0..len).step_by(STEP) {
+            if memchr::memchr(*byte, self.door.look(start..len.min(start + STEP))).is_some() {
+                return true;
+            }
+        }
+        false
     }
 
     /// The bytes one after the other. A buffer loads them as they come.
@@ -306,7 +311,7 @@ pub(super) fn check_index(index: usize, len: usize) {
 #[inline(never)]
 #[track_caller]
 fn closed() -> ! {
-    panic!("{}: it has no bytes", Error::Closed)
+    panic!("{}", Error::Closed)
 }
 
 /// A range that lies within `len` bytes. Panics where a slice does, with a slice's own words, in the caller's name.

@@ -156,14 +156,13 @@ impl<B: Backend> Mapping<B> {
     /// # Errors
     /// [`Error::Untracked`], [`Error::Closed`], [`Error::Io`].
     pub fn size(&self) -> Result<u64> {
-        let backend = self.door.open()?;
-        let plan = backend.plan();
+        let plan = self.door.open()?;
         if plan.anonymous && plan.track_file {
             return Ok(plan.span.len() as u64);
         }
-        match backend.source() {
+        match self.door.source() {
             Some(source) if plan.track_file => {
-                source.len().map_err(|e| self.door.with_path(Error::io(Operation::Metadata, 0, 0, e)))
+                self.door.named(source.len().map_err(|e| Error::io(Operation::Metadata, 0, 0, e)))
             }
             _ => Err(Error::Untracked { operation: Operation::Size }),
         }
@@ -224,8 +223,8 @@ impl<B: Backend> Mapping<B> {
     }
 
     fn flush_with(&mut self, offset: usize, len: Option<usize>, durability: Durability) -> Result<()> {
-        let backend = self.door.open()?;
-        let (limit, reaches_file) = (backend.plan().span.len(), backend.plan().reaches_file());
+        let plan = self.door.open()?;
+        let (limit, reaches_file) = (plan.span.len(), plan.reaches_file());
         let len = len.unwrap_or_else(|| limit.saturating_sub(offset));
         let range = span::checked_range(Asked::Flush, offset, len, limit)?;
         if !reaches_file {
@@ -274,7 +273,7 @@ impl<B: Backend> Mapping<B> {
     }
 
     fn advised(&self, start: usize, len: usize) -> Result<Range<usize>> {
-        let limit = self.door.open()?.plan().span.len();
+        let limit = self.door.open()?.span.len();
         if start >= limit {
             return Err(Error::OutOfRange {
                 what: Asked::Advice,
@@ -377,7 +376,7 @@ impl<B: Backend> Mapping<B> {
     /// On unix the signal `SIGXFSZ` kills a process that makes a file longer than its limit (`ulimit -f`), as for any
     /// write. If the process ignores this signal, the call returns [`Error::Io`] of the kind `FileTooLarge`.
     pub fn resize(&mut self, len: usize) -> Result<()> {
-        let plan = self.door.open()?.plan();
+        let plan = self.door.open()?;
         if matches!(plan.access, Access::Read | Access::Copy) {
             return Err(Error::ReadOnly { access: plan.access });
         }
@@ -451,15 +450,15 @@ impl<B: Backend> Mapping<B> {
         Mapping { door: self.door.map(make), position: self.position }
     }
 
-    /// The backend, for [`raw`](crate::raw).
-    pub(crate) fn backend_mut(&mut self) -> Result<&mut B> {
-        self.door.open_mut()
+    /// Calls a function of the backend, for [`raw`](crate::raw).
+    pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut B) -> Result<T>) -> Result<T> {
+        self.door.act(act)
     }
 
-    /// The backend of a mapping that may be changed, for [`raw`](crate::raw).
-    pub(crate) fn writable_backend(&mut self) -> Result<&mut B> {
+    /// [`act`](Self::act), of a mapping that may be changed.
+    pub(crate) fn act_writable<T>(&mut self, act: impl FnOnce(&mut B) -> Result<T>) -> Result<T> {
         self.door.check_writable()?;
-        self.door.open_mut()
+        self.door.act(act)
     }
 }
 

@@ -17,7 +17,7 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::{Asked, BufferedMmap, OsFile, Result, Storage, span};
+use crate::{Asked, Buffered, BufferedMmap, OsFile, Result, Storage, span};
 
 #[cfg(target_os = "wasi")]
 pub use hosted::RawHosted;
@@ -71,7 +71,7 @@ impl<S: Storage> RawBuffer<S> {
     /// # Errors
     /// [`Error::Closed`](crate::Error::Closed), and those of loading.
     pub fn new(mut map: BufferedMmap<S>) -> Result<Self> {
-        let (start, len) = (map.backend_mut()?.start()?, map.len());
+        let (start, len) = (map.act(|backend| backend.start())?, map.len());
         Ok(Self { map: Mutex::new(map), start, len })
     }
 
@@ -83,7 +83,7 @@ impl<S: Storage> RawBuffer<S> {
     /// # Errors
     /// [`Error::ReadOnly`](crate::Error::ReadOnly), and [`Error::NoMemory`](crate::Error::NoMemory) for the copy.
     pub fn watch(&mut self) -> Result<()> {
-        self.map.get_mut().unwrap_or_else(PoisonError::into_inner).writable_backend()?.track_all()
+        self.map.get_mut().unwrap_or_else(PoisonError::into_inner).act_writable(Buffered::track_all)
     }
 
     /// The address of the first byte, which is the start of a page. It stays the same until the buffer is dropped, also
@@ -139,7 +139,7 @@ impl<S: Storage> RawBuffer<S> {
     /// they were.
     pub unsafe fn refresh_range(&self, offset: usize, len: usize) -> Result<()> {
         let range = span::checked_range(Asked::Refresh, offset, len, self.len)?;
-        self.lock().backend_mut()?.refresh_tracked(&range)
+        self.lock().act(|backend| backend.refresh_tracked(&range))
     }
 
     /// Finds the first conflict in the pages that hold a range: a byte that a flush of the range would overwrite,
@@ -156,7 +156,7 @@ impl<S: Storage> RawBuffer<S> {
     /// [`Error::OutOfRange`](crate::Error::OutOfRange), and those of reading.
     pub unsafe fn first_conflict(&self, offset: usize, len: usize) -> Result<Option<usize>> {
         let range = span::checked_range(Asked::Flush, offset, len, self.len)?;
-        self.lock().backend_mut()?.first_conflict(&range)
+        self.lock().act(|backend| backend.first_conflict(&range))
     }
 
     fn lock(&self) -> MutexGuard<'_, BufferedMmap<S>> {

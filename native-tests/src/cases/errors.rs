@@ -5,6 +5,7 @@ use std::error::Error as _;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use portable_mmap::raw::RawBuffer;
 use portable_mmap::{Access, BufferedMmap, Error, Flags, MmapOptions, Operation, Slice};
 
 use super::making::refused;
@@ -134,6 +135,11 @@ fn errors_give_the_path_of_a_file_that_was_opened_by_path<B: FileBackend>(scene:
     file.set_len(0).unwrap();
     named("loading", &map.as_slice().unwrap_err(), &path);
     named("a fault", &map.size().unwrap_err(), &path);
+    drop(map);
+    file.set_len(5).unwrap();
+    let map = new().open_buffered(&path).unwrap();
+    file.set_len(0).unwrap();
+    named("loading a raw buffer", &RawBuffer::new(map).unwrap_err(), &path);
     let error = scene.map(&new(), &file).unwrap_err();
     scene.eq("of a file that was opened elsewhere", error.to_string().contains("the file"), true);
 }

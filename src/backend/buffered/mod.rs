@@ -9,7 +9,6 @@ use self::flights::Flights;
 use self::load::{Caller, Pattern};
 use self::unsynced::Unsynced;
 use super::sealed::{Bytes, Faults, Ready};
-use super::unreachable_bytes;
 use crate::error::Operation;
 use crate::guard::{Fault, FaultKind};
 use crate::page_set::LoadedPages;
@@ -277,21 +276,13 @@ impl<S: Storage> Bytes for Buffered<S> {
     }
 
     #[inline]
-    #[track_caller]
-    fn look(&self, range: Range<usize>) -> &[u8] {
-        match self.loaded_bytes(range, Caller::Slice) {
-            Ok(bytes) => bytes,
-            Err(e) => unreachable_bytes(e),
-        }
+    fn look(&self, range: Range<usize>) -> Result<&[u8]> {
+        self.loaded_bytes(range, Caller::Slice)
     }
 
     #[inline]
-    #[track_caller]
-    fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
-        match self.loaded_bytes_mut(range, Caller::Slice) {
-            Ok(bytes) => bytes,
-            Err(e) => unreachable_bytes(e),
-        }
+    fn look_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
+        self.loaded_bytes_mut(range, Caller::Slice)
     }
 
     fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {

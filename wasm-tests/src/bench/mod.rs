@@ -29,7 +29,7 @@ pub use results::Results;
 use program::Program;
 
 /// Measures everything, one column after the other, and writes the reports: `report.json`, `machine.md`, `table.md`,
-/// `missed.md`, `jobs.md` and `jobs-details.md` for the jobs, and `growth.svg`.
+/// `missed.md`, `jobs.md`, `jobs-short.md` and `jobs-details.md` for the jobs, and `growth.svg`.
 ///
 /// # Errors
 ///
@@ -79,6 +79,7 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     }
     if !results.jobs.is_empty() {
         write("jobs.md", jobs::markdown(&results.jobs, &results.sizes))?;
+        write("jobs-short.md", jobs::short_markdown(&results.jobs))?;
         write("jobs-details.md", jobs::details_markdown(&results.jobs))?;
     }
     if plan.filter.is_none() {

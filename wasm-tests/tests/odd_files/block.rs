@@ -116,7 +116,10 @@ fn a_read_only_grant_permits_no_writes(_: Target, sandbox: &Sandbox) {
         let writing = if place.is_native() {
             format!("{LEN} bytes, first 1")
         } else {
-            format!("Io of open, PermissionDenied: cannot open `/{DEVICE}`")
+            format!(
+                "Io of open, PermissionDenied: cannot open `/{DEVICE}`: the host does not allow it; name the directory of the \
+                 file to the host, usually with --dir, with the right to write if the mapping writes"
+            )
         };
         let expected =
             format!("Read: {LEN} bytes, first 1\nCopy: {LEN} bytes, first 1\nDefault: {writing}\nWrite: {writing}\n");

@@ -128,8 +128,8 @@ fn a_device_without_a_length_is_read_up_to_the_given_length(_: Target, sandbox: 
                      any, {access}, 100000 bytes: 100000 bytes, {bytes}\n"
                 )
             });
-            let advice = ": the file is empty and cannot be mapped; extend(true) with a length makes a file longer, and \
-                          map_any reads files of /proc";
+            let advice = ": the file is empty and cannot be mapped; handle it as zero bytes, or make it longer with \
+                          extend(true) and len(n)";
             assert_eq!(printed.replace(advice, ""), expected.concat());
         }
     }

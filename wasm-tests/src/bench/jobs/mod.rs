@@ -18,7 +18,7 @@ use files::Copy;
 use host::{Host, JobResult};
 
 pub use peer::Peer;
-pub use render::{details_markdown, markdown, render};
+pub use render::{details_markdown, markdown, render, short_markdown};
 
 /// The columns, in the order of the table. The last two are the same program in two hosts.
 pub const COLUMNS: [&str; 3] = ["native", "wasip1 simd128, emulated", "wasip1 simd128, hosted"];

@@ -15,6 +15,9 @@ const MOST_ADDED: u64 = 40;
 
 const MIB: u64 = 1 << 20;
 
+/// The first words in the head of the README's table.
+const SHORT: [&str; 2] = ["job", "the fastest other way"];
+
 /// The notes below a comparison.
 const NOTES: &str = "\
     A job includes opening and closing the file. It runs in its own process or instance, with a warm\n\
@@ -38,10 +41,22 @@ pub fn render(done: &[Done], sizes: &[Size]) -> String {
     text
 }
 
-/// The table of the README.
+/// The table of the page on performance.
 #[must_use]
 pub fn markdown(done: &[Done], sizes: &[Size]) -> String {
     markdown_table(["job", "against"], &comparisons(done, sizes))
+}
+
+/// The table of the README: each job against the other way that is fastest natively.
+#[must_use]
+pub fn short_markdown(done: &[Done]) -> String {
+    let time = |job, way| of(done, job, way, 0)?.cost.as_ref().ok().map(|cost| cost.time);
+    let fastest = all().iter().filter_map(|job| {
+        let ways = job.ways[1..].iter().filter_map(|way| Some((way, time(job, way)?)));
+        let (way, _) = ways.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
+        compared(done, job, way)
+    });
+    markdown_table(SHORT, &fastest.collect::<Vec<_>>())
 }
 
 /// The table with the numbers from which the other table is made.
@@ -91,22 +106,24 @@ fn of<'d>(done: &'d [Done], job: &Job, way: &Way, column: usize) -> Option<&'d D
 fn comparisons(done: &[Done], sizes: &[Size]) -> Vec<Row> {
     let mut rows = Vec::new();
     for job in all() {
-        for way in &job.ways[1..] {
-            let cell = |column: usize| {
-                let ours = of(done, job, &job.ways[0], column)?;
-                Some(comparison(ours, of(done, job, way, column.min(SANDBOX))?))
-            };
-            rows.extend(row([job.name, way.name], [0, 1, 2].map(cell)));
-        }
+        rows.extend(job.ways[1..].iter().filter_map(|way| compared(done, job, way)));
     }
     if let Some(size) = sizes.iter().find(|size| size.column == SIMD) {
         let added = size.maps.saturating_sub(size.reads).div_ceil(1 << 10);
-        let missed = if added > MOST_ADDED { " missed" } else { "" };
-        let cell = format!("{added} KiB more{missed}");
-        let name = format!("size of a program, at most {MOST_ADDED} KiB more");
-        rows.extend(row([&name, "fs::read"], [None, Some(cell.clone()), Some(cell)]));
+        let missed = if added > MOST_ADDED { "; missed" } else { "" };
+        let cell = format!("{added} KiB more; the goal is at most {MOST_ADDED}{missed}");
+        rows.extend(row(["size of a program", "fs::read"], [None, Some(cell.clone()), Some(cell)]));
     }
     rows
+}
+
+/// The row that compares a job with a mapping and one other way.
+fn compared(done: &[Done], job: &Job, way: &Way) -> Option<Row> {
+    let cell = |column: usize| {
+        let ours = of(done, job, &job.ways[0], column)?;
+        Some(comparison(ours, of(done, job, way, column.min(SANDBOX))?))
+    };
+    row([job.name, way.name], [0, 1, 2].map(cell))
 }
 
 /// A row for each way.
@@ -136,8 +153,8 @@ fn comparison(ours: &Done, theirs: &Done) -> String {
     let times = speed(theirs.time / ours.time);
     let shown = |bytes| if bytes < MIB { "under 1".to_owned() } else { mib(bytes) };
     match (ours.memory, theirs.memory) {
-        (Some(..MIB), Some(..MIB)) => format!("{times}; both under 1 MiB"),
-        (Some(ours), Some(theirs)) => format!("{times}; {} MiB, not {}", shown(ours), shown(theirs)),
+        (Some(..MIB), Some(..MIB)) => format!("{times}, both with under 1 MiB"),
+        (Some(ours), Some(theirs)) => format!("{times}, with {} MiB instead of {}", shown(ours), shown(theirs)),
         _ => times,
     }
 }
@@ -196,7 +213,9 @@ fn notes(done: &[Done]) -> Vec<(&str, &str, &str)> {
 mod tests {
     use native_tests::jobs::all;
 
-    use super::{Cost, Done, Size, details_markdown, grouped, header, markdown, mib, render, speed};
+    use super::{
+        Cost, Done, SHORT, Size, details_markdown, grouped, header, markdown, mib, render, short_markdown, speed,
+    };
 
     fn done(column: usize, way: usize, time: f64, mib: u64) -> Done {
         let job = &all()[0];
@@ -220,20 +239,32 @@ mod tests {
         let text = markdown(&all_columns(), &[]);
         let row = text.lines().nth(2).unwrap();
         let cells = [
-            "3.1 times faster; under 1 MiB, not 1,024",
-            "as fast; 1,025 MiB, not 1,024",
-            "2.0 times slower; 1.0 MiB, not 1,024",
+            "3.1 times faster, with under 1 MiB instead of 1,024",
+            "as fast, with 1,025 MiB instead of 1,024",
+            "2.0 times slower, with 1.0 MiB instead of 1,024",
         ];
         assert_eq!(row, format!("| {} | {} | {} |", all()[0].name, all()[0].ways[1].name, cells.join(" | ")));
         assert_eq!(text.lines().count(), 3, "{text}");
     }
 
     #[test]
+    fn the_short_table_has_the_fastest_other_way() {
+        let mut all_ways = all_columns();
+        all_ways.push(done(0, 2, 15.0, 0));
+        let text = short_markdown(&all_ways);
+        assert_eq!(text.lines().count(), 3, "{text}");
+        let row =
+            format!("| {} | {} | 1.5 times faster, both with under 1 MiB |", all()[0].name, all()[0].ways[2].name);
+        assert!(text.contains(&row), "{text}");
+        assert!(short_markdown(&all_columns()).contains(all()[0].ways[1].name));
+    }
+
+    #[test]
     fn little_memory_is_not_shown_as_a_number() {
         let text = markdown(&[done(0, 0, 10.0, 0), done(0, 1, 31.0, 0)], &[]);
-        assert!(text.contains("| 3.1 times faster; both under 1 MiB |"), "{text}");
+        assert!(text.contains("| 3.1 times faster, both with under 1 MiB |"), "{text}");
         let text = markdown(&[done(0, 0, 10.0, 8), done(0, 1, 31.0, 0)], &[]);
-        assert!(text.contains("| 3.1 times faster; 8.0 MiB, not under 1 |"), "{text}");
+        assert!(text.contains("| 3.1 times faster, with 8.0 MiB instead of under 1 |"), "{text}");
     }
 
     #[test]
@@ -256,8 +287,8 @@ mod tests {
     #[test]
     fn a_program_that_grows_too_much_is_marked() {
         let size = |added: u64| Size { column: super::SIMD, reads: 90 << 10, maps: (90 + added) << 10 };
-        assert!(markdown(&[], &[size(40)]).contains("|  | 40 KiB more | 40 KiB more |"));
-        assert!(markdown(&[], &[size(41)]).contains("| 41 KiB more missed |"));
+        assert!(markdown(&[], &[size(40)]).contains("| 40 KiB more; the goal is at most 40 |"));
+        assert!(markdown(&[], &[size(41)]).contains("| 41 KiB more; the goal is at most 40; missed |"));
     }
 
     #[test]
@@ -305,10 +336,15 @@ mod tests {
     fn the_tables_of_the_readme_and_of_the_page_have_these_jobs() {
         let (readme, page) = (include_str!("../../../../README.md"), include_str!("../../../../docs/performance.md"));
         let of = |from| all().iter().flat_map(move |job| job.ways[from..].iter().map(|way| [job.name, way.name]));
-        let shown = quoted(readme, ["job", "against"]);
+        let shown = quoted(page, ["job", "against"]);
         assert_eq!(shown[..shown.len() - 1], of(1).collect::<Vec<_>>());
-        assert!(shown[shown.len() - 1][0].starts_with("size of a program"));
-        assert_eq!(quoted(page, ["job", "against"]), shown);
+        assert_eq!(shown[shown.len() - 1], ["size of a program", "fs::read"]);
+        let short = quoted(readme, SHORT);
+        assert_eq!(
+            short.iter().map(|[job, _]| *job).collect::<Vec<_>>(),
+            all().iter().map(|job| job.name).collect::<Vec<_>>()
+        );
+        assert!(short.iter().all(|row| shown.contains(row)), "{short:?}");
         assert_eq!(quoted(page, ["job", "way"]), of(0).collect::<Vec<_>>());
     }
 }
