@@ -533,7 +533,7 @@ keep: ## copies tables and plots of the last `make bench` and `make bench-hosted
 	@test ! -f "$(TARGET)/placed/fleets.svg" || cp "$(TARGET)/placed/fleets.svg" docs/fleets.svg
 	$(call quote,machine.md,docs/performance.md,machine processors)
 	$(call quote,table.md,docs/performance.md,work against)
-	$(call quote,missed.md,docs/performance.md,missed goal)
+	$(call quote,missed.md,docs/performance.md,missed against)
 	$(call quote,jobs.md,docs/performance.md,job against)
 	$(call quote,jobs-short.md,README.md,job the)
 	$(call quote,jobs-details.md,docs/performance.md,job way)

@@ -176,7 +176,7 @@ pub fn markdown(results: &Results) -> String {
 /// a line.
 #[must_use]
 pub fn missed_markdown(results: &Results) -> String {
-    let mut text = "| missed goal | against | why |\n|---|---|---|\n".to_owned();
+    let mut text = "| missed | against | why |\n|---|---|---|\n".to_owned();
     let mut lines: Vec<[&str; 3]> = Vec::new();
     for judged in results.judged.iter().filter(|judged| judged.is_missed()) {
         let line = [judged.group, &judged.against, reason(judged)];
