@@ -42,7 +42,7 @@ const ITERATOR: &[Goal] = &[
     Goal::new(CPYTHON, Faster(6.0), On::Native),
     Goal::new(lines::READ_UNTIL, Faster(1.0), On::Native),
     Goal::new(lines::READ_UNTIL, Faster(4.0), On::Sandbox)
-        .missed_because("without vectors it takes 3.9 to 4.3 times less, from run to run"),
+        .missed_because("without vectors it is 3.9 to 4.3 times as fast, depending on the run"),
 ];
 
 /// Single bytes of the platform's default mapping, against a slice of a vector.
