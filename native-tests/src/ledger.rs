@@ -222,7 +222,7 @@ const LEDGER: &[Group] = &[
             "guard/a_refresh_of_another_range_does_not_clear_the_fault",
             "guard/changes_before_a_truncated_end_are_not_lost",
             "lost/a_call_that_fails_moves_and_changes_nothing",
-            "lost/a_page_that_is_still_gone_after_a_refresh_is_a_fault_again",
+            "lost/a_page_that_is_still_missing_after_a_refresh_is_a_fault_again",
             "lost/a_second_truncation_keeps_bytes_stored_in_lost_pages",
             "lost/faults_are_cleared_page_by_page",
             "lost/flush_and_close_report_a_change_from_before_the_loss",
