@@ -168,7 +168,7 @@ fn opening_advice(f: &mut Formatter<'_>, source: &io::Error) -> fmt::Result {
             ": it does not exist, or the host has not opened its directory; create the file first, or name the directory \
              to the host, usually with --dir"
         }
-        (false, true) if number::says_not_granted(source) => {
+        (false, true) if number::is_not_granted(source) => {
             ": the host does not allow it; name the directory of the file to the host, usually with --dir, with the \
              right to write if the mapping writes"
         }

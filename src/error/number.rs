@@ -52,7 +52,7 @@ pub(super) fn of(kind: ErrorKind) -> Option<i32> {
 
 /// Whether an error of opening means that the host of a guest on WASI does not allow it: no directory that the host has
 /// opened contains the file, or the directory may only be read. Hosts return `EPERM` or `ENOTCAPABLE`.
-pub(super) fn says_not_granted(error: &io::Error) -> bool {
+pub(super) fn is_not_granted(error: &io::Error) -> bool {
     cfg_if::cfg_if! {
         if #[cfg(all(target_os = "wasi", target_env = "p1"))] {
             let numbers = [wasi::ERRNO_PERM, wasi::ERRNO_NOTCAPABLE];

@@ -76,7 +76,8 @@ impl<R: Region> Mapped<R> {
     /// Writes the changes of a range and the file's length.
     fn sync(&mut self, range: &Range<usize>, durability: Durability) -> Result<()> {
         let span = self.plan.span;
-        let flush = || self.region.flush(range.clone(), durability);
+        // Windows takes a length of 0 for everything up to the end of the mapping, and fails at its end.
+        let flush = || if range.is_empty() { Ok(()) } else { self.region.flush(range.clone(), durability) };
         let flushed = match (self.unsynced.counted, durability) {
             (Some(counted), Durability::Disk) => counted.sync(flush),
             _ => flush(),

@@ -192,10 +192,6 @@ impl Region for OsRegion {
     }
 
     fn flush(&self, range: Range<usize>, durability: Durability) -> io::Result<()> {
-        if range.is_empty() {
-            // Windows takes a length of 0 for everything up to the end of the mapping, and fails at its end.
-            return Ok(());
-        }
         match (&self.view, durability) {
             (Some(View::Memmap(map)), Durability::Disk) => map.flush_range(range.start, range.len()),
             (Some(View::Memmap(map)), Durability::Visible) => map.flush_async_range(range.start, range.len()),
