@@ -349,8 +349,8 @@ pub fn describe(error: &Error) -> String {
         // A path differs by run, and the source of a lack of memory by backend.
         Error::EmptyFile { .. } => error.name().to_owned(),
         Error::NoMemory { len, .. } => format!("NoMemory {{ len: {len} }}"),
-        // The unit is the system's page, which differs by machine.
-        Error::Misaligned { offset, .. } => format!("Misaligned {{ offset: {offset} }}"),
+        // The size of the unit differs by machine.
+        Error::Misaligned { offset, unit, .. } => format!("Misaligned {{ offset: {offset}, unit: {unit:?} }}"),
         error => format!("{error:?}"),
     }
 }

@@ -133,6 +133,8 @@ const MEMMAP2_HOSTED: &[Platform] = &[Platform::Memmap2Wasip1Hosted, Platform::M
 /// The façade on WASI.
 const MEMMAP2_WASI: &[Platform] =
     &[Platform::Memmap2Wasip1, Platform::Memmap2Wasip2, Platform::Memmap2Wasip1Hosted, Platform::Memmap2Wasip2Hosted];
+/// The reason of the columns with large pages in qemu-user.
+const QEMU_PAGES: &str = "qemu-aarch64 7.2 with pages larger than the machine's maps nothing past the end of a file";
 const X86: bool = cfg!(any(target_arch = "x86", target_arch = "x86_64"));
 
 /// All exceptions.
@@ -210,10 +212,11 @@ const LEDGER: &[Group] = &[
     },
     // A C program that maps a file of 100 bytes, extends it and writes at 4,500 reads 0 there in qemu-aarch64 7.2 with
     // `-p 16384` or `-p 65536` on a machine with pages of 4 KiB, and the written byte with `-p 4096`. With the larger pages
-    // a mapping that starts at the end of the file fails too. The cases map pages in which a file ends, or past its end.
+    // a mapping that starts at the end of the file fails too, and a store past the end that the file had when it was
+    // mapped ends the process with SIGSEGV. The cases map pages in which a file ends, or past its end.
     Group {
         platforms: &[Platform::MappedQemu16K, Platform::MappedQemu64K],
-        reason: "qemu-aarch64 7.2 with pages larger than the machine's maps nothing past the end of a file",
+        reason: QEMU_PAGES,
         cases: Cases::Named(&[
             "guard/a_call_that_returns_truncated_changes_nothing",
             "guard/a_copy_is_guarded_too",
@@ -234,7 +237,7 @@ const LEDGER: &[Group] = &[
     },
     Group {
         platforms: &[Platform::MappedQemu64K],
-        reason: "qemu-aarch64 7.2 with pages larger than the machine's maps nothing past the end of a file",
+        reason: QEMU_PAGES,
         cases: Cases::Named(&[
             "resize/growing_into_a_page_shows_what_the_file_holds_there",
             "scripts/seed_1",

@@ -67,7 +67,7 @@ fn spin() {
     }
 }
 
-/// Allocates memory until there is none.
+/// Allocates memory until an allocation fails.
 fn allocate() {
     let mut held: Vec<Vec<u8>> = Vec::new();
     loop {

@@ -113,8 +113,9 @@ fn slice_in_order(place: &Place, ways: &mut Ways, len: usize) {
     });
 }
 
-/// The lower bound of any mapping that loads pages when they are first touched: the same loop over a slice, which compares
-/// each index with the end of the loaded bytes. The compiler cannot tell what the function for the others does.
+/// The cost of the check alone, which every mapping needs that loads pages when they are first touched: the same loop
+/// over a slice compares each index with the end of the loaded bytes. The compiler cannot assume anything of the function
+/// that is called for the others.
 #[expect(clippy::needless_range_loop, reason = "indices are what is measured")]
 fn checked_in_order(place: &Place, ways: &mut Ways, len: usize) {
     #[cold]

@@ -57,7 +57,7 @@ pub(super) fn add(ways: &mut Ways, place: &Place, path: &Path, words: &[&str]) {
     }
 }
 
-/// The version of CPython; `None` if there is none.
+/// The version of CPython, or `None` if it is not installed.
 #[must_use]
 pub fn version(program: Option<&str>) -> Option<String> {
     let output = Command::new(program.unwrap_or("python3")).arg("--version").output().ok()?;

@@ -195,7 +195,7 @@ mod tests {
         ];
         assert_eq!(keys("facade"), facade);
         let suite = ["mapped", "buffered", "wasip1", "simd128", "hosted", "wasip2", "wasip2-hosted"];
-        let hosts = ["node", "wasmtime-oldest", "wasmtime-newest"];
+        let hosts = ["node", "wasmtime-oldest", "wasmtime-newest", "wasip2-wasmtime-newest"];
         assert_eq!(keys("ci"), [&suite[..], &hosts, &facade].concat());
         assert_eq!(keys("suite memmap2").len(), COLUMNS.len() - 5);
         assert_eq!(keys("all").len(), COLUMNS.len());

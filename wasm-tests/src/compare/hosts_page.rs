@@ -13,7 +13,7 @@ installed. Each case has its own instance and directory, and the comparison is a
 passes if it observes the same as natively.
 
 Start Node 20 with `--no-turbo-fast-api-calls`. Without this option Node can crash with SIGSEGV after the memory of a
-guest has grown, whatever the guest is, and edits that it has not flushed are lost. `make compare` and
+guest has grown. This can happen to every guest, and edits that it has not flushed are lost. `make compare` and
 [`node-wasi.mjs`](../wasm-tests/hosts/node-wasi.mjs) pass the option.
 
 | host | what it is | version | cases passed | what it does not do |

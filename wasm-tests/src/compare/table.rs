@@ -185,7 +185,7 @@ pub const COLUMNS: &[Definition] = &[
         key: "wasip2-wasmtime-newest",
         name: "wasip2 wasmtime-newest",
         what: "WASI Preview 2, a component, in the wasmtime of Python's package, the newest",
-        ci: false,
+        ci: true,
         platform: Platform::BufferedWasi,
         backend: None,
         host: Host::Guest { key: "wasmtime-newest", target: "wasm32-wasip2" },
