@@ -50,7 +50,7 @@ demo-first: rust
 		$(CARGO) build --release -p portable-mmap --example grep && \
 		"$(TARGET)/release/examples/grep" 'name = "mem' $(FIRST) && \
 		$(MAKE) --no-print-directory demo-node && \
-		echo '== next: wasmtime, for the three sandboxes; it is built once, in 5 to 15 minutes'; }
+		echo '== next: wasmtime, for the three sandboxes; it is built once, in 5 to 20 minutes'; }
 
 .PHONY: demo-node
 demo-node: wasi
@@ -142,7 +142,7 @@ examples: wasi
 
 .PHONY: harness
 harness: rust
-	@echo '== the harness: with wasmtime in it, it takes some minutes the first time'
+	@echo '== the harness: the first build, with wasmtime, takes 5 to 20 minutes'
 	@$(CARGO) build -p wasm-tests
 
 # The programs that the harness runs: the suite, and those that its own tests need.
@@ -485,7 +485,7 @@ WASI_CC ?= clang
 RELEASED := $(TARGET)/bench-host/release/wasm-tests$(EXE)
 .PHONY: released-harness
 released-harness: rust
-	@echo '== the harness, optimised: it takes 5 to 10 minutes the first time'
+	@echo '== the harness, optimised: the first build takes 5 to 20 minutes'
 	@$(CARGO) build --release -p wasm-tests --target-dir "$(TARGET)/bench-host"
 
 # Files of Rust, for the text to work on: those of the dependencies that cargo has fetched.

@@ -64,7 +64,9 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     results.instructions = instructions::count(&plan.programs[0], &data, plan)?;
     results.sizes = sizes::measure(plan)?;
     results.judged = judge::judge(&results.measured);
-    results.machine.as_mut().map(Machine::finish);
+    if let Some(machine) = &mut results.machine {
+        machine.finish();
+    }
     progress.finish_and_clear();
 
     let write = |name: &str, text: String| {
