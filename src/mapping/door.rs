@@ -1,23 +1,25 @@
-//! The one door to the bytes of a mapping.
+//! Access to the bytes of a mapping, with all checks.
 //!
-//! Every call that wants bytes comes through here, so no call can forget what has to be looked at: whether the mapping is open,
-//! whether a guard has noted a fault, whether it may be changed, and afterwards whether a fault was noted meanwhile. The
-//! fields are private to this file.
+//! Every call that uses bytes goes through a [`Door`], so no call can omit a check: whether the mapping is open,
+//! whether a guard has noted a fault, whether the bytes may be changed, and afterwards whether a fault was noted during
+//! the call. The fields are private to this file.
 //!
-//! Beside it is a [`Front`]: the bytes for which none of this has to be asked.
+//! A [`Front`] has the bytes that need none of these checks.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
 
 use super::front::Front;
 use super::index::check_index;
 use crate::backend::Backend;
 use crate::error::panic_with;
 use crate::guard::Fault;
+use crate::newlines::first_newline;
 use crate::plan::Plan;
 use crate::{Error, Result};
 
-/// A backend, until it is closed.
+/// The backend of a mapping, until the mapping is closed.
 #[derive(Debug)]
 pub(crate) struct Door<B> {
     state: State<B>,
@@ -29,34 +31,34 @@ pub(crate) struct Door<B> {
 #[derive(Debug)]
 enum State<B> {
     Open(B),
-    /// What the mapping was.
+    /// The plan of the mapping that was closed.
     Closed(Plan),
 }
 
-/// Gives bytes to a call that can fail, for as long as it lasts.
+/// Access to bytes for a call that can fail, while the call runs.
 #[derive(Debug)]
 pub(crate) struct Reader<'m, B>(&'m B);
 
 impl<'m, B: Backend> Reader<'m, B> {
-    /// The bytes of a range that lies in the mapping: loaded, and under a guard touched.
+    /// The bytes of a range that lies in the mapping. Loads them, and with a guard touches every page.
     #[inline]
     pub(crate) fn bytes(&self, range: Range<usize>) -> Result<&'m [u8]> {
         self.0.bytes(range)
     }
 }
 
-/// Gives bytes that may be changed to a call that can fail, for as long as it lasts.
+/// Mutable access to bytes for a call that can fail, while the call runs.
 #[derive(Debug)]
 pub(crate) struct Writer<'m, B>(&'m mut B);
 
 impl<B: Backend> Writer<'_, B> {
-    /// The bytes of a range that lies in the mapping, to be changed: loaded, and under a guard touched.
+    /// The bytes of a range that lies in the mapping, mutably. Loads them, and with a guard touches every page.
     #[inline]
     pub(crate) fn bytes(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
         self.0.bytes_mut(range)
     }
 
-    /// Copies a range that lies in the mapping to where it lies in the mapping too.
+    /// Copies the bytes of a range to the bytes from `to` on. Both ranges lie in the mapping.
     pub(crate) fn copy_within(&mut self, from: Range<usize>, to: usize) -> Result<()> {
         self.0.copy_within(from, to)
     }
@@ -67,8 +69,8 @@ impl<B: Backend> Door<B> {
         Self { front: Front::of(&backend), state: State::Open(backend), path }
     }
 
-    /// The result of a backend or a source, with the path of the file if it is an error. Every such result goes through
-    /// this function or [`named`].
+    /// Adds the path of the file to an error of a backend or a source. Every result of a backend or a source goes
+    /// through this method or the function [`named`].
     #[inline]
     pub(crate) fn named<T>(&self, result: Result<T>) -> Result<T> {
         named(self.path.as_deref(), result)
@@ -82,7 +84,7 @@ impl<B: Backend> Door<B> {
         }
     }
 
-    /// The backend, for a call that changes bytes and nothing else: those that are ready stay ready.
+    /// The backend, for a call that changes only bytes. Ready bytes stay ready.
     #[inline]
     fn backend_for_bytes(&mut self) -> Option<&mut B> {
         match &mut self.state {
@@ -91,14 +93,14 @@ impl<B: Backend> Door<B> {
         }
     }
 
-    /// The backend, for a call that may change anything.
+    /// The backend, for a call that may change anything. From now on no byte counts as ready.
     #[inline]
     fn backend_mut(&mut self) -> Option<&mut B> {
         self.front.forget();
         self.backend_for_bytes()
     }
 
-    /// What the mapping is, or was until it was closed.
+    /// The plan of the mapping, also after it was closed.
     #[inline]
     pub(crate) fn plan(&self) -> &Plan {
         match &self.state {
@@ -107,7 +109,7 @@ impl<B: Backend> Door<B> {
         }
     }
 
-    /// How many bytes there are; 0 once closed.
+    /// How many bytes there are. 0 if the mapping is closed.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.backend().map_or(0, |backend| backend.plan().span.len())
@@ -117,7 +119,7 @@ impl<B: Backend> Door<B> {
         self.backend().is_none()
     }
 
-    /// The backend's name, or that the mapping is closed.
+    /// The name of the backend, or `"closed"`.
     pub(crate) fn name(&self) -> &'static str {
         self.backend().map_or("closed", B::name)
     }
@@ -126,16 +128,16 @@ impl<B: Backend> Door<B> {
         self.backend()?.fault()
     }
 
-    /// The source, whatever a guard has noted.
+    /// The source, even if a guard has noted a fault.
     pub(crate) fn source(&self) -> Option<&B::Source> {
         self.backend()?.source()
     }
 
-    /// What the mapping is, if it is open. No function returns the backend itself, so no caller can get an error that
-    /// lacks the path.
+    /// The plan of the mapping, if it is open. No function returns the backend itself, so no caller can get an error
+    /// that lacks the path.
     ///
     /// # Errors
-    /// [`Error::Closed`], and that of a fault.
+    /// [`Error::Closed`], and the error of a fault.
     #[inline]
     pub(crate) fn open(&self) -> Result<&Plan> {
         let backend = self.checked()?;
@@ -151,7 +153,7 @@ impl<B: Backend> Door<B> {
         Ok(backend)
     }
 
-    /// The backend and the path, for a call that changes bytes and nothing else.
+    /// The backend and the path, for a call that changes only bytes.
     #[inline]
     fn parts_for_bytes(&mut self) -> Result<(&mut B, Option<&Path>)> {
         let (State::Open(backend), path) = (&mut self.state, self.path.as_deref()) else { return Err(Error::Closed) };
@@ -159,14 +161,15 @@ impl<B: Backend> Door<B> {
         Ok((backend, path))
     }
 
-    /// Lets a call do something but change bytes.
+    /// Calls `act` with the backend if the mapping is open and no fault was noted. For calls that do not fit
+    /// [`read`](Self::read) or [`write`](Self::write).
     #[inline]
     pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut B) -> Result<T>) -> Result<T> {
         self.checked()?;
         self.act_despite_faults(act)
     }
 
-    /// [`act`](Self::act), whatever a guard has noted: for the call that takes faults back.
+    /// [`act`](Self::act), even if a guard has noted a fault. For the call that clears faults.
     pub(crate) fn act_despite_faults<T>(&mut self, act: impl FnOnce(&mut B) -> Result<T>) -> Result<T> {
         let backend = self.backend_mut().ok_or(Error::Closed)?;
         let done = act(backend);
@@ -180,16 +183,16 @@ impl<B: Backend> Door<B> {
         Error::ReadOnly { access: self.plan().access }
     }
 
-    /// Makes sure that bytes may be changed: reported before any range is looked at.
+    /// Checks that bytes may be changed. Callers call it before they check a range.
     ///
     /// # Errors
-    /// [`Error::Closed`], that of a fault, then [`Error::ReadOnly`].
+    /// [`Error::Closed`], the error of a fault, and [`Error::ReadOnly`], checked in this order.
     #[inline]
     pub(crate) fn check_writable(&self) -> Result<()> {
         if self.checked()?.plan().access.is_writable() { Ok(()) } else { Err(self.read_only()) }
     }
 
-    /// Lets a call read, and looks for a fault before and afterwards.
+    /// Calls `act` to read bytes, and checks for a fault before and afterwards.
     #[inline]
     pub(crate) fn read<'m, T>(&'m self, act: impl FnOnce(Reader<'m, B>) -> Result<T>) -> Result<T> {
         let backend = self.checked()?;
@@ -204,7 +207,7 @@ impl<B: Backend> Door<B> {
         self.read(|reader| reader.bytes(range))
     }
 
-    /// Lets a call change bytes, and looks for a fault before and afterwards.
+    /// Calls `act` to change bytes, and checks for a fault before and afterwards.
     #[inline]
     pub(crate) fn write<T>(&mut self, act: impl FnOnce(Writer<'_, B>) -> Result<T>) -> Result<T> {
         self.check_writable()?;
@@ -213,7 +216,7 @@ impl<B: Backend> Door<B> {
         named(path, done)
     }
 
-    /// The bytes of a range that lies in the mapping, to be changed.
+    /// The bytes of a range that lies in the mapping, mutably.
     #[inline]
     pub(crate) fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
         self.check_writable()?;
@@ -221,7 +224,8 @@ impl<B: Backend> Door<B> {
         named(path, backend.bytes_mut(range))
     }
 
-    /// The bytes of a range that lies in the mapping, for the slice face, which cannot fail. None once closed.
+    /// The bytes of a range that lies in the mapping, for an access as a slice. It panics if they cannot be loaded.
+    /// Returns an empty slice if the mapping is closed.
     #[inline]
     #[track_caller]
     pub(crate) fn look(&self, range: Range<usize>) -> &[u8] {
@@ -231,7 +235,7 @@ impl<B: Backend> Door<B> {
         }
     }
 
-    /// [`look`](Self::look), at bytes that are not all known to be ready.
+    /// [`look`](Self::look) for bytes that are not all known to be ready.
     #[inline(never)]
     #[track_caller]
     fn look_closer(&self, range: Range<usize>) -> &[u8] {
@@ -245,7 +249,8 @@ impl<B: Backend> Door<B> {
         }
     }
 
-    /// The bytes of a range that lies in the mapping, to be changed, for the slice face, which cannot fail.
+    /// The bytes of a range that lies in the mapping, mutably, for an access as a slice. It panics if the mapping is
+    /// read-only, and if the bytes cannot be loaded.
     #[inline]
     #[track_caller]
     pub(crate) fn look_mut(&mut self, range: Range<usize>) -> &mut [u8] {
@@ -257,7 +262,7 @@ impl<B: Backend> Door<B> {
         }
     }
 
-    /// The byte at an index, if nothing has to be done or looked at for it, wherever it lies.
+    /// The byte at an index, if it lies in the mapping and is ready. Bytes before it need not be ready.
     #[inline]
     pub(crate) fn ready_byte(&self, index: usize) -> Option<u8> {
         self.backend()?.ready_byte(index)
@@ -266,21 +271,27 @@ impl<B: Backend> Door<B> {
     /// The bytes of a range, if it lies in the mapping and all bytes up to its end are known to be ready.
     #[inline]
     pub(crate) fn ready_bytes(&self, range: Range<usize>) -> Option<&[u8]> {
-        // SAFETY: the front is that of the backend, which is borrowed as long as the bytes.
+        // SAFETY: the front is that of the backend, and the backend is borrowed as long as the bytes.
         self.front.bytes(range).map(|bytes| unsafe { bytes.as_ref() })
     }
 
-    /// Whether all bytes before `end` are known to be ready, and there is one that is.
+    /// Whether at least one byte, and all bytes before `end`, are known to be ready.
     #[inline]
     pub(crate) fn is_ready_up_to(&self, end: usize) -> bool {
         let ready = self.front.len();
         ready > 0 && end <= ready
     }
 
-    /// As many bytes from `start` on as are known to be ready, `most` at the most; `None` if there is not even `start`.
+    /// The line that starts at `start`, with its newline, if it is known to be ready and has at most `most` bytes.
+    ///
+    /// Returns a pointer, because the borrow checker keeps a reference that is returned in one case borrowed in the
+    /// other case too. The bytes may be read for as long as the mapping stays borrowed.
     #[inline]
-    pub(crate) fn ready_part(&self, start: usize, most: usize) -> Option<&[u8]> {
-        self.ready_bytes(start..self.front.len().min(start.saturating_add(most)))
+    pub(crate) fn ready_line(&mut self, start: usize, most: usize) -> Option<NonNull<[u8]>> {
+        let rest = self.front.bytes_from(start, most)?;
+        // SAFETY: as in `ready_bytes`.
+        let len = first_newline(unsafe { rest.as_ref() })? + 1;
+        Some(NonNull::slice_from_raw_parts(rest.cast(), len))
     }
 
     /// A reference to the byte at an index, if all bytes up to it are known to be ready.
@@ -290,26 +301,29 @@ impl<B: Backend> Door<B> {
         self.front.byte(index).map(|byte| unsafe { byte.as_ref() })
     }
 
-    /// A reference to the byte at an index, to be changed, if nothing has to be done or looked at for that.
+    /// A mutable reference to the byte at an index, if the byte is ready and may be changed.
     #[inline]
     pub(crate) fn ready_mut(&mut self, index: usize) -> Option<&mut u8> {
         let mut byte = self.backend_for_bytes()?.ready_mut(index)?;
-        // SAFETY: the backend says that it may be used while it is borrowed, and it is borrowed as long as the reference.
+        // SAFETY: the byte may be used while the backend is borrowed mutably, and it is borrowed as long as the
+        // reference.
         Some(unsafe { byte.as_mut() })
     }
 
-    /// The byte at an index, to be changed, for the slice face, which cannot fail. Out of range it panics as a slice does.
+    /// The byte at an index, mutably, for an access as a slice. It panics as [`look_mut`](Self::look_mut) does, and if
+    /// the index is out of range.
     #[inline]
     #[track_caller]
     pub(crate) fn byte_mut(&mut self, index: usize) -> &mut u8 {
         if let Some(mut byte) = self.backend_for_bytes().and_then(|backend| backend.ready_mut(index)) {
-            // SAFETY: as in `ready_mut`, which cannot be called here: what it returns would be borrowed until the end.
+            // SAFETY: as in `ready_mut`. That method cannot be called here, because its result would stay borrowed
+            // until the end of the function.
             return unsafe { byte.as_mut() };
         }
         self.unready_byte_mut(index)
     }
 
-    /// [`byte_mut`](Self::byte_mut), of a byte that is not ready.
+    /// [`byte_mut`](Self::byte_mut) for a byte that is not ready.
     #[cold]
     #[inline(never)]
     #[track_caller]
@@ -318,7 +332,7 @@ impl<B: Backend> Door<B> {
         &mut self.look_mut(index..index + 1)[0]
     }
 
-    /// The same with another backend, made of this one.
+    /// Converts the backend with `make`.
     pub(crate) fn map<C: Backend>(self, make: impl FnOnce(B) -> C) -> Door<C> {
         match self.state {
             State::Open(backend) => Door::new(make(backend), self.path),
@@ -326,7 +340,7 @@ impl<B: Backend> Door<B> {
         }
     }
 
-    /// Writes back and gives the backend up; after an error it stays.
+    /// Writes changes back and drops the backend. After an error the mapping stays open.
     pub(crate) fn close(&mut self) -> Result<()> {
         self.front.forget();
         if let State::Open(backend) = &mut self.state {
@@ -337,7 +351,7 @@ impl<B: Backend> Door<B> {
         Ok(())
     }
 
-    /// Writes back and gives everything up but the source.
+    /// Writes changes back and drops everything except the source.
     pub(crate) fn into_source(self) -> Result<Option<B::Source>> {
         let State::Open(mut backend) = self.state else { return Err(Error::Closed) };
         named(self.path.as_deref(), backend.close())?;
@@ -345,13 +359,13 @@ impl<B: Backend> Door<B> {
     }
 }
 
-/// A result, with this path if it is an error that concerns the file.
+/// Adds a path to an error that concerns the file.
 #[inline]
 fn named<T>(path: Option<&Path>, result: Result<T>) -> Result<T> {
     result.map_err(|error| error.with_path(path))
 }
 
-/// Looks for a fault.
+/// Returns an error if the backend has noted a fault.
 #[inline]
 fn check_fault<B: Backend>(backend: &B) -> Result<()> {
     match backend.fault() {

@@ -6,7 +6,6 @@ use std::ops::Range;
 use super::Lines;
 use crate::backend::Backend;
 use crate::error::Asked;
-use crate::newlines::first_newline;
 use crate::{Error, Mapping, Result};
 
 /// The maximum number of bytes that [`BufRead::fill_buf`] returns: one step of reading ahead.
@@ -114,22 +113,18 @@ impl<B: Backend> Mapping<B> {
     /// As for [`read_bytes`](Self::read_bytes).
     #[inline]
     pub fn readline(&mut self) -> Result<&[u8]> {
-        let start = self.position;
-        let Some(index) = self.door.ready_part(start, FIRST_LINE_STEP).and_then(first_newline) else {
+        let Some(line) = self.door.ready_line(self.position, FIRST_LINE_STEP) else {
             return self.read_unready_line();
         };
-        self.position = start + index + 1;
-        let line = start..self.position;
-        match self.door.ready_bytes(line.clone()) {
-            Some(bytes) => Ok(bytes),
-            None => self.door.bytes(line),
-        }
+        self.position += line.len();
+        // SAFETY: the bytes are ready, and the mapping stays borrowed as long as the line.
+        Ok(unsafe { line.as_ref() })
     }
 
-    /// The lines from the position on, each as [`readline`](Self::readline) returns it, with its newline. The position stays.
-    /// This is faster than `readline`, because it searches many lines at once.
+    /// The lines from the position on, each as [`readline`](Self::readline) returns it, with its newline. The position
+    /// stays the same. This is faster than `readline`, because it searches many lines at once.
     ///
-    /// A buffer loads the lines as they come. After an error the iterator ends.
+    /// A buffer loads the lines as they are needed. After an error the iterator ends.
     ///
     /// ```
     /// # fn main() -> portable_mmap::Result<()> {
@@ -156,8 +151,8 @@ impl<B: Backend> Mapping<B> {
         self.advance_over(start..end)
     }
 
-    /// The end of the line whose bytes before `searched` have no newline: after its newline, or at the end of the mapping.
-    /// Reads no page after the line, because it may be gone.
+    /// The end of the line whose bytes before `searched` have no newline: after its newline, or at the end of the
+    /// mapping. Reads no page after the line, because it may be gone.
     pub(super) fn line_end(&self, mut searched: usize) -> Result<usize> {
         self.door.open()?;
         let (end, page) = (self.len(), B::page_size());

@@ -1,4 +1,4 @@
-//! The bytes at the start of a mapping that can be read at once.
+//! The bytes at the start of a mapping that can be read without any other check.
 
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -6,13 +6,15 @@ use std::ptr::NonNull;
 use crate::backend::Backend;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// Where the bytes of a mapping are, and how many of them, from the first on, are ready: loaded, and without a guard.
+/// The address of the bytes of a mapping, and how many bytes at the start are ready: loaded, and without a guard.
 ///
-/// The backend knows this too, behind the questions whether the mapping is open and which backend it has. A loop over
-/// `m[i]` asks each time, since another thread may load bytes between two turns, so what it asks is one comparison.
+/// The backend has this information too, but to get it, code has to check whether the mapping is open and which backend
+/// it has. A loop over `m[i]` has to check every index, because another thread may load bytes in the meantime. With
+/// this type the check is a single comparison.
 ///
-/// More bytes become ready while the mapping is shared, and [`renew`](Self::renew) notices that. Only calls that borrow the
-/// mapping mutably can make fewer bytes ready: before such a call, the door calls [`forget`](Self::forget).
+/// More bytes can become ready while the mapping is shared, and [`renew`](Self::renew) adopts their number. Only calls
+/// that borrow the mapping mutably can make fewer bytes ready. Before such a call, the `Door` calls
+/// [`forget`](Self::forget).
 #[derive(Debug)]
 pub(super) struct Front {
     start: NonNull<u8>,
@@ -31,26 +33,26 @@ impl Default for Front {
 }
 
 impl Front {
-    /// What is ready of a backend.
+    /// The ready bytes of a backend.
     pub(super) fn of(backend: &impl Backend) -> Self {
         let ready = backend.ready();
         Self { start: ready.cast(), len: AtomicUsize::new(ready.len()) }
     }
 
-    /// Notices what has become ready while the backend was shared.
+    /// Adopts the number of ready bytes, which may have grown while the backend was shared.
     #[inline]
     pub(super) fn renew(&self, backend: &impl Backend) {
         let ready = backend.ready();
-        // Of a mapping whose last call panicked the address may be another: it is as if nothing were ready.
+        // After a call that panicked the bytes may have another address. Then no byte counts as ready.
         if ready.len() > self.len.load(Ordering::Relaxed) && ready.cast() == self.start {
-            // With Release, and with Acquire below: who sees the number sees the bytes, as the backend saw them. Not
-            // `fetch_max`, which ThreadSanitizer does not know.
+            // With Release here and Acquire in `len`, a thread that sees the number sees the bytes too. This is not
+            // `fetch_max`, because ThreadSanitizer does not support it.
             let more = |len: usize| (len < ready.len()).then_some(ready.len());
             let _ = self.len.fetch_update(Ordering::Release, Ordering::Relaxed, more);
         }
     }
 
-    /// Nothing is ready.
+    /// Makes no byte count as ready.
     #[inline]
     pub(super) fn forget(&mut self) {
         self.len = AtomicUsize::new(0);
@@ -65,8 +67,18 @@ impl Front {
     /// The byte at an index, if it is ready.
     #[inline]
     pub(super) fn byte(&self, index: usize) -> Option<NonNull<u8>> {
-        // SAFETY: that many bytes are there.
+        // SAFETY: the index lies in the ready bytes.
         (index < self.len()).then(|| unsafe { self.start.add(index) })
+    }
+
+    /// The bytes from `start` on that are ready, at most `most` of them.
+    #[inline]
+    pub(super) fn bytes_from(&mut self, start: usize, most: usize) -> Option<NonNull<[u8]>> {
+        // Relaxed, because nobody else uses the mapping now.
+        let left = self.len.load(Ordering::Relaxed).checked_sub(start)?;
+        // SAFETY: the start lies in the ready bytes, or at their end.
+        let start = unsafe { self.start.add(start) };
+        Some(NonNull::slice_from_raw_parts(start, left.min(most)))
     }
 
     /// The bytes of a range, if they are ready.
@@ -75,7 +87,7 @@ impl Front {
         if range.start > range.end || range.end > self.len() {
             return None;
         }
-        // SAFETY: that many bytes are there.
+        // SAFETY: the start lies in the ready bytes, or at their end.
         let start = unsafe { self.start.add(range.start) };
         Some(NonNull::slice_from_raw_parts(start, range.len()))
     }
