@@ -17,7 +17,7 @@
 //! is the emulation, a copy of the file's pages in memory; a *hosted mapping* is an OS mapping that the host of a WASI
 //! program has placed in the program's memory; the *position* is where the next read or write of a mapping starts.
 //!
-//! The pages are also files, `src/guide/*.md`.
+//! The pages are also files, `src/guide/*.md`. `make test` runs each of their examples natively and on WASI.
 
 #[doc = include_str!("guide/reading.md")]
 pub mod reading {}

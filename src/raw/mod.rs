@@ -24,13 +24,13 @@ pub use hosted::RawHosted;
 
 /// The bytes of a buffer, at a fixed address until it is dropped.
 ///
-/// The drop writes the changes back and ignores errors. Flush the buffer first to see them. In a forked child the drop writes
-/// nothing.
+/// The drop writes the changes back and ignores errors. Flush the buffer first to see them. In a forked child the drop
+/// writes nothing.
 ///
 /// # References
-/// [`watch`](Self::watch), the flushes and the drop read bytes of the buffer. While one of them runs, nobody may write to
-/// the bytes that it reads, and no `&mut` to them may be live. A `&mut` is live if it is used after the call, itself or
-/// through a reference or a pointer that was made from it. It is also live while a function runs that has it as an
+/// [`watch`](Self::watch), the flushes and the drop read bytes of the buffer. While one of them runs, nobody may write
+/// to the bytes that it reads, and no `&mut` to them may be live. A `&mut` is live if it is used after the call, itself
+/// or through a reference or a pointer that was made from it. It is also live while a function runs that has it as an
 /// argument.
 ///
 /// The pointer of [`as_ptr`](Self::as_ptr) and shared references stay valid across these calls.
@@ -39,7 +39,8 @@ pub use hosted::RawHosted;
 /// use portable_mmap::{MmapOptions, raw::RawBuffer};
 ///
 /// # fn main() -> portable_mmap::Result<()> {
-/// # let path = std::env::temp_dir().join(format!("portable-mmap-raw-{}", std::process::id()));
+/// # let dir = tempfile::tempdir_in(".").unwrap();
+/// # let path = dir.path().join("file");
 /// # std::fs::write(&path, b"0123456789").unwrap();
 /// let mut buffer = RawBuffer::new(MmapOptions::new().open_buffered(&path)?)?;
 /// buffer.watch()?;
@@ -48,8 +49,6 @@ pub use hosted::RawHosted;
 /// // SAFETY: nobody writes meanwhile, and no reference is live.
 /// unsafe { buffer.flush_range(0, 10)? };
 /// assert_eq!(std::fs::read(&path).unwrap(), b"A123456789");
-/// # drop(buffer);
-/// # std::fs::remove_file(&path).unwrap();
 /// # Ok(())
 /// # }
 /// ```
@@ -131,8 +130,8 @@ impl<S: Storage> RawBuffer<S> {
     /// of this buffer stay, byte by byte. A buffer that is not watched stays as it is.
     ///
     /// # Safety
-    /// The call reads and writes bytes of the pages that hold the range. Nobody else uses these bytes while the call runs, and
-    /// no reference to them is live.
+    /// The call reads and writes bytes of the pages that hold the range. Nobody else uses these bytes while the call
+    /// runs, and no reference to them is live.
     ///
     /// # Errors
     /// [`Error::OutOfRange`](crate::Error::OutOfRange), and errors of reading. Pages after the one that failed stay as
