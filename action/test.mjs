@@ -1,5 +1,5 @@
-// Runs action.yml on this machine, on a crate outside of the repository. Each `run` runs unchanged. The actions that it uses
-// are simulated, with directories instead of GitHub's storage. `make test-action` calls this.
+// Runs the steps of action.yml on this machine, for a crate outside of the repository. Each `run` is unchanged. The actions
+// that action.yml uses are simulated, with directories instead of GitHub's storage. `make test-action` calls this.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -115,7 +115,7 @@ mod tests {
 const reports = (artifact) => fs.readdirSync(path.join(storage.artifacts, artifact)).sort();
 const junit = (artifact) => fs.readFileSync(path.join(storage.artifacts, artifact, "junit.xml"), "utf8");
 
-test("the first run builds the harness, and a crate that is equal everywhere passes", () => {
+test("the first run builds the harness, and a crate with equal results everywhere passes", () => {
   write(".");
   const { failed, ran, log } = run();
   assert.ok(!failed, log);
@@ -127,7 +127,7 @@ test("the first run builds the harness, and a crate that is equal everywhere pas
   }
 });
 
-test("a later run has the harness from the cache, and fails with reports if a target differs", () => {
+test("a later run gets the harness from the cache, and fails with reports if a target differs", () => {
   write("with a space", "#[test] fn is_wide() { assert_eq!(usize::BITS, 64); }");
   const { failed, ran, log } = run({ package: "with a space", artifact: "wide" });
   assert.ok(failed, log);

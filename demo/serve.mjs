@@ -1,4 +1,4 @@
-// Serves a directory on loopback: `node serve.mjs DIRECTORY [PORT]`. Without a port it uses a free one.
+// Serves a directory on loopback: `node serve.mjs DIRECTORY [PORT]`. Without PORT it uses a free port.
 
 import fs from "node:fs";
 import http from "node:http";
@@ -34,7 +34,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     const { url } = await serve(directory, Number(port ?? 0));
     console.log(`The demo is at ${url} until this ends (Ctrl+C).`);
   } catch (error) {
-    console.error(`The demo cannot be served on port ${port}: ${error.message}. PORT=0 takes a free one.`);
+    console.error(`The demo cannot be served on port ${port}: ${error.message}. PORT=0 selects a free port.`);
     process.exitCode = 1;
   }
 }

@@ -1,7 +1,7 @@
 //! A module without imports from its host: it maps bytes in memory, and uses them as a slice and as a file.
 //!
-//! Built for `wasm32-unknown-unknown`, where there are no files, it maps bytes that the program holds, and anonymous memory.
-//! `make test-memory` runs it in Node.
+//! Built for `wasm32-unknown-unknown`, where there are no files, it maps bytes that the program holds, and anonymous
+//! memory. `make test-memory` runs it in Node.
 
 use std::io::{self, SeekFrom};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -76,7 +76,8 @@ impl Advice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UncheckedAdvice {
-    /// `MADV_FREE` (Linux 4.5, macOS, BSD): the kernel may drop the bytes at any later time, until they are written again.
+    /// `MADV_FREE` (Linux 4.5, macOS, BSD): the kernel may drop the bytes at any later time, until they are written
+    /// again.
     Free,
     /// `MADV_FREE_REUSABLE` (macOS): like `Free`, and the memory no longer counts toward the process.
     FreeReusable,

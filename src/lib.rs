@@ -32,8 +32,8 @@
 //! ```
 //!
 //! Each call documents its errors. [`MmapOptions::map`] states what the caller of an `unsafe` function has to
-//! guarantee. A call that returns an [`Error`] has changed nothing; only a write-back keeps what it has already
-//! written. Using a mapping as a slice (`m[i]`, `m[a..b]`, [`Deref`](std::ops::Deref), iteration) panics if the same
+//! guarantee. A call that returns an [`Error`] has changed nothing, with two exceptions: a write-back keeps what it has
+//! already written, and on Windows [`resize`](Mapping::resize) can lose the mapping. Using a mapping as a slice (`m[i]`, `m[a..b]`, [`Deref`](std::ops::Deref), iteration) panics if the same
 //! use of a slice panics, and if the bytes of a buffer cannot be loaded.
 //!
 //! The [`guide`] has a page for each subject, tables for those who come from memmap2 or from Python, and a list of
@@ -44,7 +44,8 @@
 //! | target | [`Mmap`] is | [`BufferedMmap`] is |
 //! |---|---|---|
 //! | Linux, Android, Apple's systems, the BSDs, Windows | [`Mapped`](DefaultBackend): an OS mapping | [`Buffered`]: the emulation |
-//! | `wasm32-wasip1`, `wasm32-wasip2` | [`AnyBackend`]: a mapping that the host has placed, or the emulation | [`Buffered`]: the emulation |
+//! | `wasm32-wasip1`; `wasm32-wasip2` with the feature `host-mapping` | [`AnyBackend`]: a mapping that the host has placed, or the emulation | [`Buffered`]: the emulation |
+//! | `wasm32-wasip2` without it | [`AnyBackend`]: always the emulation | [`Buffered`]: the emulation |
 //! | `wasm32-unknown-unknown` | [`Buffered`], of anonymous memory only | of a [`Storage`] or anonymous memory: there are no files |
 //!
 //! Every native program has both. Choose at run time with [`MmapOptions::map`], [`MmapOptions::map_buffered`], or

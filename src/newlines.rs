@@ -1,10 +1,10 @@
-//! Finding newlines: those of a block of bytes at once, since most lines are short.
+//! Finds newlines: all those of a block at once, because most lines are short.
 
 /// How many bytes a block has.
 pub(crate) const BLOCK: usize = 64;
 
-// A lane is what is compared at once: a vector where vectors have an instruction that gathers a bit of each byte, else a
-// word.
+// A lane is a piece that is compared at once: a vector if there is an instruction that gathers a bit of each byte of a
+// vector, otherwise a word.
 cfg_if::cfg_if! {
     if #[cfg(target_feature = "simd128")] {
         use std::arch::wasm32::{u8x16_bitmask, u8x16_eq, u8x16_splat, v128_load};
@@ -47,7 +47,7 @@ cfg_if::cfg_if! {
             const LOW: u64 = u64::from_ne_bytes([0x7f; 8]);
 
             let differs = u64::from_le_bytes(lane) ^ u64::from_ne_bytes([b'\n'; 8]);
-            // The highest bit of each byte that does not differ. No carry goes from a byte to the next.
+            // The highest bit of each byte that does not differ. No carry goes from one byte to the next.
             let equal = !(((differs & LOW) + LOW) | differs | LOW);
             // The product gathers those eight bits in its highest byte.
             (equal >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
@@ -65,7 +65,7 @@ pub(crate) fn newlines(block: &[u8; BLOCK]) -> u64 {
 /// The index of the first newline.
 #[inline]
 pub(crate) fn first_newline(bytes: &[u8]) -> Option<usize> {
-    // A look at one block takes less time than a call of `memchr`. Natively that needs vectors.
+    // Searching one block takes less time than a call of `memchr`. On native targets this is so only with vectors.
     if LANE == 16 || cfg!(target_family = "wasm") {
         if let Some(bits) = bytes.first_chunk().map(newlines).filter(|&bits| bits != 0) {
             return Some(bits.trailing_zeros() as usize);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_newline_is_found_in_the_first_block_and_behind_it() {
+    fn the_first_newline_is_found_in_the_first_block_and_after_it() {
         for len in [0, 1, 63, 64, 65, 200] {
             let mut bytes = vec![b'x'; len];
             assert_eq!(first_newline(&bytes), None);

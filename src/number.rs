@@ -81,7 +81,8 @@ impl Prot {
         sum(self.iter().map(numbers::prot_number))
     }
 
-    /// Returns the protection that has this number on this operating system, or `None` if a bit of it means something else.
+    /// Returns the protection that has this number on this operating system, or `None` if a bit of it means something
+    /// else.
     #[must_use]
     pub fn from_number(number: i32) -> Option<Self> {
         let known = Self::all().iter().filter_map(|prot| Some((prot, numbers::prot_number(prot)?)));

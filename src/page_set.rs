@@ -1,4 +1,4 @@
-//! Sets of pages: a bit for each page, in words that may be read and added to by several threads.
+//! Sets of pages, with a bit for each page. Several threads may read a set and add pages to it at the same time.
 
 use std::ops::Range;
 
@@ -26,7 +26,8 @@ fn words(range: &Range<usize>) -> Range<usize> {
     range.start / BITS..range.end.div_ceil(BITS)
 }
 
-/// The first page of `range` whose bit is set in the words that `bits` gives; the end of the range if no bit is.
+/// The first page of `range` whose bit is set in the words that `bits` returns, or the end of the range if no bit is
+/// set.
 fn find(range: &Range<usize>, bits: impl Fn(usize) -> u64) -> usize {
     for word in words(range) {
         let hits = bits(word) & mask(word, range);
@@ -37,7 +38,8 @@ fn find(range: &Range<usize>, bits: impl Fn(usize) -> u64) -> usize {
     range.end
 }
 
-/// The first run of pages within `range` whose bits are set; empty, at the end of the range, if no bit is.
+/// The first run of pages within `range` whose bits are set. If no bit is set, the run is empty, at the end of the
+/// range.
 fn first_run(range: &Range<usize>, bits: impl Fn(usize) -> u64) -> Range<usize> {
     let start = find(range, &bits);
     start..find(&(start..range.end), |word| !bits(word))
@@ -63,12 +65,12 @@ pub(crate) fn try_vec<T: Default>(len: usize) -> Result<Vec<T>> {
 
 /// A set of pages.
 ///
-/// Pages are added with Release and looked up with Acquire: a thread that finds a page in the set sees what the thread
-/// that added it did before. Nothing here takes a lock, and only [`add`](Self::add) and [`resize`](Self::resize) take
-/// memory: a signal handler may do the rest.
+/// Pages are added with Release and looked up with Acquire, so a thread that finds a page in the set sees what the
+/// thread that added it did before. No function takes a lock, and only [`with_room`](Self::with_room),
+/// [`add`](Self::add) and [`resize`](Self::resize) allocate memory. A signal handler may call the others.
 #[derive(Debug, Default)]
 pub(crate) struct PageSet {
-    /// No words at all: no page is in the set, and adding one through `&mut self` makes room.
+    /// Without words no page is in the set, and [`add`](PageSet::add) allocates them.
     words: Words,
 }
 
@@ -98,19 +100,21 @@ impl PageSet {
         })
     }
 
-    /// The first run of pages within `range` that are in the set; empty, at the end of the range, if none is.
+    /// The first run of pages within `range` that are in the set. If none is, the run is empty, at the end of the
+    /// range.
     pub(crate) fn first_present(&self, range: &Range<usize>) -> Range<usize> {
         if self.words.is_empty() { range.end..range.end } else { first_run(range, |word| self.word(word)) }
     }
 
-    /// The first run of pages within `range` that are not in the set; empty, at the end of the range, if all are.
+    /// The first run of pages within `range` that are not in the set. If all are in the set, the run is empty, at the
+    /// end of the range.
     pub(crate) fn first_absent(&self, range: &Range<usize>) -> Range<usize> {
         first_run(range, |word| !self.word(word))
     }
 
     /// The runs of pages within `range` that are in the set, in order.
     pub(crate) fn runs(&self, range: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
-        // Without words there is nothing to look at.
+        // Without words the set is empty.
         let range = if self.words.is_empty() { 0..0 } else { range };
         all_runs(range, |word| self.word(word))
     }
@@ -120,15 +124,16 @@ impl PageSet {
         all_runs(range, |word| !self.word(word))
     }
 
-    /// Adds the pages of a range to a set that has room for them. Takes no memory and no lock.
+    /// Adds the pages of a range to a set that has room for them. Allocates no memory and takes no lock.
     pub(crate) fn insert(&self, range: &Range<usize>) {
         for word in words(range) {
             self.words[word].fetch_or(mask(word, range), Ordering::Release);
         }
     }
 
-    /// Adds the pages of a range to a set that has room for them, and calls `added` with each run of pages that this very
-    /// call has added: of two calls at once, one adds a page. Stops where `added` returns false, and returns that.
+    /// Adds the pages of a range to a set that has room for them, and calls `added` with each run of pages that this
+    /// call has added. If two calls run at the same time, only one of them adds a page. Stops if `added` returns false,
+    /// and returns false.
     pub(crate) fn claim(&self, range: &Range<usize>, mut added: impl FnMut(Range<usize>) -> bool) -> bool {
         let mut run = range.start..range.start;
         for word in words(range) {
@@ -151,7 +156,7 @@ impl PageSet {
         run.is_empty() || added(run)
     }
 
-    /// Takes the pages of a range out, and returns how many there were.
+    /// Removes the pages of a range, and returns how many of them were in the set.
     pub(crate) fn remove(&self, range: &Range<usize>) -> usize {
         let mut count = 0;
         for word in words(range).start..words(range).end.min(self.words.len()) {
@@ -162,7 +167,7 @@ impl PageSet {
     }
 }
 
-/// What OS mappings ask for.
+/// Functions for OS mappings.
 #[allow(dead_code, reason = "not every target has them")]
 impl PageSet {
     /// The last page within `range` that is in the set.
@@ -174,10 +179,11 @@ impl PageSet {
         })
     }
 
-    /// The pages of a range, all of which are in the set, and those around it that are too: as far as words of 64 tell.
+    /// Extends a range of pages that are all in the set by the pages around it that are also in the set. Goes no
+    /// further than the words of 64 bits that hold the first and the last page.
     pub(crate) fn run_around(&self, range: &Range<usize>) -> Range<usize> {
         let (first, last) = (range.start, range.end - 1);
-        // The pages of a word from the first down, and from the last up.
+        // The number of pages from the first down, and from the last up.
         let before = (self.word(first / BITS) << (BITS - 1 - first % BITS)).leading_ones() as usize;
         let behind = (self.word(last / BITS) >> (last % BITS)).trailing_ones() as usize;
         first + 1 - before.max(1)..last + behind.max(1)
@@ -193,14 +199,14 @@ impl PageSet {
             self.words = Words::zeros(pages.div_ceil(BITS))?;
         }
         for word in words(range) {
-            // Nobody else is adding: no atomic operation is needed.
+            // Nobody else adds pages at the same time, so this needs no atomic read-modify-write operation.
             let word_bits = &self.words[word];
             word_bits.store(word_bits.load(Ordering::Relaxed) | mask(word, range), Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Makes room for `pages` pages, and takes those behind them out. A set without room stays so.
+    /// Makes room for `pages` pages, and removes the pages after them. A set without words stays without words.
     ///
     /// # Errors
     /// [`Error::NoMemory`]; the set is as before.
@@ -210,36 +216,38 @@ impl PageSet {
         }
         let before = self.words.len() * BITS;
         self.words.resize(pages.div_ceil(BITS))?;
-        // Of the last word, some pages may be gone.
+        // The last word may have bits of pages past the new end.
         self.remove(&(pages.min(before)..before));
         Ok(())
     }
 }
 
-/// The pages whose bytes are initialised: a set, and one number for those from the first on.
+/// The pages whose bytes are initialised: a set, and the number of ready bytes at the start.
 ///
-/// A page is added after its bytes were written, and looked up before a slice over them is made. Pages are taken out
-/// through `&mut self` only, when no slice is alive.
+/// A page is added after its bytes were written, and looked up before a slice of them is made. Pages are removed only
+/// through `&mut self`, when no slice is alive.
 #[derive(Debug)]
 pub(crate) struct LoadedPages {
     set: PageSet,
     pages: usize,
     count: AtomicUsize,
-    /// How many bytes are ready once every page is in the set: the mapping's length, or 0 where nobody is to rely on it.
+    /// How many bytes are ready once every page is in the set: the mapping's length, or 0 if no byte may count as
+    /// ready.
     len: usize,
-    /// So many bytes from the first on are there to be read: those of pages that are in the set, without a gap. One
-    /// comparison tells an index that it is within the mapping and loaded. While pages are added, it may be less.
+    /// How many bytes at the start are ready: those of pages that are in the set, without a gap. With this number one
+    /// comparison shows that an index lies in the mapping and that its byte is loaded. It may be too small while pages
+    /// are added.
     ready: AtomicUsize,
 }
 
 impl LoadedPages {
-    /// None of `pages` pages, of a mapping of which `len` bytes are ready once all are loaded.
+    /// An empty set for `pages` pages. `len` bytes are ready once all of them are loaded.
     pub(crate) fn none(pages: usize, len: usize) -> Result<Self> {
         let set = PageSet::with_room(pages)?;
         Ok(Self { set, pages, count: AtomicUsize::new(0), len, ready: AtomicUsize::new(0) })
     }
 
-    /// How many bytes from the first on may be read as they are, without another question.
+    /// How many bytes at the start may be read without another check.
     #[inline]
     pub(crate) fn ready(&self) -> usize {
         self.ready.load(Ordering::Acquire)
@@ -251,17 +259,17 @@ impl LoadedPages {
         self.set.contains(page)
     }
 
-    /// Which pages they are.
+    /// The set of loaded pages.
     #[inline]
     pub(crate) fn set(&self) -> &PageSet {
         &self.set
     }
 
-    /// Adds the pages of a range, none of which is in the set or is added by another thread, and whose bytes were
-    /// written before.
+    /// Adds the pages of a range. Their bytes were written before. None of them is in the set, and no other thread adds
+    /// them.
     pub(crate) fn insert(&self, range: &Range<usize>) {
         self.set.insert(range);
-        // The thread that adds the last pages sees, through the counter, all that the others added before.
+        // Through the counter, the thread that adds the last pages sees all pages that the others added before.
         let before = self.count.fetch_add(range.len(), Ordering::AcqRel);
         if before + range.len() == self.pages {
             self.ready.store(self.len, Ordering::Release);
@@ -270,20 +278,21 @@ impl LoadedPages {
         }
     }
 
-    /// Counts the bytes of a range of pages as ready, and those behind it as far as they are loaded, if all bytes before
-    /// it are.
+    /// If all bytes before a range of pages are ready, counts as ready the bytes of the range, and of the loaded pages
+    /// directly after it.
     fn extend(&self, range: &Range<usize>) {
-        // Pages that another thread adds right now are not seen, and not counted. The last pages of all count them.
+        // Pages that another thread adds at the same time may not be seen, and are not counted then. The call that adds
+        // the last pages counts them.
         let page = self.ready.load(Ordering::Relaxed) / PAGE;
         if range.contains(&page) {
             let end = self.set.first_absent(&(range.end..self.pages)).start;
-            // The set was read with Acquire: who sees this number sees the bytes of all these pages.
+            // The set was read with Acquire, so a thread that sees this number sees the bytes of all these pages.
             let end = self.len.min(end * PAGE);
             let _ = self.ready.fetch_update(Ordering::Release, Ordering::Relaxed, |ready| (ready < end).then_some(end));
         }
     }
 
-    /// Takes the pages of a range out: nobody may be using their bytes.
+    /// Removes the pages of a range. Nobody may be using their bytes.
     pub(crate) fn remove(&mut self, range: &Range<usize>) {
         let removed = self.set.remove(range);
         let count = self.count.load(Ordering::Relaxed);
@@ -310,7 +319,7 @@ mod tests {
         assert_eq!(mask(2, &(63..128)), 0);
     }
 
-    /// The runs of consecutive numbers of a plain set within a range.
+    /// The runs of consecutive pages within a range that are in the model, or that are not in it.
     fn plain_runs(model: &BTreeSet<usize>, range: Range<usize>, present: bool) -> Vec<Range<usize>> {
         let mut runs: Vec<Range<usize>> = Vec::new();
         for page in range.filter(|page| model.contains(page) == present) {
@@ -323,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_is_a_plain_set_whatever_is_done_to_it() {
+    fn a_page_set_behaves_like_a_set_of_numbers() {
         let mut seed = 7_u64;
         let mut random = move |below: usize| {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -383,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_of_very_many_pages_is_one_like_others() {
+    fn a_set_of_very_many_pages_behaves_like_any_other() {
         let pages = if cfg!(miri) { 1 << 12 } else { 1 << 20 };
         let mut set = PageSet::with_room(pages).unwrap();
         assert!(set.first_present(&(0..pages)).is_empty());
@@ -393,11 +402,11 @@ mod tests {
         assert!(set.contains(pages - 1) && !set.contains(pages));
         set.resize(pages - 1).unwrap();
         set.resize(pages).unwrap();
-        assert!(!set.contains(pages - 1), "what was left out is not in it again");
+        assert!(!set.contains(pages - 1), "a page that was removed is not in the set again");
     }
 
     #[test]
-    fn a_set_takes_memory_with_its_first_page() {
+    fn a_set_allocates_memory_for_its_first_page() {
         let mut set = PageSet::default();
         assert!(!set.contains(3) && set.words.is_empty());
         set.resize(500).unwrap();

@@ -1,4 +1,4 @@
-//! Searching for bytes in bytes that are loaded a piece at a time. The code knows nothing of mappings.
+//! Searches bytes that are loaded a piece at a time. The code does not depend on mappings.
 
 use std::ops::Range;
 

@@ -1,12 +1,12 @@
-//! What the example programs print, and what they say where they cannot do their job.
-#![cfg(not(any(target_os = "wasi", miri)))] // A guest starts no programs, and neither does an interpreter.
+//! Tests what the example programs print, and the errors that they report.
+#![cfg(not(any(target_os = "wasi", miri)))] // Neither a guest on WASI nor Miri can start programs.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// `cargo test` builds the examples beside the directory that this test program is in.
+/// The path of an example. `cargo test` builds the examples beside the directory of this test program.
 fn example(name: &str) -> PathBuf {
     let here = std::env::current_exe().unwrap();
     let path =
@@ -19,14 +19,14 @@ fn run(name: &str, args: &[&dyn AsRef<OsStr>]) -> Output {
     Command::new(example(name)).args(args.iter().map(AsRef::as_ref)).output().unwrap()
 }
 
-/// What a program prints that succeeds.
+/// The output of a program that succeeds.
 fn printed(name: &str, args: &[&dyn AsRef<OsStr>]) -> String {
     let output = run(name, args);
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What a program says that fails.
+/// The error output of a program that fails.
 fn refused(name: &str, args: &[&dyn AsRef<OsStr>]) -> String {
     let output = run(name, args);
     assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{output:?}");
@@ -66,10 +66,10 @@ fn grep_prints_the_lines_that_match() {
     assert_eq!(grep("e", &text), "1:one two\n2:three\n2 matching lines, 3 matches\n");
     assert_eq!(grep("^$", &text), "3:\n1 matching lines, 1 matches\n");
     assert_eq!(grep("four", &text), "0 matching lines, 0 matches\n");
-    // Bytes that are no text are printed as they are.
+    // Bytes that are not UTF-8 are printed as they are.
     let output = run("grep", &[&"last", &text]);
     assert_eq!(output.stdout, b"5:last \xff two\n1 matching lines, 1 matches\n");
-    // Neither the place behind a last newline nor an empty file is a line.
+    // There is no line after the last newline, and none in an empty file.
     let newline = file(&dir, "newline", b"a\nb\n");
     assert_eq!(grep("$", &newline), "1:a\n2:b\n2 matching lines, 2 matches\n");
     assert_eq!(grep("", &file(&dir, "empty", b"")), "0 matching lines, 0 matches\n");
@@ -85,7 +85,7 @@ fn grep_counts_the_lines_that_it_does_not_print() {
 }
 
 #[test]
-fn grep_says_why_it_cannot_search() {
+fn grep_reports_why_it_cannot_search() {
     let dir = dir("grep-errors");
     assert!(refused("grep", &[&"(", &dir.join("any")]).contains("regex parse error"));
     let none = dir.join("none");
@@ -96,12 +96,12 @@ fn grep_says_why_it_cannot_search() {
 }
 
 #[test]
-fn replace_changes_the_file_where_it_stands() {
+fn replace_changes_the_file_in_place() {
     let path = file(&dir("replace"), "text", b"cats, cat; dog, ccat");
     assert_eq!(printed("replace", &[&"cat", &"cow", &path]), "3 replaced\n");
     assert_eq!(fs::read(&path).unwrap(), b"cows, cow; dog, ccow");
     assert_eq!(printed("replace", &[&"cat", &"cow", &path]), "0 replaced\n");
-    // What was replaced is not looked at again.
+    // Replaced bytes are not searched again.
     let path = file(&dir("replace-again"), "text", b"aaaaa");
     assert_eq!(printed("replace", &[&"aa", &"ba", &path]), "2 replaced\n");
     assert_eq!(fs::read(&path).unwrap(), b"babaa");
@@ -110,7 +110,7 @@ fn replace_changes_the_file_where_it_stands() {
 }
 
 #[test]
-fn replace_refuses_another_length_and_leaves_the_file() {
+fn replace_fails_for_another_length_and_leaves_the_file() {
     let path = file(&dir("replace-errors"), "text", b"cats");
     let message = refused("replace", &[&"cat", &"bird", &path]);
     assert_eq!(message.trim_end(), "replace: FROM has 3 bytes and TO has 4: they must be equally long, and not empty");

@@ -1,4 +1,4 @@
-//! The workloads under Criterion: each way by itself, with an estimate of how far its time can be trusted.
+//! The workloads under Criterion: each way by itself, with a confidence interval for its time.
 //!
 //! The data is that of `make bench`, which makes it; `BENCH_DATA` names its directory.
 
@@ -18,7 +18,7 @@ fn main() {
     criterion = criterion.measurement_time(Duration::from_millis(500)).without_plots().configure_from_args();
     for workload in all().iter().filter(|workload| workload.on.is_here()) {
         let mut group = criterion.benchmark_group(workload.name);
-        // Whole passes over the data: the same number of them in every sample.
+        // Every sample has the same number of passes over the data.
         group.sampling_mode(SamplingMode::Flat);
         let mut ways = Ways::default();
         (workload.ready)(&place, &mut ways);

@@ -24,25 +24,25 @@ pub fn content() -> Vec<u8> {
 pub enum Step {
     /// Changes bytes.
     Put {
-        /// The first of them.
+        /// The offset of the first one.
         at: usize,
-        /// What they become.
+        /// The new values.
         bytes: Vec<u8>,
     },
     /// Changes single bytes that are not adjacent, up to more runs than are written one by one for a page.
     Scatter {
-        /// The first of them.
+        /// The offset of the first one.
         at: usize,
         /// The distance from one to the next.
         every: usize,
-        /// What they become.
+        /// The new values.
         bytes: Vec<u8>,
     },
     /// Copies bytes over others of the mapping.
     Move {
-        /// The destination.
+        /// The offset of the destination.
         to: usize,
-        /// The source.
+        /// The offset of the source.
         from: usize,
         /// The number of bytes.
         count: usize,
@@ -56,7 +56,7 @@ pub enum Step {
     },
     /// Changes the length of the mapping and of the file.
     Resize {
-        /// What they become.
+        /// The new length.
         len: usize,
     },
 }
@@ -202,8 +202,8 @@ pub struct Model {
 pub struct Findings {
     /// The number of checked bytes.
     pub bytes: usize,
-    /// Bytes with a wrong earlier value: older than a flush that has returned, or changed again before one wrote them;
-    /// or missing bytes.
+    /// Bytes that are missing, or that have a wrong earlier value: one from before a flush that has returned, or one
+    /// that no flush has written.
     pub lost: usize,
     /// Bytes with a value that was never stored there.
     pub foreign: usize,

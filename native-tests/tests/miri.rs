@@ -13,8 +13,8 @@ use libtest_mimic::{Arguments, Trial};
 use native_tests::{Case, FileBackend, Need, cases};
 use portable_mmap::Buffered;
 
-/// Cases that memory instead of an OS mapping cannot pass, by the start of their names. Faults are left out too,
-/// because they are signals.
+/// Cases that fail with memory in place of an OS mapping, by the start of their names. Cases that need a fault are left
+/// out too, because a fault is a signal.
 #[cfg(all(unix, miri))]
 const LEFT_OUT_OF_MAPPED: &[(&str, &str)] = &[
     ("pages/", "two views of one file"),

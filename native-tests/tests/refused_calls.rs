@@ -158,7 +158,7 @@ where
     let written = fs::read(&path).unwrap();
 
     let fails = |refused: &Refused| {
-        let context = format!("{name}, refused {refused:?}");
+        let context = format!("{name}, rejected call {refused:?}");
         let mut map = stage::<B>(dir.path(), options);
         let result = refused.during(|| act(&mut map));
         let has_failed = result.is_err();
@@ -371,8 +371,8 @@ where
         let result = refused.during(|| mapped::<B>(&file, options).map(drop));
         let has_failed = result.is_err();
         if let Err(error) = result {
-            assert_refused(&error, &format!("{options:?}, refused {refused:?}"));
-            assert!(fs::read(dir.path().join("f")).unwrap() == pattern(LEN), "refused {refused:?}: another file");
+            assert_refused(&error, &format!("{options:?}, rejected call {refused:?}"));
+            assert!(fs::read(dir.path().join("f")).unwrap() == pattern(LEN), "{refused:?}: the file is unchanged");
         }
         has_failed
     };

@@ -120,8 +120,8 @@ fn buffers_that_write_other_bytes_do_not_disturb_each_other() {
     writers_of_other_bytes_do_not_disturb_each_other::<Buffered>();
 }
 
-/// Readers and writer do not wait for each other, which a buffer does not need. A reader sees a state between the last
-/// one that was written when it started to read and the last one that was begun when it ended.
+/// Readers and the writer do not wait for each other, because buffers do not need that. A reader reads no byte that is
+/// older than the last round written before it started, or newer than the last round begun before it ended.
 fn buffers_read_while_another_writes(mut write: impl FnMut(&Arc<File>, u8)) {
     let dir = tempfile::tempdir().unwrap();
     let file = file(dir.path());

@@ -23,8 +23,8 @@ pub fn configure(config: &mut Config) -> &mut Config {
 /// - The [`HostMapCtx`](crate::HostMapCtx) that [`host_map`](HostMapView::host_map) returns stays in the store's data,
 ///   and is dropped with it. It is not moved out, leaked, or swapped with that of another store, for example by
 ///   [`std::mem::swap`] of the data of two stores. At the end of the store it replaces the mappings with plain memory.
-///   If it does not, does so for another store, or too late, a pooling allocator gives the next guest memory that holds
-///   the file.
+///   If it does not do this, or does it for another store or too late, a pooling allocator gives the next guest memory
+///   that holds the file.
 /// - If any component of the store was passed to [`HostMapCtxBuilder::component`](crate::HostMapCtxBuilder::component),
 ///   every component that is instantiated in the store was. Otherwise a mapping could lie over the initial memory of
 ///   another component, whose next instance in a pool would then read zeros instead of its data.

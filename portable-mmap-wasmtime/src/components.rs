@@ -2,7 +2,7 @@
 
 use wasmtime::component::Component;
 
-/// The unit in bytes in which wasmtime reports the size of a component's memory: a page has no more.
+/// The largest size of a page in bytes. wasmtime reports the size of a component's memory in pages.
 const WASM_PAGE: u64 = 64 << 10;
 
 /// What is known of the components of a store.

@@ -45,8 +45,8 @@ type ReadPolicy = dyn Fn(&File) -> bool + Send + Sync;
 /// What the guest of one store may map, and what it has mapped. It belongs to the store's data, see
 /// [`attach`](crate::attach).
 pub struct HostMapCtx {
-    /// A reference to the token that the store owns. It is dead when the store has released its memories, and `None` if
-    /// the context is not attached.
+    /// A reference to the token that the store owns. It cannot be upgraded after the store has released its memories,
+    /// and it is `None` if the context is not attached.
     pub(crate) store: Option<Weak<()>>,
     max_mappings: usize,
     max_bytes: u64,

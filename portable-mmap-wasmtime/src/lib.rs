@@ -66,8 +66,9 @@
 //! # Guests that do not request mappings
 //!
 //! With the feature `handshake`, a host can also map a file instead of copying what a guest reads: see
-//! `HostMapCtxBuilder::zero_copy_reads`. The guest is any program that reads many whole pages at once into memory that
-//! starts at a page boundary, as portable-mmap's emulation does. It is for files that never change, and off by default.
+//! `HostMapCtxBuilder::zero_copy_reads`. The guest can be any program that reads many whole pages at once into memory
+//! that starts at a page boundary, as portable-mmap's emulation does. The option is for files that never change, and
+//! off by default.
 //!
 //! # Guests and files that a host may serve
 //!

@@ -22,7 +22,7 @@ use crate::{Access, Advice, AnyMmap, BufferedMmap, Error, Result, UncheckedAdvic
 pub struct AnyBackend(Either);
 
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "there is one for each mapping; how large differs by target")]
+#[allow(clippy::large_enum_variant, reason = "each mapping has only one, and the sizes depend on the target")]
 enum Either {
     Mapped(Mapped),
     Buffered(Buffered<OsFile>),

@@ -47,7 +47,7 @@ pub struct Mapped<R: Region = OsRegion> {
     unsynced: Unsynced,
     /// A caller has a pointer to the bytes, so every page counts as borrowed mutably.
     exported: bool,
-    /// None where nothing reaches a file.
+    /// The process that made the mapping. `None` if changes reach no file.
     maker: Option<Maker>,
 }
 
@@ -174,8 +174,8 @@ impl<R: Region> Mapped<R> {
         Ok(())
     }
 
-    /// The pages of the hull, which all changed pages are among. The cost of a flush depends on them, and not on the length of
-    /// the mapping.
+    /// The pages of the hull. All changed pages are among them. The cost of a flush depends on their number, and not on
+    /// the length of the mapping.
     fn hull_pages(&self) -> Range<usize> {
         if self.hull.is_empty() { 0..0 } else { span::pages(&self.hull, R::page_size()) }
     }
@@ -454,7 +454,7 @@ impl<R: Region> Ready for Mapped<R> {
         if index < self.known_changed.start || index >= self.known_changed.end {
             return None;
         }
-        // Compared and rarely stored: a minimum and a maximum would be stored each time.
+        // Stores a bound only if it changes. With `min` and `max` each access would store both.
         if index < self.hull.start {
             self.hull.start = index;
         }

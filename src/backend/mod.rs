@@ -2,8 +2,8 @@
 //!
 //! # The contract
 //!
-//! A backend holds the bytes of a span of a source (a file, or any [`Storage`]), or anonymous zeros. It knows bytes,
-//! pages and its source. It knows nothing of positions, Python or slice notation: code that all backends share is in
+//! A backend holds the bytes of a span of a source (a file, or any [`Storage`]), or anonymous zeros. It deals with
+//! bytes, pages and its source, and not with positions, Python or slice notation: code that all backends share is in
 //! `src/mapping`. Callers have checked every range against the plan's length, every change against the access, and
 //! every offset against [`Bytes::allocation_granularity`](sealed::Bytes::allocation_granularity).
 //!
@@ -216,11 +216,11 @@ pub(crate) mod sealed {
     /// The fast path: bytes that are ready, which need no loading and no check of a guard. A caller that gets `None`
     /// calls [`bytes`](Bytes::bytes).
     pub trait Ready {
-        /// Bytes from the first on that are ready: as many as may be read until the backend is borrowed mutably by another
-        /// function than `bytes_mut`, `look_mut`, `copy_within` and [`ready_mut`](Self::ready_mut).
+        /// The ready bytes at the start of the mapping. They may be read until the backend is borrowed mutably by a
+        /// function other than `bytes_mut`, `look_mut`, `copy_within` and [`ready_mut`](Self::ready_mut).
         fn ready(&self) -> NonNull<[u8]>;
 
-        /// The byte at an index, if it lies in the mapping and is ready, wherever that is.
+        /// The byte at an index, if it lies in the mapping and is ready. Bytes before it need not be ready.
         fn ready_byte(&self, index: usize) -> Option<u8>;
 
         /// The address of the byte at an index, if it lies in the mapping, is ready, and may be changed. The byte

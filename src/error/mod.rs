@@ -23,9 +23,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call failed.
 ///
-/// After any error the mapping, its position and the file are as they were before the call. Offsets and lengths are in
-/// bytes. The variants follow the exceptions of Python's `mmap`, and [`kind`](Self::kind) gives the matching
-/// [`io::ErrorKind`].
+/// After an error the mapping, its position and the file are as they were before the call. Only a write-back keeps what
+/// it has already written. Offsets and lengths are in bytes. The variants follow the exceptions of Python's `mmap`, and
+/// [`kind`](Self::kind) gives the matching [`io::ErrorKind`].
 ///
 /// If a mapping was made from a path, errors that concern the file contain the path.
 ///
@@ -79,7 +79,7 @@ pub enum Error {
         len: u64,
         /// The file's length.
         size: u64,
-        /// Whether [`extend(true)`](crate::MmapOptions::extend) can make the file longer. It cannot where the file is a
+        /// Whether [`extend(true)`](crate::MmapOptions::extend) can make the file longer. It cannot if the file is a
         /// device or a pipe, or reports a wrong length.
         extendable: bool,
     },
@@ -133,7 +133,7 @@ pub enum Error {
         /// What is not supported, and where it is, as a sentence.
         what: &'static str,
     },
-    /// The file was truncated, and mapped bytes are gone. (Python: the process dies of `SIGBUS`)
+    /// The file was truncated, and mapped bytes are gone. (Python: `SIGBUS` kills the process)
     #[non_exhaustive]
     Truncated {
         /// The file, if it was opened by this crate.
@@ -221,10 +221,10 @@ impl Error {
 
     /// The operating system's error number.
     ///
-    /// For [`Error::Io`] it is the number of the source, if the source has
-    /// one. For an error that this crate makes itself it is the system's number for the kind of error, such as `EINVAL`
-    /// for [`Error::Misaligned`]. Returns `None` for [`Error::Truncated`], which the system reports as a signal, and
-    /// for an error of a [`Storage`](crate::Storage) without a number.
+    /// For [`Error::Io`] it is the number of the source, if the source has one. For an error that this crate makes
+    /// itself it is the system's number for the kind of error, such as `EINVAL` for [`Error::Misaligned`]. Returns
+    /// `None` for [`Error::Truncated`], which the system reports as a signal, and for an error of a
+    /// [`Storage`](crate::Storage) without a number.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
         match self {

@@ -15,7 +15,7 @@ fn io_error(operation: Operation, path: Option<&str>, offset: u64, len: u64) -> 
     Error::io(operation, offset, len, io::Error::other("the disk is on fire")).with_path(path.map(Path::new))
 }
 
-/// Every variant and every meaning, its name, its kind and its message.
+/// Every variant and every meaning of a variant, with its name, its kind and its message.
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
     use {Asked as A, Error as E, Operation as O, Reason as R};
@@ -314,7 +314,7 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
 }
 
 #[test]
-fn every_meaning_has_its_name_its_kind_and_its_message() {
+fn every_error_has_its_name_its_kind_and_its_message() {
     for (error, name, kind, message) in all() {
         assert_eq!((error.name(), error.kind(), &*error.to_string()), (name, kind, message), "{error:?}");
     }
@@ -322,18 +322,18 @@ fn every_meaning_has_its_name_its_kind_and_its_message() {
     messages.sort_unstable();
     messages.dedup();
     let repeated = usize::from(!cfg!(any(target_os = "linux", target_os = "android")));
-    assert_eq!(messages.len() + repeated, all().len(), "each meaning has a sentence of its own");
+    assert_eq!(messages.len() + repeated, all().len(), "no two errors have the same message");
 }
 
 #[test]
-fn only_what_the_system_or_a_storage_returned_is_a_source() {
+fn only_errors_of_the_system_or_a_storage_are_sources() {
     for (error, name, ..) in all() {
         let source = error.source().map(ToString::to_string);
         let own = matches!(&error, Error::Io { source, .. } if Reason::of(source).is_some());
         assert_eq!(source.is_some(), name == "Io" && !own, "{error:?}");
         let Some(source) = source else { continue };
         assert!(!error.to_string().contains(&source), "{error:?}: it does not repeat its source");
-        assert_eq!(format!("{error:#}"), format!("{error}: {source}"), "unless asked to");
+        assert_eq!(format!("{error:#}"), format!("{error}: {source}"), "the alternate form adds the source");
     }
 }
 
@@ -353,13 +353,13 @@ fn an_io_error_keeps_kind_and_contents() {
     }
 }
 
-/// A number of the system's that has a kind of its own.
+/// An error number of the system that has its own kind.
 fn some_number() -> i32 {
     number::of(ErrorKind::IsADirectory).unwrap_or(1)
 }
 
 #[test]
-fn the_system_s_number_stays() {
+fn the_error_number_of_the_system_is_kept() {
     let error = || Error::io(Operation::Write, 0, 1, io::Error::from_raw_os_error(some_number()));
     assert_eq!(error().raw_os_error(), Some(some_number()));
     assert_eq!(io::Error::from(error()).raw_os_error(), Some(some_number()));
@@ -368,7 +368,7 @@ fn the_system_s_number_stays() {
 
 #[test]
 #[cfg(any(unix, windows, target_os = "wasi"))]
-fn what_this_crate_makes_has_the_number_of_its_kind() {
+fn an_error_of_this_crate_has_the_number_of_its_kind() {
     for (error, _, kind, message) in all() {
         let number = error.raw_os_error();
         if matches!(kind, ErrorKind::Other | ErrorKind::UnexpectedEof) {
@@ -393,7 +393,7 @@ fn what_this_crate_makes_has_the_number_of_its_kind() {
 }
 
 #[test]
-fn a_path_is_added_once_to_what_concerns_the_file() {
+fn a_path_is_added_once_to_errors_that_concern_the_file() {
     for (error, ..) in all() {
         let (shown, concerns_file) = (error.to_string(), matches!(error, Error::Io { .. } | Error::Truncated { .. }));
         let named = error.with_path(Some(Path::new("c/d"))).to_string();
@@ -412,7 +412,7 @@ fn opening(error: impl Into<std::io::Error>) -> String {
 }
 
 #[test]
-fn a_missing_file_is_called_missing_before_its_cause() {
+fn the_message_for_a_missing_file_comes_before_the_cause() {
     let advice = if cfg!(target_os = "wasi") {
         "it does not exist, or the host has not opened its directory; create the file first, or name the directory to the \
          host, usually with --dir"
@@ -428,7 +428,8 @@ fn a_missing_file_is_called_missing_before_its_cause() {
     );
 }
 
-/// Hosts return EPERM (63) or ENOTCAPABLE (76) for a file outside of their directories. EACCES (2) is of a file within.
+/// Hosts return EPERM (63) or ENOTCAPABLE (76) for a file outside of their directories. EACCES (2) is for a file in one
+/// of them.
 #[test]
 fn a_file_outside_of_the_host_s_directories_has_advice_on_wasi() {
     let advice = if cfg!(target_os = "wasi") {
@@ -438,7 +439,7 @@ fn a_file_outside_of_the_host_s_directories_has_advice_on_wasi() {
         ""
     };
     for (number, advice) in [(63, advice), (76, advice), (2, "")] {
-        // Natively these are other numbers.
+        // Native targets use other numbers.
         let number = if cfg!(target_os = "wasi") { number } else { 13 };
         assert_eq!(opening(io::Error::from_raw_os_error(number)), format!("cannot open `a/b`{advice}"), "{number}");
     }

@@ -1,8 +1,8 @@
 //! The registry of guarded regions. It finds the region that contains an address, also in a signal handler.
 //!
-//! A reader is a signal handler. It may interrupt any instruction, also of a writer on its own thread that holds the
-//! lock. So it never waits. It loads one pointer, the root, which points to a table of sorted chunks of sorted entries,
-//! and searches the table. Nothing in a table ever moves.
+//! A reader is a signal handler. It may interrupt any instruction, even of a writer on its own thread that holds the
+//! lock, so it must never wait. It loads one pointer, the root, which points to a table of sorted chunks of sorted
+//! entries, and searches the table. Nothing in a table ever moves.
 //!
 //! Writers take a lock. An insert copies the chunk that the region belongs to and the table, and swaps the root. All
 //! other chunks are shared by the old table and the new one. A removal copies nothing, since it must not fail: it marks
@@ -12,19 +12,19 @@
 //!
 //! Memory that a writer removes is retired first, because readers may still use it. Readers count themselves in
 //! `inside`. A writer that finds the count at zero frees all that was retired until then; otherwise a later writer
-//! does. Two fences make this right:
+//! does. Two fences make this correct:
 //!
 //! - A reader increments `inside`, passes a fence, and loads the root and the marks.
 //! - A writer stores the root or a mark, passes a fence, and loads `inside`.
 //!
-//! Sequentially consistent fences have one order. If the writer's fence comes first, the reader sees the new root or
-//! the mark, and does not reach what is retired. If the reader's fence comes first, the writer sees the increment. If
-//! it then loads zero, it sees the decrement too, which releases all that the reader did and which the load acquires:
-//! the reader is done. The count is changed by read-modify-write operations only, so this holds for each of many
-//! readers.
+//! Sequentially consistent fences have a single order. If the writer's fence comes first, the reader sees the new root
+//! or the mark, and does not reach the retired memory. If the reader's fence comes first, the writer sees the
+//! increment. If it then loads zero, it also sees the decrement. The decrement releases all that the reader did, and
+//! the load acquires it, so the reader has finished. The count is changed by read-modify-write operations only, so this
+//! holds for each of many readers.
 //!
 //! These are fences and not sequentially consistent loads and stores for two reasons. One fence serves the root and the
-//! marks. And loom, which checks the argument, takes such loads and stores for weaker ones than they are.
+//! marks. And loom, which checks this argument, treats such loads and stores as weaker than they are.
 
 use std::cell::Cell;
 use std::ops::Range;
@@ -38,16 +38,17 @@ use crate::{Error, Result};
 #[cfg(test)]
 mod tests;
 
-/// How many entries a chunk has at most. An insert copies a chunk and one slot for each chunk. At 20,000 regions,
-/// either is a few kilobytes. Under Miri and loom chunks are small, so that tests with few regions have several.
+/// The maximum number of entries of a chunk. An insert copies a chunk and one slot for each chunk. With 20,000 regions
+/// each of the two takes a few kilobytes. Under Miri and loom chunks are small, so that tests with few regions have
+/// several.
 const CHUNK: usize = if cfg!(any(miri, loom)) { 4 } else { 128 };
 
-/// How many entries each chunk has at most after a chunk was split, so that the next inserts split none.
+/// The maximum number of entries of each chunk that a split makes, so that the next inserts split none.
 const SPLIT: usize = CHUNK * 3 / 4;
 
 /// Values by the addresses of the regions that they belong to.
 pub(crate) struct Registry<T> {
-    /// The newest table, or null as long as nothing was inserted.
+    /// The newest table, or null before the first insert.
     root: AtomicPtr<Table<T>>,
     /// How many readers there are.
     inside: AtomicUsize,
@@ -73,8 +74,8 @@ struct Retired<T> {
 /// The slots of all chunks, in ascending order.
 struct Table<T> {
     slots: Vec<Slot<T>>,
-    /// The slots whose chunks are freed with this table. The root owns none, since its successor will share them. Only
-    /// writers use this field and the next one.
+    /// The slots whose chunks are freed with this table. The root owns none, because the next table will share them.
+    /// Only writers use this field and the next one.
     owned: Cell<Range<usize>>,
     next: Cell<*mut Self>,
     lifetime: Lifetime,
@@ -90,9 +91,9 @@ struct Slot<T> {
 /// A region.
 struct Entry<T> {
     start: usize,
-    /// Where the region ends. After its removal this is its start, so that it holds no address.
+    /// The end of the region. A removal sets it to the start, so that the region contains no address.
     end: AtomicUsize,
-    /// Dangles after the removal. Until then it points to what the registry owns.
+    /// Dangles after the removal. Until then it points to a value that the registry owns.
     value: *mut Held<T>,
     lifetime: Lifetime,
 }
@@ -129,7 +130,7 @@ impl<T: Send + Sync> Registry<T> {
         let mut held = List::of(held);
         let mut writer = self.lock();
         let old = self.root.load(Ordering::Relaxed);
-        // SAFETY: the root is only retired by a writer, and this is the one.
+        // SAFETY: only a writer retires the root, and this call is the only writer while it holds the lock.
         let slots = unsafe { old.as_ref() }.map_or(&[][..], |table| &table.slots);
         let replaced =
             if is_sparse(slots.len(), writer.regions) { 0..slots.len() } else { overlapped(slots, &addresses) };
@@ -147,44 +148,45 @@ impl<T: Send + Sync> Registry<T> {
         Ok(())
     }
 
-    /// Removes the region that starts there, if there is one. It allocates nothing, so it cannot fail.
+    /// Removes the region that starts at `start`, if there is one. It allocates nothing, so it cannot fail.
     ///
     /// The value is dropped now, or by a later writer if a reader is inside.
     pub(crate) fn remove(&self, start: usize) {
         let mut writer = self.lock();
-        // SAFETY: the root is only retired by a writer, and this is the one.
+        // SAFETY: only a writer retires the root, and this call is the only writer while it holds the lock.
         let table = unsafe { self.root.load(Ordering::Relaxed).as_ref() };
         // SAFETY: the chunks of the root live until a writer replaces them.
         let entry = table.and_then(|table| unsafe { table.last_from(start) });
         if let Some(entry) = entry.filter(|entry| entry.start == start && entry.is_in()) {
-            // The fence of `leave` orders this store before the look at the readers.
+            // The fence of `leave` orders this store before the load of the number of readers.
             entry.end.store(start, Ordering::Relaxed);
             writer.regions -= 1;
-            // SAFETY: the value of a region that is in came from a box, and is in no list. No new reader reaches it.
+            // SAFETY: the value of a registered region came from a box, and is in no list. No new reader reaches it.
             unsafe { writer.retired.values.push(entry.value) };
         }
         self.leave(writer);
     }
 
-    /// Shortens the region that starts there to `end`, which must not lie after its current end. It allocates nothing,
-    /// so it cannot fail.
+    /// Shortens the region that starts at `start`: it then ends at `end`, which must not lie after its current end. It
+    /// allocates nothing, so it cannot fail.
     pub(crate) fn shorten(&self, start: usize, end: usize) {
         let writer = self.lock();
-        // SAFETY: the root is only retired by a writer, and this is the one.
+        // SAFETY: only a writer retires the root, and this call is the only writer while it holds the lock.
         let table = unsafe { self.root.load(Ordering::Relaxed).as_ref() };
         // SAFETY: the chunks of the root live until a writer replaces them.
         let entry = table.and_then(|table| unsafe { table.last_from(start) });
         if let Some(entry) = entry.filter(|entry| entry.start == start && entry.is_in()) {
             debug_assert!(start < end && end <= entry.end.load(Ordering::Relaxed), "a shorter region");
-            // The fence of `leave` orders this store as that of a removal.
+            // The fence of `leave` orders this store in the same way as that of a removal.
             entry.end.store(end, Ordering::Relaxed);
         }
         self.leave(writer);
     }
 
-    /// Calls `found` with the value of the region that holds the address.
+    /// Calls `found` with the value of the region that contains the address.
     ///
-    /// For a signal handler: it takes no lock, allocates nothing and frees nothing. `found` may call it again.
+    /// For a signal handler: it takes no lock, allocates nothing and frees nothing. `found` may call this function
+    /// again.
     pub(crate) fn find<R>(&self, address: usize, found: impl FnOnce(&T) -> R) -> Option<R> {
         let _inside = Inside::enter(&self.inside);
         // SAFETY: memory that is reachable from the root is not freed while this reader is inside: see the top of this
@@ -197,7 +199,8 @@ impl<T: Send + Sync> Registry<T> {
         if entry.end.load(Ordering::Relaxed) <= address {
             return None;
         }
-        // SAFETY: as above, and the entry was not marked after this reader came in.
+        // SAFETY: as above. This reader does not see the mark of a removal, so the value is not freed while it is
+        // inside.
         let held = unsafe { &*entry.value };
         held.lifetime.read();
         Some(found(&held.value))
@@ -213,7 +216,7 @@ impl<T: Send + Sync> Registry<T> {
         fence(Ordering::SeqCst);
         let is_unread = self.inside.load(Ordering::Acquire) == 0;
         let unread = if is_unread { mem::replace(&mut writer.retired, Retired::new()) } else { Retired::new() };
-        // The values' own code may use the registry.
+        // The lock is released first, because the drop of a value may use the registry.
         drop(writer);
         drop(unread);
     }
@@ -225,14 +228,14 @@ impl<T> Drop for Registry<T> {
         if root.is_null() {
             return;
         }
-        // SAFETY: it came from a box, and there is no reader any more.
+        // SAFETY: it came from a box, and there are no readers left.
         let root = unsafe { Box::from_raw(root) };
         root.owned.set(0..root.slots.len());
         for slot in &root.slots {
             // SAFETY: the root's chunks live until it is dropped, at the end of this function.
             let entries = unsafe { slot.entries() };
             for entry in entries.iter().filter(|entry| entry.is_in()) {
-                // SAFETY: the value of a region that is in came from a box, and is in no list.
+                // SAFETY: the value of a registered region came from a box, and is in no list.
                 drop(unsafe { Box::from_raw(entry.value) });
             }
         }
@@ -251,8 +254,9 @@ impl<T> Retired<T> {
     }
 }
 
-/// Whether a table has far more chunks than its regions need. Then all are copied, so that chunks whose entries were
-/// removed do not pile up. At least three quarters of the regions were removed since the last time, which pays for it.
+/// Whether a table has far more chunks than its regions need. Then all chunks are copied, so that chunks whose entries
+/// were removed do not accumulate. At least three quarters of the regions were removed since the last such copy, so its
+/// cost is amortized.
 fn is_sparse(chunks: usize, regions: usize) -> bool {
     chunks * CHUNK > 8 * (regions + CHUNK)
 }
@@ -266,7 +270,7 @@ fn overlapped<T>(slots: &[Slot<T>], addresses: &Range<usize>) -> Range<usize> {
 }
 
 impl<T> Table<T> {
-    /// A table with a new region, whose chunks take the place of those in `replaced`.
+    /// A table with a new region. New chunks take the place of the chunks in `replaced`.
     ///
     /// # Safety
     ///
@@ -278,7 +282,7 @@ impl<T> Table<T> {
         value: *mut Held<T>,
     ) -> Result<Box<Self>> {
         let old = slots[replaced.clone()].iter();
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees this.
         let old = old.flat_map(|slot| unsafe { slot.entries() }).filter(|entry| entry.is_in());
         let count = old.clone().count() + 1;
         let mut entries = Vec::new();
@@ -293,7 +297,7 @@ impl<T> Table<T> {
             boxed(Self { slots: Vec::new(), owned, next: Cell::new(ptr::null_mut()), lifetime: Lifetime::default() })?;
         reserve(&mut table.slots, slots.len() - replaced.len() + chunks)?;
         table.push_shared(&slots[..replaced.start]);
-        // Until the table is the root it owns its new chunks, which an error frees.
+        // The table owns its new chunks until it is the root, so that an error frees them.
         if chunks == 1 {
             table.push_new(entries);
         } else {
@@ -311,11 +315,11 @@ impl<T> Table<T> {
         Ok(table)
     }
 
-    /// Adds chunks of the table before. Room for them is reserved. This is most of the work of an insert, so it is one
-    /// copy of memory: `extend_from_slice` clones slot by slot.
+    /// Adds chunks of the previous table. Room for them is reserved. This is most of the work of an insert, so it is
+    /// one copy of memory: `extend_from_slice` clones one slot at a time.
     fn push_shared(&mut self, slots: &[Slot<T>]) {
         let room = &mut self.slots.spare_capacity_mut()[..slots.len()];
-        // SAFETY: the room is as long and is no part of the other table. Slots may be copied.
+        // SAFETY: the room is as long as `slots` and does not overlap it, and slots are `Copy`.
         unsafe { room.as_mut_ptr().cast::<Slot<T>>().copy_from_nonoverlapping(slots.as_ptr(), slots.len()) };
         // SAFETY: they were just initialised.
         unsafe { self.slots.set_len(self.slots.len() + slots.len()) };
@@ -329,14 +333,14 @@ impl<T> Table<T> {
         self.owned.get_mut().end = self.slots.len();
     }
 
-    /// The last entry that starts at the address or before, even if its region was removed.
+    /// The last entry that starts at or before the address, even if its region was removed.
     ///
     /// # Safety
     ///
     /// The chunks are alive, for as long as the table is borrowed.
     unsafe fn last_from(&self, address: usize) -> Option<&Entry<T>> {
         let slot = self.slots.partition_point(|slot| slot.first <= address).checked_sub(1)?;
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees this.
         let entries = unsafe { self.slots.get(slot)?.entries() };
         entries.get(entries.partition_point(|entry| entry.start <= address).checked_sub(1)?)
     }
@@ -356,7 +360,7 @@ impl<T> Slot<T> {
     ///
     /// The chunk is alive for `'a`.
     unsafe fn entries<'a>(&self) -> &'a [Entry<T>] {
-        // SAFETY: the caller's promise. Nobody has a mutable reference to a chunk that is in a table.
+        // SAFETY: the caller guarantees this. Nobody has a mutable reference to a chunk that is in a table.
         unsafe { &*self.entries }
     }
 }
@@ -374,12 +378,12 @@ impl<T> Entry<T> {
         Self { start, end: AtomicUsize::new(end), value, lifetime: Lifetime::default() }
     }
 
-    /// For a writer: nobody else marks entries.
+    /// Copies the entry. Only a writer calls this, so nobody marks the entry at the same time.
     fn copy(&self) -> Self {
         Self::new(self.start, self.end.load(Ordering::Relaxed), self.value)
     }
 
-    /// For a writer, as above.
+    /// Whether the region is registered. Only a writer calls this, as above.
     fn is_in(&self) -> bool {
         self.end.load(Ordering::Relaxed) > self.start
     }
@@ -391,7 +395,7 @@ struct Inside<'a>(&'a AtomicUsize);
 impl<'a> Inside<'a> {
     fn enter(inside: &'a AtomicUsize) -> Self {
         inside.fetch_add(1, Ordering::Relaxed);
-        // Before every look at the root and the marks: see the top of this file.
+        // Comes before every load of the root and the marks: see the top of this file.
         fence(Ordering::SeqCst);
         Self(inside)
     }
@@ -403,13 +407,13 @@ impl Drop for Inside<'_> {
     }
 }
 
-/// Boxes that are linked through a field of their own, because a removal must not allocate.
+/// A linked list of boxes. Each box has a field for the link, because a removal must not allocate.
 struct List<X: Linked> {
     head: *mut X,
 }
 
 trait Linked: Sized {
-    /// Only the list uses it, though readers may look at the rest.
+    /// The link to the next box. Only the list uses it; readers may read the other fields.
     fn next(&self) -> &Cell<*mut Self>;
 }
 
@@ -438,7 +442,7 @@ impl<X: Linked> List<X> {
     ///
     /// The pointer came from a box and is in no list. Others may read what it points to until the list is dropped.
     unsafe fn push(&mut self, pointer: *mut X) -> &X {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller guarantees this.
         let one = unsafe { &*pointer };
         one.next().set(mem::replace(&mut self.head, pointer));
         one
@@ -471,6 +475,6 @@ fn boxed<X>(value: X) -> Result<Box<X>> {
     reserve(&mut one, 1)?;
     one.push(value);
     let one = Box::into_raw(one.into_boxed_slice());
-    // SAFETY: a slice of one is laid out as the one.
+    // SAFETY: a slice of one element has the layout of the element.
     Ok(unsafe { Box::from_raw(one.cast()) })
 }

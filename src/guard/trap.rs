@@ -1,8 +1,8 @@
 //! Turns a fault into a trap of a WebAssembly guest.
 //!
 //! An engine turns a SIGSEGV in its compiled code into a trap: its handler knows the instructions that may trap, and
-//! continues where the call of the guest returns an error. It does the same for a SIGBUS that it gets. But its reaction
-//! to other instructions is its own. So it gets only faults of instructions that are known to trap.
+//! continues where the call of the guest returns an error. It does the same for a SIGBUS that it gets. What it does for
+//! other instructions is up to the engine, so it gets only faults of instructions that are known to trap.
 
 use std::{mem, ptr};
 

@@ -1,7 +1,7 @@
 //! Requests that a guest makes through a call that every host has, and the host's replies.
 //!
 //! The guest calls `fd_pread` of a file that it does not have ([`NOBODY`]), at an offset where no file has bytes
-//! ([`OFFSET`]), with two buffers: memory that the guest can lose, and a request of [`LEN`] bytes. A host that does not
+//! ([`OFFSET`]), with two buffers: memory that may be overwritten, and a request of [`LEN`] bytes. A host that does not
 //! know requests returns an error, or 0 bytes, and writes nothing. A host that places mappings writes its reply over
 //! the start of the request. The reply contains the request's nonce in another form, so old bytes in the guest's memory
 //! or bytes of a file cannot be mistaken for a reply.
@@ -216,7 +216,7 @@ mod tests {
             for at in (0..LEN).filter(|at| !(16..24).contains(at) && !free.contains(at)) {
                 let mut changed = bytes;
                 changed[at] ^= 0x80;
-                // A number of 32 bits is one still.
+                // A changed number of 32 bits is still a number of 32 bits.
                 let is_request = Request::decode(&changed).is_some_and(|(changed, _)| changed != request);
                 let is_number = at >= 32 && at % 8 < 4;
                 assert!(

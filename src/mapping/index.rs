@@ -1,4 +1,5 @@
-//! The slice face that cannot fail: it has the signatures of `[u8]`, and panics where a slice does.
+//! Access to a mapping as a slice, with the signatures of `[u8]`. It panics if a slice panics, and if bytes cannot be
+//! loaded.
 
 use std::borrow::Borrow;
 use std::ops::{
@@ -11,10 +12,10 @@ use super::Iter;
 use crate::backend::Backend;
 use crate::{Error, Mapping};
 
-/// How many bytes are looked at at a time, where not all of them may be needed.
+/// How many bytes are searched at a time, because not all of them may be needed.
 const STEP: usize = 64 << 10;
 
-/// An index of bytes: `usize`, or one of the six ranges of `usize`. It is sealed.
+/// An index of bytes: `usize`, or one of the six ranges of `usize`. The trait is sealed.
 pub trait ByteIndex: sealed::ByteIndex {
     /// `u8`, or `[u8]` for a range.
     type Output: ?Sized;
@@ -27,12 +28,12 @@ mod sealed {
         /// The indices of the bytes, if a mapping of `len` bytes has all of them.
         fn within(self, len: usize) -> Option<Range<usize>>;
 
-        /// What is asked for, out of exactly its bytes.
+        /// The byte or the bytes at the index. `bytes` are exactly these bytes.
         fn of(bytes: &[u8]) -> &<Self as super::ByteIndex>::Output
         where
             Self: super::ByteIndex;
 
-        /// What is asked for, out of exactly its bytes.
+        /// As [`of`](Self::of), mutably.
         fn of_mut(bytes: &mut [u8]) -> &mut <Self as super::ByteIndex>::Output
         where
             Self: super::ByteIndex;
@@ -60,10 +61,10 @@ impl sealed::ByteIndex for usize {
     }
 }
 
-/// What a slice has, with a slice's own signatures and panics. A buffer loads only what is asked for; a byte that cannot
-/// be loaded is a panic, and [`get_item`](Self::get_item) and [`range`](Self::range) return the error instead.
+/// Methods of slices, with the same signatures and panics. A buffer loads only the bytes that are needed. The methods
+/// panic if a byte cannot be loaded; [`get_item`](Self::get_item) and [`range`](Self::range) return the error instead.
 impl<B: Backend> Mapping<B> {
-    /// Returns the byte at an index, or the bytes of a range; `None` if they do not all lie in the mapping.
+    /// Returns the byte at an index, or the bytes of a range. Returns `None` if they do not all lie in the mapping.
     ///
     /// # Panics
     /// If the bytes cannot be loaded.
@@ -74,7 +75,8 @@ impl<B: Backend> Mapping<B> {
         Some(I::of(self.door.look(range)))
     }
 
-    /// Returns the byte at an index, or the bytes of a range, to be changed; `None` if they do not all lie in the mapping.
+    /// Returns the byte at an index, or the bytes of a range, mutably. Returns `None` if they do not all lie in the
+    /// mapping.
     ///
     /// # Panics
     /// On a read-only mapping, and if the bytes cannot be loaded.
@@ -85,7 +87,7 @@ impl<B: Backend> Mapping<B> {
         Some(I::of_mut(self.door.look_mut(range)))
     }
 
-    /// Returns the first byte, or `None` once the mapping is closed.
+    /// Returns the first byte, or `None` if the mapping is closed.
     ///
     /// # Panics
     /// If it cannot be loaded.
@@ -95,7 +97,7 @@ impl<B: Backend> Mapping<B> {
         self.get(0)
     }
 
-    /// Returns the last byte, or `None` once the mapping is closed.
+    /// Returns the last byte, or `None` if the mapping is closed.
     ///
     /// # Panics
     /// If it cannot be loaded.
@@ -108,7 +110,7 @@ impl<B: Backend> Mapping<B> {
     /// Whether the bytes start with `needle`.
     ///
     /// # Panics
-    /// If as many bytes as `needle` has cannot be loaded.
+    /// If the bytes that are compared cannot be loaded.
     #[must_use]
     #[track_caller]
     pub fn starts_with(&self, needle: &[u8]) -> bool {
@@ -118,7 +120,7 @@ impl<B: Backend> Mapping<B> {
     /// Whether the bytes end with `needle`.
     ///
     /// # Panics
-    /// If as many bytes as `needle` has cannot be loaded.
+    /// If the bytes that are compared cannot be loaded.
     #[must_use]
     #[track_caller]
     pub fn ends_with(&self, needle: &[u8]) -> bool {
@@ -126,10 +128,10 @@ impl<B: Backend> Mapping<B> {
         self.get(start..) == Some(needle)
     }
 
-    /// Whether one of the bytes is `byte`. It looks at no byte behind the first one.
+    /// Whether one of the bytes is `byte`. It searches pieces of 64 KiB, and none after the piece with the first match.
     ///
     /// # Panics
-    /// If a byte that it looks at cannot be loaded.
+    /// If a piece that it searches cannot be loaded.
     #[must_use]
     #[track_caller]
     pub fn contains(&self, byte: &u8) -> bool {
@@ -143,7 +145,7 @@ impl<B: Backend> Mapping<B> {
         false
     }
 
-    /// The bytes one after the other. A buffer loads them as they come.
+    /// An iterator over the bytes. A buffer loads them as they are needed.
     ///
     /// # Panics
     /// The iterator panics if a byte cannot be loaded.
@@ -152,8 +154,8 @@ impl<B: Backend> Mapping<B> {
         Iter::new(self)
     }
 
-    /// The bytes one after the other, to be changed. A buffer loads and copies all of them first:
-    /// [`range_mut`](Self::range_mut) takes a part.
+    /// A mutable iterator over the bytes. A buffer loads and copies all of them first; for a part of them use
+    /// [`range_mut`](Self::range_mut).
     ///
     /// # Panics
     /// On a read-only mapping, and if the bytes cannot be loaded.
@@ -163,7 +165,7 @@ impl<B: Backend> Mapping<B> {
     }
 }
 
-/// All bytes; none once closed. A buffer loads them all.
+/// All bytes, or an empty slice if the mapping is closed. A buffer loads them all.
 ///
 /// # Panics
 /// If they cannot be loaded.
@@ -177,8 +179,8 @@ impl<B: Backend> Deref for Mapping<B> {
     }
 }
 
-/// All bytes, to be changed; none once closed. A buffer loads and copies them all: [`range_mut`](Mapping::range_mut) takes
-/// a part.
+/// All bytes, mutably, or an empty slice if the mapping is closed. A buffer loads and copies them all; for a part of
+/// them use [`range_mut`](Mapping::range_mut).
 ///
 /// # Panics
 /// On a read-only mapping, and if the bytes cannot be loaded.
@@ -221,7 +223,7 @@ impl<B: Backend> Index<usize> for Mapping<B> {
     #[inline]
     #[track_caller]
     fn index(&self, index: usize) -> &u8 {
-        // For loops over single indices: whatever is not ready, or not there, is looked at more closely.
+        // The fast path, for loops over single indices. It does not take an index that is not ready or out of range.
         if let Some(byte) = self.door.ready_ref(index) {
             return byte;
         }
@@ -264,7 +266,7 @@ macro_rules! index_by {
             }
         }
 
-        /// The bytes of a range. A buffer loads that range only.
+        /// The bytes of a range. A buffer loads only this range.
         ///
         /// # Panics
         /// As a slice does, and if the bytes cannot be loaded.
@@ -293,10 +295,11 @@ macro_rules! index_by {
 
 index_by!(Range<usize>, RangeFrom<usize>, RangeFull, RangeInclusive<usize>, RangeTo<usize>, RangeToInclusive<usize>);
 
-/// As many as any slice can have, in no memory at all.
+/// The elements of a slice of the maximum length. They take no memory. Indexing them panics as indexing a slice does.
 static UNITS: [(); usize::MAX] = [(); usize::MAX];
 
-/// Panics unless a slice of `len` bytes has the index: with a slice's own words, in the caller's name.
+/// Panics if the index is out of range for a slice of `len` bytes, with the message of a slice and the location of the
+/// caller.
 #[inline]
 #[track_caller]
 pub(super) fn check_index(index: usize, len: usize) {
@@ -306,7 +309,7 @@ pub(super) fn check_index(index: usize, len: usize) {
     let () = UNITS[..len][index];
 }
 
-/// Panics about a byte of a mapping that has none, because it is closed: no open mapping is empty.
+/// Panics because the mapping is closed. Only a closed mapping is empty.
 #[cold]
 #[inline(never)]
 #[track_caller]
@@ -314,7 +317,8 @@ fn closed() -> ! {
     panic!("{}", Error::Closed)
 }
 
-/// A range that lies within `len` bytes. Panics where a slice does, with a slice's own words, in the caller's name.
+/// Resolves a range within `len` bytes. Panics if a slice does, with the message of a slice and the location of the
+/// caller.
 #[inline]
 #[track_caller]
 fn checked<R>(range: R, len: usize) -> Range<usize>
@@ -331,7 +335,7 @@ where
     start..start + count
 }
 
-/// The first index of a range that a slice has.
+/// The first index of a range that lies in a slice.
 #[inline]
 fn start_of(range: &impl RangeBounds<usize>) -> usize {
     match range.start_bound() {

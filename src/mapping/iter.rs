@@ -1,4 +1,4 @@
-//! The bytes of a mapping one after the other.
+//! Iteration over the bytes of a mapping.
 
 use std::iter::FusedIterator;
 use std::ops::Range;
@@ -7,20 +7,21 @@ use std::slice;
 use crate::Mapping;
 use crate::backend::Backend;
 
-/// How many bytes an iterator borrows at a time where a byte has to be loaded first.
+/// How many bytes an iterator borrows at a time if they have to be loaded first.
 const STEP: usize = 64 << 10;
 
-/// The bytes of a mapping one after the other, from both ends: see [`Mapping::iter`].
+/// An iterator over the bytes of a mapping, from both ends: see [`Mapping::iter`].
 ///
-/// `nth`, `nth_back`, `count` and `last` load no byte that they do not return.
+/// `nth`, `nth_back`, `count` and `last` skip bytes without loading them. To return a byte, a buffer loads a piece of up
+/// to 64 KiB that contains it.
 #[derive(Debug)]
 pub struct Iter<'m, B: Backend> {
     mapping: &'m Mapping<B>,
-    /// What is left of the bytes that were borrowed at the front.
+    /// The rest of the bytes that were borrowed at the front.
     front: slice::Iter<'m, u8>,
-    /// The indices of the bytes that nobody has borrowed yet.
+    /// The indices of the bytes that were not borrowed yet.
     middle: Range<usize>,
-    /// What is left of the bytes that were borrowed at the back.
+    /// The rest of the bytes that were borrowed at the back.
     back: slice::Iter<'m, u8>,
 }
 
@@ -29,24 +30,24 @@ impl<'m, B: Backend> Iter<'m, B> {
         Self { mapping, front: [].iter(), middle: 0..mapping.len(), back: [].iter() }
     }
 
-    /// Borrows a range, which is no longer in the middle then.
+    /// Borrows a range. The caller removes it from the middle.
     fn borrow(&self, range: Range<usize>) -> slice::Iter<'m, u8> {
         self.mapping.door.look(range).iter()
     }
 
-    /// Whether the middle can be borrowed at once, since nothing has to be loaded.
+    /// Whether the whole middle can be borrowed without loading bytes.
     fn is_ready(&self) -> bool {
         self.mapping.door.ready_bytes(self.middle.clone()).is_some()
     }
 
-    /// The end of the next piece at the front: all pieces but the outermost start and end at multiples of the step.
+    /// The end of the next piece at the front: a multiple of the step, or the end of the middle.
     fn next_end(&self) -> usize {
         let Range { start, end } = self.middle;
         if self.is_ready() { end } else { (start / STEP + 1).saturating_mul(STEP).min(end) }
     }
 
-    /// Lets a copy of the iterator take a step, and becomes that copy: an iterator whose own address is never taken stays in
-    /// the registers of a loop.
+    /// Calls `step` with a copy of the iterator, and then assigns the copy. In a loop an iterator whose own address is
+    /// never taken stays in registers.
     #[inline]
     fn elsewhere(&mut self, step: fn(&mut Self) -> Option<&'m u8>) -> Option<&'m u8> {
         let mut copy = self.clone();
@@ -55,7 +56,7 @@ impl<'m, B: Backend> Iter<'m, B> {
         byte
     }
 
-    /// [`next`](Iterator::next), where the front is used up.
+    /// [`next`](Iterator::next) when the front is used up.
     #[inline(never)]
     fn next_of_rest(&mut self) -> Option<&'m u8> {
         if self.middle.is_empty() {
@@ -67,7 +68,7 @@ impl<'m, B: Backend> Iter<'m, B> {
         self.front.next()
     }
 
-    /// [`next_back`](DoubleEndedIterator::next_back), where the back is used up.
+    /// [`next_back`](DoubleEndedIterator::next_back) when the back is used up.
     #[inline(never)]
     fn next_back_of_rest(&mut self) -> Option<&'m u8> {
         if self.middle.is_empty() {

@@ -1,4 +1,4 @@
-//! The lines of a mapping one after the other.
+//! Iteration over the lines of a mapping.
 
 use std::iter::FusedIterator;
 
@@ -6,18 +6,19 @@ use crate::backend::Backend;
 use crate::newlines::{BLOCK, newlines};
 use crate::{Mapping, Result};
 
-/// The lines of a mapping one after the other: see [`Mapping::lines_with_terminator`].
+/// An iterator over the lines of a mapping: see [`Mapping::lines_with_terminator`].
 #[derive(Debug)]
 pub struct Lines<'m, B: Backend> {
     mapping: &'m Mapping<B>,
-    /// The bytes that are borrowed at the moment: lines that were returned, and those that follow.
+    /// The bytes that are borrowed now: lines that were returned, and lines after them.
     bytes: &'m [u8],
     /// The index of the first of them in the mapping.
     base: usize,
     /// Where in `bytes` the next line starts.
     start: usize,
-    /// Where in `bytes` the last block starts that was searched, and which of its newlines are left.
+    /// Where in `bytes` the block starts that was searched last.
     block: usize,
+    /// The newlines that are left in that block: a bit for each byte.
     newlines: u64,
     /// How many of `bytes` were searched.
     searched: usize,
@@ -51,7 +52,7 @@ impl<'m, B: Backend> Lines<'m, B> {
         line
     }
 
-    /// [`next`](Iterator::next), when all whole blocks are searched.
+    /// [`next`](Iterator::next) when all whole blocks were searched.
     #[inline(never)]
     fn next_of_rest(&mut self) -> Option<Result<&'m [u8]>> {
         if self.has_failed {
@@ -75,8 +76,8 @@ impl<'m, B: Backend> Lines<'m, B> {
     fn next_of_pages(&mut self) -> Result<&'m [u8]> {
         let (mapping, start) = (self.mapping, self.base + self.start);
         let end = mapping.line_end(self.base + self.bytes.len())?;
-        // The lines behind it come at once as far as nothing has to be loaded for them: to the end of the mapping, or of
-        // the page in which this line ends.
+        // Borrows the lines after it too, if that loads nothing more: up to the end of the mapping, or of the page in
+        // which this line ends.
         let len = mapping.len();
         self.bytes = match mapping.door.ready_bytes(start..len) {
             Some(bytes) => bytes,

@@ -455,7 +455,7 @@ impl<B: Backend> Mapping<B> {
         self.door.act(act)
     }
 
-    /// [`act`](Self::act), of a mapping that may be changed.
+    /// [`act`](Self::act) for a mapping that may be changed.
     pub(crate) fn act_writable<T>(&mut self, act: impl FnOnce(&mut B) -> Result<T>) -> Result<T> {
         self.door.check_writable()?;
         self.door.act(act)

@@ -144,8 +144,8 @@ impl<B: Backend> Mapping<B> {
         self.search(needle.as_ref(), false, |len| (self.position, len))
     }
 
-    /// The index of the first `needle` that lies wholly in a range. The index counts from the mapping's start. (Python's
-    /// `find(sub, start, end)`)
+    /// The index of the first `needle` that lies wholly in a range. The index counts from the mapping's start.
+    /// (Python's `find(sub, start, end)`)
     ///
     /// The bounds of the range are `usize`, so that a result can be the next start, or `isize` in slice notation: a
     /// negative bound counts from the end, and an inclusive end of -1 means the end. See [`SearchRange`].

@@ -1,11 +1,13 @@
-//! Words of zeros that take up no memory before they are touched, where there are many of them.
+//! Words that start as zeros. Where the system supports it, a large number of words takes no memory before they are
+//! touched.
 
 use std::ops::Deref;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::{Error, Result};
 
-// Where they come from. Neither Miri nor loom knows the calls of a system, and loom's words are not plain memory.
+// Where the memory comes from. Miri and loom do not support the system's calls, and loom's atomics are not plain
+// memory.
 cfg_if::cfg_if! {
     if #[cfg(all(unix, not(any(miri, all(loom, test)))))] {
         use mapped::Memory;
@@ -14,12 +16,12 @@ cfg_if::cfg_if! {
     }
 }
 
-/// Words of zeros.
+/// Atomic words, zeros at first.
 #[derive(Debug, Default)]
 pub(super) struct Words(Memory);
 
 impl Words {
-    /// So many of them.
+    /// Allocates `len` words.
     ///
     /// # Errors
     /// [`Error::NoMemory`].
@@ -28,7 +30,7 @@ impl Words {
         Memory::zeros(len).map(Self).ok_or_else(no_memory)
     }
 
-    /// Becomes shorter, or longer by zeros.
+    /// Changes the number of words. New words are zeros.
     ///
     /// # Errors
     /// [`Error::NoMemory`]; the words are as before.
@@ -53,8 +55,8 @@ impl Deref for Words {
     }
 }
 
-/// Few words are the allocator's. Many are the system's, which gives memory for those that are touched: a guard over a large
-/// mapping has bits for each of its pages, and most guards never meet a fault.
+/// A few words are memory of the allocator. Many words are a mapping of the system, which takes memory only for words
+/// that are touched: a guard of a large mapping has bits for each of its pages, and most guards never note a fault.
 #[cfg(all(unix, not(any(miri, all(loom, test)))))]
 mod mapped {
     use std::ptr::{self, NonNull};
@@ -64,10 +66,10 @@ mod mapped {
 
     use super::AtomicU64;
 
-    /// From so many bytes on they are the system's.
+    /// From this many bytes on, the words are a mapping of the system.
     const MANY: usize = 16 << 10;
 
-    /// Where they are, whosever they are: a look at one asks nothing.
+    /// The address and the number of the words. Both kinds of memory use the same fields, so an access needs no branch.
     #[derive(Debug)]
     pub(super) struct Memory {
         start: NonNull<AtomicU64>,
@@ -85,7 +87,7 @@ mod mapped {
         }
     }
 
-    /// Whether so many bytes are the system's.
+    /// Whether this many bytes are a mapping of the system.
     fn are_many(bytes: usize) -> bool {
         bytes >= MANY
     }
@@ -106,7 +108,7 @@ mod mapped {
 
         #[inline]
         pub(super) fn words(&self) -> &[AtomicU64] {
-            // SAFETY: of a box, or mapped: aligned, and all zeros are valid atomics.
+            // SAFETY: the words come from a box or a mapping, so they are aligned and initialised.
             unsafe { slice::from_raw_parts(self.start.as_ptr(), self.len) }
         }
     }
@@ -115,12 +117,12 @@ mod mapped {
         fn drop(&mut self) {
             let bytes = self.len * size_of::<AtomicU64>();
             if are_many(bytes) {
-                // SAFETY: the whole of what was mapped, which nobody borrows any more.
+                // SAFETY: our own mapping, and nobody borrows the words any more.
                 let unmapped = unsafe { munmap(self.start.as_ptr().cast(), bytes) };
                 debug_assert!(unmapped.is_ok(), "a whole mapping can be unmapped");
             } else {
                 let words = ptr::slice_from_raw_parts_mut(self.start.as_ptr(), self.len);
-                // SAFETY: leaked of a box of this length; one without words is nowhere.
+                // SAFETY: leaked from a box of this length. A box without words has no allocation.
                 drop(unsafe { Box::from_raw(words) });
             }
         }

@@ -39,7 +39,7 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        // SAFETY: allocated with this very layout, and nothing borrows from a region that is dropped.
+        // SAFETY: allocated with this layout, and nothing borrows from a region that is dropped.
         unsafe { dealloc(self.allocation.as_ptr(), self.layout) };
     }
 }

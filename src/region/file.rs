@@ -28,7 +28,7 @@ pub trait Region: Memory + Sized {
     /// Whether a hint has an effect.
     fn supports(advice: Advice) -> bool;
 
-    /// Whether this advice exists here.
+    /// Whether this advice is supported.
     fn supports_unchecked(advice: UncheckedAdvice) -> bool;
 
     /// Returns an error for a plan that this region cannot map. Changes nothing.
@@ -43,13 +43,13 @@ pub trait Region: Memory + Sized {
     /// As for [`MmapOptions::map`](crate::MmapOptions::map).
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Any error of the operating system.
     unsafe fn map(file: &OsFile, plan: &Plan) -> Result<Self>;
 
-    /// Zeros, of the plan's length.
+    /// Maps zeros of the plan's length, without a file.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Any error of the operating system.
     fn anonymous(plan: &Plan) -> Result<Self>;
 
     /// Gives the region and the file the length of the new plan. `old` is the plan by which the region was mapped.
@@ -62,19 +62,19 @@ pub trait Region: Memory + Sized {
     /// Writes changes to the file.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Any error of the operating system.
     fn flush(&self, range: Range<usize>, durability: Durability) -> io::Result<()>;
 
     /// Keeps all bytes in memory until they are unlocked or the region is dropped. A resize may unlock them too.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Any error of the operating system.
     fn lock(&self) -> io::Result<()>;
 
     /// Undoes [`lock`](Self::lock).
     ///
     /// # Errors
-    /// What the operating system says.
+    /// Any error of the operating system.
     fn unlock(&self) -> io::Result<()>;
 
     /// Gives a hint to the system, which may ignore it. Changes no byte.
@@ -111,8 +111,8 @@ pub trait Region: Memory + Sized {
     /// The byte lies in the memory, which may be written to, and in the file.
     unsafe fn make_dirty(&self, index: usize) {
         let byte = self.pointer(&(index..index + 1));
-        // SAFETY: the byte is there, and its address is aligned, as every byte's is. Other processes may write to it, and
-        // nobody in this one but by atomic operations: the mapping is borrowed by its flush.
+        // SAFETY: the byte lies in the memory, and a byte needs no alignment. Other processes may write to it. In this
+        // process it is written only by atomic operations, because the flush borrows the mapping.
         let byte = unsafe { AtomicU8::from_ptr(byte) };
         let value = byte.load(Ordering::Relaxed);
         // The compiler must not see that the value stays the same, because it could then remove the store.

@@ -1,5 +1,5 @@
-//! Replaces an operating system's mapping under Miri: memory that is read from the file when it is made, and written to
-//! the file when it is flushed or dropped.
+//! Replaces an operating system's mapping under Miri, under loom and in the façade over the emulation: memory that is
+//! read from the file when it is made, and written to the file when it is flushed or dropped.
 //!
 //! Every access is to an allocation, so Miri can check it. Changes that others make to the file are not visible here,
 //! so cases that need two views of one file are left out.
@@ -31,7 +31,7 @@ impl OsRegion {
     fn zeros(plan: &Plan) -> Result<Self> {
         let len = plan.span.len();
         let memory = HeapRegion::new(len.div_ceil(PAGE)).map_err(|_| Error::no_memory(len as u64))?;
-        // SAFETY: nobody else knows this memory.
+        // SAFETY: nobody else has access to this memory.
         zeroed(unsafe { memory.uninit(0..memory.len()) }?);
         Ok(Self { memory, len, written_to: None })
     }

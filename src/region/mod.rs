@@ -90,7 +90,7 @@ pub(crate) mod sealed {
         #[inline]
         unsafe fn slice(&self, range: Range<usize>) -> &[u8] {
             let pointer = self.pointer(&range);
-            // SAFETY: within the memory; the caller vouches for the rest.
+            // SAFETY: within the memory; the caller guarantees the rest.
             unsafe { slice::from_raw_parts(pointer, range.len()) }
         }
 
@@ -100,9 +100,9 @@ pub(crate) mod sealed {
         /// As for [`slice`](Self::slice); and the range lies in the memory.
         #[inline]
         unsafe fn slice_unchecked(&self, range: Range<usize>) -> &[u8] {
-            // SAFETY: the caller vouches for the range.
+            // SAFETY: the caller guarantees that the range lies in the memory.
             let pointer = unsafe { self.start().add(range.start) };
-            // SAFETY: the caller vouches for the bytes.
+            // SAFETY: the caller guarantees what `slice` requires.
             unsafe { slice::from_raw_parts(pointer.as_ptr(), range.len()) }
         }
 
@@ -113,7 +113,7 @@ pub(crate) mod sealed {
         #[inline]
         unsafe fn slice_mut(&mut self, range: Range<usize>) -> &mut [u8] {
             let pointer = self.pointer(&range);
-            // SAFETY: within the memory, which is borrowed mutably; the caller vouches for the rest.
+            // SAFETY: within the memory, which is borrowed mutably; the caller guarantees the rest.
             unsafe { slice::from_raw_parts_mut(pointer, range.len()) }
         }
 
@@ -123,9 +123,9 @@ pub(crate) mod sealed {
         /// It lies in the memory, is initialised, and nobody writes to it.
         #[inline]
         unsafe fn byte(&self, index: usize) -> u8 {
-            // SAFETY: the caller vouches for the index.
+            // SAFETY: the caller guarantees that the index lies in the memory.
             let place = unsafe { self.start().add(index) };
-            // SAFETY: the caller vouches for the byte.
+            // SAFETY: the caller guarantees that the byte is initialised and that nobody writes to it.
             unsafe { place.read() }
         }
 
@@ -135,7 +135,7 @@ pub(crate) mod sealed {
         /// It lies in the memory, is initialised and may be written to.
         #[inline]
         unsafe fn set_byte(&mut self, index: usize, byte: u8) {
-            // SAFETY: the caller vouches for the index.
+            // SAFETY: the caller guarantees that the index lies in the memory.
             let place = unsafe { self.start().add(index) };
             // SAFETY: the memory is borrowed mutably.
             unsafe { place.write(byte) };
@@ -150,7 +150,7 @@ pub(crate) mod sealed {
             Self: Sized,
         {
             let kept = 0..self.len().min(other.len());
-            // SAFETY: the caller vouches for the bytes.
+            // SAFETY: the caller guarantees that the bytes are initialised and that nobody else uses them.
             let old = unsafe { other.slice(kept.clone()) };
             // SAFETY: as above, and the memory is borrowed mutably.
             unsafe { self.slice_mut(kept) }.copy_from_slice(old);

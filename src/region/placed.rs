@@ -1,5 +1,5 @@
 //! A third kind of region, for tests: a host maps and unmaps the memory through calls. No code outside of `region/`
-//! knows of it.
+//! depends on it.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;

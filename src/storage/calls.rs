@@ -13,7 +13,7 @@ pub(crate) const MAX_MOVE: usize = 1 << 20;
 
 /// Fills memory with zeros. One call does it, because Miri takes long for a loop over the bytes.
 pub(crate) fn zeroed(buf: &mut [MaybeUninit<u8>]) -> &mut [u8] {
-    // SAFETY: as long as the slice is, and zero is a byte.
+    // SAFETY: it writes as many bytes as the slice has, and zero is a valid byte.
     unsafe { buf.as_mut_ptr().write_bytes(0, buf.len()) };
     // SAFETY: every byte was just initialised, and `MaybeUninit<u8>` has the layout of `u8`.
     unsafe { &mut *(std::ptr::from_mut(buf) as *mut [u8]) }

@@ -41,7 +41,7 @@ fn locks() -> Option<&'static Locks> {
         new.push(Process { maker: Maker::current(), locks: [const { Mutex::new(()) }; PLACES] });
         let new = Box::into_raw(new.into_boxed_slice()).cast();
         if PROCESS.compare_exchange(found, new, Ordering::AcqRel, Ordering::Acquire).is_err() {
-            // SAFETY: a slice of one is laid out as the one, which came from a box and which nobody else has.
+            // SAFETY: a slice of one element has the layout of the element. It came from a box, and nobody else has it.
             drop(unsafe { Box::from_raw(new) });
         }
     }

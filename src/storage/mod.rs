@@ -113,7 +113,7 @@ pub trait Storage: Send + Sync {
     /// storage is mapped.
     ///
     /// # Errors
-    /// Its own.
+    /// Any error of the storage.
     fn metadata(&self) -> io::Result<Metadata>;
 
     /// Returns the current length in bytes. Called whenever a mapping needs the length.
@@ -121,7 +121,7 @@ pub trait Storage: Send + Sync {
     /// The provided implementation calls [`metadata`](Self::metadata).
     ///
     /// # Errors
-    /// Its own.
+    /// Any error of the storage.
     fn len(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len)
     }
@@ -129,7 +129,7 @@ pub trait Storage: Send + Sync {
     /// Whether the storage is empty now.
     ///
     /// # Errors
-    /// That of [`len`](Self::len).
+    /// As for [`len`](Self::len).
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
@@ -157,7 +157,7 @@ pub trait Storage: Send + Sync {
     /// Returns once everything that was written would survive a crash.
     ///
     /// # Errors
-    /// Its own.
+    /// Any error of the storage.
     fn sync(&self) -> io::Result<()>;
 
     /// Returns how many syncs of the underlying file or device have failed, including syncs of other storages that

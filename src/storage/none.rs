@@ -30,7 +30,7 @@ pub(super) fn allocate(_: &File, _: u64, _: u64) -> io::Result<()> {
 }
 
 /// std opens no block device as a file.
-#[expect(clippy::unnecessary_wraps, reason = "WASI has to ask")]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail on WASI")]
 pub(super) fn other_kind(_: &File, _: &Metadata) -> io::Result<FileKind> {
     Ok(FileKind::Special)
 }
@@ -39,7 +39,7 @@ pub(super) fn device_len(_: &File) -> Option<u64> {
     None
 }
 
-/// No system call tells.
+/// There is no call for this.
 pub(super) fn is_read_only(_: &File) -> bool {
     false
 }

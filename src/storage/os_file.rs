@@ -167,7 +167,7 @@ impl Storage for OsFile {
     }
 }
 
-/// Whether its blocks are longer than a page: those of a file in huge pages are such a page.
+/// Whether the blocks of the file are longer than a page. The blocks of a file in huge pages are huge pages.
 #[cfg(all(not(miri), any(target_os = "linux", target_os = "android")))]
 fn has_long_blocks(data: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -28,7 +28,7 @@ pub(super) fn write_at(file: &File, buf: &[u8], offset: u64) -> io::Result<usize
 
 /// The kind of a file that is neither a regular file nor a directory.
 #[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "WASI has to ask")]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail on WASI")]
 pub(super) fn other_kind(_: &File, data: &Metadata) -> io::Result<FileKind> {
     use std::os::unix::fs::FileTypeExt;
     Ok(if data.file_type().is_block_device() { FileKind::BlockDevice } else { FileKind::Special })
@@ -51,7 +51,7 @@ pub(super) fn other_kind(file: &File, data: &Metadata) -> io::Result<FileKind> {
 pub(crate) fn device_len(device: impl AsFd) -> Option<u64> {
     use rustix::ioctl::{Getter, Opcode, ioctl, opcode};
     const BLKGETSIZE64: Opcode = opcode::read::<usize>(0x12, 114);
-    // SAFETY: what this call gives is a `u64`, in spite of its number.
+    // SAFETY: this call writes a `u64`, although its number has the size of a `usize`.
     let getter = unsafe { Getter::<BLKGETSIZE64, u64>::new() };
     // SAFETY: it writes nothing else, and changes nothing.
     unsafe { ioctl(device, getter) }.ok()
@@ -68,7 +68,7 @@ pub(crate) fn device_len(_: impl AsFd) -> Option<u64> {
 pub(super) fn is_read_only(device: &File) -> bool {
     use rustix::ioctl::{Getter, Opcode, ioctl, opcode};
     const BLKROGET: Opcode = opcode::none(0x12, 94);
-    // SAFETY: what this call gives is an `int`.
+    // SAFETY: this call writes an `int`.
     let getter = unsafe { Getter::<BLKROGET, libc::c_int>::new() };
     // SAFETY: it writes nothing else, and changes nothing.
     unsafe { ioctl(device, getter) }.is_ok_and(|is_read_only| is_read_only != 0)

@@ -85,7 +85,7 @@ pub(super) fn allocate(file: &File, _: u64, to: u64) -> io::Result<()> {
 }
 
 /// std opens no block device as a file.
-#[expect(clippy::unnecessary_wraps, reason = "WASI has to ask")]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail on WASI")]
 pub(super) fn other_kind(_: &File, _: &Metadata) -> io::Result<FileKind> {
     Ok(FileKind::Special)
 }
@@ -120,7 +120,7 @@ pub(super) fn mode(file: &File) -> io::Result<OpenMode> {
 fn ask(file: &File, question: FILE_INFORMATION_CLASS) -> io::Result<u32> {
     let mut answer: u32 = 0;
     let mut block = IO_STATUS_BLOCK::default();
-    // SAFETY: the handle is open while `file` is borrowed, and both out-parameters have the size that these questions fill.
+    // SAFETY: the handle is open while `file` is borrowed, and both out-parameters have the size that the call fills.
     let status = unsafe {
         NtQueryInformationFile(file.as_raw_handle(), &raw mut block, (&raw mut answer).cast(), u32::BITS / 8, question)
     };

@@ -1,4 +1,4 @@
-// A host of WASI: runs modules of Preview 1 in the own implementation of Node, Deno or Bun.
+// A host of WASI: runs modules of Preview 1 in Node's, Deno's or Bun's own implementation.
 
 import { closeSync, writeSync } from "node:fs";
 import { versions } from "node:process";

@@ -15,7 +15,7 @@ use wasmtime_wasi::FsPerms;
 /// Long enough for a case that moves half a gigabyte on a slow machine.
 const CASE_TIME: Duration = Duration::from_mins(3);
 
-/// More cases at once would need more memory than they save time.
+/// More cases at once would save little time, and need more memory.
 const MOST_JOBS: usize = 4;
 
 pub(crate) enum Command {

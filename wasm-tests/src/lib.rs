@@ -16,6 +16,7 @@
 //! - [`demo`] runs the crate's example programs on a real file and checks what they print and leave behind.
 //! - [`consumers`] runs programs that map files through other crates, with the real memmap2 and with the façade.
 //! - [`mod@bench`] runs the workloads and jobs, compares the ways to do them, and checks their goals.
+//! - [`placed`] measures hosted mappings beside OS mappings and the emulation.
 //! - [`runner`] is the cargo runner: `cargo test --target wasm32-wasip1` for any crate.
 //! - [`package`] runs the tests of any crate, each alone, natively and on WASI, and compares their results.
 

@@ -22,16 +22,16 @@ wasm-tests: runs WASI programs in wasmtime, and compares their results with thos
 wasm-tests suite --native PROGRAM --wasip1 WASM --wasip2 WASM --wasip2-hosted WASM [--filter TEXT] [--show]
                  [--jobs N] [--time SECONDS] [--memory MIB] [--scratch DIR]
     Runs every case of the suite's program in each column: natively with the backends Mapped and Buffered, in wasmtime,
-    and in wasmtime with mappings of the host. These use the program of --wasip1, and that of --wasip2-hosted, which is
-    built with the feature host-mapping. Succeeds only if every case passes in every column with the same transcript.
-    --filter runs the cases whose names contain TEXT, or the case with this name. --show prints their transcripts and,
-    in wasmtime, their calls for files by name.
+    and in wasmtime with mappings of the host. With these mappings it runs the program of --wasip1, and the program of
+    --wasip2-hosted, which is built with the feature host-mapping. Succeeds only if every case passes in every column
+    with the same transcript. --filter runs the cases whose names contain TEXT, or the case with this name. --show
+    prints their transcripts and, in wasmtime, their calls for files by name.
 
 wasm-tests compare [--columns KEYS] [--filter TEXT] [--out DIR] [--target-dir DIR] [--no-build]
                    [--program NAME] [--jobs N] [--time SECONDS]
-    Builds the suite's program for each column and runs it there. Start it in the directory of the workspace. The
-    columns of the façade run memmap2's own tests and the façade's instead. --columns requires columns by their keys,
-    or `suite`, `facade`, `ci` or `all`. Without it every column runs that can run here. Writes report.html,
+    Builds the suite's program for each column and runs it there. Start this command in the directory of the workspace.
+    The columns of the façade run memmap2's own tests and the façade's instead. --columns requires columns by their
+    keys, or `suite`, `facade`, `ci` or `all`. Without it every column that can run here runs. Writes report.html,
     report.json and junit.xml. Succeeds only if every required column has run every case with the same transcript.
 
 wasm-tests hosts REPORT
@@ -42,7 +42,8 @@ wasm-tests run [--dir HOST[::GUEST]]... [--read-only-dir HOST[::GUEST]]... [--en
     Runs one program, which may use the current directory, and exits with its exit code. Use it as cargo's runner:
     CARGO_TARGET_WASM32_WASIP1_RUNNER='wasm-tests run' cargo test --target wasm32-wasip1
     --host-mapping lets the host map files into the program's memory. The program must be for wasm32-wasip1, or for
-    wasm32-wasip2 with portable-mmap's feature host-mapping. Use it only for programs that you trust like this one.
+    wasm32-wasip2 with portable-mmap's feature host-mapping. Use it only for programs that you trust as much as this
+    one.
 
 wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--wasi-dir DIR] [--target TARGET,...]
                  [--host HOST,...] [--filter TEXT] [--skip TEXT]... [--jobs N] [--time SECONDS] [--memory MIB]
@@ -56,8 +57,9 @@ wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--wasi-d
 
 wasm-tests mutants --native PROGRAM --scratch DIR --target-dir DIR [--workspace DIR] [--only TEXT]
                    [--skip TEXT] [--jobs N]
-    Makes a copy of the library in DIR, breaks it in one place at a time, and compares each broken library with the
-    suite's program. Succeeds only if a case fails with each broken library, and none fails with the unchanged copy.
+    Makes a copy of the library in DIR, breaks it in one place at a time, and compares each broken library with PROGRAM,
+    the suite's program with the unchanged library. Succeeds only if a case fails with each broken library, and none
+    fails with the unchanged copy.
 
 wasm-tests crash --native PROGRAM --wasip1 WASM --wasip2 WASM [--kills N] [--seed N]
     Kills the program `crash` at random moments while it edits and flushes a file: as a child process with both
@@ -68,12 +70,12 @@ wasm-tests crash --native PROGRAM --wasip1 WASM --wasip2 WASM [--kills N] [--see
 wasm-tests power --native PROGRAM --wasip1 WASM --wasip2 WASM [--points N] [--seed N] [--controls DIR [--workspace DIR]]
     Runs the program `power` on a disk that loses bytes that were not synced, and simulates N power failures: natively
     with both backends, and in wasmtime. Succeeds only if the disk then has every byte of each flush that returned, and
-    no byte that the program did not write. If no file system can be mounted here, it says so and succeeds. --controls
-    builds libraries in DIR that do not sync, requires that each of them loses bytes where it can, and fails without a
-    mount.
+    no byte that the program did not write. If no file system can be mounted here, it prints NOT RUN and succeeds.
+    --controls builds libraries in DIR that do not sync, requires that each of them loses bytes where it can, and fails
+    without a mount.
 
 wasm-tests demo --file FILE --native-dir DIR --wasip1-dir DIR --wasip2-dir DIR [--pattern TEXT]
-    Runs the example programs hello, grep and replace from each of the folders on copies of FILE. Runs those of
+    Runs the example programs hello, grep and replace from each of the directories on copies of FILE. Runs those of
     --wasip1-dir also with mappings of the host.
 
 wasm-tests bench --native PROGRAM --wasip1 WASM --simd WASM --wasip2 WASM --sources DIR --dir DIR
@@ -81,7 +83,7 @@ wasm-tests bench --native PROGRAM --wasip1 WASM --simd WASM --wasip2 WASM --sour
                  [--milliseconds N]
     Runs the workloads and the jobs of the program `bench` natively and in wasmtime, one after the other. Compares the
     ways to do them and checks the goals. Prints the results, and writes them to DIR. The text to work on is made of the
-    Rust files in --sources. --size names two programs whose sizes are compared. --wasi-cc compiles a program in C that
+    Rust files in --sources. --size names two programs whose sizes are compared. --wasi-cc compiles a C program that
     maps files with wasi-libc. --filter runs those whose names contain TEXT; the name of a job begins with `job`.
 
 wasm-tests placed --native PROGRAM --guest WASM --dir DIR [--blocks N]

@@ -68,7 +68,7 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Whether it counts as failed: it did not pass, and the ledger does not excuse it.
+    /// Whether it counts as failed: it did not pass, and the ledger does not list it.
     #[must_use]
     pub fn failed(&self) -> bool {
         self.failure.is_some() && self.excepted.is_none()

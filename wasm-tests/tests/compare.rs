@@ -127,7 +127,7 @@ fn if_no_required_column_can_run_only_the_reasons_are_printed() {
 fn a_difference_is_reported_with_both_sides_and_a_command() {
     let run = compare(COLUMNS, &["--filter", "observes"]);
     let message = "FAILED observes_otherwise, wasip1: transcript differs from that of native Mapped (-) at line 2:\n      \
-                begins\n    - elsewhere\n";
+                begins\n    - not on wasip2\n";
     assert!(run.stdout().contains(message), "{}", run.stdout());
     let again = "make compare COLUMNS='mapped wasip1' FILTER='observes_otherwise'";
     assert!(run.stdout().contains(&format!("\n    again: {again}\n")), "{}", run.stdout());
@@ -136,7 +136,7 @@ fn a_difference_is_reported_with_both_sides_and_a_command() {
     assert_eq!(failure["again"], again);
     assert_eq!(failure["difference"]["reference"], "mapped");
     assert_eq!(failure["difference"]["line"], 2);
-    assert_eq!(failure["difference"]["theirs"][0], "elsewhere");
+    assert_eq!(failure["difference"]["theirs"][0], "not on wasip2");
     assert_eq!(failure["difference"]["ours"][0], "on wasip1");
 }
 

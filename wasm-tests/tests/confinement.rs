@@ -151,8 +151,8 @@ fn a_read_only_directory_permits_no_writable_mappings(_: Target, sandbox: &Sandb
         "\
 opened by the mapping, Read: reads A123
 opened to read, Read: reads A123
-opened by the mapping, Copy: makes B123 of A123, flush: Ok(())
-opened to read, Copy: makes B123 of A123, flush: Ok(())
+opened by the mapping, Copy: changes A123 to B123, flush: Ok(())
+opened to read, Copy: changes A123 to B123, flush: Ok(())
 opened by the mapping, Default: PermissionDenied
 opened to read, Default: PermissionDenied
 opened by the mapping, Write: PermissionDenied
@@ -171,13 +171,13 @@ fn a_writable_directory_permits_writable_mappings(_: Target, sandbox: &Sandbox) 
         "\
 opened by the mapping, Read: reads A123
 opened to read, Read: reads A123
-opened by the mapping, Copy: makes B123 of A123, flush: Ok(())
-opened to read, Copy: makes B123 of A123, flush: Ok(())
-opened by the mapping, Default: makes B123 of A123, flush: Ok(())
+opened by the mapping, Copy: changes A123 to B123, flush: Ok(())
+opened to read, Copy: changes A123 to B123, flush: Ok(())
+opened by the mapping, Default: changes A123 to B123, flush: Ok(())
 opened to read, Default: PermissionDenied
-opened by the mapping, Write: makes C123 of B123, flush: Ok(())
+opened by the mapping, Write: changes B123 to C123, flush: Ok(())
 opened to read, Write: PermissionDenied
-opened to write, Write: makes D123 of C123, flush: Ok(())
+opened to write, Write: changes C123 to D123, flush: Ok(())
 "
     );
     assert_eq!(file, "D123456789");

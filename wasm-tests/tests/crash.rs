@@ -25,7 +25,7 @@ fn tallies(flaw: &'static str, each: usize) -> Vec<Tally> {
 fn a_flush_that_returns_too_early_is_found() {
     let tallies = tallies("early", 3);
     for tally in &tallies {
-        // In an OS mapping a change is in the file before any flush: so a kill does not lose it.
+        // In an OS mapping a change is in the file before any flush, so a kill does not lose it.
         let loses = tally.name != "native Mapped";
         assert_eq!((tally.lost > 0, tally.passed()), (loses, !loses), "{tally:?}");
         assert_eq!((tally.kills, tally.foreign), (3, 0), "{tally:?}");

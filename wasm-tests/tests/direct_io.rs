@@ -127,12 +127,12 @@ fn without_shared_mappings_reads_use_a_private_one_and_writes_use_a_buffer() {
     let mut expected = Vec::new();
     for access in ["Read", "Write"] {
         expected.push(format!(
-            "open, {access}: number Some({number}), Io of map, Uncategorized: cannot map {LEN} bytes of `{path}`\n\
-             map, {access}: number Some({number}), Io of map, Uncategorized: cannot map {LEN} bytes\n"
+            "open, {access}: OS error Some({number}), Io of map, Uncategorized: cannot map {LEN} bytes of `{path}`\n\
+             map, {access}: OS error Some({number}), Io of map, Uncategorized: cannot map {LEN} bytes\n"
         ));
     }
     for (access, backend) in [("Read", "mapped"), ("Copy", "mapped"), ("Write", "buffered")] {
-        expected.push(format!("any, {access}: {backend}, {LEN} bytes, as a read gives them\n"));
+        expected.push(format!("any, {access}: {backend}, {LEN} bytes, the same as a read\n"));
     }
     expected.push("flush: done\n".to_owned());
     assert_eq!(String::from_utf8(report.stdout).unwrap(), expected.concat());

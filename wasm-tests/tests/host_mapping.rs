@@ -99,8 +99,10 @@ fn a_program_with_short_files_does_not_query_the_host() {
 }
 
 /// The output for the call with which guests request mappings, in a host without mappings.
-const UNDISTURBED: &str =
-    "nobody: reply None, all else is as it was: true\nfile: reply None, all else is as it was: true\n";
+const UNDISTURBED: &str = "\
+unused descriptor: reply None, everything else is unchanged: true
+descriptor of the file: reply None, everything else is unchanged: true
+";
 
 #[test]
 fn the_handshake_disturbs_nothing_in_wasmtime() {
@@ -186,7 +188,7 @@ fn the_host_maps_only_regular_files() {
     for sandbox in hosting() {
         let len = THRESHOLD.to_string();
         let (text, report) = run(&sandbox, &["choose", "/zero", "read", &len], |run| run.read_only_dir("/dev", "/"));
-        let required = "Unsupported: a host places mappings of regular files alone; a buffer may map this one";
+        let required = "Unsupported: a host places mappings of regular files only; a buffer may map this one";
         assert_eq!(text, format!("Auto: buffered\nRequire: {required}\nNever: buffered\n"));
         assert_eq!(maps(&report), 0);
     }
@@ -197,7 +199,9 @@ fn a_mapping_of_the_host_and_the_file_are_the_same_bytes() {
     for sandbox in hosting() {
         let dir = directory(300_001);
         let text = printed(&sandbox, dir.path(), &["share", "/file"]);
-        assert_eq!(text, "the mapping sees a write: true\nthe file has a store: true\nanother mapping has it: true\n");
+        let expected = "a write is visible in the mapping: true\na store is visible in the file: true\n\
+                        a store is visible in another mapping: true\n";
+        assert_eq!(text, expected);
         // The file on the host has the same bytes.
         let file = fs::read(dir.path().join("file")).unwrap();
         assert_eq!((file.len(), file[0], file[300_000]), (300_001, b'/', b'/'));
@@ -209,7 +213,7 @@ fn changes_of_a_copy_stay_in_the_guest() {
     for sandbox in hosting() {
         let dir = directory(300_001);
         let text = printed(&sandbox, dir.path(), &["copy", "/file"]);
-        assert_eq!(text, "hosted, the file is as it was: true\nand the copy is not: true\n");
+        assert_eq!(text, "hosted, the file is unchanged: true\nthe copy is changed: true\n");
         assert_eq!(fs::read(dir.path().join("file")).unwrap(), vec![b'.'; 300_001]);
     }
 }
@@ -239,7 +243,7 @@ fn blocks_of_the_initial_memory_are_not_used_for_mappings() {
     for blocks in [0, 1, 5] {
         let (text, report) = run(&sandbox, &["/file", &blocks.to_string()], |run| run.dir(dir.path(), "/"));
         let mapped = "hosted, in the initial memory: false\nit starts with 46 and ends with 46\n";
-        assert_eq!(text, format!("{blocks} blocks given, {blocks} came back\n{mapped}"));
+        assert_eq!(text, format!("{blocks} blocks allocated, {blocks} freed\n{mapped}"));
         assert_eq!(maps(&report), 1, "the host accepts only the last block");
     }
 }

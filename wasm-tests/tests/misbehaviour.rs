@@ -73,8 +73,8 @@ fn each_misbehaviour_is_reported() {
     for part in [
         "FAILED loops, wasip1: timed out: still running after 5s\n",
         "FAILED panics_unasked, wasip2: trapped: wasm trap: wasm `unreachable` instruction executed\n",
-        "    nobody asked\n",
-        "FAILED observes_otherwise, wasip1: transcript differs from that of native (-) at line 2:\n      begins\n    - elsewhere\n",
+        "    an unexpected panic\n",
+        "FAILED observes_otherwise, wasip1: transcript differs from that of native (-) at line 2:\n      begins\n    - not on wasip2\n",
         "\n    + on wasip1\n",
         "(it requested 1",
         "FAILED reads_twice, wasip1: out of bounds: counted one read: 2 reads, not 1; 8 bytes read, not 4 (fd_pread 2 calls 8 bytes)\n",

@@ -350,7 +350,7 @@ impl Player {
         }
         if is_closing && got.is_ok() {
             if !is_closed || len != 0 {
-                return finding("one is closed and the other is not");
+                return finding("after `close` the mapping is open, or has a length");
             }
             self.pairs[slot] = None;
             return Ok(());

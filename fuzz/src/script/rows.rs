@@ -1,6 +1,7 @@
-//! The allowed differences between a buffer and an OS mapping: the rows of the documentation's table, and nothing else.
+//! The allowed differences between a buffer and an OS mapping: those of the documentation's table, and no others.
 
-/// The rows of the table "Where a buffer differs from an OS mapping" in `src/lib.rs`, in its order.
+/// The table "Where a buffer differs from an OS mapping" in `src/lib.rs`, in its order. Its three rows about a
+/// truncated file are one here.
 ///
 /// The model allows a difference only where it calls [`Backend::differs`] with the row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,14 +52,14 @@ fn main() -> ExitCode {
 
 fn work(in_turns: bool, name: &str, data: &Path, scratch: &Path, options: &[&str]) -> Result<(), String> {
     let find = |workload: &&Workload| workload.name == name && workload.on.is_here();
-    let workload = all().iter().find(find).ok_or_else(|| format!("there is no {name:?} here"))?;
+    let workload = all().iter().find(find).ok_or_else(|| format!("there is no workload {name:?} on this platform"))?;
     let mut place = Place { data: data.to_owned(), scratch: PathBuf::from(scratch), len: data::LEN, python: None };
     let mut effort = Effort { rounds: 5, time: Duration::from_secs(1) };
     let (mut way, mut times) = ("", 1);
     let mut options = options.iter();
     while let Some(option) = options.next() {
         let value = *options.next().ok_or_else(|| format!("{option} has no value"))?;
-        let number = || value.parse().map_err(|_| format!("{value:?} is no number"));
+        let number = || value.parse().map_err(|_| format!("{value:?} is not a number"));
         match *option {
             "--rounds" => effort.rounds = number()?,
             "--milliseconds" => effort.time = Duration::from_millis(number()? as u64),

@@ -122,5 +122,5 @@ fn report(how: &str, access: Access, map: Result<portable_mmap::Mmap, portable_m
     // Each mapping that reaches the file increments the first letter, so that every one of them is visible.
     map[0] += 1;
     let flushed = map.flush().map_err(|error| io::Error::from(error).kind());
-    println!("{how}, {access:?}: makes {} of {before}, flush: {flushed:?}", map[..4].escape_ascii());
+    println!("{how}, {access:?}: changes {before} to {}, flush: {flushed:?}", map[..4].escape_ascii());
 }

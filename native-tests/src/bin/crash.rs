@@ -14,8 +14,9 @@ use portable_mmap::{Backend, Error, Mapping, MmapOptions};
 
 const USAGE: &str = "usage: crash FILE SEED BACKEND [early|stray]
 
-BACKEND is `platform`, this platform's own, or `buffered`. `early` reports flushes without calling them; `stray` puts a
-byte into the file that is not the script's. Each call that has returned is a line with the number of its step.";
+BACKEND is `platform`, this platform's own, or `buffered`. `early` reports flushes without calling them; `stray` also
+writes a byte that does not belong to the script. The program prints the number of each step whose call guarantees
+something and has returned.";
 
 /// A guarantee to break.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -77,10 +77,10 @@ fn share(path: &Path) {
     let before = (map[0], map[last]);
     (&*file).seek(SeekFrom::Start(0)).expect("a file has a cursor");
     (&*file).write_all(&[before.0.wrapping_add(1)]).expect("the file can be written");
-    println!("the mapping sees a write: {}", map[0] == before.0.wrapping_add(1));
+    println!("a write is visible in the mapping: {}", map[0] == before.0.wrapping_add(1));
     map[last] = before.1.wrapping_add(1);
-    println!("the file has a store: {}", last_byte(&file) == before.1.wrapping_add(1));
-    println!("another mapping has it: {}", required(&file)[last] == before.1.wrapping_add(1));
+    println!("a store is visible in the file: {}", last_byte(&file) == before.1.wrapping_add(1));
+    println!("a store is visible in another mapping: {}", required(&file)[last] == before.1.wrapping_add(1));
 }
 
 /// Changes a copy, and prints whether the bytes of the file and of the mapping are right.
@@ -92,8 +92,8 @@ fn copy(path: &Path) {
     let (last, before) = (copy.len() - 1, last_byte(&file));
     copy[last] = before.wrapping_add(1);
     copy.flush().expect("there is nothing to flush");
-    println!("{}, the file is as it was: {}", copy.backend_name(), last_byte(&file) == before);
-    println!("and the copy is not: {}", copy[last] == before.wrapping_add(1));
+    println!("{}, the file is unchanged: {}", copy.backend_name(), last_byte(&file) == before);
+    println!("the copy is changed: {}", copy[last] == before.wrapping_add(1));
 }
 
 fn last_byte(mut file: &File) -> u8 {
@@ -168,7 +168,7 @@ mod handshake {
     pub(super) fn make(path: &Path) {
         let file = File::open(path).expect("the file can be read");
         let fd = u32::try_from(file.as_raw_fd()).expect("a descriptor is not negative");
-        for (name, fd) in [("nobody", NOBODY), ("file", fd)] {
+        for (name, fd) in [("unused descriptor", NOBODY), ("descriptor of the file", fd)] {
             let request = Request::Probe.encode(5);
             let (mut bytes, mut memory, mut moved) = (request, vec![7; 100_000], 0);
             let vectors = [
@@ -183,7 +183,7 @@ mod handshake {
                 expected[..REPLY_LEN].copy_from_slice(&encode_reply(5, result));
             }
             let is_as_it_was = memory == vec![7; 100_000] && bytes == expected && moved == 0;
-            println!("{name}: reply {reply:?}, all else is as it was: {is_as_it_was}");
+            println!("{name}: reply {reply:?}, everything else is unchanged: {is_as_it_was}");
         }
     }
 }

@@ -13,7 +13,7 @@ use portable_mmap::{OsFile, Storage as _};
 /// The size of one allocation, in bytes.
 const PIECE: usize = 16 << 20;
 
-/// Name, expected end, and the targets that list it.
+/// The name of each case, its expected end, and the targets that list it.
 const CASES: [(&str, &str, &[&str]); 17] = [
     ("good", "finishes", &["native", "wasip1", "wasip2"]),
     ("panics_rightly", "panics: index out of range", &["native", "wasip1", "wasip2"]),
@@ -47,8 +47,8 @@ fn main() -> ExitCode {
         ["print", mebibytes] => print_mebibytes(mebibytes.parse().expect("a number")),
         ["args", ..] => println!("{args:?}"),
         ["env"] => env::vars().for_each(|(name, value)| println!("{name}={value}")),
-        ["cat", path] => print!("{}", fs::read_to_string(path).expect("a file")),
-        ["write", path, text] => fs::write(path, text).expect("a file that can be written"),
+        ["cat", path] => print!("{}", fs::read_to_string(path).expect("the file can be read")),
+        ["write", path, text] => fs::write(path, text).expect("the file can be written"),
         ["list"] => list(),
         ["run", case, "--dir", dir] | ["run", case, "--dir", dir, "--backend", _] => run(case, Path::new(dir)),
         _ => {
@@ -73,7 +73,7 @@ fn allocate() {
     loop {
         let mut piece = Vec::new();
         if piece.try_reserve_exact(PIECE).is_err() {
-            println!("refused after {} pieces", held.len());
+            println!("an allocation failed after {} pieces", held.len());
             // Like most programs: allocate without checking, and abort.
             piece = Vec::with_capacity(PIECE);
         }
@@ -107,7 +107,7 @@ fn list() {
     }
 }
 
-/// Reads from a file, and prints that it reads once.
+/// Reads from a file this many times, and prints a bound of one read.
 fn read(path: &Path, times: usize) {
     fs::write(path, "0123456789").expect("the directory can be written");
     // The library's own call, because the number of calls of the standard library for a read may change with its
@@ -125,12 +125,12 @@ fn run(case: &str, dir: &Path) {
     let on = |name: &str| target() == name;
     let mut content = "0123456789".to_owned();
     match case {
-        "panics_wrongly" if on("wasip1") => panic!("not that"),
+        "panics_wrongly" if on("wasip1") => panic!("another message"),
         "panics_rightly" | "panics_wrongly" => panic!("index out of range: 9"),
         "never_panics" if !on("wasip2") => panic!("index out of range: 9"),
-        "panics_unasked" if on("wasip2") => panic!("nobody asked"),
+        "panics_unasked" if on("wasip2") => panic!("an unexpected panic"),
         "observes_otherwise" if on("wasip1") => println!("on wasip1"),
-        "observes_otherwise" | "excepted" if !on("wasip2") => println!("elsewhere"),
+        "observes_otherwise" | "excepted" if !on("wasip2") => println!("not on wasip2"),
         "excepted" => println!("on wasip2"),
         "leaves_otherwise" if on("wasip2") => content.replace_range(4..5, "x"),
         "stops_early" if on("wasip1") => return,

@@ -1,6 +1,7 @@
 //! A guest whose allocator has blocks in the initial memory of the program, where a host must not map.
 //!
-//! `image FILE BLOCKS` has this many blocks for mappings, maps the file, and prints what happened to the blocks.
+//! `image FILE BLOCKS` has this many blocks for mappings, maps the file, and prints how often a block was allocated and
+//! how often one was freed.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -89,7 +90,7 @@ fn main() -> ExitCode {
     // From now on the allocator uses the system's memory.
     MAY.store(0, Ordering::Relaxed);
     let [given, back] = [&GIVEN, &BACK].map(|count| count.load(Ordering::Relaxed));
-    println!("{given} blocks given, {back} came back");
+    println!("{given} blocks allocated, {back} freed");
     let map = match mapped {
         Ok(map) => map,
         Err(error) => {

@@ -67,9 +67,9 @@ fn map(options: &MmapOptions, file: &Arc<File>) -> Result<Mmap, Error> {
     unsafe { options.map(file.clone()) }
 }
 
-/// Returns whether a mapping has these bytes.
+/// Describes a mapping, and whether it has the bytes that a read returns.
 fn compared(map: &AnyMmap, expected: &[u8]) -> String {
-    let verdict = if map[..] == *expected { "as a read gives them" } else { "which a read does not give" };
+    let verdict = if map[..] == *expected { "the same as a read" } else { "not the same as a read" };
     format!("{}, {} bytes, {verdict}", map.backend_name(), map.len())
 }
 
@@ -77,7 +77,7 @@ fn compared(map: &AnyMmap, expected: &[u8]) -> String {
 fn says(path: &Path, len: usize) {
     let expected = fs::read(path).expect("the file can be read");
     let said = fs::metadata(path).expect("the file has metadata").len();
-    println!("says {said}, a read gives {}", expected.len());
+    println!("reports {said} bytes, a read returns {} bytes", expected.len());
     for access in [Access::Read, Access::Copy] {
         let mut options = MmapOptions::new();
         options.access(access);
@@ -102,7 +102,7 @@ fn pipe(pipes: [&str; 4], len: usize) {
     let mut bytes = Vec::new();
     match open(first).read_to_end(&mut bytes) {
         Ok(_) if bytes == expected => println!("read: all bytes"),
-        Ok(n) => println!("read: {n} bytes, which are not those"),
+        Ok(n) => println!("read: {n} bytes, not the expected ones"),
         Err(error) => println!("read: failed, {error}"),
     }
     for (access, path) in [(Access::Read, second), (Access::Copy, third)] {
@@ -122,7 +122,7 @@ fn device(path: &Path, len: usize) {
         tell(format_args!("any, {access:?}"), any(&options, open(path)).map(|map| format!("{} bytes", map.len())));
         options.len(len);
         let mapped = map(&options, &open(path).into());
-        tell(format_args!("map, {access:?}, {len} bytes"), mapped.map(|map| format!("made of {} bytes", map.len())));
+        tell(format_args!("map, {access:?}, {len} bytes"), mapped.map(|map| format!("mapped {} bytes", map.len())));
         let mapped = any(&options, open(path));
         tell(
             format_args!("any, {access:?}, {len} bytes"),
@@ -177,14 +177,16 @@ fn edit(file: &Arc<File>, how: &str, at: usize) {
     process::exit(0);
 }
 
-/// Changes a byte of the file itself while it is mapped.
+/// Changes a byte of the file itself while it is mapped, and prints whether a refresh shows the change.
 fn refresh(file: &Arc<File>, at: usize) {
     let mut map = map(&MmapOptions::new(), file).expect("the file can be mapped");
     let changed = map[at] ^ 0x55;
     let mut itself = &**file;
     itself.seek(SeekFrom::Start(at as u64)).expect("the file can be sought");
     itself.write_all(&[changed]).expect("the file can be written");
-    let refreshed = map.refresh().map(|()| if map[at] == changed { "sees it" } else { "does not see it" }.to_owned());
+    let refreshed = map
+        .refresh()
+        .map(|()| if map[at] == changed { "shows the change" } else { "does not show the change" }.to_owned());
     tell("refresh", refreshed);
 }
 
@@ -200,7 +202,7 @@ fn modes(path: &Path) {
 /// Maps a file that the system may be unable to map shared.
 fn shared(path: &Path) {
     let expected = fs::read(path).expect("the file can be read");
-    let number = |error: Error| format!("number {:?}, {}", error.raw_os_error(), described(&error));
+    let number = |error: Error| format!("OS error {:?}, {}", error.raw_os_error(), described(&error));
     for access in [Access::Read, Access::Write] {
         let mut options = MmapOptions::new();
         options.access(access);

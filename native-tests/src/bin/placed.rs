@@ -1,5 +1,5 @@
 //! Measures the whole cost of a mapping: an OS mapping, a hosted mapping, or a buffer. The program maps with `Mmap`
-//! only, and prints which kind it got.
+//! only, and prints the kind of the mapping.
 //!
 //! `placed times FILE` prints a line for each act, with its shortest time in nanoseconds. `placed read FILE` prints the
 //! same for a program that reads the file into a vector instead of mapping it. `placed lengths FILE` prints the time to

@@ -7,7 +7,7 @@ use native_tests::counted::CountedFile;
 use native_tests::{Case, Ends, FileBackend, HOSTED, Scene, cases};
 use portable_mmap::{Buffered, DefaultBackend, Mapped};
 
-/// The name of the backend whose mappings the operating system makes, or the host of a guest.
+/// The name of the backend that maps files: through the operating system, or through the host of a guest.
 const MAPPED: &str = if cfg!(any(unix, windows)) { "mapped" } else { HOSTED };
 const BUFFERED: &str = "buffered";
 

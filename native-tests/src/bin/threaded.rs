@@ -183,7 +183,7 @@ fn a_file_is_asked_for_while_its_mapping_loads(path: &Path) -> bool {
         mapping.add(loaded);
         file.add(read);
     }
-    settle("a file is asked for while its mapping loads", [("the mapping", mapping), ("the file", file)])
+    settle("a mapping returns its file while it loads", [("the mapping", mapping), ("the file", file)])
 }
 
 fn threads_load_ranges_of_one_mapping(path: &Path) -> bool {

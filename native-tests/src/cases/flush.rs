@@ -90,7 +90,7 @@ fn a_misaligned_offset_is_an_error_only_if_changes_would_be_written<B: FileBacke
             for flushed in [map.flush_range(offset, 1), map.flush_async_range(offset, 1)] {
                 match kind {
                     "Read" | "Copy" => scene.eq("flushed", flushed.is_ok(), true),
-                    _ => scene.variant("refused", flushed, "Misaligned"),
+                    _ => scene.variant("not flushed", flushed, "Misaligned"),
                 }
             }
         }

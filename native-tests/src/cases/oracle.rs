@@ -154,7 +154,7 @@ fn assignments_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<B>
             if got.is_ok() { assigned += 1 } else { refused += 1 }
         }
         scene.note("len, assigned and failed", (len, assigned, refused));
-        assert!(assigned > 100 && refused > 20, "assignments of {len} bytes are one-sided");
+        assert!(assigned > 100 && refused > 20, "too few assignments of {len} bytes succeed or fail");
         map.close().unwrap();
         scene.file_is("f", &content);
     }
@@ -250,7 +250,7 @@ fn short_searches_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene
         }
     }
     scene.note("searched and found", (searched, found));
-    assert!(found > searched / 4 && found < searched * 3 / 4, "the searches are one-sided");
+    assert!(found > searched / 4 && found < searched * 3 / 4, "too few or too many searches have found a match");
 }
 
 fn long_searches_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<B>) {
@@ -284,7 +284,7 @@ fn long_searches_are_those_of_an_obvious_loop<B: FileBackend>(scene: &mut Scene<
         }
     }
     scene.note("searched and found", (searched, found));
-    assert!(found > searched / 4 && found < searched * 3 / 4, "the searches are one-sided");
+    assert!(found > searched / 4 && found < searched * 3 / 4, "too few or too many searches have found a match");
 }
 
 fn the_file_face_is_that_of_a_vector_and_a_number<B: FileBackend>(scene: &mut Scene<B>) {

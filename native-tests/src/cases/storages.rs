@@ -77,7 +77,7 @@ fn extending_needs_a_storage_that_can_be_written<B: FileBackend>(scene: &mut Sce
 fn a_storage_that_cannot_be_mapped_is_unchanged<B: FileBackend>(scene: &mut Scene<B>) {
     let refused = |options: &MmapOptions| {
         let (memory, rig) = (Memory::new(*b"hello"), Rig::default());
-        let error = options.clone().extend(true).map_storage(rig.around(memory.clone())).expect_err("refused");
+        let error = options.clone().extend(true).map_storage(rig.around(memory.clone())).expect_err("mapping fails");
         (error, memory.content(), rig.count(Op::SetLen).0 + rig.count(Op::Write).0 + rig.count(Op::Read).0)
     };
     let ways = [
@@ -85,7 +85,7 @@ fn a_storage_that_cannot_be_mapped_is_unchanged<B: FileBackend>(scene: &mut Scen
         ("huge pages", MmapOptions::new().flags(Flags::HUGETLB).len(9).clone(), "Unsupported"),
         ("executable", MmapOptions::new().prot(Prot::READ | Prot::EXEC).len(9).clone(), "Unsupported"),
         ("tagged", MmapOptions::new().tag_name("tag").len(9).clone(), "Unsupported"),
-        ("at odds", MmapOptions::new().flags(Flags::SHARED | Flags::PRIVATE).len(9).clone(), "Conflict"),
+        ("in conflict", MmapOptions::new().flags(Flags::SHARED | Flags::PRIVATE).len(9).clone(), "Conflict"),
         ("too long", MmapOptions::new().len(usize::MAX).clone(), "OutOfRange"),
     ];
     for (label, options, variant) in ways {

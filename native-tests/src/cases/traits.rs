@@ -332,8 +332,8 @@ fn a_mapping_is_any_kind_of_stream<B: FileBackend>(scene: &mut Scene<B>) {
     }
     map.rewind().unwrap();
     scene.eq("buffered once more", lines(BufReader::with_capacity(3, &mut map)).unwrap(), ["hello", "World"]);
-    // By value too.
-    scene.eq("cursorless", lines(map).unwrap(), Vec::<String>::new());
+    // A mapping is a stream by value too.
+    scene.eq("by value, at the end", lines(map).unwrap(), Vec::<String>::new());
     scene.file_is("f", b"hello\nWorld");
 }
 

@@ -61,7 +61,7 @@ pub struct Way {
     pub name: &'static str,
     /// Does the job, and returns the answer.
     pub act: fn(&Place) -> io::Result<u64>,
-    /// One instance is run and its time counts for this many, if every instance takes long.
+    /// The number of instances for which the time of one counts. It is more than 1 if every instance takes long.
     pub stands_for: usize,
 }
 

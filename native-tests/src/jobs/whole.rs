@@ -38,7 +38,8 @@ fn read_in_steps(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// [`fs::write`], in steps that every host accepts: when a call fails, the old bytes are already lost.
+/// [`fs::write`], in steps that every host accepts. A second attempt after an error would be too late: `fs::write`
+/// truncates the file first.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if !cfg!(target_os = "wasi") {
         return fs::write(path, bytes);

@@ -2,8 +2,8 @@
 //! afterwards.
 //!
 //! Two programs run the same script: `power` on a mapping, and its file system on a [`Model`] of the file. `power`
-//! reports each act that has returned by a write to a second file of the same file system. So the file system has the
-//! current guarantees at every request.
+//! reports each act that has returned by a write to a second file of the same file system. So the model has the current
+//! guarantees whenever the file system gets a request.
 
 mod model;
 
@@ -18,7 +18,7 @@ pub use model::Model;
 /// The name of the edited file.
 pub const FILE: &str = "file";
 
-/// The name of the file for reports: the number of each act that has returned. Its bytes are not kept.
+/// The name of the file for reports, each with the number of an act that has returned. Its bytes are not kept.
 pub const REPORTS: &str = "reports";
 
 /// The lengths that a script gives its file.

@@ -33,7 +33,7 @@ impl Byte {
 pub struct Model {
     /// Whether a change is in the file as soon as it is made, as in an OS mapping, and not only after a flush.
     reaches_file_at_once: bool,
-    /// As many bytes as the file has ever had.
+    /// The states of the bytes, as many as the file has had at its longest.
     bytes: Vec<Byte>,
     /// The possible lengths of the file on the disk: the guaranteed one, then each that was set since.
     lengths: Vec<usize>,
@@ -73,7 +73,7 @@ impl Model {
                 self.promise_len(self.len());
                 self.bytes[range.clone()].iter_mut().for_each(Byte::promise);
             }
-            // The sync was before the file became longer.
+            // The sync came before the change of the length, so it does not guarantee the new length.
             Act::Reopen { from, to } => {
                 self.promise_len(*from);
                 self.bytes.iter_mut().for_each(Byte::promise);

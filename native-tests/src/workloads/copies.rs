@@ -7,7 +7,7 @@ use portable_mmap::{Mmap, Slice};
 use super::data::MIB;
 use super::{OURS, Place, Ways};
 
-/// Moves half of the bytes to the other half, and by less, so that they overlap.
+/// Moves half of the bytes by less than their number, so that source and destination overlap.
 pub(super) fn move_within(place: &Place, ways: &mut Ways) {
     let len = place.len.min(64 * MIB);
     let (to, count) = (len / 2 - len / 8, len / 2);

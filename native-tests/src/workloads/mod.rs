@@ -66,9 +66,9 @@ pub struct Goal {
     pub against: Against,
     /// The limit of the comparison.
     pub limit: Limit,
-    /// Where.
+    /// Where the goal applies.
     pub on: On,
-    /// The reason why the goal is missed, if it is known to be.
+    /// The reason why the goal is missed, or an empty text if none is known.
     pub why: &'static str,
 }
 
@@ -114,7 +114,7 @@ pub struct Ways {
     list: Vec<Way>,
     /// The ways that cannot run here, with the reasons.
     absent: Vec<(&'static str, String)>,
-    /// The only way to prepare, if not all are.
+    /// The only way to prepare, or `None` for all ways.
     only: Option<String>,
 }
 
@@ -130,7 +130,7 @@ impl std::fmt::Debug for Ways {
     }
 }
 
-/// The end of the measurement of a workload.
+/// How long the measurement of a workload lasts.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
     /// The minimum number of rounds of all ways in turns.

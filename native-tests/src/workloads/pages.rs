@@ -12,7 +12,7 @@ use crate::random::Random;
 pub(super) const MAPPED: &str = "Mapped";
 /// The same over a slice.
 pub(super) const SLICE: &str = "a slice";
-/// The same over a slice, with the check that every page that may be absent needs.
+/// The same over a slice, with the check that is needed if a page may be absent.
 const CHECKED: &str = "a slice, with a check for each byte";
 
 /// The number of bytes of access in order.
@@ -113,9 +113,9 @@ fn slice_in_order(place: &Place, ways: &mut Ways, len: usize) {
     });
 }
 
-/// The cost of the check alone, which every mapping needs that loads pages when they are first touched: the same loop
-/// over a slice compares each index with the end of the loaded bytes. The compiler cannot assume anything of the function
-/// that is called for the others.
+/// The cost of the check alone: the same loop over a slice compares each index with the end of the loaded bytes. Every
+/// mapping that loads pages when they are first touched needs this check. The compiler cannot assume anything about the
+/// function that is called for the other indices.
 #[expect(clippy::needless_range_loop, reason = "indices are what is measured")]
 fn checked_in_order(place: &Place, ways: &mut Ways, len: usize) {
     #[cold]

@@ -52,8 +52,8 @@ pub(super) fn add(ways: &mut Ways, place: &Place, path: &Path, words: &[&str]) {
         return;
     };
     match python.time() {
-        Some(_) => ways.add_timed(CPYTHON, || move || python.time().expect("it has answered before")),
-        None => ways.lack(CPYTHON, "python3 does not do this here".to_owned()),
+        Some(_) => ways.add_timed(CPYTHON, || move || python.time().expect("CPython has run the operation before")),
+        None => ways.lack(CPYTHON, "python3 could not run the operation".to_owned()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Plays a case in this process.
+//! Runs a case in this process.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use native_tests::{Case, Ends, FileBackend, Scene};
 
-/// Plays a case in its own directory, with the scene that `prepare` returns. Returns the transcript, including the
+/// Runs a case in its own directory, with the scene that `prepare` returns. Returns the transcript, including the
 /// files that the case leaves.
 pub(crate) fn play<B: FileBackend>(
     case: &Case<B>,

@@ -14,12 +14,12 @@ pub(crate) const TESTS: &[Test] = &[
     test("a_flush_of_a_buffer_keeps_changes_that_do_not_fit", None, a_flush_of_a_buffer_keeps_changes_that_do_not_fit),
     test("a_buffer_stays_open_if_its_close_has_no_room", None, a_buffer_stays_open_if_its_close_has_no_room),
     test(
-        "allocated_growth_of_a_mapping_is_refused_or_lasts",
+        "allocated_growth_of_a_mapping_fails_or_keeps_its_blocks",
         None,
         allocated_growth_fails_or_keeps_its_blocks::<Mapped>,
     ),
     test(
-        "allocated_growth_of_a_buffer_is_refused_or_lasts",
+        "allocated_growth_of_a_buffer_fails_or_keeps_its_blocks",
         None,
         allocated_growth_fails_or_keeps_its_blocks::<Buffered>,
     ),

@@ -11,11 +11,11 @@ use portable_mmap::{Access, Backend, Buffered, Error, Mapped, Mapping, MmapOptio
 use crate::grounds::{Ground, Test};
 
 pub(crate) const TESTS: &[Test] = &[
-    test("permissions_taken_away_later_forbid_a_mapping_nothing", taken_away_later::<Mapped>),
-    test("permissions_taken_away_later_forbid_a_buffer_nothing", taken_away_later::<Buffered>),
+    test("a_mapping_works_after_its_permissions_are_removed", taken_away_later::<Mapped>),
+    test("a_buffer_works_after_its_permissions_are_removed", taken_away_later::<Buffered>),
     test("missing_permissions_are_an_error", missing_permissions_are_an_error),
-    test("a_removed_file_is_mapped_to_its_end_by_a_mapping", removed::<Mapped>),
-    test("a_removed_file_is_mapped_to_its_end_by_a_buffer", removed::<Buffered>),
+    test("a_mapping_works_after_its_file_is_removed", removed::<Mapped>),
+    test("a_buffer_works_after_its_file_is_removed", removed::<Buffered>),
 ];
 
 const fn test(name: &'static str, play: fn(&Path)) -> Test {
@@ -91,7 +91,7 @@ fn missing_permissions_are_an_error(dir: &Path) {
     assert_denied(reader.open_buffered(&path), &path);
     // SAFETY: as above.
     assert_denied(unsafe { reader.open(&path) }, &path);
-    // A folder without permission to enter.
+    // A directory without the permission to enter it.
     let folder = dir.join("folder");
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("f"), CONTENT).unwrap();

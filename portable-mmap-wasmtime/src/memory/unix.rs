@@ -278,7 +278,7 @@ fn put_plain_memory(start: usize, len: usize) {
     }
 }
 
-/// Replaces pages with zeros that were part of a mapping and have no guard any more.
+/// Replaces pages that were part of a mapping, and have no guard any more, with zeros.
 pub(crate) fn reset(range: Range<usize>) {
     put_plain_memory(range.start, range.len());
 }

@@ -58,9 +58,9 @@
 //!   memory, so the three bytes, and all bytes between them, are bytes of one memory. A list whose length is not one is
 //!   an error.
 //! - `first` and `last` are the ends of the block: `last - first + 1` is its length, whole blocks of 64 KiB. Where
-//!   components are composed, an adapter copies each list into the memory of the component that calls the host. There
-//!   the bytes do not happen to lie so far apart. If they do, that component has placed them there, over its own
-//!   memory.
+//!   components are composed, an adapter copies each list into the memory of the component that calls the host. The
+//!   copies do not have this distance by chance. If they have it, that component has placed them so, and the block lies
+//!   in its own memory.
 //! - `origin` is the byte at address 0. The host cannot check that, but it does not lie before the memory's first byte.
 //!   So if a component passes another byte, the host assumes that its memory begins later than it does. The checks
 //!   against the start and the initial size of the memory are then only stricter.

@@ -369,7 +369,7 @@ impl Guest {
         self.bytes_in("", range)
     }
 
-    /// Whether the block at `at` is the start of a file.
+    /// Checks that the block at `at` contains the start of a file.
     #[track_caller]
     pub(crate) fn assert_shows(&mut self, at: usize, file: &File) {
         assert!(self.bytes(at..at + BLOCK) == host::read(file, 0, BLOCK), "the bytes at {at} are those of the file");

@@ -119,8 +119,8 @@ fn libcalls_and_the_host_read_zeros(scene: &Scene) {
     for (i, act) in acts.into_iter().enumerate() {
         let (mut guest, handle, file) = trapping_guest(scene, SHARED);
         act(&mut guest, truncated_page);
-        assert!(guest.fault(handle).is_some(), "act {i} has accessed a truncated page");
-        assert_eq!(guest.lost(handle, 60 * PAGE), 1, "act {i}");
+        assert!(guest.fault(handle).is_some(), "access {i} has reached a truncated page");
+        assert_eq!(guest.lost(handle, 60 * PAGE), 1, "access {i}");
         // Replaced pages stay zeros, for the guest's code too.
         assert_eq!(guest.load(AT + 60 * PAGE), 0);
         assert_eq!(file.metadata().unwrap().len(), (PAGE + 1) as u64);

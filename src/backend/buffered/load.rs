@@ -64,7 +64,7 @@ impl<S: Storage> Buffered<S> {
             return Ok(());
         }
         let (pages, set) = (span::pages(range, PAGE), self.loaded.set());
-        // Single bytes have one page.
+        // A single byte lies in one page.
         let are_loaded = if pages.len() == 1 { set.contains(pages.start) } else { set.contains_all(&pages) };
         if are_loaded { Ok(()) } else { self.load_absent(&pages, caller) }
     }

@@ -59,10 +59,10 @@ pub struct Buffered<S: Storage = OsFile> {
     flights: Flights<Pattern>,
     changes: Changes,
     unsynced: Unsynced,
-    /// Bytes may be written through a pointer, so no borrow tells which pages change. Every page keeps its copy.
+    /// Bytes may be written through a pointer, so borrows do not show which pages change. Every page keeps its copy.
     tracks_all: bool,
     guard: Option<Guard>,
-    /// None where nothing is written back.
+    /// The process that made the mapping. `None` if nothing is written back.
     maker: Option<Maker>,
 }
 

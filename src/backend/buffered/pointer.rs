@@ -29,8 +29,9 @@ impl<S: Storage> Buffered<S> {
         Ok(())
     }
 
-    /// Copies what the storage holds now into the pages of a range, and keeps the buffer's own changes. For a buffer that
-    /// tracks all pages. Pages past the end of the storage stay as they are. Every page stays loaded, even if a read fails.
+    /// Copies what the storage holds now into the pages of a range, and keeps the buffer's own changes. For a buffer
+    /// that tracks all pages. Pages past the end of the storage stay as they are. Every page stays loaded, even if a
+    /// read fails.
     pub(crate) fn refresh_tracked(&mut self, range: &Range<usize>) -> Result<()> {
         let (Changes::Kept(copies), Some(storage)) = (&mut self.changes, &self.storage) else { return Ok(()) };
         self.unsynced.sort();
@@ -49,8 +50,8 @@ impl<S: Storage> Buffered<S> {
         Ok(())
     }
 
-    /// The first byte in the pages of a range that was changed here, and that somebody else has changed in the storage since
-    /// it was read. A byte that both changed to the same value does not count.
+    /// The first byte in the pages of a range that was changed here, and that somebody else has changed in the storage
+    /// since it was read. A byte that both changed to the same value does not count.
     pub(crate) fn first_conflict(&mut self, range: &Range<usize>) -> Result<Option<usize>> {
         if !self.plan.reaches_file() {
             return Ok(None);

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_a_plain_set_of_bytes_whatever_is_done_to_them() {
+    fn runs_behave_like_a_set_of_bytes() {
         let mut seed = 5_u64;
         let mut random = move |below: usize| {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

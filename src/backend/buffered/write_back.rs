@@ -104,8 +104,8 @@ fn in_bytes(pages: &Range<usize>) -> Range<usize> {
     pages.start * PAGE..pages.end * PAGE
 }
 
-/// Marks pages as clean after all of their changes were written. Frees their copies, or updates them if the buffer tracks
-/// all pages.
+/// Marks pages as clean after all of their changes were written. Frees their copies, or updates them if the buffer
+/// tracks all pages.
 fn mark_clean(copies: &mut Copies, pages: Range<usize>, region: &HeapRegion, tracks_all: bool) {
     if !tracks_all {
         return copies.drop_pages(pages);

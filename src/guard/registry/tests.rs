@@ -23,7 +23,7 @@ pub(super) fn must_fail() -> bool {
     granted == Some(0)
 }
 
-/// A value that knows its region, and counts its drops.
+/// A value that stores its region, and counts drops.
 struct Counted<'a> {
     addresses: Range<usize>,
     id: usize,
@@ -49,7 +49,7 @@ impl<'a> Registry<Counted<'a>> {
         self.insert(addresses.clone(), Counted::new(&addresses, id, drops)).unwrap();
     }
 
-    /// The id of the region that holds the address.
+    /// The id of the region that contains the address.
     fn id(&self, address: usize) -> Option<usize> {
         self.find(address, |value| {
             assert!(value.is_alive.load(Ordering::Relaxed), "dropped too early");
@@ -65,7 +65,7 @@ fn chunks<T: Send + Sync>(registry: &Registry<T>) -> Vec<Slot<T>> {
     root.map_or(Vec::new(), |table| table.slots.clone())
 }
 
-/// Checks what has to be true of a table between two calls. Returns the number of its chunks.
+/// Checks the invariants of a table between two calls. Returns the number of its chunks.
 fn check<T: Send + Sync>(registry: &Registry<T>) -> usize {
     let (mut regions, mut last) = (0, None);
     let slots = chunks(registry);
@@ -99,7 +99,7 @@ fn retired<T: Send + Sync>(registry: &Registry<T>) -> (usize, usize) {
     (len(&writer.retired.tables), len(&writer.retired.values))
 }
 
-/// Numbers that look random.
+/// Pseudo-random numbers.
 struct Random(u64);
 
 impl Random {
@@ -118,7 +118,7 @@ fn random_edits_agree_with_a_map() {
     let mut random = Random(1);
     let mut most_chunks = 0;
     for id in 0..edits {
-        // The regions become many and few again, some times.
+        // The number of regions rises and falls several times.
         let inserts = if id * 8 / edits % 2 == 0 { 80 } else { 15 };
         let start = random.below(space);
         let around = if random.below(100) < inserts {
@@ -155,7 +155,7 @@ fn random_edits_agree_with_a_map() {
         }
         assert_eq!(retired(&registry), (0, 0));
     }
-    assert!(most_chunks > 3, "{most_chunks} chunks are not many enough for a test");
+    assert!(most_chunks > 3, "{most_chunks} chunks are too few for this test");
     let dropped = drops.load(Ordering::Relaxed);
     drop(registry);
     assert_eq!(drops.load(Ordering::Relaxed), dropped + model.len());
@@ -180,7 +180,7 @@ fn a_neighbour_is_not_found_in_place_of_a_region() {
 }
 
 #[test]
-fn a_region_that_was_shortened_gives_its_end_to_another() {
+fn the_end_of_a_shortened_region_can_be_used_by_another() {
     let drops = AtomicUsize::new(0);
     let registry = Registry::new();
     registry.add(10..30, 1, &drops);
@@ -198,7 +198,7 @@ fn a_region_that_was_shortened_gives_its_end_to_another() {
 }
 
 #[test]
-fn a_region_that_is_not_in_cannot_be_removed() {
+fn removing_a_region_that_is_not_registered_does_nothing() {
     let drops = AtomicUsize::new(0);
     let registry = Registry::new();
     registry.remove(10);
@@ -257,9 +257,9 @@ fn a_region_over_many_removed_ones_is_found_everywhere() {
 }
 
 #[test]
-fn chunks_of_removed_regions_do_not_pile_up() {
+fn chunks_of_removed_regions_do_not_accumulate() {
     let drops = AtomicUsize::new(0);
-    // Upwards and downwards, as addresses are given out.
+    // With rising and with falling addresses: systems assign them in both directions.
     for is_upwards in [true, false] {
         let registry = Registry::new();
         let start = |id: usize| if is_upwards { 16 * id } else { (1 << 20) - 16 * id };
@@ -304,7 +304,7 @@ fn nothing_is_freed_while_a_reader_is_inside() {
         registry.add(0..20, 3, &drops);
         assert_eq!(retired(&registry), (1, 2));
         assert_eq!(drops.load(Ordering::Relaxed), 0);
-        // A reader that comes later finds what is new, and a reader that leaves does not free what the first one sees.
+        // A later reader finds the new regions, and a reader that leaves does not free what the first one uses.
         assert_eq!(registry.id(5), Some(3));
         registry.remove(0);
         assert_eq!(registry.id(5), None);
@@ -316,7 +316,7 @@ fn nothing_is_freed_while_a_reader_is_inside() {
     assert_eq!((retired(&registry), drops.load(Ordering::Relaxed)), ((1, 3), 0));
     registry.add(0..10, 4, &drops);
     assert_eq!((retired(&registry), drops.load(Ordering::Relaxed)), ((0, 0), 3));
-    // What is retired when the registry ends is freed too.
+    // A drop of the registry frees retired memory too.
     registry.find(5, |_| registry.remove(0));
     assert_eq!((retired(&registry), drops.load(Ordering::Relaxed)), ((0, 1), 3));
     drop(registry);
@@ -364,19 +364,19 @@ fn an_insert_without_memory_changes_nothing() {
     assert_eq!(check(&registry), 1);
     // This one splits the chunk.
     let addresses = 15..20;
-    let mut refused = 0;
+    let mut failed = 0;
     loop {
         let value = Counted::new(&addresses, CHUNK, &drops);
-        GRANTED.set(Some(refused));
+        GRANTED.set(Some(failed));
         let result = registry.insert(addresses.clone(), value);
         GRANTED.set(None);
         let Err(error) = result else { break };
         assert!(matches!(error, Error::NoMemory { len, .. } if len > 0), "{error}");
-        refused += 1;
-        assert_eq!(drops.load(Ordering::Relaxed), refused);
+        failed += 1;
+        assert_eq!(drops.load(Ordering::Relaxed), failed);
         assert_eq!((check(&registry), registry.id(15), registry.id(5)), (1, None, Some(0)));
     }
-    assert_eq!(refused, 6);
+    assert_eq!(failed, 6);
     assert_eq!((check(&registry), registry.id(15), registry.id(5)), (2, Some(CHUNK), Some(0)));
 }
 
@@ -389,7 +389,7 @@ fn threads_find_their_own_regions_and_those_that_stay() {
     let rounds = if cfg!(miri) { 12 } else { 20_000 };
     let drops = AtomicUsize::new(0);
     let registry = Registry::new();
-    // Between any two regions that stay is room for one that comes and goes.
+    // Between two regions that stay there is room for a region that is added and removed.
     for at in 0..STAY {
         registry.add(at * 100..at * 100 + 50, at, &drops);
     }

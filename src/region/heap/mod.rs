@@ -31,8 +31,8 @@ pub(crate) struct HeapRegion {
     len: usize,
 }
 
-// SAFETY: a region owns its memory, and all access to it goes through functions whose callers say who else may touch the
-// bytes meanwhile.
+// SAFETY: a region owns its memory. The functions that access it require their callers to guarantee that nobody else
+// uses the same bytes in a conflicting way.
 unsafe impl Send for HeapRegion {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for HeapRegion {}
@@ -50,7 +50,7 @@ impl Memory for HeapRegion {
 }
 
 impl HeapRegion {
-    /// Room for `pages` pages.
+    /// Reserves memory for `pages` pages.
     pub(crate) fn new(pages: usize) -> Result<Self> {
         let no_memory = || Error::no_memory((pages as u64).saturating_mul(PAGE as u64));
         let len = pages.checked_mul(PAGE).filter(|&len| isize::try_from(len).is_ok()).ok_or_else(no_memory)?;
@@ -64,13 +64,13 @@ impl HeapRegion {
     ///
     /// # Errors
     /// [`Error::NoMemory`] if the system cannot commit the memory.
-    #[expect(clippy::mut_from_ref, reason = "pages are loaded under a shared borrow; the caller makes sure of whom")]
+    #[expect(clippy::mut_from_ref, reason = "pages are loaded under a shared borrow; the caller rules out aliasing")]
     pub(crate) unsafe fn uninit(&self, range: Range<usize>) -> Result<&mut [MaybeUninit<u8>]> {
         let pointer = self.pointer(&range).cast();
         if !self.reserved.commit(&range) {
             return Err(Error::no_memory(range.len() as u64));
         }
-        // SAFETY: within the region, and `MaybeUninit` needs no initialised bytes; the caller vouches for the rest.
+        // SAFETY: within the region, and `MaybeUninit` needs no initialised bytes; the caller guarantees the rest.
         Ok(unsafe { std::slice::from_raw_parts_mut(pointer, range.len()) })
     }
 
@@ -85,7 +85,7 @@ impl HeapRegion {
         let source = other.pointer(&range);
         // SAFETY: the region is borrowed mutably.
         let target = unsafe { self.uninit(range) }?;
-        // SAFETY: each range lies within its region, and one that is borrowed mutably is not the other.
+        // SAFETY: each range lies within its region, and the regions differ, because one is borrowed mutably.
         unsafe { std::ptr::copy_nonoverlapping(source, target.as_mut_ptr().cast(), target.len()) };
         Ok(())
     }
@@ -102,7 +102,7 @@ mod tests {
             assert_eq!(region.start().addr().get() % PAGE, 0);
             assert_eq!(region.len(), pages * PAGE);
             let all = 0..region.len();
-            // SAFETY: nobody else knows this region.
+            // SAFETY: nobody else has access to this region.
             unsafe { region.uninit(all.clone()) }.unwrap().fill(MaybeUninit::new(7));
             // SAFETY: just initialised.
             unsafe { region.slice_mut(all.clone()) }.iter_mut().for_each(|byte| *byte += 1);

@@ -1,5 +1,5 @@
-//! Anonymous memory that takes no room until it is accessed, so a buffer may be longer than the machine's memory. A short
-//! one is a block of the allocator.
+//! Anonymous memory that is not committed until it is accessed, so a buffer may be longer than the machine's memory.
+//! The memory of a short buffer is a block of the allocator.
 
 use std::ops::Range;
 use std::ptr::{self, NonNull};
@@ -13,21 +13,21 @@ use crate::region::block::Block;
 pub(super) struct Reserved {
     start: NonNull<u8>,
     len: usize,
-    /// What a short one lies in.
+    /// The block of the allocator, if the memory is short.
     block: Option<Block>,
 }
 
-/// Up to so many bytes come from the allocator. It gives memory again that was used before, and for new memory each page
-/// costs a fault: a program that maps many short files reads them in a fifth of the time.
+/// Up to this many bytes come from the allocator. It reuses memory, and new memory costs a page fault for each page.
+/// With it a program that maps many short files reads them in a fifth of the time.
 const SHORT: usize = 1 << 20;
 
-/// From so many bytes on, one call costs less than a fault for each page.
+/// From this many bytes on, one call costs less than a fault for each page.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const MANY: usize = 16 << 10;
 
 impl Reserved {
     pub(super) fn new(len: usize) -> Option<Self> {
-        // Nothing that is empty can be allocated or mapped, so this is a page that is never used.
+        // An allocation or a mapping cannot be empty, so an empty one has a byte that is never used.
         let len = len.max(1);
         if len <= SHORT {
             let block = Block::new(len, PAGE)?;
@@ -47,7 +47,7 @@ impl Reserved {
         self.start
     }
 
-    /// Asks for the memory of a range that is about to be written.
+    /// Commits the memory of a range that is about to be written, if that saves page faults.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn commit(&self, range: &Range<usize>) -> bool {
         if range.len() >= MANY && self.block.is_none() {
@@ -69,7 +69,7 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         if self.block.is_some() {
-            // It frees itself.
+            // The block frees its memory itself.
             return;
         }
         // SAFETY: our own mapping, and nothing borrows from a region that is dropped.

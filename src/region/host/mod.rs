@@ -162,7 +162,7 @@ impl Region for HostRegion {
         } else if plan.tag_name.is_some() {
             "only Windows has tag names"
         } else if plan.kind != FileKind::Regular {
-            "a host places mappings of regular files alone; a buffer may map this one"
+            "a host places mappings of regular files only; a buffer may map this one"
         } else {
             return Ok(());
         };

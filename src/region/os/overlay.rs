@@ -50,7 +50,7 @@ pub(super) unsafe fn replace(start: *mut u8, range: Range<usize>, file: &File, p
     // the file.
     // SAFETY: a new mapping at an address of the system's choice disturbs nothing.
     let new = unsafe { mmap(ptr::null_mut(), len, prot, flags, file, offset) }.map_err(error)?;
-    // SAFETY: the caller says that the range may be replaced; `new` is this call's own.
+    // SAFETY: the caller guarantees that the range may be replaced; `new` is this call's own.
     let moved = unsafe { mremap_fixed(new, len, len, MremapFlags::MAYMOVE, start.wrapping_add(range.start).cast()) };
     if let Err(e) = moved {
         // SAFETY: this call's own mapping, which was not moved.

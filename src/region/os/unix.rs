@@ -320,14 +320,14 @@ pub(super) fn supports_unchecked(advice: UncheckedAdvice) -> bool {
 /// # Safety
 /// The memory is mapped.
 pub(super) unsafe fn lock(start: *mut u8, len: usize) -> io::Result<()> {
-    // SAFETY: the caller says that the memory is mapped.
+    // SAFETY: the caller guarantees that the memory is mapped.
     Ok(unsafe { rustix::mm::mlock(start.cast(), len) }?)
 }
 
 /// # Safety
 /// The memory is mapped.
 pub(super) unsafe fn unlock(start: *mut u8, len: usize) -> io::Result<()> {
-    // SAFETY: the caller says that the memory is mapped.
+    // SAFETY: the caller guarantees that the memory is mapped.
     Ok(unsafe { rustix::mm::munlock(start.cast(), len) }?)
 }
 
@@ -335,7 +335,7 @@ pub(super) unsafe fn unlock(start: *mut u8, len: usize) -> io::Result<()> {
 /// The range is mapped.
 pub(super) unsafe fn advise(start: *mut u8, len: usize, advice: Advice) {
     if let Some(number) = hint_number(advice) {
-        // SAFETY: the caller says that the range is mapped, and none of these changes a byte.
+        // SAFETY: the caller guarantees that the range is mapped, and none of these changes a byte.
         // It is not an error if this kernel or file system does not support a hint.
         let _ = unsafe { libc::madvise(start.cast(), len, number) };
     }
@@ -345,7 +345,7 @@ pub(super) unsafe fn advise(start: *mut u8, len: usize, advice: Advice) {
 /// The range is mapped, and its bytes may change.
 pub(super) unsafe fn advise_unchecked(start: *mut u8, len: usize, advice: UncheckedAdvice) -> Option<io::Result<()>> {
     let number = unchecked_number(advice)?;
-    // SAFETY: the caller says that the range is mapped and that its bytes may change.
+    // SAFETY: the caller guarantees that the range is mapped and that its bytes may change.
     let done = unsafe { libc::madvise(start.cast(), len, number) };
     Some(if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) })
 }

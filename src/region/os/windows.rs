@@ -247,7 +247,7 @@ pub(super) fn supports_unchecked(_: UncheckedAdvice) -> bool {
 /// # Safety
 /// The memory is mapped.
 pub(super) unsafe fn lock(start: *mut u8, len: usize) -> io::Result<()> {
-    // SAFETY: the caller says that the memory is mapped.
+    // SAFETY: the caller guarantees that the memory is mapped.
     let done = unsafe { VirtualLock(start.cast(), len) };
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
@@ -255,7 +255,7 @@ pub(super) unsafe fn lock(start: *mut u8, len: usize) -> io::Result<()> {
 /// # Safety
 /// The memory is mapped.
 pub(super) unsafe fn unlock(start: *mut u8, len: usize) -> io::Result<()> {
-    // SAFETY: the caller says that the memory is mapped.
+    // SAFETY: the caller guarantees that the memory is mapped.
     let done = unsafe { VirtualUnlock(start.cast(), len) };
     if done == 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }

@@ -18,7 +18,7 @@ pub struct Machine {
     pub system: String,
     /// How many programs ran or waited for a processor in the minute before the benchmark, on average.
     pub load_before: f64,
-    /// The same for the last minute of the benchmark, which counts itself.
+    /// The same for the last minute of the benchmark, which includes the benchmark itself.
     pub load_after: f64,
 }
 

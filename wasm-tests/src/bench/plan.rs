@@ -25,7 +25,7 @@ pub struct Plan {
     pub dir: PathBuf,
     /// Only workloads and jobs whose names contain this are run.
     pub filter: Option<String>,
-    /// The name of a compiler of C for WASI.
+    /// The name of a C compiler for WASI.
     pub wasi_cc: String,
     /// The name of CPython.
     pub python: String,

@@ -1,4 +1,4 @@
-//! Runs the program that measures on one column, as a child process or a guest.
+//! Runs the program `bench` on one column, as a child process or a guest.
 
 use std::ffi::OsStr;
 use std::path::Path;

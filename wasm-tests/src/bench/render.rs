@@ -172,8 +172,8 @@ pub fn markdown(results: &Results) -> String {
     text
 }
 
-/// The table of docs/performance.md that gives the reason for each missed goal. Goals of one group with one reason share
-/// a line.
+/// The table of docs/performance.md that gives the reason for each missed goal. Goals of one group with the same reason
+/// share a line.
 #[must_use]
 pub fn missed_markdown(results: &Results) -> String {
     let mut text = "| missed | against | why |\n|---|---|---|\n".to_owned();

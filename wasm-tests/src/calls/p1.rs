@@ -14,7 +14,7 @@ use wiggle::GuestMemory;
 use super::HANDSHAKE;
 use super::guest::Guest;
 
-/// A number of the guest: a file or directory, or an address in its memory.
+/// A number of the guest: a file descriptor, or an address in its memory.
 type Word = i32;
 
 /// Standard input, output and error.

@@ -25,7 +25,7 @@ const RANDOM: &str = include_str!("../../bcryptprimitives.c");
 /// Wine is not on the path if a distribution has only its 64-bit half.
 const WINE: [&str; 3] = ["wine64", "/usr/lib/wine/wine64", "wine"];
 
-/// An abort ends a program of Windows with C0000409, of which unix keeps eight bits.
+/// A program of Windows that aborts ends with the code C0000409, of which unix keeps eight bits.
 const WINE_ABORTED: i32 = 9;
 
 /// The first start of Wine creates its Windows directory.
@@ -67,7 +67,7 @@ pub struct Builder {
 pub enum Missing {
     /// Something is not installed here.
     Absent(String),
-    /// Everything is installed, and it does not work.
+    /// Everything is installed, but it does not work.
     Broken(String),
 }
 
@@ -162,7 +162,7 @@ impl Builder {
 
     fn wine(&self, definition: &Definition) -> Result<Column, Missing> {
         if cfg!(windows) {
-            return Err(Missing::Absent("this is Windows itself: native Mapped is this column".into()));
+            return Err(Missing::Absent("this machine runs Windows, so native Mapped is the same column".into()));
         }
         self.needs_target(WINDOWS, Some(TOOLS))?;
         let gcc = needs(WINDOWS_LINKER)?;

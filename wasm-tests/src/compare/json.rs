@@ -129,7 +129,7 @@ fn kinds(tallies: &[&Tally]) -> Value {
     sums.into_iter().collect::<Map<_, _>>().into()
 }
 
-/// A duration with the precision of a millisecond: no clock here is better.
+/// A duration in seconds, with the precision of a millisecond: no time here is more precise.
 pub(crate) fn seconds(time: Duration) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 milliseconds")]
     let milliseconds = time.as_millis() as f64;

@@ -77,7 +77,7 @@ pub fn run(plan: &Plan) -> Comparison {
         && sections.iter().any(|section| !section.results.problems.is_empty());
     // Without a column there is no case either, and the reason is known.
     if !explained && sections.iter().all(|section| section.results.cases.is_empty()) {
-        // It concerns all subjects, and is reported with the first.
+        // This problem concerns all subjects, and is reported with the first.
         sections[0].results.problems.push(NO_CASE.to_owned());
     }
     Comparison { sections, filter: plan.suite.filter.clone(), started, elapsed }

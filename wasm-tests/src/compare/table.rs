@@ -64,7 +64,7 @@ pub const COLUMNS: &[Definition] = &[
     Definition {
         key: "simd128",
         name: "wasip1 simd128",
-        what: "WASI Preview 1 in wasmtime, compiled with vectors of 128 bits",
+        what: "WASI Preview 1 in wasmtime, compiled with 128-bit vectors",
         ci: true,
         platform: Platform::BufferedWasi,
         backend: None,
@@ -144,7 +144,7 @@ pub const COLUMNS: &[Definition] = &[
     Definition {
         key: "wasmtime-oldest",
         name: "wasip1 wasmtime-oldest",
-        what: "WASI Preview 1 in the wasmtime of Python's package, of 2021",
+        what: "WASI Preview 1 in wasmtime's Python package, a release of 2021",
         ci: true,
         platform: Platform::BufferedWasi,
         backend: None,
@@ -154,7 +154,7 @@ pub const COLUMNS: &[Definition] = &[
     Definition {
         key: "wasmtime-newest",
         name: "wasip1 wasmtime-newest",
-        what: "WASI Preview 1 in the wasmtime of Python's package, the newest",
+        what: "WASI Preview 1 in wasmtime's Python package, the newest release",
         ci: true,
         platform: Platform::BufferedWasi,
         backend: None,
@@ -184,7 +184,7 @@ pub const COLUMNS: &[Definition] = &[
     Definition {
         key: "wasip2-wasmtime-newest",
         name: "wasip2 wasmtime-newest",
-        what: "WASI Preview 2, a component, in the wasmtime of Python's package, the newest",
+        what: "WASI Preview 2, a component, in wasmtime's Python package, the newest release",
         ci: true,
         platform: Platform::BufferedWasi,
         backend: None,
@@ -224,7 +224,7 @@ pub const COLUMNS: &[Definition] = &[
     Definition {
         key: "aarch64",
         name: "aarch64 Linux",
-        what: "ARM with 64 bits in qemu-user, mappings of the operating system",
+        what: "64-bit ARM in qemu-user, mappings of the operating system",
         ci: false,
         platform: Platform::MappedUnix,
         backend: MAPPED,
@@ -234,7 +234,7 @@ pub const COLUMNS: &[Definition] = &[
     Definition {
         key: "aarch64-16k",
         name: "aarch64 16K",
-        what: "ARM with 64 bits and pages of 16 KiB in qemu-user, mappings of the operating system",
+        what: "64-bit ARM with pages of 16 KiB, in qemu-user, mappings of the operating system",
         ci: false,
         platform: Platform::MappedQemu16K,
         backend: MAPPED,
@@ -244,7 +244,7 @@ pub const COLUMNS: &[Definition] = &[
     Definition {
         key: "aarch64-64k",
         name: "aarch64 64K",
-        what: "ARM with 64 bits and pages of 64 KiB in qemu-user, mappings of the operating system",
+        what: "64-bit ARM with pages of 64 KiB, in qemu-user, mappings of the operating system",
         ci: false,
         platform: Platform::MappedQemu64K,
         backend: MAPPED,
@@ -274,7 +274,7 @@ pub const COLUMNS: &[Definition] = &[
     Definition {
         key: "i686",
         name: "i686 Linux",
-        what: "this machine with 32 bits, mappings of the operating system",
+        what: "32-bit programs on this machine, mappings of the operating system",
         ci: false,
         platform: Platform::MappedUnix32,
         backend: MAPPED,

@@ -31,7 +31,7 @@ use crate::verdict::Failure;
 /// The result of a mutant that was not found.
 const SURVIVED: &str = "SURVIVED: no case has failed";
 
-/// The time limit of a case, which may not end with a mutant.
+/// The time limit of a case. With a mutant a case may never end.
 const CASE_TIME: Duration = Duration::from_secs(30);
 
 /// The mutants to run, and the directories.

@@ -240,7 +240,7 @@ fn host(here: &Path) -> Result<String, String> {
 fn binaries(messages: &str, built: &(PathBuf, PathBuf)) -> Vec<Binary> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut binaries: Vec<Binary> = messages.filter_map(|message| binary(&message, built)).collect();
-    // The build in which cargo builds varies.
+    // The order in which cargo builds the programs varies.
     binaries.sort_by(|a, b| (&a.package, &a.label).cmp(&(&b.package, &b.label)));
     let packages = binaries.iter().any(|binary| binary.package != binaries[0].package);
     for binary in binaries.iter_mut().filter(|_| packages) {

@@ -2,7 +2,8 @@
 //! the comparison across targets.
 //!
 //! A cell has passed if its test passed with the same result as in the first column. A test that is ignored, or that
-//! fails in the same way in every column, is an exception, with its reason: it is no difference and has not passed.
+//! fails in the same way in every column, is an exception, with its reason: it is not a difference, and it has not
+//! passed.
 
 use std::io;
 use std::path::{Path, PathBuf};

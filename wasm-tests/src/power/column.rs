@@ -1,7 +1,7 @@
 //! The columns: the program `power` edits the file, always in a separate process.
 //!
-//! This includes guests: a thread of the file system's own process that waits for it could not be killed before it has
-//! replied.
+//! Guests run in a separate process too: a thread of the file system's own process that waits for a reply of the file
+//! system could not be killed before the reply arrives.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

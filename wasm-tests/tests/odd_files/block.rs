@@ -104,7 +104,7 @@ fn a_refresh_loads_other_writes_to_a_block_device(_: Target, sandbox: &Sandbox) 
     let Some(device) = Device::new() else { return };
     for place in Place::both(sandbox) {
         for at in [0, LEN - 1] {
-            assert_eq!(device.run(place, "refresh", &[&at.to_string()]), "refresh: sees it\n");
+            assert_eq!(device.run(place, "refresh", &[&at.to_string()]), "refresh: shows the change\n");
         }
     }
 }

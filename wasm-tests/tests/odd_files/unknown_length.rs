@@ -35,11 +35,11 @@ fn of_wrong_length(place: Place, path: &str, reported: usize, requested: usize) 
     let (dir, name) = (path.parent().unwrap(), path.file_name().unwrap().to_str().unwrap());
     let len = fs::read(path).unwrap().len();
     assert!(len < requested && requested != reported);
-    let mut expected = vec![format!("says {reported}, a read gives {len}\n")];
+    let mut expected = vec![format!("reports {reported} bytes, a read returns {len} bytes\n")];
     for access in ["Read", "Copy"] {
         expected.push(format!(
-            "{access}: buffered, {len} bytes, as a read gives them\n\
-             {access}, 1 byte: buffered, 1 bytes, as a read gives them\n\
+            "{access}: buffered, {len} bytes, the same as a read\n\
+             {access}, 1 byte: buffered, 1 bytes, the same as a read\n\
              {access}, {requested} bytes: LengthPastEnd: {requested} bytes from offset 0 end past the end of the file, which has \
              {len} bytes\n"
         ));
@@ -98,7 +98,7 @@ fn a_pipe_that_cannot_be_read_is_not_empty(target: Target, sandbox: &Sandbox) {
         assert!(buffer.starts_with("buffer: Unsupported: a buffer cannot map a character device, a pipe"), "{buffer}");
         let of_mapping = [mapped.strip_prefix("Read: ").unwrap(), copied.strip_prefix("Copy: ").unwrap()];
         if read == "read: all bytes" {
-            let expected = format!("buffered, {TEXT} bytes, as a read gives them");
+            let expected = format!("buffered, {TEXT} bytes, the same as a read");
             assert_eq!(of_mapping, [&expected; 2]);
             continue;
         }
@@ -118,7 +118,7 @@ fn a_device_without_a_length_is_read_up_to_the_given_length(_: Target, sandbox: 
                     "Unsupported: a buffer cannot map a character device, a pipe or a socket, which has no length; map_any \
                      reads as much of it as len says"
                 }
-                (true, "zero") => "made of 100000 bytes",
+                (true, "zero") => "mapped 100000 bytes",
                 (true, _) => "Io of map, Uncategorized: cannot map 100000 bytes",
             };
             let expected = ["Read", "Copy"].map(|access| {

@@ -152,7 +152,7 @@ impl Buffer {
         Ok(())
     }
 
-    /// Ends a time of changes: writes them to the file, because the next call may be a drop.
+    /// Writes the changes to the file, because the next call may be a drop, which cannot return an error.
     pub(super) fn make_read_only(&mut self) -> io::Result<()> {
         self.write_back()
     }

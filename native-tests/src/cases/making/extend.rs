@@ -113,7 +113,7 @@ fn a_length_longer_than_the_disk_leaves_the_file_as_it_was<B: FileBackend>(scene
     let file = scene.file("f", b"hello");
     let most = isize::MAX as usize;
     // Either the disk or the memory may fail first.
-    scene.eq("refused", scene.map(MmapOptions::new().len(most).extend(true), &file).is_err(), true);
+    scene.eq("fails", scene.map(MmapOptions::new().len(most).extend(true), &file).is_err(), true);
     scene.file_is("f", b"hello");
 }
 

@@ -59,7 +59,7 @@ pub(super) fn pattern_at(offset: u64) -> u8 {
 /// A prime above the page size, so that no two pages are equal.
 const PERIOD: u64 = 4099;
 
-/// A tag that no other run of a case uses, after its directory.
+/// A tag that no other run of a case uses: it contains the name of the directory.
 fn tag_name<B: FileBackend>(scene: &Scene<B>) -> String {
     format!("portable-mmap-{}", scene.dir().file_name().unwrap_or_default().display())
 }

@@ -1,4 +1,4 @@
-//! Files with a wrong mode, and what is not a file: mapping fails, not the first flush.
+//! Files with a wrong mode, directories, and missing files: the call that maps fails, and not the first flush.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Seek, Write};

@@ -70,7 +70,7 @@ fn the_mode_of_a_storage_decides_what_is_allowed<B: FileBackend>(scene: &mut Sce
             if read && (write && !append || access != Access::Write) {
                 scene.bytes("mapped", result.unwrap(), b"hello");
             } else {
-                scene.err("refused", result, "Io(PermissionDenied)");
+                scene.err("not allowed", result, "Io(PermissionDenied)");
             }
             scene.bytes("storage", &*memory.bytes(), b"hello");
         }

@@ -165,8 +165,8 @@ impl<'h> Runner<'h> {
     }
 
     /// Returns the truncated pages that an access to these bytes reaches. The processor chooses which of several pages
-    /// a libcall or the host accesses first. If the guest could not find out because there are faults already, the
-    /// first page is accessed before.
+    /// a libcall or the host accesses first. If the guest could not determine that page, because there are faults
+    /// already, the first page is accessed before.
     fn before_access(&mut self, slot: usize, ranges: &[std::ops::Range<usize>]) -> Vec<Truncated> {
         let mut left = Vec::new();
         for truncated in self.model.truncated(slot, ranges) {

@@ -1,6 +1,7 @@
-//! Models: each runs in every order that its threads' steps can have. A handler is a thread that only looks.
+//! Models: each runs with every possible order of its threads' steps. A thread that only calls `find` stands for a
+//! signal handler.
 //!
-//! With more than two threads there are too many orders. Such a model runs in those with few interruptions.
+//! With more than two threads there are too many orders. Such a model runs only in the orders with few interruptions.
 
 use ::loom::model::Builder;
 use ::loom::thread;
@@ -8,7 +9,7 @@ use ::loom::thread;
 use crate::guard::registry::Registry;
 use crate::sync::{Arc, UnsafeCell};
 
-/// A value whose drop must not race with a look at it.
+/// A value whose drop must not race with a read of it.
 struct Value(UnsafeCell<usize>);
 
 // SAFETY: the cell is written only in a drop, and loom checks that.
@@ -43,7 +44,7 @@ fn check(starts: &'static [usize], model: impl Fn(&Arc<Registry<Value>>) + Send 
     check_within(None, starts, model);
 }
 
-/// The same, in the orders in which threads are interrupted so many times at most.
+/// [`check`], but only in the orders in which threads are interrupted at most this many times.
 fn check_within(
     interruptions: Option<usize>,
     starts: &'static [usize],
@@ -138,7 +139,7 @@ fn a_look_during_a_removal_and_an_insert_there_finds_one_of_the_two() {
 }
 
 #[test]
-fn two_looks_at_once_keep_what_either_sees() {
+fn nothing_is_freed_while_either_of_two_threads_looks() {
     check_within(Some(3), &[10, 20], |registry| {
         let looks = spawn(registry, |registry| assert!([None, Some(20)].contains(&registry.look(25))));
         let writer = spawn(registry, |registry| {
@@ -153,7 +154,7 @@ fn two_looks_at_once_keep_what_either_sees() {
 }
 
 #[test]
-fn a_look_while_two_writers_work_finds_only_what_is_there() {
+fn a_look_while_two_writers_work_finds_only_registered_regions() {
     check_within(Some(3), &[10, 20], |registry| {
         let one = spawn(registry, |registry| registry.remove(20));
         let two = spawn(registry, |registry| registry.put(30, 30));
@@ -170,14 +171,14 @@ fn a_look_while_two_writers_work_finds_only_what_is_there() {
 }
 
 #[test]
-fn a_region_is_found_by_a_thread_that_learns_of_it() {
+fn a_thread_that_sees_the_flag_of_an_insert_finds_the_region() {
     use crate::sync::atomic::{AtomicBool, Ordering};
     check(&[10], |registry| {
         let is_in = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&is_in);
+        let signal = Arc::clone(&is_in);
         let writer = spawn(registry, move |registry| {
             registry.put(20, 20);
-            told.store(true, Ordering::Release);
+            signal.store(true, Ordering::Release);
         });
         if is_in.load(Ordering::Acquire) {
             assert_eq!(registry.look(25), Some(20));

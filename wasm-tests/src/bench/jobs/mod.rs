@@ -1,5 +1,5 @@
-//! Jobs: what a user does with a mapping, compared with what the user writes without one. Each job runs in a separate
-//! process or instance, and all ways of a job must have the same result.
+//! Jobs: tasks of a program that uses a mapping, compared with the ways to do the same without one. Each job runs in a
+//! separate process or instance, and all ways of a job must have the same result.
 
 mod files;
 mod host;
@@ -23,7 +23,8 @@ pub use render::{details_markdown, markdown, render, short_markdown};
 /// The columns, in the order of the table. The last two are the same program in two hosts.
 pub const COLUMNS: [&str; 3] = ["native", "wasip1 simd128, emulated", "wasip1 simd128, hosted"];
 
-/// The column whose other ways are compared with a hosted mapping: they are the same programs, and need no such host.
+/// A hosted mapping is compared with the other ways of this column: they are the same programs in both, and need no
+/// host that maps files.
 const SANDBOX: usize = 1;
 
 /// The number of rounds, in which all ways run once. The first round measures memory and calls; the shortest time of

@@ -134,7 +134,7 @@ impl Peer {
         }
         align_right(&mut table, 1);
         let mut text = format!("{table}\n");
-        _ = writeln!(text, "The compiler of C is {compiler}.");
+        _ = writeln!(text, "The C compiler is {compiler}.");
         text
     }
 

@@ -74,7 +74,7 @@ fn begin(pack: &mut Vec<u8>, kind: u8, len: usize) {
     }
 }
 
-/// A distance in groups of 7 bits, the highest first; each following group is stored less one.
+/// A distance in groups of 7 bits, the highest first. Before each group above the lowest, 1 is subtracted from the rest.
 fn distance(pack: &mut Vec<u8>, mut rest: usize) {
     let mut groups = vec![(rest & 0x7f) as u8];
     while rest >> 7 > 0 {
