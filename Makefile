@@ -171,7 +171,7 @@ test-native: rust
 .PHONY: test-release
 test-release: rust
 	@echo '== pages that are made dirty again, in an optimised build'
-	@$(CARGO) test --release -p native-tests --test refused_calls -- failed_sync
+	@$(CARGO) test --release -p native-tests --test rejected_calls -- failed_sync
 
 # The unit tests, with a usize of 32 bits, and the examples of the documentation. The cases of the suite run in the guest
 # programs.

@@ -3,7 +3,7 @@ import { sample } from "./sample.js";
 
 const element = (id) => document.getElementById(id);
 const number = (value) => value.toLocaleString("en");
-const some = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
+const counted = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
 const forms = [element("grep"), element("replace")];
 const strip = new Strip(element("strip"));
 
@@ -28,8 +28,8 @@ function say(text, failed = false) {
 
 function showCounts() {
   const { read, written } = counts;
-  element("read").textContent = `${number(read.bytes)} in ${some(read.calls, "call")}`;
-  element("written").textContent = `${number(written.bytes)} in ${some(written.calls, "call")}`;
+  element("read").textContent = `${number(read.bytes)} in ${counted(read.calls, "call")}`;
+  element("written").textContent = `${number(written.bytes)} in ${counted(written.calls, "call")}`;
   strip.draw();
 }
 
@@ -37,7 +37,7 @@ function clear() {
   counts = { read: { bytes: 0, calls: 0 }, written: { bytes: 0, calls: 0 } };
   strip.start(file.size);
   element("time").textContent = "–";
-  element("size").textContent = some(file.size, "byte");
+  element("size").textContent = counted(file.size, "byte");
   element("scale").textContent = strip.perCell === 1 ? `A square is a page of ${number(PAGE)} bytes.`
     : `A square is ${number(strip.perCell)} pages of ${number(PAGE)} bytes, and fills as they are read.`;
   element("output").hidden = true;
@@ -49,7 +49,7 @@ function clear() {
 
 function take(blob, called) {
   [file, name] = [blob, called];
-  element("name").textContent = `${name}, ${some(blob.size, "byte")}`;
+  element("name").textContent = `${name}, ${counted(blob.size, "byte")}`;
   say("No program has run yet.");
   clear();
   enable(true);

@@ -9,7 +9,7 @@ const PAUSE = 30;
 const modules = new Map();
 
 /** Collects the reads and writes of a program and sends them at intervals: a message costs more than a call. */
-class Teller {
+class Reporter {
   constructor() {
     this.moved = [];
     this.sent = performance.now();
@@ -31,8 +31,8 @@ async function run({ program, args, file }) {
   if (!modules.has(program)) {
     modules.set(program, await WebAssembly.compileStreaming(fetch(`./programs/${program}.wasm`)));
   }
-  const teller = new Teller();
-  const inode = new BlobFile(file, (...moved) => teller.add(...moved));
+  const reporter = new Reporter();
+  const inode = new BlobFile(file, (...moved) => reporter.add(...moved));
   const [stdout, stderr] = [[], []];
   const descriptors = [new Fd(), new ConsoleStdout((bytes) => stdout.push(bytes)),
     new ConsoleStdout((bytes) => stderr.push(bytes)), new PreopenDirectory("/", new Map([["file", inode]]))];
@@ -49,7 +49,7 @@ async function run({ program, args, file }) {
   const begun = performance.now();
   const code = host.start(instance);
   const seconds = (performance.now() - begun) / 1000;
-  teller.send();
+  reporter.send();
   const text = async (parts) => new Blob(parts).text();
   return { code, seconds, stdout: await text(stdout), stderr: await text(stderr),
     changed: inode.pages.size > 0 ? inode.changed() : null };

@@ -27,7 +27,7 @@ fn printed(name: &str, args: &[&dyn AsRef<OsStr>]) -> String {
 }
 
 /// The error output of a program that fails.
-fn refused(name: &str, args: &[&dyn AsRef<OsStr>]) -> String {
+fn failed(name: &str, args: &[&dyn AsRef<OsStr>]) -> String {
     let output = run(name, args);
     assert!(output.status.code() == Some(1) && output.stdout.is_empty(), "{output:?}");
     String::from_utf8(output.stderr).unwrap()
@@ -53,8 +53,8 @@ fn hello_prints_what_python_prints() {
     let dir = dir("hello");
     assert_eq!(printed("hello", &[&dir]), "b'Hello Python!\\n'\nb'Hello'\nb'Hello  world!\\n'\n");
     assert_eq!(fs::read(dir.join("hello.txt")).unwrap(), b"Hello  world!\n");
-    assert!(refused("hello", &[&dir.join("none")]).starts_with("hello: "));
-    assert!(refused("hello", &[]).starts_with("usage: "));
+    assert!(failed("hello", &[&dir.join("none")]).starts_with("hello: "));
+    assert!(failed("hello", &[]).starts_with("usage: "));
 }
 
 #[test]
@@ -87,12 +87,12 @@ fn grep_counts_the_lines_that_it_does_not_print() {
 #[test]
 fn grep_reports_why_it_cannot_search() {
     let dir = dir("grep-errors");
-    assert!(refused("grep", &[&"(", &dir.join("any")]).contains("regex parse error"));
+    assert!(failed("grep", &[&"(", &dir.join("any")]).contains("regex parse error"));
     let none = dir.join("none");
-    let message = refused("grep", &[&"a", &none]);
+    let message = failed("grep", &[&"a", &none]);
     assert!(message.starts_with(&format!("grep: cannot open `{}`: ", none.display())), "{message}");
-    assert!(refused("grep", &[&"a", &dir]).starts_with("grep: "));
-    assert!(refused("grep", &[&"a"]).starts_with("usage: "));
+    assert!(failed("grep", &[&"a", &dir]).starts_with("grep: "));
+    assert!(failed("grep", &[&"a"]).starts_with("usage: "));
 }
 
 #[test]
@@ -112,10 +112,10 @@ fn replace_changes_the_file_in_place() {
 #[test]
 fn replace_fails_for_another_length_and_leaves_the_file() {
     let path = file(&dir("replace-errors"), "text", b"cats");
-    let message = refused("replace", &[&"cat", &"bird", &path]);
+    let message = failed("replace", &[&"cat", &"bird", &path]);
     assert_eq!(message.trim_end(), "replace: FROM has 3 bytes and TO has 4: they must be equally long, and not empty");
-    assert!(refused("replace", &[&"", &"", &path]).contains("FROM has 0 bytes"));
-    assert!(refused("replace", &[&"cat", &"cow", &path.join("none")]).starts_with("replace: cannot open `"));
-    assert!(refused("replace", &[&"cat", &path]).starts_with("usage: "));
+    assert!(failed("replace", &[&"", &"", &path]).contains("FROM has 0 bytes"));
+    assert!(failed("replace", &[&"cat", &"cow", &path.join("none")]).starts_with("replace: cannot open `"));
+    assert!(failed("replace", &[&"cat", &path]).starts_with("usage: "));
     assert_eq!(fs::read(&path).unwrap(), b"cats");
 }

@@ -13,17 +13,17 @@ const MAX_LEN: usize = 9000;
 #[derive(Debug)]
 pub struct Input {
     len: u16,
-    asks: Vec<Ask>,
+    calls: Vec<Call>,
 }
 
 impl<'a> Arbitrary<'a> for Input {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Self> {
-        Ok(Self { len: bytes.arbitrary()?, asks: crate::all_of(bytes, 32)? })
+        Ok(Self { len: bytes.arbitrary()?, calls: crate::all_of(bytes, 32)? })
     }
 }
 
 #[derive(Arbitrary, Debug)]
-enum Ask {
+enum Call {
     /// `m[start:stop:step]`
     Get(Option<Number>, Option<Number>, Option<Number>),
     /// `m[start:stop:step] = data`, of the right length or of another.
@@ -139,33 +139,33 @@ pub fn run(input: &Input) {
         map.resize(len).expect("private memory can be resized");
         let mut bytes: Vec<u8> = (0..len).map(|i| (i * 7 + i / 251).to_le_bytes()[0]).collect();
         map[..].copy_from_slice(&bytes);
-        for ask in &input.asks {
-            check(map, &mut bytes, ask);
+        for call in &input.calls {
+            check(map, &mut bytes, call);
         }
         assert_eq!(&map[..], bytes);
     });
 }
 
-fn check(map: &mut BufferedMmap, bytes: &mut [u8], ask: &Ask) {
+fn check(map: &mut BufferedMmap, bytes: &mut [u8], call: &Call) {
     let len = bytes.len();
     let number = |n: Number| n.of(len);
     let at = |index: isize| {
         let at = if index < 0 { index as i128 + len as i128 } else { index as i128 };
         usize::try_from(at).ok().filter(|&at| at < len)
     };
-    match *ask {
-        Ask::Get(start, stop, step) => {
+    match *call {
+        Call::Get(start, stop, step) => {
             let [start, stop, step] = [start, stop, step].map(|n| n.map(number));
             let got = map.get_slice(Slice::new(start, stop, step));
             if step == Some(0) {
-                assert!(matches!(got, Err(Error::OutOfRange { .. })), "{ask:?} of {len}: {got:?}");
+                assert!(matches!(got, Err(Error::OutOfRange { .. })), "{call:?} of {len}: {got:?}");
                 return;
             }
             let picked = picked(start.map(|n| n as i128), stop.map(|n| n as i128), step.unwrap_or(1) as i128, len);
             let want: Vec<u8> = picked.into_iter().map(|at| bytes[at]).collect();
-            assert_eq!(got.ok(), Some(want), "{ask:?} of {len}");
+            assert_eq!(got.ok(), Some(want), "{call:?} of {len}");
         }
-        Ask::Set(start, stop, step, byte, more) => {
+        Call::Set(start, stop, step, byte, more) => {
             let [start, stop, step] = [start, stop, step].map(|n| n.map(number));
             let picked = picked(
                 start.map(|n| n as i128),
@@ -177,17 +177,17 @@ fn check(map: &mut BufferedMmap, bytes: &mut [u8], ask: &Ask) {
             let data: Vec<u8> = (0..given).map(|i| byte.wrapping_add(i.to_le_bytes()[0])).collect();
             let got = map.set_slice(Slice::new(start, stop, step), &data);
             if step == Some(0) {
-                assert!(matches!(got, Err(Error::OutOfRange { .. })), "{ask:?} of {len}: {got:?}");
+                assert!(matches!(got, Err(Error::OutOfRange { .. })), "{call:?} of {len}: {got:?}");
             } else if given == picked.len() {
-                assert!(got.is_ok(), "{ask:?} of {len}: {got:?}");
+                assert!(got.is_ok(), "{call:?} of {len}: {got:?}");
                 picked.into_iter().zip(data).for_each(|(at, byte)| bytes[at] = byte);
             } else {
                 let numbers = matches!(got, Err(Error::SizeMismatch { expected, given: told, .. })
                     if expected == picked.len() && told == given);
-                assert!(numbers, "{ask:?} of {len}: {got:?}");
+                assert!(numbers, "{call:?} of {len}: {got:?}");
             }
         }
-        Ask::Range(range) => {
+        Call::Range(range) => {
             use Bound::{Excluded, Included, Unbounded};
             let (slice, start, end) = match range {
                 Bounds::Range(a, b) => (Slice::from(number(a)..number(b)), Included(number(a)), Excluded(number(b))),
@@ -201,27 +201,27 @@ fn check(map: &mut BufferedMmap, bytes: &mut [u8], ask: &Ask) {
             };
             let (start, stop) = bounds(start, end, len);
             let want: Vec<u8> = picked(start, stop, 1, len).into_iter().map(|at| bytes[at]).collect();
-            assert_eq!(map.get_slice(slice).ok(), Some(want), "{ask:?} of {len}");
+            assert_eq!(map.get_slice(slice).ok(), Some(want), "{call:?} of {len}");
         }
-        Ask::Item(index) => match (map.get_item(number(index)), at(number(index))) {
-            (Ok(byte), Some(at)) => assert_eq!(byte, bytes[at], "{ask:?} of {len}"),
+        Call::Item(index) => match (map.get_item(number(index)), at(number(index))) {
+            (Ok(byte), Some(at)) => assert_eq!(byte, bytes[at], "{call:?} of {len}"),
             (Err(Error::IndexOutOfRange { .. }), None) => {}
-            (got, at) => panic!("{ask:?} of {len}: {got:?}, not the byte {at:?}"),
+            (got, at) => panic!("{call:?} of {len}: {got:?}, not the byte {at:?}"),
         },
-        Ask::SetItem(index, byte) => match (map.set_item(number(index), byte), at(number(index))) {
+        Call::SetItem(index, byte) => match (map.set_item(number(index), byte), at(number(index))) {
             (Ok(()), Some(at)) => bytes[at] = byte,
             (Err(Error::IndexOutOfRange { .. }), None) => {}
-            (got, at) => panic!("{ask:?} of {len}: {got:?}, not the byte {at:?}"),
+            (got, at) => panic!("{call:?} of {len}: {got:?}, not the byte {at:?}"),
         },
-        Ask::Search(start, end) => {
+        Call::Search(start, end) => {
             let range = (start.of(len), end.of(len));
             let (start, stop) = bounds(range.0, range.1, len);
             // Python does not move a start past the end, so not even an empty needle is found there.
             let place = |bound: i128| (if bound < 0 { bound + len as i128 } else { bound }).max(0);
             let (start, stop) = (start.map_or(0, place), stop.map_or(len as i128, place).min(len as i128));
             let found = |at: i128| (start <= stop).then(|| usize::try_from(at).expect("within the bytes"));
-            assert_eq!(map.find_in(b"", range).ok(), Some(found(start)), "{ask:?} of {len}");
-            assert_eq!(map.rfind_in(b"", range).ok(), Some(found(stop)), "{ask:?} of {len}");
+            assert_eq!(map.find_in(b"", range).ok(), Some(found(start)), "{call:?} of {len}");
+            assert_eq!(map.rfind_in(b"", range).ok(), Some(found(stop)), "{call:?} of {len}");
         }
     }
 }

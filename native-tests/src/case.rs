@@ -108,7 +108,7 @@ pub struct Scene<B> {
     transcript: Box<dyn FnMut(&str)>,
     lines: usize,
     /// The name of the backend that has to map files, if one is required.
-    demanded: Option<String>,
+    required: Option<String>,
     /// Called with the path of each file just before the case truncates it while it may be mapped.
     before_truncation: Option<Watch>,
     backend: PhantomData<B>,
@@ -127,7 +127,7 @@ impl<B: FileBackend> Scene<B> {
             dir: dir.into(),
             transcript: Box::new(transcript),
             lines: 0,
-            demanded: None,
+            required: None,
             before_truncation: None,
             backend: PhantomData,
         }
@@ -142,8 +142,8 @@ impl<B: FileBackend> Scene<B> {
 
     /// Requires that the backend with this name maps every file.
     #[must_use]
-    pub fn demanding(mut self, backend: &str) -> Self {
-        self.demanded = Some(backend.to_owned());
+    pub fn requiring(mut self, backend: &str) -> Self {
+        self.required = Some(backend.to_owned());
         self
     }
 
@@ -220,9 +220,9 @@ impl<B: FileBackend> Scene<B> {
     pub fn map(&self, options: &MmapOptions, file: &Arc<File>) -> Result<Mapping<B>, Error> {
         // SAFETY: a case borrows no slice while it changes a file in another way than through the mapping.
         let map = unsafe { options.map_with::<B>(file.clone()) }?;
-        if let Some(demanded) = &self.demanded {
-            assert_eq!(map.backend_name(), demanded, "the required backend maps the file");
-            if demanded == HOSTED {
+        if let Some(required) = &self.required {
+            assert_eq!(map.backend_name(), required, "the required backend maps the file");
+            if required == HOSTED {
                 eprintln!("{MAPPED_BY_HOST}");
             }
         }

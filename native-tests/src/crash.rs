@@ -64,7 +64,7 @@ pub enum Step {
 impl Step {
     /// Whether its return guarantees something about the file.
     #[must_use]
-    pub fn promises(&self) -> bool {
+    pub fn guarantees(&self) -> bool {
         matches!(self, Self::Flush { .. } | Self::Resize { .. })
     }
 
@@ -174,7 +174,7 @@ struct Byte {
     /// The byte in the mapping.
     now: u8,
     /// The byte in the file when the last call returned that guaranteed something about it.
-    promised: u8,
+    guaranteed: u8,
     /// The values that the file may have.
     allowed: Values,
     /// All values that the mapping or the file has ever had there.
@@ -183,7 +183,7 @@ struct Byte {
 
 impl Byte {
     fn new(value: u8) -> Self {
-        Self { now: value, promised: value, allowed: Values::one(value), ever: Values::one(value) }
+        Self { now: value, guaranteed: value, allowed: Values::one(value), ever: Values::one(value) }
     }
 }
 
@@ -230,7 +230,7 @@ impl Model {
         for (index, step) in script.enumerate() {
             let returned = last.is_some_and(|last| index <= last);
             model.play(&step, returned);
-            if step.promises() && !returned {
+            if step.guarantees() && !returned {
                 break;
             }
         }
@@ -252,7 +252,7 @@ impl Model {
                 self.bytes[range.start..end].iter_mut().for_each(|byte| byte.allowed.add(byte.now));
                 if returned {
                     for byte in &mut self.bytes[range.clone()] {
-                        (byte.promised, byte.allowed) = (byte.now, Values::one(byte.now));
+                        (byte.guaranteed, byte.allowed) = (byte.now, Values::one(byte.now));
                     }
                 }
             }
@@ -277,17 +277,17 @@ impl Model {
 
     /// Checks every byte of a file.
     #[must_use]
-    pub fn look_at(&self, file: &[u8]) -> Findings {
+    pub fn check(&self, file: &[u8]) -> Findings {
         let mut found = Findings { bytes: file.len(), ..Findings::default() };
         for (index, (byte, &value)) in self.bytes.iter().zip(file).enumerate() {
             if byte.allowed.has(value) {
-                found.newer += usize::from(value != byte.promised);
+                found.newer += usize::from(value != byte.guaranteed);
                 continue;
             }
             *(if byte.ever.has(value) { &mut found.lost } else { &mut found.foreign }) += 1;
-            found
-                .first_wrong
-                .get_or_insert_with(|| format!("byte {index} is {value} instead of the guaranteed {}", byte.promised));
+            found.first_wrong.get_or_insert_with(|| {
+                format!("byte {index} is {value} instead of the guaranteed {}", byte.guaranteed)
+            });
         }
         let (len, [before, after]) = (file.len(), self.lengths);
         if len != before && len != after {
@@ -304,7 +304,7 @@ mod tests {
     use super::{Findings, Model, Step};
 
     fn found(model: &Model, file: &[u8]) -> [usize; 3] {
-        let Findings { lost, foreign, newer, .. } = model.look_at(file);
+        let Findings { lost, foreign, newer, .. } = model.check(file);
         [lost, foreign, newer]
     }
 

@@ -54,7 +54,7 @@ impl Model {
     }
 
     /// Writes the changes of a mapping with write access to the file.
-    fn settle(&mut self) {
+    fn write_back(&mut self) {
         if let Some(View { offset, bytes, access: Access::Write | Access::Default, .. }) = &self.view {
             self.file[*offset..*offset + bytes.len()].copy_from_slice(bytes);
         }
@@ -79,7 +79,7 @@ impl Model {
         resize(&mut view.bytes, len, 0);
         let end = view.offset + len;
         resize(&mut self.file, end, 0);
-        self.settle();
+        self.write_back();
         Ok(String::new())
     }
 
@@ -94,7 +94,7 @@ impl Model {
         if outcome.is_err() {
             *view = before;
         } else {
-            self.settle();
+            self.write_back();
         }
         outcome
     }

@@ -25,19 +25,19 @@ static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 struct Failing;
 
 #[allow(deprecated, reason = "its new name is newer than Rust 1.95")]
-fn is_refused(size: usize) -> bool {
+fn must_fail(size: usize) -> bool {
     if size < FAIL_FROM.load(Relaxed) {
         return false;
     }
-    let refused = SUCCEEDING.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err();
-    HAS_FAILED.fetch_or(refused, Relaxed);
-    refused
+    let fails = SUCCEEDING.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err();
+    HAS_FAILED.fetch_or(fails, Relaxed);
+    fails
 }
 
 // SAFETY: calls the system's allocator, or returns a null pointer, which an allocator may always do.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if is_refused(layout.size()) {
+        if must_fail(layout.size()) {
             return std::ptr::null_mut();
         }
         ALLOCATED.fetch_add(layout.size(), Relaxed);
@@ -151,7 +151,7 @@ const ACTS: &[(&str, Act)] = &[
 /// Every allocation, however small. One that cannot report failure would end this program.
 fn every_allocation_may_fail(path: &Path) {
     let content = pattern(10 * PAGE + 5);
-    let mut refused = 0;
+    let mut failed = 0;
     for (name, act) in ACTS {
         for succeeding in 0.. {
             let mut map = mapped(path, &content);
@@ -163,7 +163,7 @@ fn every_allocation_may_fail(path: &Path) {
                 result.unwrap_or_else(|error| panic!("{name}: {error}"));
                 break;
             }
-            refused += 1;
+            failed += 1;
             is_no_memory(result);
             assert!(map.get_slice(..).expect("reads") == want, "{name}: the bytes are unchanged");
             assert_eq!(map.tell(), 0, "{name}: the position is unchanged");
@@ -175,8 +175,8 @@ fn every_allocation_may_fail(path: &Path) {
             }
         }
     }
-    assert!(refused > 20, "some allocations failed: {refused}");
-    println!("{refused} allocations failed, one in each run");
+    assert!(failed > 20, "some allocations failed: {failed}");
+    println!("{failed} allocations failed, one in each run");
 }
 
 fn a_resize_without_memory(path: &Path) {

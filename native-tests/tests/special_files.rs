@@ -138,16 +138,16 @@ fn mapping_a_device_requires_a_length() {
 }
 
 /// A file of `/sys`, which reports a length of 4096 bytes and holds only a few.
-const LIES: &str = "/sys/devices/system/cpu/online";
+const WRONG_LENGTH: &str = "/sys/devices/system/cpu/online";
 
 #[test]
 fn map_any_is_as_long_as_what_can_be_read() {
-    let content = fs::read(LIES).unwrap();
-    let len = usize::try_from(fs::metadata(LIES).unwrap().len()).unwrap();
-    assert!(content.len() < len, "{LIES} reports {len} bytes");
+    let content = fs::read(WRONG_LENGTH).unwrap();
+    let len = usize::try_from(fs::metadata(WRONG_LENGTH).unwrap().len()).unwrap();
+    assert!(content.len() < len, "{WRONG_LENGTH} reports {len} bytes");
     for access in [Access::Read, Access::Copy] {
         let options = MmapOptions::new().access(access).clone();
-        let open = || File::open(LIES).unwrap();
+        let open = || File::open(WRONG_LENGTH).unwrap();
         // SAFETY: nobody changes these bytes.
         let map = unsafe { options.map_any(open()) }.unwrap();
         assert_eq!(map[..], content);
@@ -171,7 +171,7 @@ fn map_any_is_as_long_as_what_can_be_read() {
 #[test]
 fn changes_do_not_reach_a_file_that_reports_a_wrong_length() {
     // SAFETY: nobody changes these bytes.
-    let refused = unsafe { MmapOptions::new().map_any(File::open(LIES).unwrap()) };
+    let refused = unsafe { MmapOptions::new().map_any(File::open(WRONG_LENGTH).unwrap()) };
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::PermissionDenied, "it is open for reading");
     for writable in ["/proc/self/comm", "/sys/kernel/mm/ksm/run"] {
         let Ok(file) = File::options().read(true).write(true).open(writable) else {

@@ -90,24 +90,24 @@ pub(crate) fn map(view: HostMapCtxView<'_>, memory: GuestMemory, request: Reques
     if !offset.is_multiple_of(page as u64) {
         return Err(errno::INVAL);
     }
-    let held = file::held(table, inode, access)?;
-    if offset.checked_add(len as u64).is_none_or(|end| end > held.len) {
+    let open = file::find_open_file(table, inode, access)?;
+    if offset.checked_add(len as u64).is_none_or(|end| end > open.len) {
         return Err(errno::NXIO);
     }
-    if !ctx.allows(&held.file, access) {
+    if !ctx.allows(&open.file, access) {
         return Err(errno::PERM);
     }
     let mapped = len.next_multiple_of(page);
     if ctx.overlaps(address.addr(), mapped) {
         return Err(errno::ADDRINUSE);
     }
-    Placed::try_elsewhere(&held.file, offset, mapped, access)?;
+    Placed::check_mappable(&open.file, offset, mapped, access)?;
     let addresses = address.addr()..address.addr() + mapped;
     ctx.add(memory.addresses(), addresses, || {
         // SAFETY: these are whole pages of the guest's memory, which belongs to the store and does not move (`attach`
         // has checked the engine). The guest has released its contents, and plain memory is restored before the store
         // releases its memory. The code that attached the store guarantees the rest.
-        unsafe { Placed::map(held.file, offset, address, mapped, access, memory.traps) }
+        unsafe { Placed::map(open.file, offset, address, mapped, access, memory.traps) }
     })
 }
 
@@ -117,21 +117,21 @@ pub(crate) fn read(view: HostMapCtxView<'_>, memory: &GuestMemory, request: Requ
     let HostMapCtxView { ctx, table } = view;
     let Request { inode, offset, start, len, .. } = request;
     let address = memory.pages(start, len)?;
-    let held = file::held(table, inode, Access::Private).ok()?;
+    let open = file::find_open_file(table, inode, Access::Private).ok()?;
     let page = page_size();
     // A read does not fill the rest of the file's last page.
-    let there = usize::try_from(held.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+    let there = usize::try_from(open.len.saturating_sub(offset)).unwrap_or(usize::MAX);
     let mapped = len.min(there) / page * page;
     let is_possible =
         offset.is_multiple_of(page as u64) && mapped >= ZERO_COPY_FROM && !ctx.overlaps(address.addr(), mapped);
-    if !is_possible || !ctx.reads_without_copy(&held.file) {
+    if !is_possible || !ctx.reads_without_copy(&open.file) {
         return None;
     }
-    Placed::try_elsewhere(&held.file, offset, mapped, Access::Private).ok()?;
+    Placed::check_mappable(&open.file, offset, mapped, Access::Private).ok()?;
     let added = ctx.add_read(memory.addresses(), address.addr()..address.addr() + mapped, || {
         // The guest has not requested a mapping, and so no trap.
         // SAFETY: as in `map`; the guest has requested other bytes in these pages.
-        unsafe { Placed::map(held.file, offset, address, mapped, Access::Private, None) }
+        unsafe { Placed::map(open.file, offset, address, mapped, Access::Private, None) }
     });
     added.ok().map(|()| mapped)
 }

@@ -215,7 +215,7 @@ impl HostMapCtx {
         let Some(placed) = self.mappings.remove(&handle) else { return false };
         self.bytes -= placed.len() as u64;
         PLACED.fetch_sub(1, Ordering::Relaxed);
-        placed.take_back();
+        placed.restore_plain_memory();
         true
     }
 
@@ -225,7 +225,7 @@ impl HostMapCtx {
             self.remove(handle);
         }
         PLACED.fetch_sub(self.reads.len(), Ordering::Relaxed);
-        self.reads.take().for_each(Placed::take_back);
+        self.reads.take().for_each(Placed::restore_plain_memory);
         self.bytes = 0;
     }
 }

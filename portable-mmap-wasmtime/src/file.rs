@@ -41,7 +41,7 @@ pub(crate) fn system_of(file: &File) -> Option<u32> {
 
 /// A file that may be mapped.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct OpenFile {
     pub(crate) file: Arc<File>,
     pub(crate) len: u64,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Held {
 ///
 /// # Errors
 /// An errno.
-pub(crate) fn held(table: &mut ResourceTable, inode: u64, access: Access) -> Result<Held, i32> {
+pub(crate) fn find_open_file(table: &mut ResourceTable, inode: u64, access: Access) -> Result<OpenFile, i32> {
     let mut result = Err(errno::BADF);
     for entry in table.iter_mut() {
         let entry: &mut dyn Any = entry;
@@ -65,7 +65,7 @@ pub(crate) fn held(table: &mut ResourceTable, inode: u64, access: Access) -> Res
         }
         let is_writable = !file.perms.write_not_permitted() && file.open_mode.contains(OpenMode::WRITE);
         if file.open_mode.contains(OpenMode::READ) && (access == Access::Private || is_writable) {
-            return Ok(Held { file: file.file.clone(), len: metadata.len() });
+            return Ok(OpenFile { file: file.file.clone(), len: metadata.len() });
         }
         result = Err(errno::ACCES);
     }

@@ -99,7 +99,7 @@ fn number(result: i64) -> i32 {
 /// The outcome of a request.
 enum Outcome {
     /// The result; an errno is negative.
-    Done(i64),
+    Result(i64),
     /// These bytes of a mapping have to be written to the disk, which may take long.
     ToSync(i32, Range<usize>),
 }
@@ -108,7 +108,7 @@ impl Outcome {
     /// The result, once the bytes are on the disk.
     fn blocking<T: HostMapView + 'static>(self, caller: &mut Caller<'_, T>) -> i64 {
         match self {
-            Self::Done(result) => result,
+            Self::Result(result) => result,
             Self::ToSync(handle, range) => {
                 encoded(mapping(ctx(caller), handle).and_then(|placed| placed.sync(&range)).map(|()| 0))
             }
@@ -118,7 +118,7 @@ impl Outcome {
     /// The result, once the whole file is on the disk. Another thread writes it.
     async fn waiting<T: HostMapView + 'static>(self, caller: &mut Caller<'_, T>) -> i64 {
         let handle = match self {
-            Self::Done(result) => return result,
+            Self::Result(result) => return result,
             Self::ToSync(handle, _) => handle,
         };
         let file = match mapping(ctx(caller), handle) {
@@ -139,7 +139,7 @@ fn encoded(result: Result<i64, i32>) -> i64 {
 /// Performs a request that takes no time: every request except a sync.
 fn at_once<T: HostMapView + 'static>(caller: &mut Caller<'_, T>, request: Request) -> i64 {
     match perform(caller, request) {
-        Outcome::Done(result) => result,
+        Outcome::Result(result) => result,
         Outcome::ToSync(..) => encoded(Err(errno::INVAL)),
     }
 }
@@ -170,7 +170,7 @@ fn perform<T: HostMapView + 'static>(caller: &mut Caller<'_, T>, request: Reques
         Request::Fault { handle } => calls::fault(ctx(caller), handle),
         Request::Lost { handle, offset } => calls::is_lost(ctx(caller), handle, offset).map(i64::from),
     };
-    Outcome::Done(encoded(result))
+    Outcome::Result(encoded(result))
 }
 
 fn ctx<'c, T: HostMapView + 'static>(caller: &'c mut Caller<'_, T>) -> &'c mut HostMapCtx {

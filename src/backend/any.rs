@@ -178,19 +178,19 @@ impl Bytes for AnyBackend {
             // SAFETY: the caller guarantees what `Bytes::map` requires.
             unsafe { Base::map(source.clone(), plan.clone()) }
         };
-        let says_no_to_file = |error: &Error| match error {
+        let cannot_map_file = |error: &Error| match error {
             Error::Io { operation: Operation::Map, source, .. } => says_unmappable(source),
             Error::Unsupported { .. } => plan.kind == FileKind::Special,
             _ => false,
         };
         let mut mapped = map(&plan);
-        if plan.access == Access::Read && !plan.private && mapped.as_ref().is_err_and(says_no_to_file) {
+        if plan.access == Access::Read && !plan.private && mapped.as_ref().is_err_and(cannot_map_file) {
             // Some file systems support only private mappings, such as FUSE with direct I/O.
             mapped = map(&Plan { private: true, ..plan.clone() });
         }
         let error = match mapped {
             Ok(backend) => return Ok(Self(backend.into())),
-            Err(error) if says_no_to_file(&error) => error,
+            Err(error) if cannot_map_file(&error) => error,
             Err(error) => return Err(error),
         };
         if let Some(plan) = read_plan(&plan) {

@@ -27,9 +27,9 @@ pub(crate) enum Reason {
     #[cfg_attr(not(any(unix, windows)), allow(dead_code, reason = "there are no OS mappings"))]
     Lost,
     /// A storage that breaks its contract.
-    MovedTooMuch,
+    CountTooLarge,
     /// A storage that breaks its contract.
-    ReadElsewhere,
+    ForeignSlice,
     /// A tag name that Windows does not accept.
     #[cfg_attr(not(windows), allow(dead_code, reason = "Windows has tags"))]
     TagName,
@@ -52,7 +52,7 @@ impl Reason {
             Self::Directory => io::ErrorKind::IsADirectory,
             Self::Deadlock => io::ErrorKind::Deadlock,
             Self::TagName => io::ErrorKind::InvalidInput,
-            Self::Touch | Self::Lost | Self::MovedTooMuch | Self::ReadElsewhere => io::ErrorKind::Other,
+            Self::Touch | Self::Lost | Self::CountTooLarge | Self::ForeignSlice => io::ErrorKind::Other,
         }
     }
 }
@@ -77,8 +77,10 @@ impl fmt::Display for Reason {
             Self::Deadlock => "the storage uses the mapping that reads from it, and would wait for itself",
             Self::Touch => "the file could not be read when it was touched, or no disk space was left for a hole in it",
             Self::Lost => "a resize had to unmap the file and could not map it again; the mapping is lost",
-            Self::MovedTooMuch => "the storage returned a count larger than the number of bytes it was asked to read or write",
-            Self::ReadElsewhere => "the storage returned a slice that is not the start of the buffer it was given",
+            Self::CountTooLarge => {
+                "the storage returned a count larger than the number of bytes it was asked to read or write"
+            }
+            Self::ForeignSlice => "the storage returned a slice that is not the start of the buffer it was given",
             Self::TagName => "a tag name cannot contain a 0",
         })
     }

@@ -272,13 +272,13 @@ fn all() -> Vec<(Error, &'static str, ErrorKind, &'static str)> {
             "cannot map 5 bytes: a resize had to unmap the file and could not map it again; the mapping is lost",
         ),
         (
-            E::io(O::Read, 1, 5, R::MovedTooMuch),
+            E::io(O::Read, 1, 5, R::CountTooLarge),
             "Io",
             other,
             "cannot read 5 bytes from offset 1: the storage returned a count larger than the number of bytes it was asked to read or write",
         ),
         (
-            E::io(O::Read, 1, 5, R::ReadElsewhere),
+            E::io(O::Read, 1, 5, R::ForeignSlice),
             "Io",
             other,
             "cannot read 5 bytes from offset 1: the storage returned a slice that is not the start of the buffer it was given",

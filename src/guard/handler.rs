@@ -275,7 +275,7 @@ extern "C" fn on_sigbus(signal: libc::c_int, info: *mut libc::siginfo_t, context
             || GUARDED.find(address, |guarded| guarded.replace(address)) == Some(true)
     };
     if !is_replaced {
-        pass_on(signal, info, context);
+        call_old_handler(signal, info, context);
     }
     errno::set_errno(errno);
 }
@@ -285,13 +285,13 @@ extern "C" fn on_sigbus(signal: libc::c_int, info: *mut libc::siginfo_t, context
 fn becomes_a_trap(address: usize, info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
     let Some(instruction) = trap::instruction(context) else { return false };
     let traps = |guarded: &Guarded| guarded.traps.as_ref().is_some_and(|traps| traps.has(instruction));
-    GUARDED.find(address, traps) == Some(true) && trap::hand_on(info, context)
+    GUARDED.find(address, traps) == Some(true) && trap::forward_to_engine(info, context)
 }
 
 /// Does what would have happened without our handler. An old handler may set another action: Rust's own sets the
 /// default action for a signal that is sent, and returns. That action becomes the old handler, and ours stays
 /// installed.
-fn pass_on(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
+fn call_old_handler(signal: libc::c_int, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: as in `on_sigbus`. A positive code is the kernel's, of a fault; others are sent by `kill` and the like.
     let is_fault = unsafe { (*info).si_code } > 0;
     match OLD_HANDLER.load(Ordering::Acquire) {

@@ -68,7 +68,7 @@ unsafe impl<T: Send + Sync> Send for Writer<T> {}
 /// Memory that no new reader can reach.
 struct Retired<T> {
     tables: List<Table<T>>,
-    values: List<Held<T>>,
+    values: List<ValueNode<T>>,
 }
 
 /// The slots of all chunks, in ascending order.
@@ -94,12 +94,12 @@ struct Entry<T> {
     /// The end of the region. A removal sets it to the start, so that the region contains no address.
     end: AtomicUsize,
     /// Dangles after the removal. Until then it points to a value that the registry owns.
-    value: *mut Held<T>,
+    value: *mut ValueNode<T>,
     lifetime: Lifetime,
 }
 
 /// A region's value, which all copies of its entry point to.
-struct Held<T> {
+struct ValueNode<T> {
     value: Arc<T>,
     next: Cell<*mut Self>,
     lifetime: Lifetime,
@@ -126,8 +126,8 @@ impl<T: Send + Sync> Registry<T> {
     pub(crate) fn insert(&self, addresses: Range<usize>, value: Arc<T>) -> Result<()> {
         debug_assert!(!addresses.is_empty(), "a region holds an address");
         // Allocated before the lock is taken, and dropped after it is released, even after an error.
-        let held = boxed(Held { value, next: Cell::new(ptr::null_mut()), lifetime: Lifetime::default() })?;
-        let mut held = List::of(held);
+        let node = boxed(ValueNode { value, next: Cell::new(ptr::null_mut()), lifetime: Lifetime::default() })?;
+        let mut node = List::of(node);
         let mut writer = self.lock();
         let old = self.root.load(Ordering::Relaxed);
         // SAFETY: only a writer retires the root, and this call is the only writer while it holds the lock.
@@ -135,10 +135,10 @@ impl<T: Send + Sync> Registry<T> {
         let replaced =
             if is_sparse(slots.len(), writer.regions) { 0..slots.len() } else { overlapped(slots, &addresses) };
         // SAFETY: the chunks of the root live until a writer replaces them.
-        let table = unsafe { Table::successor(slots, &replaced, &addresses, held.head) }?;
+        let table = unsafe { Table::successor(slots, &replaced, &addresses, node.head) }?;
         // From here on nothing fails.
         self.root.store(Box::into_raw(table), Ordering::Release);
-        held.head = ptr::null_mut();
+        node.head = ptr::null_mut();
         writer.regions += 1;
         if !old.is_null() {
             // SAFETY: as above. It came from a box.
@@ -157,7 +157,7 @@ impl<T: Send + Sync> Registry<T> {
         let table = unsafe { self.root.load(Ordering::Relaxed).as_ref() };
         // SAFETY: the chunks of the root live until a writer replaces them.
         let entry = table.and_then(|table| unsafe { table.last_from(start) });
-        if let Some(entry) = entry.filter(|entry| entry.start == start && entry.is_in()) {
+        if let Some(entry) = entry.filter(|entry| entry.start == start && entry.is_registered()) {
             // The fence of `leave` orders this store before the load of the number of readers.
             entry.end.store(start, Ordering::Relaxed);
             writer.regions -= 1;
@@ -175,7 +175,7 @@ impl<T: Send + Sync> Registry<T> {
         let table = unsafe { self.root.load(Ordering::Relaxed).as_ref() };
         // SAFETY: the chunks of the root live until a writer replaces them.
         let entry = table.and_then(|table| unsafe { table.last_from(start) });
-        if let Some(entry) = entry.filter(|entry| entry.start == start && entry.is_in()) {
+        if let Some(entry) = entry.filter(|entry| entry.start == start && entry.is_registered()) {
             debug_assert!(start < end && end <= entry.end.load(Ordering::Relaxed), "a shorter region");
             // The fence of `leave` orders this store in the same way as that of a removal.
             entry.end.store(end, Ordering::Relaxed);
@@ -201,9 +201,9 @@ impl<T: Send + Sync> Registry<T> {
         }
         // SAFETY: as above. This reader does not see the mark of a removal, so the value is not freed while it is
         // inside.
-        let held = unsafe { &*entry.value };
-        held.lifetime.read();
-        Some(found(&held.value))
+        let node = unsafe { &*entry.value };
+        node.lifetime.read();
+        Some(found(&node.value))
     }
 
     fn lock(&self) -> MutexGuard<'_, Writer<T>> {
@@ -234,7 +234,7 @@ impl<T> Drop for Registry<T> {
         for slot in &root.slots {
             // SAFETY: the root's chunks live until it is dropped, at the end of this function.
             let entries = unsafe { slot.entries() };
-            for entry in entries.iter().filter(|entry| entry.is_in()) {
+            for entry in entries.iter().filter(|entry| entry.is_registered()) {
                 // SAFETY: the value of a registered region came from a box, and is in no list.
                 drop(unsafe { Box::from_raw(entry.value) });
             }
@@ -279,11 +279,11 @@ impl<T> Table<T> {
         slots: &[Slot<T>],
         replaced: &Range<usize>,
         addresses: &Range<usize>,
-        value: *mut Held<T>,
+        value: *mut ValueNode<T>,
     ) -> Result<Box<Self>> {
         let old = slots[replaced.clone()].iter();
         // SAFETY: the caller guarantees this.
-        let old = old.flat_map(|slot| unsafe { slot.entries() }).filter(|entry| entry.is_in());
+        let old = old.flat_map(|slot| unsafe { slot.entries() }).filter(|entry| entry.is_registered());
         let count = old.clone().count() + 1;
         let mut entries = Vec::new();
         reserve(&mut entries, count)?;
@@ -374,7 +374,7 @@ impl<T> Clone for Slot<T> {
 impl<T> Copy for Slot<T> {}
 
 impl<T> Entry<T> {
-    fn new(start: usize, end: usize, value: *mut Held<T>) -> Self {
+    fn new(start: usize, end: usize, value: *mut ValueNode<T>) -> Self {
         Self { start, end: AtomicUsize::new(end), value, lifetime: Lifetime::default() }
     }
 
@@ -384,7 +384,7 @@ impl<T> Entry<T> {
     }
 
     /// Whether the region is registered. Only a writer calls this, as above.
-    fn is_in(&self) -> bool {
+    fn is_registered(&self) -> bool {
         self.end.load(Ordering::Relaxed) > self.start
     }
 }
@@ -423,7 +423,7 @@ impl<T> Linked for Table<T> {
     }
 }
 
-impl<T> Linked for Held<T> {
+impl<T> Linked for ValueNode<T> {
     fn next(&self) -> &Cell<*mut Self> {
         &self.next
     }

@@ -29,7 +29,7 @@ pub(super) fn instruction(context: *const libc::c_void) -> Option<usize> {
 /// the address at which the program continues. Everything is then as before.
 ///
 /// A signal handler may call it.
-pub(super) fn hand_on(info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
+pub(super) fn forward_to_engine(info: *mut libc::siginfo_t, context: *mut libc::c_void) -> bool {
     // SAFETY: all zeros is a valid `sigaction`.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
     // SAFETY: asks for the action and changes nothing.

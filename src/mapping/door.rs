@@ -70,10 +70,10 @@ impl<B: Backend> Door<B> {
     }
 
     /// Adds the path of the file to an error of a backend or a source. Every result of a backend or a source goes
-    /// through this method or the function [`named`].
+    /// through this method or the function [`add_path`].
     #[inline]
-    pub(crate) fn named<T>(&self, result: Result<T>) -> Result<T> {
-        named(self.path.as_deref(), result)
+    pub(crate) fn add_path<T>(&self, result: Result<T>) -> Result<T> {
+        add_path(self.path.as_deref(), result)
     }
 
     #[inline]
@@ -149,7 +149,7 @@ impl<B: Backend> Door<B> {
     #[inline]
     fn checked(&self) -> Result<&B> {
         let backend = self.backend().ok_or(Error::Closed)?;
-        self.named(check_fault(backend))?;
+        self.add_path(check_fault(backend))?;
         Ok(backend)
     }
 
@@ -157,7 +157,7 @@ impl<B: Backend> Door<B> {
     #[inline]
     fn parts_for_bytes(&mut self) -> Result<(&mut B, Option<&Path>)> {
         let (State::Open(backend), path) = (&mut self.state, self.path.as_deref()) else { return Err(Error::Closed) };
-        named(path, check_fault(backend))?;
+        add_path(path, check_fault(backend))?;
         Ok((backend, path))
     }
 
@@ -175,7 +175,7 @@ impl<B: Backend> Door<B> {
         let done = act(backend);
         let front = Front::of(backend);
         self.front = front;
-        self.named(done)
+        self.add_path(done)
     }
 
     #[cold]
@@ -198,7 +198,7 @@ impl<B: Backend> Door<B> {
         let backend = self.checked()?;
         let done = act(Reader(backend)).and_then(|value| check_fault(backend).map(|()| value));
         self.front.renew(backend);
-        self.named(done)
+        self.add_path(done)
     }
 
     /// The bytes of a range that lies in the mapping.
@@ -213,7 +213,7 @@ impl<B: Backend> Door<B> {
         self.check_writable()?;
         let (backend, path) = self.parts_for_bytes()?;
         let done = act(Writer(backend)).and_then(|value| check_fault(backend).map(|()| value));
-        named(path, done)
+        add_path(path, done)
     }
 
     /// The bytes of a range that lies in the mapping, mutably.
@@ -221,7 +221,7 @@ impl<B: Backend> Door<B> {
     pub(crate) fn bytes_mut(&mut self, range: Range<usize>) -> Result<&mut [u8]> {
         self.check_writable()?;
         let (backend, path) = self.parts_for_bytes()?;
-        named(path, backend.bytes_mut(range))
+        add_path(path, backend.bytes_mut(range))
     }
 
     /// The bytes of a range that lies in the mapping, for an access as a slice. It panics if they cannot be loaded.
@@ -231,14 +231,14 @@ impl<B: Backend> Door<B> {
     pub(crate) fn look(&self, range: Range<usize>) -> &[u8] {
         match self.ready_bytes(range.clone()) {
             Some(bytes) => bytes,
-            None => self.look_closer(range),
+            None => self.look_unready(range),
         }
     }
 
     /// [`look`](Self::look) for bytes that are not all known to be ready.
     #[inline(never)]
     #[track_caller]
-    fn look_closer(&self, range: Range<usize>) -> &[u8] {
+    fn look_unready(&self, range: Range<usize>) -> &[u8] {
         let Some(backend) = self.backend() else { return &[] };
         match backend.look(range) {
             Ok(bytes) => {
@@ -344,7 +344,7 @@ impl<B: Backend> Door<B> {
     pub(crate) fn close(&mut self) -> Result<()> {
         self.front.forget();
         if let State::Open(backend) = &mut self.state {
-            named(self.path.as_deref(), backend.close())?;
+            add_path(self.path.as_deref(), backend.close())?;
             let plan = backend.plan().clone();
             self.state = State::Closed(plan);
         }
@@ -354,14 +354,14 @@ impl<B: Backend> Door<B> {
     /// Writes changes back and drops everything except the source.
     pub(crate) fn into_source(self) -> Result<Option<B::Source>> {
         let State::Open(mut backend) = self.state else { return Err(Error::Closed) };
-        named(self.path.as_deref(), backend.close())?;
+        add_path(self.path.as_deref(), backend.close())?;
         Ok(backend.into_source())
     }
 }
 
 /// Adds a path to an error that concerns the file.
 #[inline]
-fn named<T>(path: Option<&Path>, result: Result<T>) -> Result<T> {
+fn add_path<T>(path: Option<&Path>, result: Result<T>) -> Result<T> {
     result.map_err(|error| error.with_path(path))
 }
 

@@ -251,7 +251,7 @@ macro_rules! index_by {
         impl sealed::ByteIndex for $range {
             #[inline]
             fn within(self, len: usize) -> Option<Range<usize>> {
-                let count = UNITS[..len].get(self.clone())?.len();
+                let count = LONGEST_SLICE[..len].get(self.clone())?.len();
                 Some(start_of(&self)..start_of(&self) + count)
             }
 
@@ -295,8 +295,8 @@ macro_rules! index_by {
 
 index_by!(Range<usize>, RangeFrom<usize>, RangeFull, RangeInclusive<usize>, RangeTo<usize>, RangeToInclusive<usize>);
 
-/// The elements of a slice of the maximum length. They take no memory. Indexing them panics as indexing a slice does.
-static UNITS: [(); usize::MAX] = [(); usize::MAX];
+/// A slice of the maximum length. Its elements take no memory. Indexing it panics as indexing a slice of bytes does.
+static LONGEST_SLICE: [(); usize::MAX] = [(); usize::MAX];
 
 /// Panics if the index is out of range for a slice of `len` bytes, with the message of a slice and the location of the
 /// caller.
@@ -306,7 +306,7 @@ pub(super) fn check_index(index: usize, len: usize) {
     if len == 0 {
         closed();
     }
-    let () = UNITS[..len][index];
+    let () = LONGEST_SLICE[..len][index];
 }
 
 /// Panics because the mapping is closed. Only a closed mapping is empty.
@@ -327,9 +327,9 @@ where
 {
     let start = start_of(&range);
     let count = if len > 0 {
-        UNITS[..len][range].len()
+        LONGEST_SLICE[..len][range].len()
     } else {
-        let Some(none) = UNITS[..0].get(range) else { closed() };
+        let Some(none) = LONGEST_SLICE[..0].get(range) else { closed() };
         none.len()
     };
     start..start + count

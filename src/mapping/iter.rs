@@ -49,7 +49,7 @@ impl<'m, B: Backend> Iter<'m, B> {
     /// Calls `step` with a copy of the iterator, and then assigns the copy. In a loop an iterator whose own address is
     /// never taken stays in registers.
     #[inline]
-    fn elsewhere(&mut self, step: fn(&mut Self) -> Option<&'m u8>) -> Option<&'m u8> {
+    fn step_on_copy(&mut self, step: fn(&mut Self) -> Option<&'m u8>) -> Option<&'m u8> {
         let mut copy = self.clone();
         let byte = step(&mut copy);
         *self = copy;
@@ -88,7 +88,7 @@ impl<'m, B: Backend> Iterator for Iter<'m, B> {
     #[inline]
     fn next(&mut self) -> Option<&'m u8> {
         match self.front.next() {
-            None => self.elsewhere(Self::next_of_rest),
+            None => self.step_on_copy(Self::next_of_rest),
             byte => byte,
         }
     }
@@ -136,7 +136,7 @@ impl<'m, B: Backend> DoubleEndedIterator for Iter<'m, B> {
     #[inline]
     fn next_back(&mut self) -> Option<&'m u8> {
         match self.back.next_back() {
-            None => self.elsewhere(Self::next_back_of_rest),
+            None => self.step_on_copy(Self::next_back_of_rest),
             byte => byte,
         }
     }

@@ -162,7 +162,7 @@ impl<B: Backend> Mapping<B> {
         }
         match self.door.source() {
             Some(source) if plan.track_file => {
-                self.door.named(source.len().map_err(|e| Error::io(Operation::Metadata, 0, 0, e)))
+                self.door.add_path(source.len().map_err(|e| Error::io(Operation::Metadata, 0, 0, e)))
             }
             _ => Err(Error::Untracked { operation: Operation::Size }),
         }

@@ -50,7 +50,7 @@ pub(crate) fn read_some<S: Storage>(storage: &S, buf: &mut [MaybeUninit<u8>], of
         // bytes initialised.
         [] => Ok(0),
         read if read.as_ptr() == start && read.len() <= len => Ok(read.len()),
-        _ => Err(Reason::ReadElsewhere.into()),
+        _ => Err(Reason::ForeignSlice.into()),
     })
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn read_full<S: Storage>(storage: &S, buf: &mut [u8], offset: u64) ->
 }
 
 /// Finds the length of bytes that start at offset 0. `has_byte` returns whether there is a byte at an offset.
-pub(super) fn end_by(mut has_byte: impl FnMut(u64) -> io::Result<bool>) -> io::Result<u64> {
+pub(super) fn find_end(mut has_byte: impl FnMut(u64) -> io::Result<bool>) -> io::Result<u64> {
     // There are at least `end` bytes, and fewer than `beyond`.
     let (mut end, mut beyond) = (0, 1);
     while has_byte(beyond - 1)? {
@@ -94,7 +94,7 @@ pub(super) fn end_by(mut has_byte: impl FnMut(u64) -> io::Result<bool>) -> io::R
 
 /// The error of a storage that returns a count larger than the buffer.
 pub(super) fn overrun() -> io::Error {
-    Reason::MovedTooMuch.into()
+    Reason::CountTooLarge.into()
 }
 
 /// Extends a storage and then calls `then`. If that returns an error, sets the old length again, unless somebody else
@@ -131,14 +131,14 @@ mod tests {
         let lens = (0..70).chain([4095, 4096, 4097, 1 << 20, (1 << 41) + 512]);
         for len in lens {
             let mut reads = 0;
-            let found = end_by(|offset| {
+            let found = find_end(|offset| {
                 reads += 1;
                 Ok(offset < len)
             });
             assert_eq!(found.unwrap(), len);
             assert!(reads <= 2 + 2 * (u64::BITS - len.leading_zeros()), "{reads} reads for {len} bytes");
         }
-        assert!(end_by(|_| Ok(true)).unwrap() > 1 << 61, "without an end");
-        assert!(end_by(|offset| if offset < 9 { Ok(true) } else { Err(io::ErrorKind::Other.into()) }).is_err());
+        assert!(find_end(|_| Ok(true)).unwrap() > 1 << 61, "without an end");
+        assert!(find_end(|offset| if offset < 9 { Ok(true) } else { Err(io::ErrorKind::Other.into()) }).is_err());
     }
 }

@@ -178,7 +178,7 @@ pub trait Storage: Send + Sync {
 }
 
 /// Implements `Storage` for a pointer. Every call is forwarded to the storage that it points to.
-macro_rules! pass_on {
+macro_rules! forward_storage {
     ($($pointer:ty),*) => {$(
         impl<S: Storage + ?Sized> Storage for $pointer {
             fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -224,7 +224,7 @@ macro_rules! pass_on {
     )*};
 }
 
-pass_on!(&S, Box<S>, Arc<S>);
+forward_storage!(&S, Box<S>, Arc<S>);
 
 /// The kind, the length and the mode of a [`Storage`] at the time of the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

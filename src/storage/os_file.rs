@@ -5,7 +5,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::calls::{end_by, uninterrupted};
+use super::calls::{find_end, uninterrupted};
 use super::failed_syncs::FailedSyncs;
 use super::{FileKind, Metadata, OpenMode, Storage, os};
 use crate::error::Reason;
@@ -48,12 +48,12 @@ impl OsFile {
 
     /// The length of a file of this kind. A system reports a length of 0 for a block device, and on some hosts even a
     /// seek to the end returns 0. Without a call that returns the length, reads find the end.
-    fn len_by(&self, kind: FileKind, data: &fs::Metadata) -> io::Result<u64> {
+    fn len_of_kind(&self, kind: FileKind, data: &fs::Metadata) -> io::Result<u64> {
         if kind != FileKind::BlockDevice {
             return Ok(data.len());
         }
         let len = os::device_len(&self.file).filter(|&len| len > 0);
-        len.map_or_else(|| end_by(|offset| Ok(uninterrupted(|| self.read_at(&mut [0], offset))? > 0)), Ok)
+        len.map_or_else(|| find_end(|offset| Ok(uninterrupted(|| self.read_at(&mut [0], offset))? > 0)), Ok)
     }
 
     /// Waits until no read uses the cursor, and keeps other reads from using it.
@@ -127,7 +127,7 @@ impl Storage for OsFile {
             (_, Some(mode)) => mode,
             (_, None) => os::mode(&self.file)?,
         };
-        let mut metadata = Metadata { kind, ..Metadata::new(self.len_by(kind, &data)?, mode) };
+        let mut metadata = Metadata { kind, ..Metadata::new(self.len_of_kind(kind, &data)?, mode) };
         // This crate never opens a file in this mode.
         metadata.has_whole_blocks_only = self.mode.is_none() && os::has_whole_blocks_only(&self.file);
         metadata.has_long_blocks = has_long_blocks(&data);
@@ -141,7 +141,7 @@ impl Storage for OsFile {
 
     fn len(&self) -> io::Result<u64> {
         let data = self.file.metadata()?;
-        self.len_by(self.kind(&data)?, &data)
+        self.len_of_kind(self.kind(&data)?, &data)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

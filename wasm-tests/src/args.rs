@@ -57,7 +57,7 @@ pub(crate) fn parse() -> Result<Command, Error> {
         }
     };
     match command(&name, parser) {
-        Err(Error::Custom(error)) if error.is::<HelpWanted>() => Ok(Command::Help(Some(name))),
+        Err(Error::Custom(error)) if error.is::<HelpRequested>() => Ok(Command::Help(Some(name))),
         parsed => parsed,
     }
 }
@@ -83,20 +83,20 @@ fn command(name: &str, parser: Parser) -> Result<Command, Error> {
 
 /// The user requested the usage of a command instead of running it.
 #[derive(Debug)]
-struct HelpWanted;
+struct HelpRequested;
 
-impl std::fmt::Display for HelpWanted {
+impl std::fmt::Display for HelpRequested {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the usage is requested")
     }
 }
 
-impl std::error::Error for HelpWanted {}
+impl std::error::Error for HelpRequested {}
 
 /// The error for an argument that a command does not have. `--help` is an argument of every command.
 fn unexpected(arg: Arg<'_>) -> Error {
     match arg {
-        Long("help") | Short('h') => Error::Custom(HelpWanted.into()),
+        Long("help") | Short('h') => Error::Custom(HelpRequested.into()),
         other => other.unexpected(),
     }
 }

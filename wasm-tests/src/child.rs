@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use shared_child::SharedChild;
 
-use crate::counters::{Counted, OfChild};
+use crate::counters::{ChildCounts, Counted};
 use crate::outcome::{End, OUTPUT_LIMIT, Report};
 
 /// The exit code of a program of Windows that aborts, because Windows has no signals.
@@ -44,7 +44,7 @@ pub fn run_command(mut command: Command, time: Option<Duration>) -> io::Result<(
     let child = SharedChild::spawn(&mut command).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot start {}: {error}", command.get_program().display()))
     })?;
-    let counts = OfChild::new(child.id());
+    let counts = ChildCounts::new(child.id());
     let (stdout, stderr) = (child.take_stdout(), child.take_stderr());
 
     thread::scope(|scope| {

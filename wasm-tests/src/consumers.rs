@@ -108,7 +108,7 @@ fn columns() -> impl ExactSizeIterator<Item = &'static Column> {
 }
 
 /// The result of a run: its output, and the files after it.
-struct Ran {
+struct ProgramRun {
     report: Report,
     left: Vec<String>,
 }
@@ -156,7 +156,7 @@ fn run_native(programs: &Path, name: &str, work: &Path) -> std::io::Result<Repor
 }
 
 /// Runs a program in a column, on new files.
-fn run_in(column: &Column, program: &str, plan: &Plan) -> wasmtime::Result<Ran> {
+fn run_in(column: &Column, program: &str, plan: &Plan) -> wasmtime::Result<ProgramRun> {
     let dir = tempfile::tempdir()?;
     prepare(plan, dir.path())?;
     let programs = match column.memmap2 {
@@ -173,18 +173,18 @@ fn run_in(column: &Column, program: &str, plan: &Plan) -> wasmtime::Result<Ran> 
             load(&path)?.run(&Run::new(program).args(["/"]).dir(dir.path(), "/").time(TIME))?
         }
     };
-    Ok(Ran { report, left: files::describe(dir.path())? })
+    Ok(ProgramRun { report, left: files::describe(dir.path())? })
 }
 
 /// The native program with the real memmap2 has to succeed and to print something.
-fn judge_reference(ran: &Ran) -> Cell {
+fn judge_reference(ran: &ProgramRun) -> Cell {
     if ran.report.end != End::Exited(0) {
         return Cell::Wrong(ended(&ran.report));
     }
     if ran.report.stdout.is_empty() { Cell::Wrong("it printed nothing".to_owned()) } else { Cell::Reference }
 }
 
-fn judge(column: &Column, ran: &Ran, reference: &Ran) -> Cell {
+fn judge(column: &Column, ran: &ProgramRun, reference: &ProgramRun) -> Cell {
     let failed = ran.report.end != End::Exited(0);
     let differs = ran.report.stdout != reference.report.stdout || ran.left != reference.left;
     let mapped = ran.report.calls.as_ref().map_or(0, HostCalls::maps);
@@ -212,7 +212,7 @@ fn last_line(bytes: &[u8]) -> String {
     text.lines().next_back().unwrap_or("no message").trim().to_owned()
 }
 
-fn difference(ran: &Ran, reference: &Ran) -> String {
+fn difference(ran: &ProgramRun, reference: &ProgramRun) -> String {
     if ran.report.stdout != reference.report.stdout {
         return "its output differs".to_owned();
     }
@@ -277,9 +277,9 @@ mod tests {
     use super::*;
     use crate::calls::MAP;
 
-    fn ran(end: End, stdout: &str, left: &str) -> Ran {
+    fn ran(end: End, stdout: &str, left: &str) -> ProgramRun {
         let report = Report::native(end, stdout, *b"first\nwhy\n", Duration::ZERO);
-        Ran { report, left: vec![left.to_owned()] }
+        ProgramRun { report, left: vec![left.to_owned()] }
     }
 
     #[test]

@@ -32,13 +32,13 @@ pub fn during<T>(work: impl FnOnce() -> T) -> (T, Option<Counted>) {
 
 /// The counts of a child process, which are available when it has ended.
 #[derive(Debug)]
-pub struct OfChild(imp::OfChild);
+pub struct ChildCounts(imp::ChildCounts);
 
-impl OfChild {
+impl ChildCounts {
     /// For the child with this number, which must be running.
     #[must_use]
     pub fn new(pid: u32) -> Self {
-        Self(imp::OfChild::new(pid))
+        Self(imp::ChildCounts::new(pid))
     }
 
     /// Waits until the child has ended, and returns the bytes that it has moved. The child is not reaped: its parent
@@ -64,9 +64,9 @@ mod imp {
     /// The file is opened while the child runs, because only root may open that of an ended process. Reading it is
     /// allowed even then.
     #[derive(Debug)]
-    pub(super) struct OfChild(Option<(Pid, File)>);
+    pub(super) struct ChildCounts(Option<(Pid, File)>);
 
-    impl OfChild {
+    impl ChildCounts {
         pub(super) fn new(pid: u32) -> Self {
             let pid = pid.try_into().ok().and_then(Pid::from_raw);
             Self(pid.and_then(|pid| Some((pid, File::open(format!("/proc/{pid}/io")).ok()?))))
@@ -109,9 +109,9 @@ mod imp {
     }
 
     #[derive(Debug)]
-    pub(super) struct OfChild;
+    pub(super) struct ChildCounts;
 
-    impl OfChild {
+    impl ChildCounts {
         pub(super) fn new(_pid: u32) -> Self {
             Self
         }

@@ -119,7 +119,7 @@ enum Column {
 }
 
 /// The result of one run of a program.
-struct Ran {
+struct ProgramRun {
     report: Report,
     moved: Option<Counted>,
     mapped: bool,
@@ -134,7 +134,7 @@ impl Column {
         }
     }
 
-    fn run(&self, program: Program, task: &Task, dir: &Path) -> wasmtime::Result<Ran> {
+    fn run(&self, program: Program, task: &Task, dir: &Path) -> wasmtime::Result<ProgramRun> {
         match self {
             Self::Native(programs) => {
                 let path = programs.join(program.name()).with_extension(std::env::consts::EXE_EXTENSION);
@@ -143,7 +143,7 @@ impl Column {
                 // The output goes through a pipe, and was counted too.
                 let printed = (report.stdout.len() + report.stderr.len()) as u64;
                 let moved = moved.map(|moved| moved.since(Counted { read: 0, written: printed }));
-                Ok(Ran { report, moved, mapped: true })
+                Ok(ProgramRun { report, moved, mapped: true })
             }
             Self::Sandbox(_, programs) => run_guest(&Sandbox::load(&wasm(programs, program))?, program, task, dir),
             Self::Hosted(programs) => {
@@ -157,14 +157,14 @@ fn wasm(programs: &Path, program: Program) -> PathBuf {
     programs.join(program.name()).with_extension("wasm")
 }
 
-fn run_guest(sandbox: &Sandbox, program: Program, task: &Task, dir: &Path) -> wasmtime::Result<Ran> {
+fn run_guest(sandbox: &Sandbox, program: Program, task: &Task, dir: &Path) -> wasmtime::Result<ProgramRun> {
     let run = Run::new(program.name()).args(program.args(task, "/")).dir(dir, "/").time(TIME);
     // Nothing else runs in this process meanwhile, and a guest's output goes to memory.
     let (report, moved) = counters::during(|| sandbox.run(&run));
     let report = report?;
     // The guest uses a buffer for a short file, even if the host maps files.
     let mapped = report.calls.as_ref().is_some_and(|calls| calls.maps() > 0);
-    Ok(Ran { report, moved, mapped })
+    Ok(ProgramRun { report, moved, mapped })
 }
 
 /// Runs the programs.

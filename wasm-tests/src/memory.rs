@@ -16,12 +16,12 @@ pub(crate) struct Meter {
     /// The largest size that it had.
     pub(crate) most: u64,
     /// The size that was requested when growing last failed.
-    pub(crate) refused: Option<u64>,
+    pub(crate) over_limit: Option<u64>,
 }
 
 impl Meter {
     pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, held: 0, most: 0, refused: None }
+        Self { limit, held: 0, most: 0, over_limit: None }
     }
 }
 
@@ -29,7 +29,7 @@ impl ResourceLimiter for Meter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let wanted = self.held - current as u64 + desired as u64;
         if wanted > self.limit || maximum.is_some_and(|maximum| desired > maximum) {
-            self.refused = Some(wanted);
+            self.over_limit = Some(wanted);
             return Ok(false);
         }
         self.held = wanted;

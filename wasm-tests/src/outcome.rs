@@ -42,7 +42,7 @@ pub struct Report {
     /// The most linear memory that it held, in bytes; 0 for a native program.
     pub memory: u64,
     /// The total size that it requested when it last exceeded its memory limit, if it did.
-    pub memory_refused: Option<u64>,
+    pub memory_over_limit: Option<u64>,
     /// Its calls for files, which are counted only in a sandbox.
     pub calls: Option<HostCalls>,
 }
@@ -51,6 +51,14 @@ impl Report {
     /// The report of a native program, whose memory and calls are not counted.
     #[must_use]
     pub fn native(end: End, stdout: impl Into<Vec<u8>>, stderr: impl Into<Vec<u8>>, time: Duration) -> Self {
-        Self { end, stdout: stdout.into(), stderr: stderr.into(), time, memory: 0, memory_refused: None, calls: None }
+        Self {
+            end,
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            time,
+            memory: 0,
+            memory_over_limit: None,
+            calls: None,
+        }
     }
 }

@@ -79,7 +79,7 @@ pub fn run(options: &Options) -> wasmtime::Result<i32> {
         run = run.env(name, value);
     }
     let report = sandbox.run(&run)?;
-    if let Some(bytes) = report.memory_refused {
+    if let Some(bytes) = report.memory_over_limit {
         eprintln!("wasm-tests: the guest requested {bytes} bytes of memory, and its limit is {}", options.memory);
     }
     Ok(match report.end {

@@ -366,7 +366,7 @@ impl Sandbox {
         let guest = thread::Builder::new().name("guest".into()).spawn(move || {
             let result = program.start(&mut store);
             let time = start.elapsed();
-            let memory = (store.data().memory.most, store.data().memory.refused);
+            let memory = (store.data().memory.most, store.data().memory.over_limit);
             // Memory and files are released before the report is sent.
             drop(store);
             // The receiver is gone if the sandbox has stopped waiting for the guest.
@@ -376,7 +376,7 @@ impl Sandbox {
             Some(limit) => ended.recv_timeout(limit + GRACE),
             None => ended.recv().map_err(RecvTimeoutError::from),
         };
-        let (end, time, (memory, memory_refused)) = match received {
+        let (end, time, (memory, memory_over_limit)) = match received {
             Ok((result, time, memory)) => (end_of(result), time, memory),
             Err(RecvTimeoutError::Timeout) => (End::TimedOut, start.elapsed(), (0, None)),
             Err(RecvTimeoutError::Disconnected) => match guest.join() {
@@ -385,7 +385,7 @@ impl Sandbox {
             },
         };
         let (stdout, stderr) = (stdout.contents().into(), stderr.contents().into());
-        Ok(Report { end, stdout, stderr, time, memory, memory_refused, calls: Some(calls.take()) })
+        Ok(Report { end, stdout, stderr, time, memory, memory_over_limit, calls: Some(calls.take()) })
     }
 }
 

@@ -115,7 +115,7 @@ pub fn judge(case: &Case, report: &Report, time_limit: Duration) -> Result<(), F
     }
     let stdout = String::from_utf8_lossy(&report.stdout);
     let mut stderr = String::from_utf8_lossy(&report.stderr).into_owned();
-    if let Some(bytes) = report.memory_refused {
+    if let Some(bytes) = report.memory_over_limit {
         _ = write!(stderr, "\n(it requested {bytes} bytes of memory, which is more than its limit)");
     }
     let finished = stdout.lines().next_back() == Some(&case.end_line());
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(kind(&finishes(), &report), "too much output");
 
         let mut report = ended(End::Trapped("unreachable".into()), "", "");
-        report.memory_refused = Some(1 << 33);
+        report.memory_over_limit = Some(1 << 33);
         let failure = judge(&finishes(), &report, LIMIT).unwrap_err();
         assert!(failure.to_string().contains("8589934592"), "{failure}");
     }

@@ -254,7 +254,7 @@ fn ten_thousand_mappings_one_after_the_other_fit_into_64_mib() {
         let dir = directory(1 << 20);
         let (text, report) = run(&sandbox, &["drop", "/file", "10000"], |run| run.dir(dir.path(), "/"));
         assert_eq!(text, format!("{} bytes\n", 10_000_u64 << 20));
-        assert_eq!((maps(&report), report.memory_refused), (10_000, None));
+        assert_eq!((maps(&report), report.memory_over_limit), (10_000, None));
     }
 }
 

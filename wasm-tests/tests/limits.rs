@@ -82,7 +82,7 @@ fn memory_ends_at_the_limit(_: Target, sandbox: &Sandbox) {
     let report = sandbox.run(&Run::new("hostile").args(["allocate"]).memory(limit)).unwrap();
     assert!(matches!(report.end, End::Trapped(_)), "{:?}", report.end);
     assert!(report.memory <= limit && report.memory > limit / 2, "{}", report.memory);
-    assert!(report.memory_refused.is_some_and(|wanted| wanted > limit), "{:?}", report.memory_refused);
+    assert!(report.memory_over_limit.is_some_and(|wanted| wanted > limit), "{:?}", report.memory_over_limit);
     // The pieces have 16 MiB, and the guest has a little more memory than them.
     let pieces = String::from_utf8(report.stdout).unwrap();
     assert!([11, 12].map(|count| format!("an allocation failed after {count} pieces\n")).contains(&pieces), "{pieces}");

@@ -47,7 +47,7 @@ fn each_misbehaviour_is_reported() {
         ("panics_rightly", ["", "", ""]),
         ("panics_wrongly", ["", "wrong panic", ""]),
         ("never_panics", ["", "", "did not panic"]),
-        ("panics_unasked", ["", "", "trapped"]),
+        ("panics_unexpectedly", ["", "", "trapped"]),
         ("missing_on_wasip1", ["", "missing here", ""]),
         ("only_on_wasip2", ["missing here", "missing here", ""]),
         ("listed_otherwise", ["", "", "listed with another end"]),
@@ -72,7 +72,7 @@ fn each_misbehaviour_is_reported() {
     assert!(text.ends_with("\n32 passed, 20 failed\n"), "{text}");
     for part in [
         "FAILED loops, wasip1: timed out: still running after 5s\n",
-        "FAILED panics_unasked, wasip2: trapped: wasm trap: wasm `unreachable` instruction executed\n",
+        "FAILED panics_unexpectedly, wasip2: trapped: wasm trap: wasm `unreachable` instruction executed\n",
         "    an unexpected panic\n",
         "FAILED observes_otherwise, wasip1: transcript differs from that of native (-) at line 2:\n      begins\n    - not on wasip2\n",
         "\n    + on wasip1\n",

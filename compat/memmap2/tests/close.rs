@@ -79,8 +79,8 @@ fn a_held_descriptor_is_closed_for_the_program() {
     let (mut map, fd) = orphan(&path);
     assert_eq!(close(fd), Err(BAD), "it can be closed only once");
     // SAFETY: nobody else changes the file meanwhile.
-    let refused = unsafe { MmapMut::map_mut(fd) }.unwrap_err();
-    assert_eq!(refused.raw_os_error(), BAD);
+    let error = unsafe { MmapMut::map_mut(fd) }.unwrap_err();
+    assert_eq!(error.raw_os_error(), BAD);
     assert_eq!(called(__wasilibc_fd_renumber(fd, fd)), Err(BAD));
     map[0] = b'n';
     drop(map);

@@ -194,15 +194,15 @@ fn a_hook_may_drop_a_mapping_and_set_a_hook() {
         drop(mapped);
         let _other = open(&victim);
         let second = Mutex::new(Some(second));
-        let told = Arc::new(Mutex::new(0));
-        let hook = Arc::clone(&told);
+        let calls = Arc::new(Mutex::new(0));
+        let hook = Arc::clone(&calls);
         emulation::set_drop_hook(move |_| {
             *hook.lock().unwrap() += 1;
             let second = second.lock().unwrap().take();
             drop(second);
         });
         drop(first);
-        assert_eq!(*told.lock().unwrap(), 2);
+        assert_eq!(*calls.lock().unwrap(), 2);
     });
     assert_eq!(lost, []);
 }

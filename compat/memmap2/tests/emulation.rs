@@ -26,8 +26,8 @@ fn extending_a_mapping_of_a_closed_file_fails() {
     drop(mapped);
     let _other = open(&victim);
     // SAFETY: there is no pointer into the mapping.
-    let refused = unsafe { map.remap(5000, RemapOptions::new().may_move(true)) }.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::StaleNetworkFileHandle);
+    let error = unsafe { map.remap(5000, RemapOptions::new().may_move(true)) }.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StaleNetworkFileHandle);
     assert_eq!(&map[..], [b'a'; 10]);
 }
 
@@ -112,8 +112,8 @@ fn advice_is_accepted_unless_it_changes_bytes_of_a_file() {
     map.advise(Advice::Sequential).unwrap();
     assert!(Advice::WillNeed.is_supported() && !Advice::HugePage.is_supported());
     // SAFETY: nobody borrows the bytes.
-    let refused = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) }.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    let error = unsafe { map.unchecked_advise(UncheckedAdvice::DontNeed) }.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
 
 #[test]
@@ -174,9 +174,9 @@ fn in_strict_mode_a_flush_that_would_overwrite_a_change_fails() {
             let (_file, mut map) = conflicting(&path);
             map[9] = b'Z';
             for result in [map.flush(), map.flush_async(), map.flush_range(9, 1), map.flush_async_range(0, 1)] {
-                let refused = result.unwrap_err();
-                assert_eq!(refused.kind(), ErrorKind::ResourceBusy);
-                assert!(refused.to_string().starts_with("byte 0 of the file"), "{refused}");
+                let error = result.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::ResourceBusy);
+                assert!(error.to_string().starts_with("byte 0 of the file"), "{error}");
             }
             assert_eq!(map[0], b'A', "the change stays");
         });

@@ -66,8 +66,8 @@ fn alignment_in_the_file_is_kept_in_memory() {
 fn an_offset_past_the_end_without_a_length_is_an_error() {
     let path = file("behind", b"short");
     // SAFETY: nobody changes the file meanwhile.
-    let refused = unsafe { MmapOptions::new().offset(6).map(&open(&path)) }.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::InvalidData);
+    let error = unsafe { MmapOptions::new().offset(6).map(&open(&path)) }.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
 }
 
 #[test]
@@ -140,8 +140,8 @@ fn a_mapping_of_a_read_only_file_cannot_be_made_writable() {
     let path = file("for-reading", b"text");
     let file = File::open(&path).unwrap();
     // SAFETY: nobody changes the file meanwhile.
-    let refused = unsafe { MmapMut::map_mut(&file) }.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+    let error = unsafe { MmapMut::map_mut(&file) }.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     // SAFETY: as above.
     let map = unsafe { Mmap::map(&file) }.unwrap();
     assert_eq!(map.make_mut().unwrap_err().kind(), ErrorKind::PermissionDenied);

@@ -78,7 +78,7 @@ impl File {
 
     /// Updates the bytes from `at` to the observed ones. Returns `None` if all of these are allowed, otherwise the
     /// index of the first one that is not.
-    pub(super) fn saw(&mut self, at: usize, seen: &[u8]) -> Option<usize> {
+    pub(super) fn observe(&mut self, at: usize, seen: &[u8]) -> Option<usize> {
         let range = at..at + seen.len();
         if !self.may_stray(&range) && self.bytes[range] == *seen {
             return None;

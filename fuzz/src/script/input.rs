@@ -34,7 +34,7 @@ impl<'a> Arbitrary<'a> for Input {
 /// A step. All steps have the same size and no unused byte, so most changes of an input have an effect.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(super) struct Step {
-    deed: u8,
+    operation: u8,
     pub(super) slot: u8,
     at: Length,
     len: Length,
@@ -48,7 +48,7 @@ pub(super) struct Length(u16);
 
 /// The operation of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum Operation {
     Map,
     Drop,
     /// A write by another writer.
@@ -83,31 +83,31 @@ pub(super) enum Kind {
 }
 
 /// The operations and their frequencies, in 64ths.
-const DEEDS: [(u8, Deed); 24] = [
-    (5, Deed::Map),
-    (1, Deed::Drop),
-    (6, Deed::Write),
-    (3, Deed::SetLen),
-    (2, Deed::Call(Kind::Read)),
-    (1, Deed::Call(Kind::ReadLine)),
-    (1, Deed::Call(Kind::ReadByte)),
-    (4, Deed::Call(Kind::Write)),
-    (1, Deed::Call(Kind::WriteByte)),
-    (2, Deed::Call(Kind::Seek)),
-    (2, Deed::Call(Kind::GetItem)),
-    (3, Deed::Call(Kind::SetItem)),
-    (2, Deed::Call(Kind::GetSlice)),
-    (2, Deed::Call(Kind::SetSlice)),
-    (6, Deed::Call(Kind::Range)),
-    (4, Deed::Call(Kind::Index)),
-    (2, Deed::Call(Kind::Find)),
-    (2, Deed::Call(Kind::Move)),
-    (5, Deed::Call(Kind::Flush)),
-    (1, Deed::Call(Kind::Advise)),
-    (5, Deed::Call(Kind::Refresh)),
-    (2, Deed::Call(Kind::Resize)),
-    (1, Deed::Call(Kind::Size)),
-    (1, Deed::Call(Kind::Close)),
+const OPERATIONS: [(u8, Operation); 24] = [
+    (5, Operation::Map),
+    (1, Operation::Drop),
+    (6, Operation::Write),
+    (3, Operation::SetLen),
+    (2, Operation::Call(Kind::Read)),
+    (1, Operation::Call(Kind::ReadLine)),
+    (1, Operation::Call(Kind::ReadByte)),
+    (4, Operation::Call(Kind::Write)),
+    (1, Operation::Call(Kind::WriteByte)),
+    (2, Operation::Call(Kind::Seek)),
+    (2, Operation::Call(Kind::GetItem)),
+    (3, Operation::Call(Kind::SetItem)),
+    (2, Operation::Call(Kind::GetSlice)),
+    (2, Operation::Call(Kind::SetSlice)),
+    (6, Operation::Call(Kind::Range)),
+    (4, Operation::Call(Kind::Index)),
+    (2, Operation::Call(Kind::Find)),
+    (2, Operation::Call(Kind::Move)),
+    (5, Operation::Call(Kind::Flush)),
+    (1, Operation::Call(Kind::Advise)),
+    (5, Operation::Call(Kind::Refresh)),
+    (2, Operation::Call(Kind::Resize)),
+    (1, Operation::Call(Kind::Size)),
+    (1, Operation::Call(Kind::Close)),
 ];
 
 impl Length {
@@ -131,7 +131,7 @@ impl Length {
 
 /// The options of a new mapping.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wish {
+pub(super) struct MapRequest {
     pub(super) offset: usize,
     pub(super) len: usize,
     pub(super) access: Access,
@@ -151,21 +151,21 @@ pub(super) struct Context<'a> {
 }
 
 impl Step {
-    pub(super) fn deed(self) -> Deed {
-        let mut left = self.deed % 64;
-        for (share, deed) in DEEDS {
+    pub(super) fn operation(self) -> Operation {
+        let mut left = self.operation % 64;
+        for (share, operation) in OPERATIONS {
             if left < share {
-                return deed;
+                return operation;
             }
             left -= share;
         }
         unreachable!("the shares add up to 64")
     }
 
-    pub(super) fn wish(self) -> Wish {
+    pub(super) fn map_request(self) -> MapRequest {
         let offset = usize::from(self.byte % 3) * PAGE;
         let access = [Access::Write, Access::Write, Access::Write, Access::Default, Access::Copy, Access::Read];
-        Wish {
+        MapRequest {
             offset,
             // Half of the mappings reach to the end of the file.
             len: if self.more & 8 == 0 { 0 } else { self.len.of_file(offset) },

@@ -18,7 +18,7 @@ use super::file::{File, PAGE};
 use super::rows::{Backend, Row};
 use super::window::{Window, pages};
 
-type Content = Box<[u8]>;
+type Bytes = Box<[u8]>;
 
 /// The error of a call that needs bytes past the file's end.
 pub(super) const TRUNCATED: &str = "Truncated";
@@ -46,7 +46,7 @@ pub(super) struct Memory {
 
 #[derive(Clone)]
 struct Page {
-    held: Held,
+    content: Content,
     /// Whether it was borrowed mutably since it was last flushed.
     is_changed: bool,
     lost: Option<Lost>,
@@ -54,15 +54,15 @@ struct Page {
 
 /// The content of a page that is not lost.
 #[derive(Clone)]
-enum Held {
+enum Content {
     /// The file, as it is at the next touch. A buffer may have loaded the page earlier: then it has one of these
     /// contents.
-    File(Vec<Content>),
+    File(Vec<Bytes>),
     /// Its own bytes: a loaded page of a buffer, or the private copy that a store to a page makes.
     Own {
-        shown: Content,
+        shown: Bytes,
         /// The bytes that the file had there.
-        base: Content,
+        base: Bytes,
     },
 }
 
@@ -70,16 +70,16 @@ enum Held {
 #[derive(Clone)]
 struct Lost {
     /// Zeros, and the bytes stored since.
-    shown: Content,
+    shown: Bytes,
     /// A fault happened at this page.
     is_noted: bool,
     /// A refresh may have restored it.
-    is_loose: bool,
+    may_be_restored: bool,
 }
 
 /// The result of reading a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(super) enum Observation {
     /// The page has an allowed content, and the model now has this content.
     Known,
     /// The page is zeros, as both a lost page and a loaded one can be.
@@ -90,7 +90,7 @@ pub(super) enum Sight {
 
 impl Page {
     fn absent() -> Self {
-        Self { held: Held::File(Vec::new()), is_changed: false, lost: None }
+        Self { content: Content::File(Vec::new()), is_changed: false, lost: None }
     }
 }
 
@@ -115,18 +115,18 @@ impl Memory {
 
     /// Whether touching a page loses it: the page is completely past the file's end, and is not in memory.
     pub(super) fn is_gone(&self, file: &File, page: usize) -> bool {
-        let Page { held, lost, .. } = &self.pages[page];
-        lost.is_none() && matches!(held, Held::File(_)) && self.window.is_past_end(file, page)
+        let Page { content, lost, .. } = &self.pages[page];
+        lost.is_none() && matches!(content, Content::File(_)) && self.window.is_past_end(file, page)
     }
 
     /// Whether it is not known if a page is lost.
-    pub(super) fn is_loose(&self, page: usize) -> bool {
-        self.pages[page].lost.as_ref().is_some_and(|lost| lost.is_loose)
+    pub(super) fn may_be_restored(&self, page: usize) -> bool {
+        self.pages[page].lost.as_ref().is_some_and(|lost| lost.may_be_restored)
     }
 
     /// Whether a page has several allowed contents: it is read before anything depends on it.
     pub(super) fn is_unsure(&self, file: &File, page: usize) -> bool {
-        let Page { held: Held::File(loaded), lost, .. } = &self.pages[page] else { return false };
+        let Page { content: Content::File(loaded), lost, .. } = &self.pages[page] else { return false };
         if self.backend.differs(Row::FirstLoad) {
             let is_elsewhere = lost.is_some() || self.window.is_past_end(file, page);
             return !loaded.is_empty() && (is_elsewhere || *loaded != [self.in_file(file, page)]);
@@ -136,15 +136,15 @@ impl Memory {
     }
 
     /// Updates the model after reading a page, as a slice or by a call; `None` if the page is lost.
-    pub(super) fn saw(&mut self, file: &mut File, page: usize, seen: Option<&[u8]>, by_slice: bool) -> Sight {
+    pub(super) fn observe(&mut self, file: &mut File, page: usize, seen: Option<&[u8]>, by_slice: bool) -> Observation {
         let is_past_end = self.window.is_past_end(file, page);
-        let known = |is_right| if is_right { Sight::Known } else { Sight::Impossible };
+        let known = |is_right| if is_right { Observation::Known } else { Observation::Impossible };
         if !self.backend.differs(Row::FirstLoad) {
-            return known(seen.is_some_and(|seen| file.saw(self.window.start_of(page), seen).is_none()));
+            return known(seen.is_some_and(|seen| file.observe(self.window.start_of(page), seen).is_none()));
         }
         let now = self.in_file(file, page);
-        let Page { held, lost, .. } = &mut self.pages[page];
-        let Held::File(loaded) = held else { return Sight::Impossible };
+        let Page { content, lost, .. } = &mut self.pages[page];
+        let Content::File(loaded) = content else { return Observation::Impossible };
         let Some(seen) = seen else {
             loaded.clear();
             return known(is_past_end);
@@ -158,23 +158,23 @@ impl Memory {
         let is_elsewhere = lost.is_some() || is_past_end;
         let loaded = loaded.drain(..).find(|bytes| &bytes[..seen.len()] == seen);
         match loaded {
-            Some(_) if is_absent && is_elsewhere => return Sight::Ambiguous,
+            Some(_) if is_absent && is_elsewhere => return Observation::Ambiguous,
             Some(bytes) if !is_absent => {
-                *held = Held::Own { shown: bytes.clone(), base: bytes };
+                *content = Content::Own { shown: bytes.clone(), base: bytes };
                 *lost = None;
             }
-            _ if !is_absent => return Sight::Impossible,
+            _ if !is_absent => return Observation::Impossible,
             _ => {}
         }
-        Sight::Known
+        Observation::Known
     }
 
     /// The content of a page after a touch.
     pub(super) fn shown<'a>(&'a self, file: &'a File, page: usize) -> &'a [u8] {
         match &self.pages[page] {
             Page { lost: Some(lost), .. } => &lost.shown,
-            Page { held: Held::Own { shown, .. }, .. } => shown,
-            Page { held: Held::File(_), .. } => file.page(self.window.start_of(page)),
+            Page { content: Content::Own { shown, .. }, .. } => shown,
+            Page { content: Content::File(_), .. } => file.page(self.window.start_of(page)),
         }
     }
 
@@ -214,7 +214,7 @@ impl Memory {
         for other in 0..self.pages.len() {
             if self.is_gone(file, other) {
                 let shown = vec![0; PAGE].into();
-                self.pages[other].lost = Some(Lost { shown, is_noted: false, is_loose: false });
+                self.pages[other].lost = Some(Lost { shown, is_noted: false, may_be_restored: false });
             }
         }
         if let Some(lost) = &mut self.pages[page].lost {
@@ -224,7 +224,7 @@ impl Memory {
     }
 
     /// The current bytes of a page in the file, and zeros past the end.
-    fn in_file(&self, file: &File, page: usize) -> Content {
+    fn in_file(&self, file: &File, page: usize) -> Bytes {
         let mut bytes = vec![0; PAGE];
         let held = file.held(self.window.in_file(self.window.page(page)));
         bytes[..held.len()].copy_from_slice(held);
@@ -238,9 +238,9 @@ impl Memory {
         }
         let mut first = self.pages.len();
         for &page in touched {
-            if let Page { held: Held::File(_), lost: None, .. } = &self.pages[page] {
+            if let Page { content: Content::File(_), lost: None, .. } = &self.pages[page] {
                 let bytes = self.in_file(file, page);
-                self.pages[page].held = Held::Own { shown: bytes.clone(), base: bytes };
+                self.pages[page].content = Content::Own { shown: bytes.clone(), base: bytes };
                 first = first.min(page);
             }
         }
@@ -249,13 +249,13 @@ impl Memory {
 
     /// A buffer may load a page now, if it exists. A page that is certainly lost stays lost.
     pub(super) fn may_load(&mut self, file: &File, page: usize) {
-        let Page { held, lost, .. } = &self.pages[page];
-        let can_be = matches!(held, Held::File(_)) && lost.as_ref().is_none_or(|lost| lost.is_loose);
+        let Page { content, lost, .. } = &self.pages[page];
+        let can_be = matches!(content, Content::File(_)) && lost.as_ref().is_none_or(|lost| lost.may_be_restored);
         if !can_be || self.window.is_past_end(file, page) || !self.backend.differs(Row::FirstLoad) {
             return;
         }
         let now = self.in_file(file, page);
-        if let Held::File(loaded) = &mut self.pages[page].held
+        if let Content::File(loaded) = &mut self.pages[page].content
             && !loaded.contains(&now)
         {
             loaded.push(now);
@@ -282,14 +282,14 @@ impl Memory {
         let (start, within) = (self.window.start_of(index / PAGE), index % PAGE..index % PAGE + bytes.len());
         match &mut self.pages[index / PAGE] {
             Page { lost: Some(lost), .. } => lost.shown[within].copy_from_slice(bytes),
-            Page { held: Held::Own { shown, .. }, .. } => shown[within].copy_from_slice(bytes),
-            Page { held, .. } if self.window.access == Access::Copy => {
-                let base: Content = file.page(start).into();
+            Page { content: Content::Own { shown, .. }, .. } => shown[within].copy_from_slice(bytes),
+            Page { content, .. } if self.window.access == Access::Copy => {
+                let base: Bytes = file.page(start).into();
                 let mut shown = base.clone();
                 shown[within].copy_from_slice(bytes);
-                *held = Held::Own { shown, base };
+                *content = Content::Own { shown, base };
             }
-            Page { held: Held::File(_), .. } => file.store(self.window.offset + index, bytes),
+            Page { content: Content::File(_), .. } => file.store(self.window.offset + index, bytes),
         }
     }
 
@@ -315,7 +315,7 @@ impl Memory {
     /// bytes. An OS mapping only has the borrowed pages; in the page with the end it may not be able to determine on
     /// which side the change is.
     fn missing_of(&self, file: &File, page: usize) -> Missing {
-        let Page { held, is_changed, .. } = &self.pages[page];
+        let Page { content, is_changed, .. } = &self.pages[page];
         let bytes = self.window.page(page);
         if !self.backend.differs(Row::EqualValue) {
             return match self.window.in_file(bytes) {
@@ -324,7 +324,7 @@ impl Memory {
                 _ => Missing::Something,
             };
         }
-        let Held::Own { shown, base } = held else { return Missing::Nothing };
+        let Content::Own { shown, base } = content else { return Missing::Nothing };
         let reached = file.held(self.window.in_file(bytes.clone())).len();
         if shown[reached..bytes.len()] == base[reached..bytes.len()] { Missing::Nothing } else { Missing::Something }
     }
@@ -332,7 +332,7 @@ impl Memory {
     /// Writes the changed bytes of a page that are before the file's end.
     fn write_page(&mut self, file: &mut File, page: usize) {
         let start = self.window.start_of(page);
-        let Held::Own { shown, base } = &mut self.pages[page].held else { return };
+        let Content::Own { shown, base } = &mut self.pages[page].content else { return };
         if shown == base {
             return;
         }
@@ -348,7 +348,7 @@ impl Memory {
     pub(super) fn truncate(&mut self, file: &File) {
         for page in 0..self.pages.len() {
             if self.window.is_past_end(file, page) && !self.backend.differs(Row::FirstLoad) {
-                self.pages[page].held = Held::File(Vec::new());
+                self.pages[page].content = Content::File(Vec::new());
             }
         }
     }
@@ -361,20 +361,20 @@ impl Memory {
             // The file may continue past a mapping that grows.
             let end = old.max(len).min((page + 1) * PAGE);
             let next = if len > old { file.held(self.window.in_file(border..end)) } else { &[] };
-            let fill = |bytes: &mut Content| {
+            let fill = |bytes: &mut Bytes| {
                 bytes[border % PAGE..].fill(0);
                 bytes[border % PAGE..][..next.len()].copy_from_slice(next);
             };
-            match &mut self.pages[page].held {
-                Held::Own { shown, base } => {
+            match &mut self.pages[page].content {
+                Content::Own { shown, base } => {
                     fill(shown);
                     fill(base);
                     if shown == base && len > old {
                         // The page may be read again.
-                        self.pages[page].held = Held::File(vec![shown.clone()]);
+                        self.pages[page].content = Content::File(vec![shown.clone()]);
                     }
                 }
-                Held::File(loaded) => loaded.iter_mut().for_each(fill),
+                Content::File(loaded) => loaded.iter_mut().for_each(fill),
             }
         }
         self.window.len = len;
@@ -392,7 +392,7 @@ impl Memory {
         for page in &mut self.pages {
             page.lost = page.lost.take().filter(|lost| lost.is_noted || !takes_back);
             if let Some(lost) = &mut page.lost {
-                lost.is_loose |= !lost.is_noted;
+                lost.may_be_restored |= !lost.is_noted;
             }
         }
         if self.fault.is_some_and(|page| !is_noted(&self.pages[page])) {
@@ -407,8 +407,8 @@ impl Memory {
     fn read_again(&mut self, file: &File, page: usize) {
         let is_past_end = self.window.is_past_end(file, page);
         let fresh = self.in_file(file, page);
-        match &mut self.pages[page].held {
-            Held::Own { shown, base } if shown != base => {
+        match &mut self.pages[page].content {
+            Content::Own { shown, base } if shown != base => {
                 for (at, &fresh) in fresh.iter().enumerate().filter(|_| !is_past_end) {
                     if shown[at] == base[at] {
                         shown[at] = fresh;
@@ -416,7 +416,7 @@ impl Memory {
                     base[at] = fresh;
                 }
             }
-            held => *held = Held::File(if is_past_end { vec![] } else { vec![fresh] }),
+            content => *content = Content::File(if is_past_end { vec![] } else { vec![fresh] }),
         }
     }
 
@@ -431,10 +431,10 @@ impl Memory {
             }
             Advice::DontNeed if self.backend.differs(Row::FirstLoad) => {
                 for page in &mut self.pages[advised] {
-                    if let Held::Own { shown, base } = &page.held
+                    if let Content::Own { shown, base } = &page.content
                         && shown == base
                     {
-                        page.held = Held::File(vec![shown.clone()]);
+                        page.content = Content::File(vec![shown.clone()]);
                     }
                 }
             }

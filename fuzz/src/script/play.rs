@@ -10,8 +10,8 @@ use portable_mmap::{Access, Fault, FaultKind, Flags, Mapping, MmapOptions};
 
 use super::call::{Call, Outcome, Value, outcome};
 use super::file::{File, MAX_PAGES, PAGE};
-use super::input::{Context, Deed, Input, Kind, SLOTS, Step, Wish};
-use super::memory::Sight;
+use super::input::{Context, Input, Kind, MapRequest, Operation, SLOTS, Step};
+use super::memory::Observation;
 use super::rows::{Backend, Row};
 use super::view::View;
 use super::window::Window;
@@ -85,8 +85,8 @@ struct Pair {
 /// A step in the message of a finding.
 #[derive(Debug)]
 #[expect(dead_code, reason = "it is printed")]
-enum Done {
-    Map(usize, Wish),
+enum LoggedStep {
+    Map(usize, MapRequest),
     Drop(usize),
     Write { at: usize, len: usize },
     SetLen(usize),
@@ -102,7 +102,7 @@ struct Player {
     pairs: [Option<Pair>; SLOTS],
     has_cuts: bool,
     is_text: bool,
-    done: Vec<Done>,
+    log: Vec<LoggedStep>,
 }
 
 /// Runs a script, and panics if the mappings and the model differ.
@@ -118,7 +118,7 @@ pub(super) fn play(backends: [Backend; SLOTS], input: &Input) {
         pairs: [const { None }; SLOTS],
         has_cuts: input.has_cuts,
         is_text: input.is_text,
-        done: Vec::new(),
+        log: Vec::new(),
     };
     let played = input.steps.iter().try_for_each(|step| player.step(*step)).and_then(|()| player.end());
     if let Err(Stop::Finding(finding)) = played {
@@ -149,19 +149,19 @@ fn failed(error: std::io::Error) -> Stop {
 impl Player {
     fn step(&mut self, step: Step) -> Checked {
         let slot = usize::from(step.slot) % SLOTS;
-        match step.deed() {
-            Deed::Map => self.map(slot, step.wish())?,
-            Deed::Call(kind) => self.mapped_call(slot, step, kind)?,
-            Deed::Drop => self.drop(slot),
-            Deed::Write => {
+        match step.operation() {
+            Operation::Map => self.map(slot, step.map_request())?,
+            Operation::Call(kind) => self.mapped_call(slot, step, kind)?,
+            Operation::Drop => self.drop(slot),
+            Operation::Write => {
                 let (at, bytes) = step.write(self.is_text);
                 if !bytes.is_empty() {
-                    self.done.push(Done::Write { at, len: bytes.len() });
+                    self.log.push(LoggedStep::Write { at, len: bytes.len() });
                     self.file.others.write_all_at(&bytes, at as u64).map_err(failed)?;
                     self.model.write(at, &bytes);
                 }
             }
-            Deed::SetLen => {
+            Operation::SetLen => {
                 let (len, old) = (step.file_len(), self.model.size());
                 if len >= old || self.has_cuts {
                     self.set_len(len)?;
@@ -176,7 +176,7 @@ impl Player {
 
     /// Describes the steps, the initial length of the file, and the mappings, for the message of a finding.
     fn state(&self, len: usize) -> String {
-        let done: Vec<_> = self.done.iter().map(|done| format!("{:.200}", format!("{done:?}"))).collect();
+        let log: Vec<_> = self.log.iter().map(|step| format!("{:.200}", format!("{step:?}"))).collect();
         let pair = |(pair, backend): (&Option<Pair>, &Backend)| match pair {
             None => format!("{backend:?}: none"),
             Some(Pair { view, .. }) => format!(
@@ -188,12 +188,12 @@ impl Player {
             ),
         };
         let pairs: Vec<_> = self.pairs.iter().zip(&self.backends).map(pair).collect();
-        let (done, pairs, size) = (done.join("\n"), pairs.join("\n"), self.model.size());
-        format!("the file had {len} bytes\n{done}\nthe file has {size} bytes, mappings:\n{pairs}")
+        let (log, pairs, size) = (log.join("\n"), pairs.join("\n"), self.model.size());
+        format!("the file had {len} bytes\n{log}\nthe file has {size} bytes, mappings:\n{pairs}")
     }
 
     fn set_len(&mut self, len: usize) -> Checked {
-        self.done.push(Done::SetLen(len));
+        self.log.push(LoggedStep::SetLen(len));
         self.file.others.set_len(len as u64).map_err(failed)?;
         self.model.set_len(len);
         self.note_len();
@@ -204,13 +204,13 @@ impl Player {
         self.pairs.iter_mut().flatten().for_each(|pair| pair.view.bytes.truncate(&self.model));
     }
 
-    fn map(&mut self, slot: usize, wish: Wish) -> Checked {
+    fn map(&mut self, slot: usize, request: MapRequest) -> Checked {
         self.drop(slot);
-        self.done.push(Done::Map(slot, wish));
+        self.log.push(LoggedStep::Map(slot, request));
         let backend = self.backends[slot];
-        let Wish { offset, len, access, extend, populate, .. } = wish;
+        let MapRequest { offset, len, access, extend, populate, .. } = request;
         // Without a guard, touching an OS mapping of a truncated file would end the process.
-        let guard = wish.guard || self.has_cuts && !backend.differs(Row::UnguardedShrink);
+        let guard = request.guard || self.has_cuts && !backend.differs(Row::UnguardedShrink);
         let mut options = MmapOptions::new();
         options.offset(offset as u64).len(len).access(access).guard(guard).extend(extend);
         if populate {
@@ -261,7 +261,7 @@ impl Player {
                 let call = Call::Index { start, len, change };
                 let reached = view.reached(&self.model, &call);
                 // The content of these pages as a slice is not defined.
-                if reached.iter().any(|&page| view.bytes.is_loose(page)) {
+                if reached.iter().any(|&page| view.bytes.may_be_restored(page)) {
                     return None;
                 }
                 // Where use as a slice panics, a call returns an error.
@@ -310,15 +310,15 @@ impl Player {
                 Call::Range { start, len, change: None }
             };
             let got = map.perform(&look);
-            self.done.push(Done::Look(slot, look.clone()));
+            self.log.push(LoggedStep::Look(slot, look.clone()));
             let seen = match &got {
                 Ok(Value::Bytes(bytes)) => Some(&bytes[..]),
                 _ => None,
             };
-            match view.bytes.saw(&mut self.model, page, seen, by_slice) {
-                Sight::Known => {}
-                Sight::Ambiguous => return Err(Stop::Unknown),
-                Sight::Impossible => {
+            match view.bytes.observe(&mut self.model, page, seen, by_slice) {
+                Observation::Known => {}
+                Observation::Ambiguous => return Err(Stop::Unknown),
+                Observation::Impossible => {
                     return finding(format!(
                         "page {page} has a content that is not allowed: {:.99}",
                         format!("{got:?}")
@@ -340,7 +340,7 @@ impl Player {
         let want = view.expect(&mut self.model, &call, page);
         let is_closing = matches!(call, Call::Close);
         let is_undecided = view.is_undecided;
-        self.done.push(Done::Call(slot, call));
+        self.log.push(LoggedStep::Call(slot, call));
         if is_undecided && got == Ok(Value::Nothing) {
             return Err(Stop::Unknown);
         }
@@ -377,7 +377,7 @@ impl Player {
     /// Drops a mapping, which writes back all changes that it can.
     fn drop(&mut self, slot: usize) {
         if let Some(Pair { map, mut view }) = self.pairs[slot].take() {
-            self.done.push(Done::Drop(slot));
+            self.log.push(LoggedStep::Drop(slot));
             std::mem::drop(map);
             let all = 0..view.len();
             let _ = view.bytes.write_back(&mut self.model, &all);
@@ -392,7 +392,7 @@ impl Player {
         }
         let mut bytes = vec![0; self.model.size()];
         file.read_exact_at(&mut bytes, 0).map_err(failed)?;
-        match self.model.saw(0, &bytes) {
+        match self.model.observe(0, &bytes) {
             None => Ok(()),
             Some(at) => {
                 let want = self.model.page(at / PAGE * PAGE)[at % PAGE];

@@ -59,7 +59,7 @@ fn play<B: Backend>(mut map: Mapping<B>, path: &Path, seed: u64, flaw: Option<Fl
             }
             _ => step.apply(&mut map)?,
         }
-        if step.promises() {
+        if step.guarantees() {
             // Written before the next step begins. If the reader is gone, nobody will kill this program, so it ends.
             if writeln!(out, "{number}").and_then(|()| out.flush()).is_err() {
                 std::process::exit(1);

@@ -182,8 +182,8 @@ mod handshake {
             if let Some(result) = reply {
                 expected[..REPLY_LEN].copy_from_slice(&encode_reply(5, result));
             }
-            let is_as_it_was = memory == vec![7; 100_000] && bytes == expected && moved == 0;
-            println!("{name}: reply {reply:?}, everything else is unchanged: {is_as_it_was}");
+            let is_unchanged = memory == vec![7; 100_000] && bytes == expected && moved == 0;
+            println!("{name}: reply {reply:?}, everything else is unchanged: {is_unchanged}");
         }
     }
 }

@@ -21,7 +21,7 @@ const ROOM: usize = 2 * BLOCK;
 const MOST: usize = 8;
 
 /// The largest number of allocations from the blocks: code that frees a block and allocates again gets the same one.
-const OFTEN: usize = 100;
+const MAX_ALLOCATIONS: usize = 100;
 
 /// The blocks, in static memory. A program whose initial memory is larger than it needs has allocator memory there too.
 #[repr(align(65536))]
@@ -33,12 +33,12 @@ unsafe impl Sync for Blocks {}
 static BLOCKS: Blocks = Blocks(UnsafeCell::new([[0; ROOM]; MOST]));
 
 /// The number of blocks that may be used, and a bit for each one that is in use.
-static MAY: AtomicUsize = AtomicUsize::new(0);
+static ALLOWED_BLOCKS: AtomicUsize = AtomicUsize::new(0);
 static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 /// How many times a block was allocated and freed.
-static GIVEN: AtomicUsize = AtomicUsize::new(0);
-static BACK: AtomicUsize = AtomicUsize::new(0);
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static FREES: AtomicUsize = AtomicUsize::new(0);
 
 /// An allocator that uses the blocks first, and then the system's allocator.
 struct BlocksFirst;
@@ -52,8 +52,11 @@ unsafe impl GlobalAlloc for BlocksFirst {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let is_for_a_mapping = (BLOCK..=ROOM).contains(&layout.size()) && layout.align() <= BLOCK;
         let free = TAKEN.load(Ordering::Relaxed).trailing_ones() as usize;
-        if is_for_a_mapping && free < MAY.load(Ordering::Relaxed) && GIVEN.load(Ordering::Relaxed) < OFTEN {
-            GIVEN.fetch_add(1, Ordering::Relaxed);
+        if is_for_a_mapping
+            && free < ALLOWED_BLOCKS.load(Ordering::Relaxed)
+            && ALLOCATIONS.load(Ordering::Relaxed) < MAX_ALLOCATIONS
+        {
+            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
             TAKEN.fetch_or(1 << free, Ordering::Relaxed);
             return BLOCKS.0.get().cast::<u8>().wrapping_add(free * ROOM);
         }
@@ -65,7 +68,7 @@ unsafe impl GlobalAlloc for BlocksFirst {
         let offset = start.addr().wrapping_sub(BLOCKS.0.get().addr());
         if offset < MOST * ROOM {
             TAKEN.fetch_and(!(1 << (offset / ROOM)), Ordering::Relaxed);
-            BACK.fetch_add(1, Ordering::Relaxed);
+            FREES.fetch_add(1, Ordering::Relaxed);
             return;
         }
         // SAFETY: the caller keeps the contract, and the memory is from the system's allocator.
@@ -84,13 +87,13 @@ fn main() -> ExitCode {
     let file = File::open(path).expect("the file can be read");
     let mut options = MmapOptions::new();
     options.access(Access::Read).len(BLOCK).host_mapping(HostMapping::Require);
-    MAY.store(blocks, Ordering::Relaxed);
+    ALLOWED_BLOCKS.store(blocks, Ordering::Relaxed);
     // SAFETY: nobody changes the file meanwhile.
     let mapped = unsafe { options.map(file) };
     // From now on the allocator uses the system's memory.
-    MAY.store(0, Ordering::Relaxed);
-    let [given, back] = [&GIVEN, &BACK].map(|count| count.load(Ordering::Relaxed));
-    println!("{given} blocks allocated, {back} freed");
+    ALLOWED_BLOCKS.store(0, Ordering::Relaxed);
+    let [allocated, freed] = [&ALLOCATIONS, &FREES].map(|count| count.load(Ordering::Relaxed));
+    println!("{allocated} blocks allocated, {freed} freed");
     let map = match mapped {
         Ok(map) => map,
         Err(error) => {

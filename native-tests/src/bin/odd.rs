@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
-        ["says", file, len] => says(Path::new(file), number(len)),
+        ["wrong-length", file, len] => wrong_length(Path::new(file), number(len)),
         ["pipe", first, second, third, fourth, len] => pipe([first, second, third, fourth], number(len)),
         ["device", file, len] => device(Path::new(file), number(len)),
         ["block", file] => block(&open_to_write(Path::new(file))),
@@ -74,10 +74,10 @@ fn compared(map: &AnyMmap, expected: &[u8]) -> String {
 }
 
 /// Maps a file that reports a wrong length.
-fn says(path: &Path, len: usize) {
+fn wrong_length(path: &Path, len: usize) {
     let expected = fs::read(path).expect("the file can be read");
-    let said = fs::metadata(path).expect("the file has metadata").len();
-    println!("reports {said} bytes, a read returns {} bytes", expected.len());
+    let reported = fs::metadata(path).expect("the file has metadata").len();
+    println!("reports {reported} bytes, a read returns {} bytes", expected.len());
     for access in [Access::Read, Access::Copy] {
         let mut options = MmapOptions::new();
         options.access(access);

@@ -30,9 +30,9 @@ fn main() -> ExitCode {
         ["list"] => list(),
         ["run", case, "--dir", dir] => run(case, Scene::<DefaultBackend>::new(dir, say)),
         ["run", case, "--dir", dir, "--backend", BUFFERED] => {
-            run(case, Scene::<Buffered<CountedFile>>::new(dir, say).demanding(BUFFERED))
+            run(case, Scene::<Buffered<CountedFile>>::new(dir, say).requiring(BUFFERED))
         }
-        ["run", case, "--dir", dir, "--backend", MAPPED] => run(case, Scene::<Mapped>::new(dir, say).demanding(MAPPED)),
+        ["run", case, "--dir", dir, "--backend", MAPPED] => run(case, Scene::<Mapped>::new(dir, say).requiring(MAPPED)),
         _ => fail(USAGE),
     }
 }

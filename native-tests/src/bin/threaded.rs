@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     // All of them run, so that the output shows which fail.
     let are_right = [
         a_file_is_read_while_its_mapping_loads(&path),
-        a_file_is_asked_for_while_its_mapping_loads(&path),
+        a_mapping_returns_its_file_while_it_loads(&path),
         threads_load_ranges_of_one_mapping(&path),
         threads_load_mappings_of_one_file(&path),
         threads_read_one_storage(&path),
@@ -87,9 +87,9 @@ impl Tally {
 }
 
 /// Prints the tallies of a part. Returns whether all pages were right.
-fn settle(part: &str, tallies: [(&str, Tally); 2]) -> bool {
-    let told = tallies.map(|(who, Tally { pages, wrong })| format!("{who}: {wrong} of {pages} pages wrong"));
-    println!("{part}: {}", told.join(", "));
+fn print_tallies(part: &str, tallies: [(&str, Tally); 2]) -> bool {
+    let texts = tallies.map(|(who, Tally { pages, wrong })| format!("{who}: {wrong} of {pages} pages wrong"));
+    println!("{part}: {}", texts.join(", "));
     tallies.iter().all(|(_, tally)| tally.pages > 0 && tally.wrong == 0)
 }
 
@@ -165,11 +165,11 @@ fn a_file_is_read_while_its_mapping_loads(path: &Path) -> bool {
         mapping.add(loaded);
         file.add(read);
     }
-    settle("a file is read while its mapping loads", [("the mapping", mapping), ("the file", file)])
+    print_tallies("a file is read while its mapping loads", [("the mapping", mapping), ("the file", file)])
 }
 
 /// The file is returned while pages are loaded.
-fn a_file_is_asked_for_while_its_mapping_loads(path: &Path) -> bool {
+fn a_mapping_returns_its_file_while_it_loads(path: &Path) -> bool {
     let (mut mapping, mut file) = (Tally::default(), Tally::default());
     for _ in 0..ROUNDS {
         let map = sequential(options().map_buffered(open(path)).expect("the file can be mapped"));
@@ -183,7 +183,7 @@ fn a_file_is_asked_for_while_its_mapping_loads(path: &Path) -> bool {
         mapping.add(loaded);
         file.add(read);
     }
-    settle("a mapping returns its file while it loads", [("the mapping", mapping), ("the file", file)])
+    print_tallies("a mapping returns its file while it loads", [("the mapping", mapping), ("the file", file)])
 }
 
 fn threads_load_ranges_of_one_mapping(path: &Path) -> bool {
@@ -195,7 +195,7 @@ fn threads_load_ranges_of_one_mapping(path: &Path) -> bool {
         first.add(a);
         second.add(b);
     }
-    settle("threads load ranges of one mapping", [("the first half", first), ("the second half", second)])
+    print_tallies("threads load ranges of one mapping", [("the first half", first), ("the second half", second)])
 }
 
 fn threads_load_mappings_of_one_file(path: &Path) -> bool {
@@ -216,7 +216,7 @@ fn threads_load_mappings_of_one_file(path: &Path) -> bool {
         first.add(a);
         second.add(b);
     }
-    settle("threads load mappings of one file", [("the first", first), ("the second", second)])
+    print_tallies("threads load mappings of one file", [("the first", first), ("the second", second)])
 }
 
 /// Without a mapping, because its lock could prevent reads at the same time.
@@ -230,7 +230,7 @@ fn threads_read_one_storage(path: &Path) -> bool {
         tally
     };
     let (first, second) = together(|| read(0..PAGES / 2), || read(PAGES / 2..PAGES));
-    settle("threads read one storage", [("the first half", first), ("the second half", second)])
+    print_tallies("threads read one storage", [("the first half", first), ("the second half", second)])
 }
 
 fn read_storage(file: &OsFile, pages: Range<usize>) -> Tally {

@@ -425,7 +425,7 @@ fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBac
                     let flushed =
                         if to_disk { e.map.flush_range(start, len) } else { e.map.flush_async_range(start, len) };
                     failures += usize::from(flushed.is_err());
-                    settle(&e, &own, &mut lost, (start..end, to_disk), flushed, &context);
+                    update_model(&e, &own, &mut lost, (start..end, to_disk), flushed, &context);
                 }
                 5 => {
                     e.map.advise(Advice::DontNeed).unwrap();
@@ -442,7 +442,7 @@ fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBac
                     let is_closed = closed.is_ok();
                     failures += usize::from(!is_closed);
                     let all = (0..own.len(), false);
-                    settle(&e, &own, &mut lost, all, closed, &context);
+                    update_model(&e, &own, &mut lost, all, closed, &context);
                     if is_closed {
                         // The call has not synced.
                         e.memory.sync().unwrap();
@@ -464,7 +464,7 @@ fn any_sequence_of_calls_and_failures_ends_with_the_bytes_on_the_disk<B: FileBac
 
 /// Updates the model after a flush of a range, or a close: bytes are on the disk if it has succeeded, and in doubt if
 /// it has failed.
-fn settle(
+fn update_model(
     e: &Emulated,
     own: &[u8],
     lost: &mut [bool],

@@ -74,9 +74,9 @@ fn a_failed_sync_of_another_mapping_does_not_affect_later_changes<B: FileBackend
 
 /// A storage in which the sync of another mapping fails just before its own sync.
 #[derive(Debug)]
-struct Beaten(Rigged<Memory>, AtomicBool);
+struct FailingSyncBefore(Rigged<Memory>, AtomicBool);
 
-impl Storage for Beaten {
+impl Storage for FailingSyncBefore {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         self.0.read_at(buf, offset)
     }
@@ -107,8 +107,8 @@ impl Storage for Beaten {
 
 fn a_sync_of_another_mapping_that_fails_in_between_is_detected<B: FileBackend>(scene: &mut Scene<B>) {
     let e = Emulated::new(pattern(PAGE));
-    let beaten = Beaten(e.rig.around(e.memory.clone()), AtomicBool::new(true));
-    let mut map = MmapOptions::new().map_storage(beaten).unwrap();
+    let storage = FailingSyncBefore(e.rig.around(e.memory.clone()), AtomicBool::new(true));
+    let mut map = MmapOptions::new().map_storage(storage).unwrap();
     map[5] = 0;
     fail_syncs(&e, 1);
     map.flush().unwrap();

@@ -8,7 +8,7 @@ use std::path::Path;
 use portable_mmap::raw::RawBuffer;
 use portable_mmap::{Access, BufferedMmap, Error, Flags, MmapOptions, Operation, Slice};
 
-use super::making::refused;
+use super::making::expect_error;
 use crate::storages::{Memory, Op, Rig};
 use crate::{FileBackend, Scene, cases};
 
@@ -44,11 +44,11 @@ fn every_variant_is_returned_by_a_call<B: FileBackend>(scene: &mut Scene<B>) {
     scene.err("IndexOutOfRange", map.get_item(-6), "IndexOutOfRange");
     scene.err("SizeMismatch", map.set_slice(1..3, b"abc"), "SizeMismatch");
     scene.err("ReadOnly", read_only.set_item(0, 0), "ReadOnly");
-    refused(scene, "Misaligned", map.flush_range(1, 1), "Misaligned");
+    expect_error(scene, "Misaligned", map.flush_range(1, 1), "Misaligned");
     scene.err("Io", scene.map(&new(), &scene.open_read("f")), "Io(PermissionDenied)");
     let huge = new().flags(Flags::HUGETLB).map_buffered(file.clone());
     scene.err("Unsupported", huge, "Unsupported");
-    refused(scene, "NoMemory", <BufferedMmap>::anonymous(isize::MAX as usize), "NoMemory");
+    expect_error(scene, "NoMemory", <BufferedMmap>::anonymous(isize::MAX as usize), "NoMemory");
 
     let memory = Memory::new(*b"hello");
     let map = new().map_storage(memory.clone()).unwrap();

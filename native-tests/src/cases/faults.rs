@@ -49,7 +49,7 @@ fn sweep_traits<B: FileBackend>(scene: &mut Scene<B>, acts: &[(&str, Act<io::Err
 }
 
 /// Converts a result of another type to bytes.
-macro_rules! said {
+macro_rules! debug_bytes {
     ($answer:expr) => {
         Ok(format!("{:?}", $answer?).into_bytes())
     };
@@ -72,7 +72,7 @@ fn reading_by_index_and_range<B: FileBackend>(scene: &mut Scene<B>) {
             ("as_slice", |e| Ok(e.map.as_slice()?.to_vec())),
             ("range", |e| Ok(e.map.range(PAGE + 1..4 * PAGE)?.to_vec())),
             ("range", |e| Ok(e.map.range(PAGE..3 * PAGE)?.to_vec())),
-            ("get_item", |e| said!(e.map.get_item(-1))),
+            ("get_item", |e| debug_bytes!(e.map.get_item(-1))),
         ],
     );
 }
@@ -95,10 +95,10 @@ fn searching<B: FileBackend>(scene: &mut Scene<B>) {
     sweep_all(
         scene,
         &[
-            ("find", |e| said!(e.map.find(b"no such bytes"))),
-            ("rfind", |e| said!(e.map.rfind(b"no such bytes"))),
-            ("find_in", |e| said!(e.map.find_in(b"new", ..-5))),
-            ("rfind_in", |e| said!(e.map.rfind_in(b"\n", 3..))),
+            ("find", |e| debug_bytes!(e.map.find(b"no such bytes"))),
+            ("rfind", |e| debug_bytes!(e.map.rfind(b"no such bytes"))),
+            ("find_in", |e| debug_bytes!(e.map.find_in(b"new", ..-5))),
+            ("rfind_in", |e| debug_bytes!(e.map.rfind_in(b"\n", 3..))),
         ],
     );
 }
@@ -111,7 +111,7 @@ fn reading_as_a_file<B: FileBackend>(scene: &mut Scene<B>) {
             ("read_bytes, all", |e| Ok(e.map.read_bytes(None)?.to_vec())),
             ("readline", |e| Ok(e.map.readline()?.to_vec())),
             ("read_byte", |e| {
-                e.map.seek(SeekFrom::Start(PAGE as u64)).and_then(|_| back(e, |e| said!(e.map.read_byte())))
+                e.map.seek(SeekFrom::Start(PAGE as u64)).and_then(|_| back(e, |e| debug_bytes!(e.map.read_byte())))
             }),
         ],
     );
@@ -167,18 +167,18 @@ fn writing_as_a_file<B: FileBackend>(scene: &mut Scene<B>) {
     sweep_all(
         scene,
         &[
-            ("write_bytes", |e| said!(e.map.write_bytes(&[1; 2 * PAGE]))),
+            ("write_bytes", |e| debug_bytes!(e.map.write_bytes(&[1; 2 * PAGE]))),
             ("write_byte", |e| {
                 e.map.seek(SeekFrom::Start(PAGE as u64))?;
-                back(e, |e| said!(e.map.write_byte(1)))
+                back(e, |e| debug_bytes!(e.map.write_byte(1)))
             }),
         ],
     );
     sweep_traits(
         scene,
         &[
-            ("Write::write", |e| said!(e.map.write(&[1; 2 * PAGE]))),
-            ("Write::flush", |e| said!(Write::flush(&mut e.map))),
+            ("Write::write", |e| debug_bytes!(e.map.write(&[1; 2 * PAGE]))),
+            ("Write::flush", |e| debug_bytes!(Write::flush(&mut e.map))),
         ],
     );
 }
@@ -187,37 +187,40 @@ fn moving<B: FileBackend>(scene: &mut Scene<B>) {
     sweep_all(
         scene,
         &[
-            ("forwards", |e| said!(e.map.move_within(PAGE + 7, 3, 2 * PAGE))),
-            ("backwards", |e| said!(e.map.move_within(3, PAGE + 7, 3 * PAGE))),
-            ("far", |e| said!(e.map.move_within(PAGE, 4 * PAGE, 100))),
+            ("forwards", |e| debug_bytes!(e.map.move_within(PAGE + 7, 3, 2 * PAGE))),
+            ("backwards", |e| debug_bytes!(e.map.move_within(3, PAGE + 7, 3 * PAGE))),
+            ("far", |e| debug_bytes!(e.map.move_within(PAGE, 4 * PAGE, 100))),
         ],
     );
 }
 
 fn flushing<B: FileBackend>(scene: &mut Scene<B>) {
-    sweep_all(scene, &[("flush", |e| said!(e.map.flush())), ("flush_async", |e| said!(e.map.flush_async()))]);
+    sweep_all(
+        scene,
+        &[("flush", |e| debug_bytes!(e.map.flush())), ("flush_async", |e| debug_bytes!(e.map.flush_async()))],
+    );
 }
 
 fn flushing_ranges<B: FileBackend>(scene: &mut Scene<B>) {
     sweep_all(
         scene,
         &[
-            ("flush_range", |e| said!(e.map.flush_range(2 * PAGE, PAGE + 1))),
-            ("flush_async_range", |e| said!(e.map.flush_async_range(0, 2 * PAGE))),
+            ("flush_range", |e| debug_bytes!(e.map.flush_range(2 * PAGE, PAGE + 1))),
+            ("flush_async_range", |e| debug_bytes!(e.map.flush_async_range(0, 2 * PAGE))),
         ],
     );
 }
 
 fn closing<B: FileBackend>(scene: &mut Scene<B>) {
-    sweep_all(scene, &[("close", |e| said!(e.map.close()))]);
+    sweep_all(scene, &[("close", |e| debug_bytes!(e.map.close()))]);
 }
 
 fn refreshing<B: FileBackend>(scene: &mut Scene<B>) {
     sweep_all(
         scene,
         &[
-            ("refresh", |e| said!(e.map.refresh())),
-            ("refresh_range", |e| said!(e.map.refresh_range(2 * PAGE + 5, PAGE))),
+            ("refresh", |e| debug_bytes!(e.map.refresh())),
+            ("refresh_range", |e| debug_bytes!(e.map.refresh_range(2 * PAGE + 5, PAGE))),
         ],
     );
 }
@@ -226,9 +229,9 @@ fn hints_ignore_errors<B: FileBackend>(scene: &mut Scene<B>) {
     sweep_all(
         scene,
         &[
-            ("WillNeed", |e| said!(e.map.advise(Advice::WillNeed))),
-            ("DontNeed", |e| said!(e.map.advise(Advice::DontNeed))),
-            ("Sequential", |e| said!(e.map.advise(Advice::Sequential))),
+            ("WillNeed", |e| debug_bytes!(e.map.advise(Advice::WillNeed))),
+            ("DontNeed", |e| debug_bytes!(e.map.advise(Advice::DontNeed))),
+            ("Sequential", |e| debug_bytes!(e.map.advise(Advice::Sequential))),
         ],
     );
 }
@@ -237,17 +240,17 @@ fn growing<B: FileBackend>(scene: &mut Scene<B>) {
     sweep_all(
         scene,
         &[
-            ("within the page", |e| said!(e.map.resize(4 * PAGE + 200))),
-            ("by pages", |e| said!(e.map.resize(9 * PAGE + 1))),
-            ("not at all", |e| said!(e.map.resize(4 * PAGE + 100))),
+            ("within the page", |e| debug_bytes!(e.map.resize(4 * PAGE + 200))),
+            ("by pages", |e| debug_bytes!(e.map.resize(9 * PAGE + 1))),
+            ("not at all", |e| debug_bytes!(e.map.resize(4 * PAGE + 100))),
         ],
     );
 }
 
 fn growing_allocated<B: FileBackend>(scene: &mut Scene<B>) {
     let options = MmapOptions::new().allocate(true).clone();
-    sweep::<_, Error>(scene, "within the page", &options, |e| said!(e.map.resize(4 * PAGE + 200)));
-    sweep::<_, Error>(scene, "by pages", &options, |e| said!(e.map.resize(9 * PAGE + 1)));
+    sweep::<_, Error>(scene, "within the page", &options, |e| debug_bytes!(e.map.resize(4 * PAGE + 200)));
+    sweep::<_, Error>(scene, "by pages", &options, |e| debug_bytes!(e.map.resize(9 * PAGE + 1)));
 }
 
 fn growing_a_window_of_a_longer_file<B: FileBackend>(scene: &mut Scene<B>) {
@@ -288,10 +291,10 @@ fn shrinking<B: FileBackend>(scene: &mut Scene<B>) {
     sweep_all(
         scene,
         &[
-            ("into a changed page", |e| said!(e.map.resize(2 * PAGE + 120))),
-            ("into a page not loaded", |e| said!(e.map.resize(PAGE + 1))),
-            ("to whole pages", |e| said!(e.map.resize(3 * PAGE))),
-            ("to one byte", |e| said!(e.map.resize(1))),
+            ("into a changed page", |e| debug_bytes!(e.map.resize(2 * PAGE + 120))),
+            ("into a page not loaded", |e| debug_bytes!(e.map.resize(PAGE + 1))),
+            ("to whole pages", |e| debug_bytes!(e.map.resize(3 * PAGE))),
+            ("to one byte", |e| debug_bytes!(e.map.resize(1))),
         ],
     );
 }
@@ -332,7 +335,10 @@ fn copies_and_readers<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn sizes_and_positions<B: FileBackend>(scene: &mut Scene<B>) {
-    sweep_all(scene, &[("size", |e| said!(e.map.size())), ("seek", |e| said!(e.map.seek(SeekFrom::End(-3))))]);
+    sweep_all(
+        scene,
+        &[("size", |e| debug_bytes!(e.map.size())), ("seek", |e| debug_bytes!(e.map.seek(SeekFrom::End(-3))))],
+    );
 }
 
 fn dropping_never_panics<B: FileBackend>(scene: &mut Scene<B>) {

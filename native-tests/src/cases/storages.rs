@@ -221,7 +221,7 @@ fn a_length_that_cannot_be_read_is_an_error<B: FileBackend>(scene: &mut Scene<B>
 
 /// How a storage breaks its contract.
 #[derive(Clone, Copy)]
-enum Lie {
+enum Violation {
     /// Returns that it read this many bytes more than it did.
     ReadMore(usize),
     /// Returns that it wrote this many bytes, whatever it was given.
@@ -233,19 +233,19 @@ enum Lie {
 }
 
 /// A storage in memory that breaks its contract.
-struct Liar {
+struct BrokenStorage {
     memory: Memory,
-    lie: Lie,
+    violation: Violation,
 }
 
-impl Storage for Liar {
+impl Storage for BrokenStorage {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let n = self.memory.read_at(buf, offset)?;
-        Ok(if let Lie::ReadMore(more) = self.lie { n.saturating_add(more) } else { n })
+        Ok(if let Violation::ReadMore(more) = self.violation { n.saturating_add(more) } else { n })
     }
 
     fn read_at_uninit<'b>(&self, buf: &'b mut [MaybeUninit<u8>], offset: u64) -> io::Result<&'b mut [u8]> {
-        if let Lie::OtherBytes(other) = self.lie {
+        if let Violation::OtherBytes(other) = self.violation {
             return Ok(other(buf));
         }
         // As the provided method of the trait does.
@@ -262,11 +262,11 @@ impl Storage for Liar {
     }
 
     fn write_at(&self, buf: &[u8], offset: u64) -> io::Result<usize> {
-        if let Lie::Wrote(n) = self.lie { Ok(n) } else { self.memory.write_at(buf, offset) }
+        if let Violation::Wrote(n) = self.violation { Ok(n) } else { self.memory.write_at(buf, offset) }
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.memory.len()? + if let Lie::Longer(more) = self.lie { more } else { 0 })
+        Ok(self.memory.len()? + if let Violation::Longer(more) = self.violation { more } else { 0 })
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -282,15 +282,17 @@ impl Storage for Liar {
     }
 }
 
-fn lying(content: Vec<u8>, lie: Lie) -> (Memory, BufferedMmap<Liar>) {
+fn broken_storage(content: Vec<u8>, violation: Violation) -> (Memory, BufferedMmap<BrokenStorage>) {
     let memory = Memory::new(content);
-    let map = MmapOptions::new().map_storage(Liar { memory: memory.clone(), lie }).expect("mapping reads nothing");
+    let map = MmapOptions::new()
+        .map_storage(BrokenStorage { memory: memory.clone(), violation })
+        .expect("mapping reads nothing");
     (memory, map)
 }
 
 fn a_storage_that_returns_too_large_a_read_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     for more in [1, PAGE, usize::MAX] {
-        let (memory, map) = lying(pattern(2 * PAGE), Lie::ReadMore(more));
+        let (memory, map) = broken_storage(pattern(2 * PAGE), Violation::ReadMore(more));
         scene.err("touch", map.get_item(0), "Io(Other)");
         scene.err("all", map.as_slice().map(<[u8]>::len), "Io(Other)");
         drop(map);
@@ -298,7 +300,9 @@ fn a_storage_that_returns_too_large_a_read_is_an_error<B: FileBackend>(scene: &m
     }
     // A page with very many changes is read into memory that is already initialised.
     let rigged = Memory::new(pattern(PAGE));
-    let mut map = MmapOptions::new().map_storage(Late(Liar { memory: rigged.clone(), lie: Lie::ReadMore(1) })).unwrap();
+    let mut map = MmapOptions::new()
+        .map_storage(BrokenOnceInitialised(BrokenStorage { memory: rigged.clone(), violation: Violation::ReadMore(1) }))
+        .unwrap();
     map.as_mut_slice().unwrap().iter_mut().step_by(2).for_each(|byte| *byte = 0);
     let flushed = map.flush();
     scene.err("flush", flushed, "Io(Other)");
@@ -307,10 +311,10 @@ fn a_storage_that_returns_too_large_a_read_is_an_error<B: FileBackend>(scene: &m
     scene.bytes("storage", rigged.content(), pattern(PAGE));
 }
 
-/// A [`Liar`] that keeps the contract when it reads into uninitialised memory.
-struct Late(Liar);
+/// A [`BrokenStorage`] that keeps the contract when it reads into uninitialised memory.
+struct BrokenOnceInitialised(BrokenStorage);
 
-impl Storage for Late {
+impl Storage for BrokenOnceInitialised {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         self.0.read_at(buf, offset)
     }
@@ -342,7 +346,7 @@ impl Storage for Late {
 
 fn a_storage_that_returns_too_large_a_write_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
     for more in [4, usize::MAX] {
-        let (memory, mut map) = lying(pattern(2 * PAGE), Lie::Wrote(more));
+        let (memory, mut map) = broken_storage(pattern(2 * PAGE), Violation::Wrote(more));
         map[PAGE..PAGE + 3].fill(0);
         for _ in 0..2 {
             let flushed = map.flush();
@@ -356,7 +360,7 @@ fn a_storage_that_returns_too_large_a_write_is_an_error<B: FileBackend>(scene: &
 }
 
 fn a_storage_that_writes_nothing_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
-    let (memory, mut map) = lying(pattern(2 * PAGE), Lie::Wrote(0));
+    let (memory, mut map) = broken_storage(pattern(2 * PAGE), Violation::Wrote(0));
     map[PAGE..PAGE + 3].fill(0);
     for _ in 0..2 {
         let flushed = map.flush();
@@ -372,15 +376,15 @@ fn a_storage_that_returns_other_bytes_is_an_error<B: FileBackend>(scene: &mut Sc
         // SAFETY: just initialised, and `MaybeUninit<u8>` has the layout of `u8`.
         unsafe { &mut *(&raw mut *buf as *mut [u8]) }
     }
-    let (_, map) = lying(pattern(2 * PAGE), Lie::OtherBytes(|buf| &mut zeroed(buf)[1..]));
+    let (_, map) = broken_storage(pattern(2 * PAGE), Violation::OtherBytes(|buf| &mut zeroed(buf)[1..]));
     scene.err("a slice that starts later", map.get_item(0), "Io(Other)");
     // An empty slice is the end, of whatever memory it is.
-    let (_, map) = lying(pattern(2 * PAGE), Lie::OtherBytes(|_| &mut []));
+    let (_, map) = broken_storage(pattern(2 * PAGE), Violation::OtherBytes(|_| &mut []));
     scene.err("none", map.get_item(0), "Truncated");
 }
 
 fn a_storage_that_is_shorter_than_its_length_is_truncated<B: FileBackend>(scene: &mut Scene<B>) {
-    let (memory, mut map) = lying(pattern(PAGE), Lie::Longer(PAGE as u64));
+    let (memory, mut map) = broken_storage(pattern(PAGE), Violation::Longer(PAGE as u64));
     scene.eq("length", map.len(), 2 * PAGE);
     scene.err("touch", byte(&map, PAGE), "Truncated");
     map[0] = 0;

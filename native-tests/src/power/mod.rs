@@ -47,7 +47,7 @@ pub enum Act {
 impl Act {
     /// Whether its return guarantees something about the disk.
     #[must_use]
-    pub fn promises(&self) -> bool {
+    pub fn guarantees(&self) -> bool {
         matches!(self, Self::Step(Step::Flush { to_disk: true, .. }) | Self::Reopen { .. })
     }
 }

@@ -10,7 +10,7 @@ struct Byte {
     /// The byte in the mapping.
     now: u8,
     /// The byte on the disk when the last call returned that guaranteed something about it.
-    promised: u8,
+    guaranteed: u8,
     /// The values that the disk may have: the guaranteed one, or one that the file has had since. They may reach the
     /// disk in any order.
     allowed: Values,
@@ -20,11 +20,11 @@ struct Byte {
 
 impl Byte {
     fn new(value: u8) -> Self {
-        Self { now: value, promised: value, allowed: Values::one(value), ever: Values::one(value) }
+        Self { now: value, guaranteed: value, allowed: Values::one(value), ever: Values::one(value) }
     }
 
-    fn promise(&mut self) {
-        (self.promised, self.allowed) = (self.now, Values::one(self.now));
+    fn guarantee(&mut self) {
+        (self.guaranteed, self.allowed) = (self.now, Values::one(self.now));
     }
 }
 
@@ -70,13 +70,13 @@ impl Model {
     pub fn returned(&mut self, act: &Act) {
         match act {
             Act::Step(Step::Flush { range, to_disk: true }) => {
-                self.promise_len(self.len());
-                self.bytes[range.clone()].iter_mut().for_each(Byte::promise);
+                self.guarantee_len(self.len());
+                self.bytes[range.clone()].iter_mut().for_each(Byte::guarantee);
             }
             // The sync came before the change of the length, so it does not guarantee the new length.
             Act::Reopen { from, to } => {
-                self.promise_len(*from);
-                self.bytes.iter_mut().for_each(Byte::promise);
+                self.guarantee_len(*from);
+                self.bytes.iter_mut().for_each(Byte::guarantee);
                 self.set_len(*to);
             }
             Act::Step(_) => {}
@@ -89,11 +89,11 @@ impl Model {
     }
 
     /// Records a guaranteed length. If the file grows again, there are zeros past it.
-    fn promise_len(&mut self, len: usize) {
+    fn guarantee_len(&mut self, len: usize) {
         self.lengths = vec![len];
         for byte in &mut self.bytes[len..] {
             byte.now = 0;
-            byte.promise();
+            byte.guarantee();
         }
     }
 
@@ -131,18 +131,18 @@ impl Model {
 
     /// Checks every byte on the disk.
     #[must_use]
-    pub fn look_at(&self, disk: &[u8]) -> Findings {
+    pub fn check(&self, disk: &[u8]) -> Findings {
         let mut found = Findings { bytes: disk.len(), ..Findings::default() };
         let longest = self.lengths.iter().copied().max().unwrap_or_default();
         for (index, (byte, &value)) in self.bytes[..longest].iter().zip(disk).enumerate() {
             if byte.allowed.has(value) {
-                found.newer += usize::from(value != byte.promised);
+                found.newer += usize::from(value != byte.guaranteed);
                 continue;
             }
             *(if byte.ever.has(value) { &mut found.lost } else { &mut found.foreign }) += 1;
-            found
-                .first_wrong
-                .get_or_insert_with(|| format!("byte {index} is {value} instead of the guaranteed {}", byte.promised));
+            found.first_wrong.get_or_insert_with(|| {
+                format!("byte {index} is {value} instead of the guaranteed {}", byte.guaranteed)
+            });
         }
         let len = disk.len();
         if !self.lengths.contains(&len) {
@@ -163,7 +163,7 @@ mod tests {
     use super::{Act, Findings, Model, Step};
 
     fn found(model: &Model, disk: &[u8]) -> [usize; 3] {
-        let Findings { lost, foreign, newer, .. } = model.look_at(disk);
+        let Findings { lost, foreign, newer, .. } = model.check(disk);
         [lost, foreign, newer]
     }
 

@@ -169,7 +169,7 @@ impl Ways {
     }
 
     /// Records a way that cannot run here.
-    pub fn lack(&mut self, name: &'static str, why: String) {
+    pub fn add_absent(&mut self, name: &'static str, why: String) {
         self.absent.push((name, why));
     }
 

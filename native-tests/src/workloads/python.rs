@@ -48,12 +48,12 @@ pub(super) fn add(ways: &mut Ways, place: &Place, path: &Path, words: &[&str]) {
         return;
     }
     let Ok(mut python) = Python::start(place, path, words) else {
-        ways.lack(CPYTHON, "no python3 here".to_owned());
+        ways.add_absent(CPYTHON, "no python3 here".to_owned());
         return;
     };
     match python.time() {
         Some(_) => ways.add_timed(CPYTHON, || move || python.time().expect("CPython has run the operation before")),
-        None => ways.lack(CPYTHON, "python3 could not run the operation".to_owned()),
+        None => ways.add_absent(CPYTHON, "python3 could not run the operation".to_owned()),
     }
 }
 

@@ -122,14 +122,14 @@ fn in_child(role: &str, ground: Ground) -> Result<Output, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut child = Command::new(program);
     let output = child.env(ROLE[0], role).env(ROLE[1], dir.path()).output().map_err(|error| error.to_string())?;
-    if output.status.code() == Some(CANNOT_BECOME) {
+    if output.status.code() == Some(CANNOT_ENTER) {
         return Err(String::from_utf8_lossy(&output.stderr).trim_end().to_owned());
     }
     Ok(output)
 }
 
 /// The exit code of a child that could not enter the ground of its test.
-const CANNOT_BECOME: i32 = 77;
+const CANNOT_ENTER: i32 = 77;
 
 /// Runs one test in a child process, which has one thread.
 fn play(tests: &[Test], role: &str, dir: &Path) {
@@ -148,7 +148,7 @@ fn play(tests: &[Test], role: &str, dir: &Path) {
     let ground = test.map(|test| test.ground).or(probed).expect("a test or a probe");
     if let Err(error) = ground.enter(dir) {
         eprintln!("{error}");
-        std::process::exit(CANNOT_BECOME);
+        std::process::exit(CANNOT_ENTER);
     }
     if let Some(test) = test {
         (test.play)(dir);

@@ -11,11 +11,11 @@ use portable_mmap::{Access, Backend, Buffered, Error, Mapped, Mapping, MmapOptio
 use crate::grounds::{Ground, Test};
 
 pub(crate) const TESTS: &[Test] = &[
-    test("a_mapping_works_after_its_permissions_are_removed", taken_away_later::<Mapped>),
-    test("a_buffer_works_after_its_permissions_are_removed", taken_away_later::<Buffered>),
+    test("a_mapping_works_after_its_permissions_are_removed", works_without_permissions::<Mapped>),
+    test("a_buffer_works_after_its_permissions_are_removed", works_without_permissions::<Buffered>),
     test("missing_permissions_are_an_error", missing_permissions_are_an_error),
-    test("a_mapping_works_after_its_file_is_removed", removed::<Mapped>),
-    test("a_buffer_works_after_its_file_is_removed", removed::<Buffered>),
+    test("a_mapping_works_after_its_file_is_removed", works_after_removal::<Mapped>),
+    test("a_buffer_works_after_its_file_is_removed", works_after_removal::<Buffered>),
 ];
 
 const fn test(name: &'static str, play: fn(&Path)) -> Test {
@@ -55,7 +55,7 @@ fn works<B: Backend>(map: &mut Mapping<B>, file: &File) {
     assert_eq!(&content[..11], b"Adieu world");
 }
 
-fn taken_away_later<B>(dir: &Path)
+fn works_without_permissions<B>(dir: &Path)
 where
     B: Backend<Source: From<Arc<File>>>,
 {
@@ -100,7 +100,7 @@ fn missing_permissions_are_an_error(dir: &Path) {
     set_mode(&folder, 0o700);
 }
 
-fn removed<B>(dir: &Path)
+fn works_after_removal<B>(dir: &Path)
 where
     B: Backend<Source: From<Arc<File>>>,
 {

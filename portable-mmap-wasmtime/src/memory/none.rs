@@ -20,7 +20,7 @@ pub(crate) fn page_size() -> usize {
 pub(crate) struct Placed(Infallible);
 
 impl Placed {
-    pub(crate) fn try_elsewhere(_: &File, _: u64, _: usize, _: Access) -> Result<(), i32> {
+    pub(crate) fn check_mappable(_: &File, _: u64, _: usize, _: Access) -> Result<(), i32> {
         // With 0, `map` returns that mappings are not supported.
         Err(0)
     }
@@ -44,7 +44,7 @@ impl Placed {
         match self.0 {}
     }
 
-    pub(crate) fn take_back(self) {
+    pub(crate) fn restore_plain_memory(self) {
         match self.0 {}
     }
 

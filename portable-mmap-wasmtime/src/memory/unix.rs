@@ -51,8 +51,8 @@ fn flags_of(access: Access) -> MapFlags {
 /// A file that is mapped over whole pages of a guest's memory. The pages are readable and writable, so that a store of
 /// a host function or of `memory.fill` never hits a protected page, which would end the host.
 ///
-/// Dropping it leaves the file mapped. The owner calls [`take_back`](Self::take_back), or [`forget`](Self::forget) if
-/// the memory is released already.
+/// Dropping it leaves the file mapped. The owner calls [`restore_plain_memory`](Self::restore_plain_memory), or
+/// [`forget`](Self::forget) if the memory is released already.
 #[derive(Debug)]
 pub(crate) struct Placed {
     start: usize,
@@ -70,7 +70,7 @@ impl Placed {
     ///
     /// # Errors
     /// An errno.
-    pub(crate) fn try_elsewhere(file: &File, offset: u64, len: usize, access: Access) -> Result<(), i32> {
+    pub(crate) fn check_mappable(file: &File, offset: u64, len: usize, access: Access) -> Result<(), i32> {
         if has_huge_pages(file) {
             return Err(errno::NOTSUP);
         }
@@ -83,11 +83,12 @@ impl Placed {
         unsafe { munmap(trial, len) }.map_err(number)
     }
 
-    /// Maps a file over the `len` bytes at `start`. [`try_elsewhere`](Self::try_elsewhere) has succeeded for it.
+    /// Maps a file over the `len` bytes at `start`. [`check_mappable`](Self::check_mappable) has succeeded for it.
     ///
     /// # Safety
-    /// The bytes are whole pages of memory that the caller may replace, until [`take_back`](Self::take_back) has
-    /// restored plain memory there; and the contract of [`attach`](crate::attach) for the file holds.
+    /// The bytes are whole pages of memory that the caller may replace, until
+    /// [`restore_plain_memory`](Self::restore_plain_memory) was called for them; and the contract of
+    /// [`attach`](crate::attach) for the file holds.
     ///
     /// # Errors
     /// An errno. The bytes at `start` are then zeros.
@@ -128,7 +129,7 @@ impl Placed {
     }
 
     /// Replaces the mapping with plain memory.
-    pub(crate) fn take_back(self) {
+    pub(crate) fn restore_plain_memory(self) {
         put_plain_memory(self.start, self.len);
     }
 

@@ -110,7 +110,7 @@ impl Call {
                 |at: u32, len: usize| u64::from(at) < end && u64::from(start) < u64::from(at) + len as u64;
             // The reply would be written to the file.
             if is_in_block(self.at, LEN) || is_in_block(self.nread, 4) {
-                return Outcome::Done(encoded(Err(errno::INVAL)));
+                return Outcome::Result(encoded(Err(errno::INVAL)));
             }
         }
         perform(caller, self.request)

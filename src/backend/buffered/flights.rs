@@ -92,18 +92,18 @@ impl<T> Flights<T> {
         act(&mut self.lock().extra)
     }
 
-    /// Takes pages to load: the first run of absent pages in `wanted` that is in no flight. `farther` returns the end
-    /// up to which further pages should be loaded. The flight ends before the next page that is loaded, or that is in
-    /// `apart`. A flight that starts with a page in `apart` has only pages in `apart`.
+    /// Takes pages to load: the first run of absent pages in `wanted` that is in no flight. `read_ahead_end` returns
+    /// the end up to which further pages should be loaded. The flight ends before the next page that is loaded, or that
+    /// is in `lost`. A flight that starts with a page in `lost` has only pages in `lost`.
     ///
     /// # Errors
     /// [`Error::NoMemory`].
     pub(super) fn start(
         &self,
         loaded: &PageSet,
-        apart: Option<&PageSet>,
+        lost: Option<&PageSet>,
         wanted: &Range<usize>,
-        farther: impl FnOnce(&mut T, &Range<usize>) -> usize,
+        read_ahead_end: impl FnOnce(&mut T, &Range<usize>) -> usize,
     ) -> Result<Start<'_, T>> {
         let mut state = self.lock();
         loop {
@@ -117,7 +117,7 @@ impl<T> Flights<T> {
             while !absent.is_empty() {
                 let free = free_run(&state.in_flight, absent.clone());
                 if !free.is_empty() {
-                    let pages = extended(&mut state, loaded, apart, free, farther);
+                    let pages = extended(&mut state, loaded, lost, free, read_ahead_end);
                     state.in_flight.push((pages.clone(), thread::current().id()));
                     return Ok(Start::Flight(Flight { flights: self, pages }));
                 }
@@ -137,20 +137,20 @@ impl<T> Flights<T> {
 fn extended<T>(
     state: &mut State<T>,
     loaded: &PageSet,
-    apart: Option<&PageSet>,
+    lost: Option<&PageSet>,
     free: Range<usize>,
-    farther: impl FnOnce(&mut T, &Range<usize>) -> usize,
+    read_ahead_end: impl FnOnce(&mut T, &Range<usize>) -> usize,
 ) -> Range<usize> {
-    if let Some(apart) = apart {
-        let run = apart.first_present(&free);
+    if let Some(lost) = lost {
+        let run = lost.first_present(&free);
         if run.start == free.start && !run.is_empty() {
             return run;
         }
     }
-    let end = farther(&mut state.extra, &free).max(free.end);
+    let end = read_ahead_end(&mut state.extra, &free).max(free.end);
     let mut pages = loaded.first_absent(&(free.start..end));
-    if let Some(apart) = apart {
-        pages = apart.first_absent(&pages);
+    if let Some(lost) = lost {
+        pages = lost.first_absent(&pages);
     }
     free_run(&state.in_flight, pages)
 }

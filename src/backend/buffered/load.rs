@@ -75,9 +75,9 @@ impl<S: Storage> Buffered<S> {
         let lost = self.guard.as_ref().map(|guard| guard.lost.set());
         let count = self.page_count();
         loop {
-            let farther =
+            let read_ahead_end =
                 |pattern: &mut Pattern, run: &Range<usize>| (run.start + pattern.window_at(run.start)).min(count);
-            match self.flights.start(self.loaded.set(), lost, pages, farther)? {
+            match self.flights.start(self.loaded.set(), lost, pages, read_ahead_end)? {
                 Start::Loaded => return Ok(()),
                 Start::Flight(flight) => self.load_run(flight, pages.end, caller)?,
                 Start::Reentered => {

@@ -74,14 +74,14 @@ pub(super) fn renew_page(own: &mut [u8], copy: Option<&mut [u8]>, fresh: &[u8], 
         (run.start - start..run.end - start).for_each(|at| before[at] = !own[at]);
         suspect = unsynced.first_in(&(run.end..end));
     }
-    lay_over(own, before, fresh);
+    copy_unchanged_bytes(own, before, fresh);
     if let Some(copy) = copy {
         copy[..fresh.len()].copy_from_slice(fresh);
     }
 }
 
 /// Copies the storage's current bytes over the bytes of a page that are equal to the bytes before.
-fn lay_over(own: &mut [u8], before: &[u8], fresh: &[u8]) {
+fn copy_unchanged_bytes(own: &mut [u8], before: &[u8], fresh: &[u8]) {
     for ((own, &before), &fresh) in own.iter_mut().zip(before).zip(fresh) {
         if *own == before {
             *own = fresh;

@@ -57,7 +57,7 @@ impl<R: Region> Mapped<R> {
             }
             if let Err(error) = self.sync(range, durability) {
                 self.adopt_failures();
-                self.suspect();
+                self.mark_written_as_changed();
                 return Err(error);
             }
             if durability == Durability::Visible {
@@ -108,7 +108,7 @@ impl<R: Region> Mapped<R> {
         let has_unsynced = is_written(&self.changed) || is_written(&self.unsynced.pages) || self.unsynced.has_new_len;
         let concerns = has_unsynced && self.plan.reaches_file();
         if concerns {
-            self.suspect();
+            self.mark_written_as_changed();
         }
         concerns
     }
@@ -116,7 +116,7 @@ impl<R: Region> Mapped<R> {
     /// Marks every page that was written since the last successful sync as changed again, because the system may have
     /// dropped it.
     #[cold]
-    fn suspect(&mut self) {
+    fn mark_written_as_changed(&mut self) {
         let all = 0..self.page_count();
         for run in self.unsynced.pages.runs(all.clone()) {
             self.changed.insert(&run);

@@ -77,7 +77,7 @@ fn check<T: Send + Sync>(registry: &Registry<T>) -> usize {
         for entry in entries {
             assert!(last < Some(entry.start), "{last:?} {}", entry.start);
             last = Some(entry.start);
-            regions += usize::from(entry.is_in());
+            regions += usize::from(entry.is_registered());
         }
     }
     assert_eq!(registry.lock().regions, regions);

@@ -36,14 +36,14 @@ struct Plain {
 struct Placing {
     is_error: u8,
     /// Whether there is a mapping, or the number of the error.
-    value: OnFour,
+    value: AlignedTo4,
     handle: u32,
 }
 
 /// A byte at a multiple of 4.
 #[repr(C, align(4))]
 #[derive(Default)]
-struct OnFour(u8);
+struct AlignedTo4(u8);
 
 /// The result of `fault`: `result<option<fault>, error-code>`.
 #[repr(C)]
@@ -51,7 +51,7 @@ struct OnFour(u8);
 struct Faulted {
     is_error: u8,
     /// Whether there is a fault, or the number of the error.
-    value: OnEight,
+    value: AlignedTo8,
     offset: u64,
     kind: u8,
 }
@@ -59,7 +59,7 @@ struct Faulted {
 /// A byte at a multiple of 8.
 #[repr(C, align(8))]
 #[derive(Default)]
-struct OnEight(u8);
+struct AlignedTo8(u8);
 
 #[link(wasm_import_module = "portable-mmap:host/mapping@0.1.0")]
 unsafe extern "C" {
@@ -91,7 +91,7 @@ unsafe extern "C" {
     safe fn host_lost(handle: u32, offset: u64, result: &mut Plain);
 }
 
-/// A mapping that the host has placed. `take_back` ends it.
+/// A mapping that the host has placed. `unmap` ends it.
 #[derive(Debug)]
 pub(super) struct Placed {
     /// The handle, or `None` once the mapping has ended.
@@ -146,7 +146,7 @@ impl Placed {
         }
     }
 
-    /// The handle for calls. No method is called after `take_back`.
+    /// The handle for calls. No method is called after `unmap`.
     fn handle(&self) -> io::Result<u32> {
         self.handle.ok_or_else(|| io::Error::from_raw_os_error(errno::BADF))
     }
@@ -188,7 +188,7 @@ impl Placed {
     }
 
     /// Ends the mapping: the host restores plain memory. If it cannot, it ends the process.
-    pub(super) fn take_back(&mut self) -> bool {
+    pub(super) fn unmap(&mut self) -> bool {
         let Some(handle) = self.handle.take() else { return false };
         host_drop(handle);
         true

@@ -262,7 +262,7 @@ impl Region for HostRegion {
 impl Drop for HostRegion {
     fn drop(&mut self) {
         if let Some(placed) = &mut self.placed {
-            if !placed.take_back() {
+            if !placed.unmap() {
                 // The file is still mapped there, so the block must not be freed.
                 std::mem::forget(self.block.take());
             }

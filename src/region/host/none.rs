@@ -41,7 +41,7 @@ impl Placed {
         match self.0 {}
     }
 
-    pub(super) fn take_back(&mut self) -> bool {
+    pub(super) fn unmap(&mut self) -> bool {
         match self.0 {}
     }
 }

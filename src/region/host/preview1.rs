@@ -19,7 +19,7 @@ cfg_if::cfg_if! {
     }
 }
 
-/// A mapping that the host has placed. `take_back` ends it.
+/// A mapping that the host has placed. `unmap` ends it.
 #[derive(Debug)]
 pub(super) struct Placed {
     /// The handle, or 0 once the mapping has ended.
@@ -85,7 +85,7 @@ impl Placed {
     }
 
     /// Ends the mapping: the host restores plain memory. Returns false if the host did not do that.
-    pub(super) fn take_back(&mut self) -> bool {
+    pub(super) fn unmap(&mut self) -> bool {
         let handle = std::mem::take(&mut self.handle);
         handle != 0 && matches!(calls::unmap(handle), 0 | UNKNOWN)
     }

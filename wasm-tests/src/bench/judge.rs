@@ -8,7 +8,7 @@ use super::plan::{COLUMNS, NATIVE, SIMD};
 
 /// A goal, with its result on each column.
 #[derive(Clone, Debug)]
-pub struct Judged {
+pub struct GoalResult {
     /// The workload, or the group if the goal is about several workloads.
     pub name: &'static str,
     /// The group of the workload, which is one line of the short table.
@@ -29,7 +29,7 @@ pub enum Verdict {
     /// The goal does not apply to the column.
     NoGoal,
     /// The goal cannot be checked. The text gives the reason.
-    NotJudged(String),
+    NotChecked(String),
     /// The goal is met, with the value that the limit applies to.
     Met(f64),
     /// The goal is missed, with the value that the limit applies to.
@@ -51,7 +51,7 @@ impl Verdict {
     }
 }
 
-impl Judged {
+impl GoalResult {
     /// Whether it is missed on any column.
     #[must_use]
     pub fn is_missed(&self) -> bool {
@@ -61,7 +61,7 @@ impl Judged {
     pub(super) fn to_json(&self) -> Value {
         let verdict = |verdict: &Verdict| match verdict {
             Verdict::NoGoal => json!(null),
-            Verdict::NotJudged(why) => json!({ "not_judged": why }),
+            Verdict::NotChecked(why) => json!({ "not_judged": why }),
             Verdict::Met(value) => json!({ "value": value, "met": true }),
             Verdict::Missed(value) => json!({ "value": value, "met": false }),
         };
@@ -93,10 +93,10 @@ pub(super) fn goal_text(limit: Limit) -> String {
 }
 
 /// Checks the goals of all workloads that were measured.
-pub(super) fn judge(measured: &[Measured]) -> Vec<Judged> {
+pub(super) fn judge(measured: &[Measured]) -> Vec<GoalResult> {
     let mut list = Vec::new();
     for workload in all().iter().filter(|workload| measured.iter().any(|m| m.workload == workload.name)) {
-        list.extend(workload.goals.iter().map(|goal| Judged {
+        list.extend(workload.goals.iter().map(|goal| GoalResult {
             name: workload.name,
             group: workload.group,
             against: against(goal),
@@ -112,7 +112,7 @@ pub(super) fn judge(measured: &[Measured]) -> Vec<Judged> {
         let verdicts = COLUMNS.map(|column| middle(measured, &members, goal, column));
         if verdicts.iter().any(|verdict| *verdict != Verdict::NoGoal) {
             let against = format!("{}, on most", against(goal));
-            list.push(Judged { name, group, against, limit: goal.limit, why: goal.why, verdicts });
+            list.push(GoalResult { name, group, against, limit: goal.limit, why: goal.why, verdicts });
         }
     }
     list
@@ -127,7 +127,7 @@ fn against(goal: &Goal) -> String {
     }
 }
 
-fn is_judged(on: On, column: &str) -> bool {
+fn is_checked(on: On, column: &str) -> bool {
     match on {
         On::All => true,
         On::Native => column == NATIVE,
@@ -137,12 +137,12 @@ fn is_judged(on: On, column: &str) -> bool {
 }
 
 fn verdict(measured: &[Measured], workload: &Workload, goal: &Goal, column: &str) -> Verdict {
-    if !is_judged(goal.on, column) || !is_judged(workload.on, column) {
+    if !is_checked(goal.on, column) || !is_checked(workload.on, column) {
         return Verdict::NoGoal;
     }
     match compare(measured, workload, goal, column) {
         Ok(value) => Verdict::of(value, goal.limit),
-        Err(why) => Verdict::NotJudged(why),
+        Err(why) => Verdict::NotChecked(why),
     }
 }
 
@@ -210,7 +210,7 @@ mod tests {
         let goal = Goal::new("theirs", Limit::Faster(4.0), On::Native);
         assert_eq!(verdicts(&all, &goal)[..2], [Verdict::Met(5.0), Verdict::NoGoal]);
         let goal = Goal::new("theirs", Limit::Faster(6.0), On::All);
-        assert_eq!(verdicts(&all, &goal)[..2], [Verdict::Missed(5.0), Verdict::NotJudged("not measured".into())]);
+        assert_eq!(verdicts(&all, &goal)[..2], [Verdict::Missed(5.0), Verdict::NotChecked("not measured".into())]);
     }
 
     #[test]
@@ -218,7 +218,7 @@ mod tests {
         let mut all = [measured("native", "w", "ours", 2.0, 0), measured("native", "w", "theirs", 10.0, 0)];
         all[1].time = Err("not here".into());
         let goal = Goal::new("theirs", Limit::Times(1.0), On::Native);
-        assert_eq!(verdicts(&all, &goal)[0], Verdict::NotJudged("not here".into()));
+        assert_eq!(verdicts(&all, &goal)[0], Verdict::NotChecked("not here".into()));
     }
 
     #[test]

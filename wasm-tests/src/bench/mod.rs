@@ -19,7 +19,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use native_tests::workloads;
 use wasmtime::error::Context as _;
 
-pub use judge::{Judged, Verdict};
+pub use judge::{GoalResult, Verdict};
 pub use machine::Machine;
 pub use measured::{Instructions, Measured, Size};
 pub use plan::{COLUMNS, NATIVE, Plan, SIMD};
@@ -63,7 +63,7 @@ pub fn run(plan: &Plan) -> wasmtime::Result<Results> {
     progress.set_message("counting instructions");
     results.instructions = instructions::count(&plan.programs[0], &data, plan)?;
     results.sizes = sizes::measure(plan)?;
-    results.judged = judge::judge(&results.measured);
+    results.goal_results = judge::judge(&results.measured);
     if let Some(machine) = &mut results.machine {
         machine.finish();
     }

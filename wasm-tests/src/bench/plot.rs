@@ -24,9 +24,7 @@ pub(super) fn draw(measured: &[Measured]) -> wasmtime::Result<String> {
     Ok(text)
 }
 
-type Done = Result<(), Box<dyn std::error::Error>>;
-
-fn paint(measured: &[Measured], text: &mut String) -> Done {
+fn paint(measured: &[Measured], text: &mut String) -> Result<(), Box<dyn std::error::Error>> {
     let area = SVGBackend::with_string(text, (960, 680)).into_drawing_area();
     area.fill(&WHITE)?;
     for (kind, panel) in area.split_evenly((2, 2)).into_iter().enumerate() {

@@ -6,7 +6,7 @@ use comfy_table::{Cell, CellAlignment, Table};
 use native_tests::workloads::{Limit, all};
 
 use super::jobs::{self, Peer};
-use super::judge::{Judged, Verdict, goal_text, is_met};
+use super::judge::{GoalResult, Verdict, goal_text, is_met};
 use super::measured::Measured;
 use super::plan::COLUMNS;
 use super::results::Results;
@@ -19,9 +19,9 @@ pub fn render(results: &Results) -> String {
     text.push_str(&instructions(results));
     text.push_str(&sizes(results));
     let mut table = new_table(&["Work", "Against", "Goal", COLUMNS[0], COLUMNS[1], COLUMNS[2], COLUMNS[3]]);
-    for judged in &results.judged {
-        let mut row = vec![Cell::new(judged.name), Cell::new(&judged.against), Cell::new(goal_text(judged.limit))];
-        row.extend(judged.verdicts.iter().map(|verdict| Cell::new(cell(verdict, judged.limit, "MISSED"))));
+    for result in &results.goal_results {
+        let mut row = vec![Cell::new(result.name), Cell::new(&result.against), Cell::new(goal_text(result.limit))];
+        row.extend(result.verdicts.iter().map(|verdict| Cell::new(cell(verdict, result.limit, "MISSED"))));
         table.add_row(row);
     }
     align_right(&mut table, 3);
@@ -33,22 +33,22 @@ pub fn render(results: &Results) -> String {
     }
     let python = results.python.as_deref().unwrap_or("there is no python3 here");
     _ = writeln!(text, "CPython: {python}.");
-    for judged in results.judged.iter().filter(|judged| judged.is_missed()) {
-        let why = reason(judged);
-        let (Judged { name, against, limit, .. }, columns) = (judged, missed(judged));
+    for result in results.goal_results.iter().filter(|result| result.is_missed()) {
+        let why = reason(result);
+        let (GoalResult { name, against, limit, .. }, columns) = (result, missed(result));
         _ = writeln!(text, "MISSED: {name}, against {against}, {} ({columns}): {why}", goal_text(*limit));
     }
     text
 }
 
 /// Why a goal is missed.
-fn reason(judged: &Judged) -> &'static str {
-    if judged.why.is_empty() { "not explained yet" } else { judged.why }
+fn reason(result: &GoalResult) -> &'static str {
+    if result.why.is_empty() { "not explained yet" } else { result.why }
 }
 
 /// The columns on which a goal is missed.
-fn missed(judged: &Judged) -> String {
-    let columns = COLUMNS.into_iter().zip(&judged.verdicts);
+fn missed(result: &GoalResult) -> String {
+    let columns = COLUMNS.into_iter().zip(&result.verdicts);
     let missed = columns.filter(|(_, verdict)| matches!(verdict, Verdict::Missed(_)));
     missed.map(|(column, _)| column).collect::<Vec<_>>().join(", ")
 }
@@ -56,7 +56,7 @@ fn missed(judged: &Judged) -> String {
 fn cell(verdict: &Verdict, limit: Limit, missed: &str) -> String {
     match verdict {
         Verdict::NoGoal => String::new(),
-        Verdict::NotJudged(why) => why.clone(),
+        Verdict::NotChecked(why) => why.clone(),
         Verdict::Met(value) => number(*value, limit),
         Verdict::Missed(value) => format!("{} {missed}", number(*value, limit)),
     }
@@ -150,22 +150,22 @@ fn sizes(results: &Results) -> String {
 #[must_use]
 pub fn markdown(results: &Results) -> String {
     let mut text = format!("| {} |\n|---|---|---|---:|---:|---:|---:|\n", header().join(" | "));
-    let mut lines: Vec<(&Judged, [Verdict; 4])> = Vec::new();
-    for judged in &results.judged {
-        let same = |(line, _): &&mut (&Judged, _)| {
-            line.group == judged.group && line.against == judged.against && line.limit == judged.limit
+    let mut lines: Vec<(&GoalResult, [Verdict; 4])> = Vec::new();
+    for result in &results.goal_results {
+        let same = |(line, _): &&mut (&GoalResult, _)| {
+            line.group == result.group && line.against == result.against && line.limit == result.limit
         };
         match lines.iter_mut().find(same) {
             Some((_, worst)) => {
-                for (worst, verdict) in worst.iter_mut().zip(&judged.verdicts) {
-                    *worst = worse(worst, verdict, judged.limit);
+                for (worst, verdict) in worst.iter_mut().zip(&result.verdicts) {
+                    *worst = worse(worst, verdict, result.limit);
                 }
             }
-            None => lines.push((judged, judged.verdicts.clone())),
+            None => lines.push((result, result.verdicts.clone())),
         }
     }
-    for (judged, worst) in lines {
-        let Judged { group, against, limit, .. } = judged;
+    for (result, worst) in lines {
+        let GoalResult { group, against, limit, .. } = result;
         let cells = worst.iter().map(|verdict| cell(verdict, *limit, "missed")).collect::<Vec<_>>().join(" | ");
         _ = writeln!(text, "| {group} | {against} | {} | {cells} |", goal_text(*limit));
     }
@@ -178,8 +178,8 @@ pub fn markdown(results: &Results) -> String {
 pub fn missed_markdown(results: &Results) -> String {
     let mut text = "| missed | against | why |\n|---|---|---|\n".to_owned();
     let mut lines: Vec<[&str; 3]> = Vec::new();
-    for judged in results.judged.iter().filter(|judged| judged.is_missed()) {
-        let line = [judged.group, &judged.against, reason(judged)];
+    for result in results.goal_results.iter().filter(|result| result.is_missed()) {
+        let line = [result.group, &result.against, reason(result)];
         if !lines.contains(&line) {
             lines.push(line);
         }
@@ -213,27 +213,29 @@ fn worse(a: &Verdict, b: &Verdict, limit: Limit) -> Verdict {
 mod tests {
     use native_tests::workloads::{Limit, all, most};
 
-    use super::{COLUMNS, Judged, Results, Verdict, header, markdown, missed_markdown, render, worse};
+    use super::{COLUMNS, GoalResult, Results, Verdict, header, markdown, missed_markdown, render, worse};
 
-    fn judged(group: &'static str, value: f64) -> Judged {
+    fn goal_result(group: &'static str, value: f64) -> GoalResult {
         let verdict = if value <= 2.0 { Verdict::Met(value) } else { Verdict::Missed(value) };
-        let verdicts = [verdict, Verdict::NoGoal, Verdict::NotJudged("no python3 here".into()), Verdict::NoGoal];
-        Judged { name: "n", group, against: "other".into(), limit: Limit::Times(2.0), why: "so it is", verdicts }
+        let verdicts = [verdict, Verdict::NoGoal, Verdict::NotChecked("no python3 here".into()), Verdict::NoGoal];
+        GoalResult { name: "n", group, against: "other".into(), limit: Limit::Times(2.0), why: "so it is", verdicts }
     }
 
     #[test]
     fn a_missed_goal_is_reported_with_its_reason() {
-        let results = Results { judged: vec![judged("g", 2.5)], ..Results::default() };
+        let results = Results { goal_results: vec![goal_result("g", 2.5)], ..Results::default() };
         let text = render(&results);
         assert!(text.contains("2.50 MISSED") && text.contains("(native): so it is"), "{text}");
-        let results = Results { judged: vec![judged("g", 1.5)], ..Results::default() };
+        let results = Results { goal_results: vec![goal_result("g", 1.5)], ..Results::default() };
         assert!(!render(&results).contains("MISSED"));
     }
 
     #[test]
     fn a_line_of_the_short_table_has_the_worst_of_its_group() {
-        let results =
-            Results { judged: vec![judged("g", 1.5), judged("g", 2.5), judged("h", 1.0)], ..Results::default() };
+        let results = Results {
+            goal_results: vec![goal_result("g", 1.5), goal_result("g", 2.5), goal_result("h", 1.0)],
+            ..Results::default()
+        };
         let text = markdown(&results);
         let lines: Vec<&str> = text.lines().skip(2).collect();
         assert_eq!(lines[0], "| g | other | at most 2 times | 2.50 missed |  | no python3 here |  |");
@@ -245,8 +247,8 @@ mod tests {
 
     #[test]
     fn each_missed_goal_of_a_group_has_one_line_with_its_reason() {
-        let judged = vec![judged("g", 1.5), judged("h", 2.5), judged("h", 3.0)];
-        let text = missed_markdown(&Results { judged, ..Results::default() });
+        let goal_results = vec![goal_result("g", 1.5), goal_result("h", 2.5), goal_result("h", 3.0)];
+        let text = missed_markdown(&Results { goal_results, ..Results::default() });
         assert_eq!(text.lines().skip(2).collect::<Vec<_>>(), ["| h | other | so it is |"]);
     }
 

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::jobs::{Done, Peer};
-use super::judge::Judged;
+use super::jobs::{Peer, WayResult};
+use super::judge::GoalResult;
 use super::machine::Machine;
 use super::measured::{Instructions, Measured, Size};
 
@@ -21,11 +21,11 @@ pub struct Results {
     /// The sizes that the crate adds to a program.
     pub sizes: Vec<Size>,
     /// Each way of each job on each column.
-    pub jobs: Vec<Done>,
+    pub jobs: Vec<WayResult>,
     /// The comparison with wasi-libc's mappings in C.
     pub peer: Option<Peer>,
     /// The goals.
-    pub judged: Vec<Judged>,
+    pub goal_results: Vec<GoalResult>,
 }
 
 impl Results {
@@ -39,7 +39,7 @@ impl Results {
     /// `peer`. A missing part is null.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let goals = self.judged.iter().map(Judged::to_json).collect::<Value>();
+        let goals = self.goal_results.iter().map(GoalResult::to_json).collect::<Value>();
         let measured = |m: &Measured| {
             json!({
                 "column": m.column, "workload": m.workload, "way": m.way,
@@ -62,7 +62,7 @@ impl Results {
             "measured": self.measured.iter().map(measured).collect::<Value>(),
             "instructions": self.instructions.as_ref().map(instructions),
             "sizes": self.sizes.iter().map(size).collect::<Value>(),
-            "jobs": self.jobs.iter().map(Done::to_json).collect::<Value>(),
+            "jobs": self.jobs.iter().map(WayResult::to_json).collect::<Value>(),
             "peer": self.peer.as_ref().map(Peer::to_json),
         })
     }

@@ -29,7 +29,7 @@ const WINE: [&str; 3] = ["wine64", "/usr/lib/wine/wine64", "wine"];
 const WINE_ABORTED: i32 = 9;
 
 /// The first start of Wine creates its Windows directory.
-const WINE_SETTLES: Duration = Duration::from_mins(5);
+const WINE_SETUP_TIME: Duration = Duration::from_mins(5);
 
 /// The workspace of the façade, and the tests of it that are compared. They are not selected by package, because two
 /// packages have the name memmap2.
@@ -80,7 +80,7 @@ struct Build<'b> {
     features: Option<&'b str>,
     /// A folder of the target directory that is used as a separate target directory. Otherwise cargo would rebuild for
     /// other flags or features, and then again for the former ones.
-    apart: Option<&'b str>,
+    separate_dir: Option<&'b str>,
 }
 
 fn broken(error: impl Display) -> Missing {
@@ -100,8 +100,8 @@ impl Builder {
             Host::Wasmtime { target, simd } => {
                 self.needs_target(target, None)?;
                 let flags = simd.then_some("-C target-feature=+simd128");
-                let apart = simd.then_some("compare-tools/simd128");
-                let program = self.build(&Build { target: Some(target), flags, apart, ..Build::default() })?;
+                let separate_dir = simd.then_some("compare-tools/simd128");
+                let program = self.build(&Build { target: Some(target), flags, separate_dir, ..Build::default() })?;
                 let sandbox = Sandbox::load(&program).map_err(|error| Missing::Broken(format!("{error:#}")))?;
                 Column::sandbox(name, sandbox).with_version(wasmtime_version())
             }
@@ -120,9 +120,9 @@ impl Builder {
         }
         self.needs_target(target, None)?;
         // A module requests mappings with a call that every host has. A component imports the interface.
-        let (features, apart) =
+        let (features, separate_dir) =
             if target == "wasm32-wasip1" { (None, None) } else { (Some("host-mapping"), Some("hosted")) };
-        let program = self.build(&Build { target: Some(target), features, apart, ..Build::default() })?;
+        let program = self.build(&Build { target: Some(target), features, separate_dir, ..Build::default() })?;
         let sandbox = Sandbox::load_with_host_mapping(&program);
         let sandbox = sandbox.map_err(|error| Missing::Broken(format!("{error:#}")))?;
         Ok(Column::hosted(name, sandbox).with_version(wasmtime_version()))
@@ -184,7 +184,7 @@ impl Builder {
         command.extend(["WINEDLLOVERRIDES=mscoree,mshtml=".into(), wine.clone().into(), program.into()]);
         let mut first = command.clone();
         first.push("list".into());
-        run(&first, WINE_SETTLES).map_err(broken)?;
+        run(&first, WINE_SETUP_TIME).map_err(broken)?;
         let version = version_of(wine.as_os_str())?;
         Ok(Column::child(definition.name, command, definition.backend)
             .with_version(version)
@@ -227,9 +227,9 @@ impl Builder {
 
     /// Builds the program, and returns its path.
     fn build(&self, build: &Build) -> Result<PathBuf, Missing> {
-        let Build { target, flags, linker, features, apart } = *build;
+        let Build { target, flags, linker, features, separate_dir } = *build;
         let mut dir = self.target_dir.clone();
-        dir.extend(apart);
+        dir.extend(separate_dir);
         let mut program = dir.clone();
         program.extend(target);
         program.extend(["debug", &self.program]);

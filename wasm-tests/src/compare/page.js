@@ -33,7 +33,7 @@ function make(tag, attributes = {}, ...children) {
 }
 
 const number = (value) => value.toLocaleString("en");
-const some = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
+const counted = (count, what) => `${number(count)} ${what}${count === 1 ? "" : "s"}`;
 const duration = (seconds) => seconds < 0.001 ? "< 1 ms" : seconds < 1 ? `${Math.round(seconds * 1000)} ms`
   : seconds < 60 ? `${seconds.toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
 function bytes(count) {
@@ -49,16 +49,16 @@ function showVerdict() {
   verdict.className = report.passed ? "passed" : "failed";
   verdict.dataset.passed = report.passed;
   const excepted = all("ran").reduce((sum, column) => sum + column.excepted, 0);
-  const exceptions = excepted === 0 ? "" : `; ${some(excepted, "exception")}`;
+  const exceptions = excepted === 0 ? "" : `; ${counted(excepted, "exception")}`;
   verdict.textContent = report.passed
-    ? `Passed: ${some(all("cases").length, "case")} on ${some(all("ran").length, "column")}, `
+    ? `Passed: ${counted(all("cases").length, "case")} on ${counted(all("ran").length, "column")}, `
       + `with equal transcripts${exceptions}`
-    : `Failed: ${some(report.counts.failed, "failure")}, and ${number(report.counts.passed)} passed`;
+    : `Failed: ${counted(report.counts.failed, "failure")}, and ${number(report.counts.passed)} passed`;
   const started = new Date(report.started * 1000).toLocaleString();
   const about = [`Started ${started}`, `the cases took ${duration(report.seconds)}`];
   if (report.filter !== null) {
     const leftOut = sections.reduce((sum, section) => sum + section.left_out, 0);
-    about.push(`only “${report.filter}”, which left out ${some(leftOut, "case")}`);
+    about.push(`only “${report.filter}”, which left out ${counted(leftOut, "case")}`);
   }
   document.getElementById("about").textContent = `${about.join("; ")}.`;
   const problems = document.getElementById("problems");
@@ -157,7 +157,7 @@ function signed(state, word, count = "") {
 function bodyOf(group, ran) {
   const failed = (item) => ran.some((column) => item.cells[column.key].state === "failed");
   group.open = group.cases.some(failed);
-  group.button = opener(`${group.name}, ${some(group.cases.length, "case")}`, {}, (open) => {
+  group.button = opener(`${group.name}, ${counted(group.cases.length, "case")}`, {}, (open) => {
     group.open = open;
     applyFilter();
   });
@@ -214,7 +214,7 @@ function detailsOf(item, ran) {
     const lines = report.transcripts[index];
     const list = make("ol", { class: "lines", tabindex: "0", "aria-label": "Transcript", hidden: true });
     const whose = names.length === ran.length && ran.length > 1 ? "all columns" : names.join(", ");
-    const button = opener(`Transcript of ${whose}: ${some(lines.length, "line")}`, {}, (open) => {
+    const button = opener(`Transcript of ${whose}: ${counted(lines.length, "line")}`, {}, (open) => {
       if (list.childElementCount === 0) list.append(...lines.map((line) => make("li", { class: "line" }, line)));
       list.hidden = !open;
     });
@@ -235,14 +235,14 @@ function outcomeOf(item, column) {
   const failure = cell.failure;
   if (failure === undefined) return box;
   if (failure.difference === undefined) box.append(make("pre", {}, failure.text));
-  else box.append(sidesOf(item, column, failure.difference));
+  else box.append(sideBySide(item, column, failure.difference));
   if (failure.seed !== undefined) box.append(make("p", {}, `The seed is ${failure.seed}.`));
   box.append(make("p", {}, "Again: ", make("code", {}, failure.again)));
   return box;
 }
 
 /** The next equal lines of two transcripts that differ at `left` and `right`: how many lines each has before them. */
-function meeting(theirs, ours, left, right) {
+function nextEqualLines(theirs, ours, left, right) {
   for (let sum = 1; sum <= LOOK_AHEAD; sum += 1) {
     for (let skipped = 0; skipped <= sum; skipped += 1) {
       const line = theirs[left + skipped];
@@ -256,7 +256,7 @@ function meeting(theirs, ours, left, right) {
 function pairs(theirs, ours) {
   const rows = [];
   for (let left = 0, right = 0; left < theirs.length || right < ours.length;) {
-    const [more, other] = theirs[left] === ours[right] ? [1, 1] : meeting(theirs, ours, left, right);
+    const [more, other] = theirs[left] === ours[right] ? [1, 1] : nextEqualLines(theirs, ours, left, right);
     for (let step = 0; step < Math.max(more, other); step += 1) {
       rows.push([step < more && left + step < theirs.length ? left + step : null,
         step < other && right + step < ours.length ? right + step : null]);
@@ -268,7 +268,7 @@ function pairs(theirs, ours) {
 }
 
 /** Two transcripts side by side, from just before their first difference. */
-function sidesOf(item, column, difference) {
+function sideBySide(item, column, difference) {
   const reference = byKey.get(difference.reference);
   const theirs = report.transcripts[item.cells[reference.key].transcript];
   const ours = report.transcripts[item.cells[column.key].transcript];
@@ -277,7 +277,7 @@ function sidesOf(item, column, difference) {
   const body = make("tbody");
   const show = (from, to) => body.replaceChildren(...rows.slice(Math.max(from, 0), to).map(([left, right]) => {
     const other = theirs[left] !== ours[right];
-    const sides = other ? apart(theirs[left], ours[right]) : [[theirs[left]], [ours[right]]];
+    const sides = other ? markDifference(theirs[left], ours[right]) : [[theirs[left]], [ours[right]]];
     return make("tr", { class: other ? "other" : undefined }, make("td", {}, left === null ? "" : String(left + 1)),
       make("td", {}, other ? "≠" : ""), ...sides.map((parts) => make("td", { class: "line" }, ...parts)));
   }));
@@ -287,7 +287,7 @@ function sidesOf(item, column, difference) {
   const box = make("div", {}, make("p", {}, `The transcripts differ from line ${number(difference.line)} on.`),
     make("table", { class: "sides" }, make("thead", {}, head), body));
   if (first > BEFORE || first + AFTER < rows.length) {
-    const all = make("button", { type: "button", class: "plain" }, `Show all ${some(rows.length, "line")}`);
+    const all = make("button", { type: "button", class: "plain" }, `Show all ${counted(rows.length, "line")}`);
     all.addEventListener("click", () => {
       show(0, rows.length);
       all.remove();
@@ -298,7 +298,7 @@ function sidesOf(item, column, difference) {
 }
 
 /** Two lines, with what lies between their common beginning and end marked. */
-function apart(theirs, ours) {
+function markDifference(theirs, ours) {
   if (theirs === undefined) return [[make("em", {}, "(no such line)")], [ours]];
   if (ours === undefined) return [[theirs], [make("em", {}, "(no such line)")]];
   const [left, right] = [[...theirs], [...ours]];
@@ -332,7 +332,7 @@ function applyFilter() {
       }
     }
   }
-  form.elements.count.textContent = `${number(count)} of ${some(all("cases").length, "case")}`;
+  form.elements.count.textContent = `${number(count)} of ${counted(all("cases").length, "case")}`;
 }
 
 /** Sets the width of details to the visible width of the table of cases. */

@@ -112,7 +112,7 @@ fn kill(
     let mut lines = output.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
     let last = lines.next_back().map(|line| line.parse().map_err(|_| format!("it printed {line:?}"))).transpose()?;
     let file = std::fs::read(&path).map_err(|error| format!("its file cannot be read: {error}"))?;
-    Ok((last, Model::after(Script::new(seed), last, victim.is_mapped).look_at(&file)))
+    Ok((last, Model::after(Script::new(seed), last, victim.is_mapped).check(&file)))
 }
 
 /// Renders the failures, and a table with a row for each column.

@@ -107,7 +107,7 @@ fn kill_child(command: &mut Command, random: &mut Random) -> Result<String, Stri
     let mut output = BufReader::new(child.stdout.take().expect("its standard output is piped"));
     let mut text = String::new();
     let read = (0..random.below(MOST_REPORTS)).all(|_| output.read_line(&mut text).is_ok_and(|n| n > 0));
-    sleep(some(LATER, random));
+    sleep(random_part(LATER, random));
     let killed = child.kill();
     let status = child.wait().map_err(|error| error.to_string())?;
     // The output before the kill is still in the pipe.
@@ -121,8 +121,8 @@ fn kill_child(command: &mut Command, random: &mut Random) -> Result<String, Stri
 /// Ends a guest at a random time, and drops its store: between two calls into the host, or in its own code.
 fn drop_store(sandbox: &Sandbox, run: Run, random: &mut Random) -> Result<String, String> {
     // Guests end at ticks of a clock. Without this delay each would start right after one.
-    sleep(some(TICK, random));
-    let report = sandbox.run(&run.time(some(MOST_TIME, random))).map_err(|error| format!("{error:#}"))?;
+    sleep(random_part(TICK, random));
+    let report = sandbox.run(&run.time(random_part(MOST_TIME, random))).map_err(|error| format!("{error:#}"))?;
     if report.end != End::TimedOut {
         let stderr = String::from_utf8_lossy(&report.stderr);
         return Err(format!("it ended before it was killed, with {:?}: {}", report.end, stderr.trim_end()));
@@ -131,7 +131,7 @@ fn drop_store(sandbox: &Sandbox, run: Run, random: &mut Random) -> Result<String
 }
 
 /// A random fraction of a duration.
-fn some(time: Duration, random: &mut Random) -> Duration {
+fn random_part(time: Duration, random: &mut Random) -> Duration {
     const PARTS: u32 = 1 << 16;
     let part = u32::try_from(random.below(PARTS as usize)).expect("the part is smaller than the number of parts");
     time * part / PARTS

@@ -16,7 +16,7 @@ const ZERO_COPY: &str = "portable-mmap-wasmtime/src/p1/zero_copy.rs";
 const GUARD: &str = "src/host/guard.rs";
 const P1: &str = "portable-mmap-wasmtime/src/p1.rs";
 const TRAP: &str = "portable-mmap-wasmtime/src/trap.rs";
-const HANDING_ON: &str = "src/guard/trap.rs";
+const GUARD_TRAP: &str = "src/guard/trap.rs";
 
 /// A mutant of the host, and the tests that find it.
 const fn host(
@@ -64,8 +64,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "unmapping replaces a file with zeros",
         UNIX,
         [
-            "    pub(crate) fn take_back(self) {\n        put_plain_memory(self.start, self.len);",
-            "    pub(crate) fn take_back(self) {",
+            "    pub(crate) fn restore_plain_memory(self) {\n        put_plain_memory(self.start, self.len);",
+            "    pub(crate) fn restore_plain_memory(self) {",
         ],
         "a_mapping_leaves_no_area_behind",
     ),
@@ -115,7 +115,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "host detects too late that a mapping is not allowed",
         "a mapping that the system does not allow replaces nothing",
         CALLS,
-        ["    Placed::try_elsewhere(&held.file, offset, mapped, access)?;\n", ""],
+        ["    Placed::check_mappable(&open.file, offset, mapped, access)?;\n", ""],
         "a_mapping_that_the_system_does_not_allow_replaces_no_read",
     ),
     host(
@@ -205,7 +205,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "host ignores the policy",
         "by default a guest maps only files that nobody can change",
         CALLS,
-        ["if !ctx.allows(&held.file, access) {", "if false {"],
+        ["if !ctx.allows(&open.file, access) {", "if false {"],
         "by_default_a_file_that_can_change_is_not_mapped",
     ),
     host(
@@ -233,7 +233,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "host maps past the end of a file",
         "a file that ends before the mapping is not mapped",
         CALLS,
-        ["end > held.len) {", "end > u64::MAX) {"],
+        ["end > open.len) {", "end > u64::MAX) {"],
         "a_file_that_ends_before_the_mapping_is_not_mapped",
     ),
     host(
@@ -297,21 +297,21 @@ pub(super) const MUTANTS: &[Mutant] = &[
     host(
         "host replaces pages whose access has trapped",
         "a trap does not change the mapping",
-        HANDING_ON,
+        GUARD_TRAP,
         ["if instruction(context) != before {", "if false {"],
         "a_load_of_a_truncated_page_traps",
     ),
     host(
         "host keeps the signal action that a handler has set",
         "a handler that does not handle traps changes nothing",
-        HANDING_ON,
+        GUARD_TRAP,
         ["    unsafe { libc::sigaction(libc::SIGSEGV, &raw const action, ptr::null_mut()) };\n", ""],
         "with_another_signal_handler_accesses_read_zeros",
     ),
     host(
         "host calls handlers that receive no information about the fault",
         "a handler that does not handle traps changes nothing",
-        HANDING_ON,
+        GUARD_TRAP,
         [" || action.sa_flags & libc::SA_SIGINFO == 0 {", " {"],
         "with_another_signal_handler_accesses_read_zeros",
     ),
@@ -424,7 +424,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "host reads files without a copy that the policy does not admit",
         "a read is a copy unless the policy admits the file",
         CALLS,
-        ["if !is_possible || !ctx.reads_without_copy(&held.file) {", "if !is_possible {"],
+        ["if !is_possible || !ctx.reads_without_copy(&open.file) {", "if !is_possible {"],
         "a_read_without_permission_of_the_policy_is_copied",
     ),
     host(
@@ -448,7 +448,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         "host keeps reads after detach",
         "after detach the memory of a store contains no file that its guest has read",
         CTX,
-        ["self.reads.take().for_each(Placed::take_back);", "self.reads.take().for_each(Placed::forget);"],
+        ["self.reads.take().for_each(Placed::restore_plain_memory);", "self.reads.take().for_each(Placed::forget);"],
         "a_read_that_is_mapped_does_not_survive_detach",
     ),
 ];

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use super::build::CargoBuild;
-use super::libtest::{Outcome, Ran};
+use super::libtest::{Outcome, TestRun};
 use super::program::Program;
 use super::target::Target;
 use crate::case::{Case, Expects};
@@ -96,7 +96,7 @@ impl Tests {
 }
 
 /// Converts the result of a test to the report of a case.
-fn as_case(case: &str, ran: Ran, report: Report) -> Result<Report, String> {
+fn as_case(case: &str, ran: TestRun, report: Report) -> Result<Report, String> {
     let mut stdout = ran.stdout;
     let end = match ran.outcome {
         Outcome::Passed => {
@@ -128,7 +128,7 @@ mod tests {
 
     /// The verdict on a case whose test has this outcome.
     fn judged(outcome: Outcome, printed: &str, end: End) -> Result<(), Failure> {
-        let ran = Ran { stdout: printed.to_owned(), stderr: "why\n".to_owned(), ..Ran::silent(outcome) };
+        let ran = TestRun { stdout: printed.to_owned(), stderr: "why\n".to_owned(), ..TestRun::silent(outcome) };
         let report = Report::native(end, "", "", Duration::ZERO);
         let case = Case { name: "program/test".to_owned(), expects: Expects::Finishes };
         let report = as_case(&case.name, ran, report).map_err(Failure::NotRun)?;

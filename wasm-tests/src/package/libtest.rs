@@ -115,7 +115,7 @@ impl Outcome {
 
 /// The result of a test on a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ran {
+pub struct TestRun {
     /// The outcome.
     pub outcome: Outcome,
     /// Its standard output, without the lines of libtest.
@@ -128,7 +128,7 @@ pub struct Ran {
     pub time: Duration,
 }
 
-impl Ran {
+impl TestRun {
     /// The result of a test without output, because it was not run.
     pub(super) fn silent(outcome: Outcome) -> Self {
         Self { outcome, stdout: String::new(), stderr: String::new(), should_panic: false, time: Duration::ZERO }
@@ -142,9 +142,9 @@ pub(super) fn is_invocable(report: &Report) -> bool {
 }
 
 /// Determines the result of one test from its run.
-pub(super) fn judge(name: &str, report: &Report, run_as: RunAs) -> Ran {
+pub(super) fn judge(name: &str, report: &Report, run_as: RunAs) -> TestRun {
     if report.stdout.len().max(report.stderr.len()) >= OUTPUT_LIMIT {
-        return Ran { time: report.time, ..Ran::silent(Outcome::TooMuchOutput) };
+        return TestRun { time: report.time, ..TestRun::silent(Outcome::TooMuchOutput) };
     }
     let stdout = String::from_utf8_lossy(&report.stdout);
     let stderr = String::from_utf8_lossy(&report.stderr);
@@ -171,7 +171,7 @@ pub(super) fn judge(name: &str, report: &Report, run_as: RunAs) -> Ran {
         // An abort does not write out an unfinished line.
         printed.truncate(printed.rfind('\n').map_or(0, |end| end + 1));
     }
-    Ran { outcome, stdout: printed, stderr: normal::stderr(name, &stderr), should_panic, time: report.time }
+    TestRun { outcome, stdout: printed, stderr: normal::stderr(name, &stderr), should_panic, time: report.time }
 }
 
 /// Determines the result from the lines of libtest around the output of the test.
@@ -207,7 +207,7 @@ mod tests {
         Report::native(end, stdout, stderr, Duration::ZERO)
     }
 
-    fn native(code: i32, stdout: &str) -> Ran {
+    fn native(code: i32, stdout: &str) -> TestRun {
         judge("a::b", &report(End::Exited(code), stdout, ""), RunAs::Native)
     }
 

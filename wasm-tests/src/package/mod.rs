@@ -31,7 +31,7 @@ use crate::outcome::Limits;
 use crate::terminal;
 
 pub(crate) use build::set_flags;
-pub use libtest::{Outcome, Ran, Test};
+pub use libtest::{Outcome, Test, TestRun};
 pub use published::Published;
 pub use reports::write as write_reports;
 pub use results::{Results, Row};
@@ -112,7 +112,7 @@ impl Plan {
 }
 
 /// A test and its result in one column.
-type TestResult = ((String, String), Ran);
+type TestResult = ((String, String), TestRun);
 
 /// Builds and runs the tests.
 ///
@@ -175,9 +175,9 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
     }
     let count = results.columns.len();
     for row in &mut results.rows {
-        row.cells.resize(count, Ran::silent(Outcome::Absent));
+        row.cells.resize(count, TestRun::silent(Outcome::Absent));
         for (_, index) in unlisted.iter().filter(|(program, _)| *program == row.program) {
-            row.cells[*index] = Ran::silent(Outcome::NotRun("its program does not list its tests here".into()));
+            row.cells[*index] = TestRun::silent(Outcome::NotRun("its program does not list its tests here".into()));
         }
     }
     if results.rows.is_empty() {
@@ -193,12 +193,12 @@ fn fill(rows: &mut Vec<Row>, column: usize, results: Vec<TestResult>) {
             rows.push(Row { program, test, cells: Vec::new() });
             rows.len() - 1
         });
-        rows[index].cells.resize(column, Ran::silent(Outcome::Absent));
+        rows[index].cells.resize(column, TestRun::silent(Outcome::Absent));
         rows[index].cells.push(ran);
     }
 }
 
-fn run_tests(column: &str, program: &Program, tests: &[Test], jobs: usize) -> Vec<Ran> {
+fn run_tests(column: &str, program: &Program, tests: &[Test], jobs: usize) -> Vec<TestRun> {
     let progress = terminal::progress(tests.len());
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(tests.len()));

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use super::build::Binary;
-use super::libtest::{self, Outcome, Ran, RunAs, Test};
+use super::libtest::{self, Outcome, RunAs, Test, TestRun};
 use crate::child;
 use crate::outcome::{End, Limits, Report};
 use crate::runner;
@@ -95,11 +95,11 @@ impl Program {
     }
 
     /// Runs one test alone: in a separate process, or in a fresh sandbox.
-    pub(super) fn run(&self, test: &Test) -> Ran {
+    pub(super) fn run(&self, test: &Test) -> TestRun {
         if test.ignored {
-            return Ran::silent(Outcome::Ignored);
+            return TestRun::silent(Outcome::Ignored);
         }
-        self.report(&test.name).map_or_else(|error| Ran::silent(Outcome::NotRun(error)), |(ran, _)| ran)
+        self.report(&test.name).map_or_else(|error| TestRun::silent(Outcome::NotRun(error)), |(ran, _)| ran)
     }
 
     /// Runs one test alone, even if it is marked as ignored. Returns its result, and the report of the program.
@@ -107,7 +107,7 @@ impl Program {
     /// # Errors
     ///
     /// Fails if the program cannot be run; the text gives the reason.
-    pub(super) fn report(&self, test: &str) -> Result<(Ran, Report), String> {
+    pub(super) fn report(&self, test: &str) -> Result<(TestRun, Report), String> {
         let args: Vec<&str> = libtest::ALONE.into_iter().chain(["--", test]).collect();
         let mut report = self.start(&args, (self.run_as == RunAs::InvokedGuest).then_some(test))?;
         for stream in [&mut report.stdout, &mut report.stderr] {

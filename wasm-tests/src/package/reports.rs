@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Map, Value, json};
 
-use super::libtest::{Outcome, Ran};
+use super::libtest::{Outcome, TestRun};
 use super::results::{Results, Row};
 use super::table::lines;
 use crate::compare::{self, json::seconds};
@@ -198,7 +198,7 @@ impl Failure {
 }
 
 /// The outcome of a test and its output, as lines.
-fn transcript(cell: &Ran) -> Vec<String> {
+fn transcript(cell: &TestRun) -> Vec<String> {
     let mut transcript = vec![format!("outcome: {}", cell.outcome.word())];
     if let Outcome::NotRun(why) = &cell.outcome {
         transcript.push(why.clone());

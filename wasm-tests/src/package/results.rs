@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::libtest::{Outcome, Ran};
+use super::libtest::{Outcome, TestRun};
 
 /// The results of a package's tests.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Row {
     /// Its name.
     pub test: String,
     /// One cell for each column.
-    pub cells: Vec<Ran>,
+    pub cells: Vec<TestRun>,
 }
 
 impl Row {

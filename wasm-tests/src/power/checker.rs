@@ -51,7 +51,7 @@ impl Checker {
         self.requests = self.random.below(MOST_REQUESTS);
         self.points -= 1;
         let image = self.disk.after_power_failure(&mut self.random);
-        let found = self.model.look_at(&image.bytes);
+        let found = self.model.check(&image.bytes);
         let place = || format!("seed {}, in step {}", self.seed, self.number);
         self.tally.add(&found, image.thrown_away, place);
     }
@@ -65,7 +65,7 @@ impl Checker {
             return false;
         }
         self.model.returned(&self.act);
-        self.tally.flushes += usize::from(self.act.promises());
+        self.tally.flushes += usize::from(self.act.guarantees());
         // A failure may also occur between this act and the next.
         self.request();
         self.act = self.script.next().expect("a script has no end");

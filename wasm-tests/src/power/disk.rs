@@ -83,12 +83,12 @@ impl Disk {
     pub(super) fn after_power_failure(&self, random: &mut Random) -> Image {
         match random.pick(&[Reached::Nothing, Reached::Some, Reached::Some, Reached::Everything]) {
             Reached::Nothing => Image { bytes: self.durable.clone(), thrown_away: self.unsynced.len() },
-            Reached::Some => self.some(random),
+            Reached::Some => self.image_with_some_changes(random),
             Reached::Everything => Image { bytes: self.current.clone(), thrown_away: 0 },
         }
     }
 
-    fn some(&self, random: &mut Random) -> Image {
+    fn image_with_some_changes(&self, random: &mut Random) -> Image {
         let mut thrown_away = 0;
         let mut lengths = vec![self.durable.len()];
         let mut pieces = VecDeque::new();

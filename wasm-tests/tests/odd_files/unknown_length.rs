@@ -45,7 +45,7 @@ fn of_wrong_length(place: Place, path: &str, reported: usize, requested: usize) 
         ));
     }
     expected.push(format!("opened to read, Default: {NOT_OPEN}\n"));
-    let printed = place.run(dir, true, "says", &[name], &[&requested.to_string()]);
+    let printed = place.run(dir, true, "wrong-length", &[name], &[&requested.to_string()]);
     let expected = expected.concat();
     let Some(rest) = printed.strip_prefix(&expected) else { panic!("{printed}is not\n{expected}") };
     rest.trim_end().to_owned()

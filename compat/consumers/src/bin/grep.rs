@@ -7,7 +7,7 @@ use grep_searcher::sinks::UTF8;
 use grep_searcher::{MmapChoice, SearcherBuilder};
 
 /// Whether the searcher has failed to map.
-static REFUSED: AtomicBool = AtomicBool::new(false);
+static MAPPING_FAILED: AtomicBool = AtomicBool::new(false);
 
 struct Log;
 
@@ -18,7 +18,7 @@ impl log::Log for Log {
 
     fn log(&self, record: &log::Record<'_>) {
         if record.args().to_string().contains("failed to open memory map") {
-            REFUSED.store(true, Ordering::Relaxed);
+            MAPPING_FAILED.store(true, Ordering::Relaxed);
         }
     }
 
@@ -44,7 +44,7 @@ fn main() -> std::process::ExitCode {
             }),
         )?;
         println!("{count} lines");
-        if REFUSED.load(Ordering::Relaxed) {
+        if MAPPING_FAILED.load(Ordering::Relaxed) {
             Err("the searcher could not map the file, and has read it".into())
         } else {
             Ok(())

@@ -66,12 +66,12 @@ impl Buffer {
             if access == Access::Write {
                 file.hold();
             }
-            file.pretend(offset.saturating_add(len as u64));
+            file.set_apparent_end(offset.saturating_add(len as u64));
             let map =
                 MmapOptions::new().access(access).offset(offset - before as u64).len(whole).map_storage(file.clone());
             let loaded = map.and_then(RawBuffer::new);
             // From now on the file has its true length: writing back a change past its end is an error.
-            file.pretend(0);
+            file.set_apparent_end(0);
             buffer.bytes = Bytes::Loaded(Arc::new(loaded?));
         }
         Ok(buffer)
@@ -114,7 +114,7 @@ impl Buffer {
     /// The address of the first byte, for a `&mut`. First reads what other mappings of the file have written since.
     #[inline]
     pub(super) fn ptr_mut(&mut self) -> *mut u8 {
-        if self.file.as_ref().is_some_and(|file| file.news().are_there()) {
+        if self.file.as_ref().is_some_and(|file| file.written_by_others().has_bytes()) {
             self.catch_up();
         }
         self.ptr()
@@ -125,14 +125,14 @@ impl Buffer {
     #[cold]
     fn catch_up(&mut self) {
         let (Bytes::Loaded(bytes), Some(file)) = (&self.bytes, &self.file) else { return };
-        let news = file.news().take();
+        let written = file.written_by_others().take();
         let start = self.offset - self.before() as u64;
         let within = |at: u64| usize::try_from(at.saturating_sub(start)).map_or(bytes.len(), |at| at.min(bytes.len()));
-        let (from, to) = (within(news.start), within(news.end));
-        file.distrust();
+        let (from, to) = (within(written.start), within(written.end));
+        file.require_check();
         // SAFETY: the mapping is borrowed mutably, so no reference to its bytes is live.
         if unsafe { bytes.refresh_range(from, to - from) }.is_err() {
-            file.news().add(&news);
+            file.written_by_others().add(&written);
         }
     }
 
@@ -169,14 +169,14 @@ impl Buffer {
         let (bytes, file) = match (&self.bytes, &self.file) {
             (Bytes::Loaded(bytes), Some(file)) => (bytes, file),
             (Bytes::Hosted(hosted), _) => {
-                self.tell(page, len);
+                self.record_written(page, len);
                 return hosted.flush(page, len, to_disk);
             }
             _ => return Ok(()),
         };
-        file.distrust();
+        file.require_check();
         // SAFETY: the caller guarantees it.
-        unsafe { self.refuse_conflict(bytes, page, len) }?;
+        unsafe { self.check_conflict(bytes, page, len) }?;
         if to_disk {
             // SAFETY: as above.
             unsafe { bytes.flush_range(page, len) }?;
@@ -191,7 +191,7 @@ impl Buffer {
     ///
     /// # Safety
     /// As for [`flush`](Self::flush).
-    unsafe fn refuse_conflict(&self, bytes: &RawBuffer<Descriptor>, start: usize, len: usize) -> io::Result<()> {
+    unsafe fn check_conflict(&self, bytes: &RawBuffer<Descriptor>, start: usize, len: usize) -> io::Result<()> {
         if !emulation::is_strict() {
             return Ok(());
         }
@@ -262,7 +262,7 @@ impl Buffer {
             }
             // SAFETY: the caller guarantees it.
             unsafe { live::write_back(&file) };
-            file.distrust();
+            file.require_check();
             file.checked()?;
             Self::of_file(&file, self.offset, len, self.access)?
         } else {
@@ -283,10 +283,10 @@ impl Buffer {
     }
 
     /// Informs the buffers of the same file that bytes of a hosted mapping may have changed.
-    fn tell(&self, start: usize, len: usize) {
+    fn record_written(&self, start: usize, len: usize) {
         if let (Some(file), Access::Write, true) = (&self.file, self.access, self.watched) {
             let start = self.offset - self.before() as u64 + start as u64;
-            live::tell(file, &(start..start + len as u64));
+            live::record_written(file, &(start..start + len as u64));
         }
     }
 
@@ -294,15 +294,15 @@ impl Buffer {
         let (bytes, file) = match (&self.bytes, &self.file) {
             (Bytes::Loaded(bytes), Some(file)) => (bytes, file),
             (Bytes::Hosted(hosted), _) => {
-                self.tell(0, hosted.len());
+                self.record_written(0, hosted.len());
                 return Ok(());
             }
             _ => return Ok(()),
         };
-        file.distrust();
+        file.require_check();
         // SAFETY: the mapping is borrowed mutably, so no slice of it is live. Code that makes a `&mut` from the pointer
         // of a `MmapRaw`, or writes through the pointer, keeps the rules in its documentation.
-        unsafe { self.refuse_conflict(bytes, 0, bytes.len()) }?;
+        unsafe { self.check_conflict(bytes, 0, bytes.len()) }?;
         // SAFETY: as above.
         Ok(unsafe { bytes.flush_async_range(0, bytes.len()) }?)
     }

@@ -15,7 +15,7 @@ use portable_mmap::{Metadata, OpenMode, OsFile, Storage};
 use rustix::fs::FileType;
 
 use super::held::{self, Hold};
-use super::live::{self, News};
+use super::live::{self, WrittenRange};
 
 /// The number of a file that is open.
 #[expect(missing_debug_implementations, reason = "the interface has none")]
@@ -76,17 +76,17 @@ struct Borrowed {
     file: ManuallyDrop<OsFile>,
     fd: RawFd,
     identity: Identity,
-    /// Whether the number is known to name the file.
-    trusted: AtomicBool,
+    /// Whether the number may no longer name the file, and must be checked.
+    needs_check: AtomicBool,
     /// Whether writes are no longer allowed.
     is_given_up: AtomicBool,
     /// While the file is loaded it is treated as at least this long, in bytes, with zeros past its end.
-    reach: AtomicU64,
+    apparent_end: AtomicU64,
     /// Keeps the descriptor open from when a mapping may write to the file. Where that is impossible, the number is
     /// checked instead.
     hold: OnceLock<Hold>,
     /// The ranges that other mappings of the file have written. Writes through this one are added to theirs.
-    news: News,
+    written_by_others: WrittenRange,
 }
 
 impl Descriptor {
@@ -109,11 +109,11 @@ impl Descriptor {
             file,
             fd,
             identity,
-            trusted: AtomicBool::new(true),
+            needs_check: AtomicBool::new(false),
             is_given_up: AtomicBool::new(false),
-            reach: AtomicU64::new(0),
+            apparent_end: AtomicU64::new(0),
             hold: OnceLock::new(),
-            news: News::default(),
+            written_by_others: WrittenRange::default(),
         })))
     }
 
@@ -147,8 +147,8 @@ impl Descriptor {
     }
 
     /// What other mappings of the file have written.
-    pub(super) fn news(&self) -> &News {
-        &self.0.news
+    pub(super) fn written_by_others(&self) -> &WrittenRange {
+        &self.0.written_by_others
     }
 
     /// The mode in which the file was opened.
@@ -157,8 +157,8 @@ impl Descriptor {
     }
 
     /// Treats the file as if it reached to `end`, with zeros past its true end.
-    pub(super) fn pretend(&self, end: u64) {
-        self.0.reach.store(end, Ordering::Relaxed);
+    pub(super) fn set_apparent_end(&self, end: u64) {
+        self.0.apparent_end.store(end, Ordering::Relaxed);
     }
 
     /// Stops all writes from now on.
@@ -167,8 +167,8 @@ impl Descriptor {
     }
 
     /// Requires a new check of the number before the next byte is read or written.
-    pub(super) fn distrust(&self) {
-        self.0.trusted.store(false, Ordering::Relaxed);
+    pub(super) fn require_check(&self) {
+        self.0.needs_check.store(true, Ordering::Relaxed);
     }
 }
 
@@ -196,9 +196,9 @@ fn identity(_: RawFd, file: &OsFile) -> io::Result<Identity> {
 impl Borrowed {
     /// The file, if the number still names it and it is still open in the same mode.
     fn checked(&self) -> io::Result<&OsFile> {
-        if !self.trusted.load(Ordering::Relaxed) {
+        if self.needs_check.load(Ordering::Relaxed) {
             match identity(self.fd, &self.file) {
-                Ok(now) if now == self.identity => self.trusted.store(true, Ordering::Relaxed),
+                Ok(now) if now == self.identity => self.needs_check.store(false, Ordering::Relaxed),
                 Ok(_) => return Err(stale(self.fd, "it names another file now")),
                 Err(e) => return Err(stale(self.fd, &format!("it names no file now ({e})"))),
             }
@@ -251,12 +251,12 @@ impl Storage for Descriptor {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         let n = self.0.checked()?.write_at(buf, offset)?;
-        live::tell(self, &(offset..offset.saturating_add(n as u64)));
+        live::record_written(self, &(offset..offset.saturating_add(n as u64)));
         Ok(n)
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.checked()?.len()?.max(self.0.reach.load(Ordering::Relaxed)))
+        Ok(self.0.checked()?.len()?.max(self.0.apparent_end.load(Ordering::Relaxed)))
     }
 
     fn set_len(&self, _: u64) -> io::Result<()> {
@@ -271,7 +271,7 @@ impl Storage for Descriptor {
     fn metadata(&self) -> io::Result<Metadata> {
         let mut metadata = self.0.file.metadata()?;
         metadata.mode = self.0.identity.mode;
-        metadata.len = metadata.len.max(self.0.reach.load(Ordering::Relaxed));
+        metadata.len = metadata.len.max(self.0.apparent_end.load(Ordering::Relaxed));
         Ok(metadata)
     }
 }
@@ -279,7 +279,7 @@ impl Storage for Descriptor {
 impl Descriptor {
     /// Returns how many of `len` bytes from `offset`, which is past the end of the file, are zeros.
     fn zeros(&self, len: usize, offset: u64) -> usize {
-        let rest = self.0.reach.load(Ordering::Relaxed).saturating_sub(offset);
+        let rest = self.0.apparent_end.load(Ordering::Relaxed).saturating_sub(offset);
         usize::try_from(rest).map_or(len, |rest| rest.min(len))
     }
 }

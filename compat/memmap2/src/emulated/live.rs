@@ -5,8 +5,8 @@
 //! - The `unsafe` functions that map a file first write the changes of its other mappings to it. A program needs this
 //!   if it makes its file longer, maps it again and then drops the old mapping. The safe functions do not, because
 //!   there may be a `&mut` to the bytes of another mapping.
-//! - A range that one mapping writes to the file is recorded as [`News`] in the others. Each reads it when it is next
-//!   borrowed mutably, because then there is no other reference to its bytes.
+//! - A range that one mapping writes to the file is recorded as [`WrittenRange`] in the others. Each reads it when it
+//!   is next borrowed mutably, because then there is no other reference to its bytes.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,30 +21,30 @@ use super::descriptor::{Descriptor, FileId, WeakDescriptor};
 
 /// A range of the file that other mappings have written since this mapping read it.
 #[derive(Debug, Default)]
-pub(super) struct News {
+pub(super) struct WrittenRange {
     /// Whether the range is not empty. Checking the range itself takes a lock.
-    are_there: AtomicBool,
+    has_bytes: AtomicBool,
     /// The smallest range that contains them all, in bytes of the file.
     range: Mutex<Range<u64>>,
 }
 
-impl News {
+impl WrittenRange {
     #[inline]
-    pub(super) fn are_there(&self) -> bool {
-        self.are_there.load(Ordering::Relaxed)
+    pub(super) fn has_bytes(&self) -> bool {
+        self.has_bytes.load(Ordering::Relaxed)
     }
 
     /// Adds a range.
     pub(super) fn add(&self, more: &Range<u64>) {
         let mut range = self.range.lock().unwrap_or_else(PoisonError::into_inner);
         *range = if range.is_empty() { more.clone() } else { range.start.min(more.start)..range.end.max(more.end) };
-        self.are_there.store(true, Ordering::Relaxed);
+        self.has_bytes.store(true, Ordering::Relaxed);
     }
 
     /// Removes and returns the range.
     pub(super) fn take(&self) -> Range<u64> {
         let mut range = self.range.lock().unwrap_or_else(PoisonError::into_inner);
-        self.are_there.store(false, Ordering::Relaxed);
+        self.has_bytes.store(false, Ordering::Relaxed);
         std::mem::take(&mut *range)
     }
 }
@@ -74,10 +74,10 @@ pub(super) fn add(file: &Descriptor, bytes: &Arc<RawBuffer<Descriptor>>) {
 }
 
 /// Records in the other mappings of a file that a range of it was written.
-pub(super) fn tell(writer: &Descriptor, written: &Range<u64>) {
+pub(super) fn record_written(writer: &Descriptor, written: &Range<u64>) {
     let live = live();
     let others = live.get(&writer.id()).into_iter().flatten().filter_map(|entry| entry.file.upgrade());
-    others.filter(|other| !other.is(writer)).for_each(|other| other.news().add(written));
+    others.filter(|other| !other.is(writer)).for_each(|other| other.written_by_others().add(written));
 }
 
 /// Writes the changes of all mappings of the same file to it, except the pages with a byte that somebody else has
@@ -91,10 +91,10 @@ pub(super) unsafe fn write_back(file: &Descriptor) {
     let live = live();
     let same = live.get(&file.id()).into_iter().flatten();
     let same: Vec<_> = same.filter_map(|entry| Some((entry.file.upgrade()?, entry.bytes.upgrade()?))).collect();
-    // Not under the lock: a write calls `tell`, which takes it.
+    // Not under the lock: a write calls `record_written`, which takes it.
     drop(live);
     for (other, bytes) in same {
-        other.distrust();
+        other.require_check();
         // SAFETY: the caller guarantees it.
         let _ = unsafe { write_newer_pages(&bytes) };
     }

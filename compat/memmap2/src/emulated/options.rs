@@ -97,7 +97,7 @@ impl MmapOptions {
     /// As for [`MmapOptions`].
     pub unsafe fn map<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
         // SAFETY: the caller guarantees it.
-        unsafe { self.after_others(&file, Access::Default) }.map(Mmap::over)
+        unsafe { self.map_after_write_back(&file, Access::Default) }.map(Mmap::over)
     }
 
     /// Maps a file for reading. WebAssembly has no executable memory.
@@ -109,7 +109,7 @@ impl MmapOptions {
     /// As for [`MmapOptions`].
     pub unsafe fn map_exec<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
         // SAFETY: the caller guarantees it.
-        unsafe { self.after_others(&file, Access::Default) }.map(Mmap::over)
+        unsafe { self.map_after_write_back(&file, Access::Default) }.map(Mmap::over)
     }
 
     /// Maps a file for reading and writing. Changes reach the file when the mapping is flushed or dropped; if the host
@@ -122,7 +122,7 @@ impl MmapOptions {
     /// As for [`MmapOptions`].
     pub unsafe fn map_mut<T: MmapAsRawDesc>(&self, file: T) -> io::Result<MmapMut> {
         // SAFETY: the caller guarantees it.
-        unsafe { self.after_others(&file, Access::Write) }.and_then(changeable).map(MmapMut::over)
+        unsafe { self.map_after_write_back(&file, Access::Write) }.and_then(changeable).map(MmapMut::over)
     }
 
     /// Maps a file for reading and writing. Changes stay in memory.
@@ -134,7 +134,7 @@ impl MmapOptions {
     /// As for [`MmapOptions`].
     pub unsafe fn map_copy<T: MmapAsRawDesc>(&self, file: T) -> io::Result<MmapMut> {
         // SAFETY: the caller guarantees it.
-        unsafe { self.after_others(&file, Access::Copy) }.and_then(changeable).map(MmapMut::over)
+        unsafe { self.map_after_write_back(&file, Access::Copy) }.and_then(changeable).map(MmapMut::over)
     }
 
     /// Maps a file for reading. After [`make_mut`](Mmap::make_mut) it can be changed, and changes stay in memory.
@@ -146,7 +146,7 @@ impl MmapOptions {
     /// As for [`MmapOptions`].
     pub unsafe fn map_copy_read_only<T: MmapAsRawDesc>(&self, file: T) -> io::Result<Mmap> {
         // SAFETY: the caller guarantees it.
-        unsafe { self.after_others(&file, Access::Copy) }.map(Mmap::over)
+        unsafe { self.map_after_write_back(&file, Access::Copy) }.map(Mmap::over)
     }
 
     /// Maps a file from safe code, if the kernel guarantees that nobody changes it.
@@ -192,7 +192,7 @@ impl MmapOptions {
     ///
     /// # Safety
     /// As for [`MmapOptions`].
-    unsafe fn after_others<T: MmapAsRawDesc>(&self, file: &T, access: Access) -> io::Result<Buffer> {
+    unsafe fn map_after_write_back<T: MmapAsRawDesc>(&self, file: &T, access: Access) -> io::Result<Buffer> {
         let file = Descriptor::new(&file.as_raw_desc())?;
         // SAFETY: the caller guarantees it.
         unsafe { live::write_back(&file) };

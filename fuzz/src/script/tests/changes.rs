@@ -219,9 +219,9 @@ fn pages_that_may_be_loaded_are_read_first() {
         assert_eq!(fresh.byte(0), 1);
         fresh.file.write(PAGE, &[7; PAGE]);
         assert!(fresh.views[0].bytes.is_unsure(&fresh.file, 1));
-        let sight = fresh.views[0].bytes.saw(&mut fresh.file, 1, Some(&seen), false);
-        assert_eq!((sight, fresh.byte(PAGE)), (crate::script::memory::Sight::Known, seen[0]));
+        let observation = fresh.views[0].bytes.observe(&mut fresh.file, 1, Some(&seen), false);
+        assert_eq!((observation, fresh.byte(PAGE)), (crate::script::memory::Observation::Known, seen[0]));
     }
-    let sight = scene.views[0].bytes.saw(&mut scene.file, 1, Some(&[3; PAGE]), false);
-    assert_eq!(sight, crate::script::memory::Sight::Impossible);
+    let observation = scene.views[0].bytes.observe(&mut scene.file, 1, Some(&[3; PAGE]), false);
+    assert_eq!(observation, crate::script::memory::Observation::Impossible);
 }

@@ -103,8 +103,8 @@ fn refreshing_a_range_without_recorded_faults_leaves_the_fault() {
         scene.refresh_page(0);
         assert_eq!(scene.fault(), Some(1));
         // Lost pages without a recorded fault may be checked again.
-        let is_loose = |page| scene.views[0].bytes.is_loose(page);
-        assert_eq!([0, 1, 2].map(is_loose), [false, false, true]);
+        let may_be_restored = |page| scene.views[0].bytes.may_be_restored(page);
+        assert_eq!([0, 1, 2].map(may_be_restored), [false, false, true]);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use portable_mmap::{Access, Backend, Error, Flags, Mapping, MmapOptions, Prot};
 
-use super::{refused, tag_name};
+use super::{expect_error, tag_name};
 use crate::{FileBackend, Scene, cases};
 
 cases!("anonymous":
@@ -35,18 +35,18 @@ fn its_bytes_are_zeros_until_written<B: FileBackend>(scene: &mut Scene<B>) {
 }
 
 fn a_length_of_zero_is_an_error<B: FileBackend>(scene: &mut Scene<B>) {
-    refused(scene, "anonymous(0)", Mapping::<B>::anonymous(0), "OutOfRange");
-    refused(scene, "map_anonymous", MmapOptions::new().map_anonymous(), "OutOfRange");
-    refused(scene, "len(0)", MmapOptions::new().len(0).map_anonymous(), "OutOfRange");
+    expect_error(scene, "anonymous(0)", Mapping::<B>::anonymous(0), "OutOfRange");
+    expect_error(scene, "map_anonymous", MmapOptions::new().map_anonymous(), "OutOfRange");
+    expect_error(scene, "len(0)", MmapOptions::new().len(0).map_anonymous(), "OutOfRange");
 }
 
 fn lengths_longer_than_memory_are_errors<B: FileBackend>(scene: &mut Scene<B>) {
     let most = isize::MAX as usize;
     for len in [most + 1, usize::MAX - 4094, usize::MAX] {
-        let error = refused(scene, "over isize::MAX", Mapping::<B>::anonymous(len), "OutOfRange");
+        let error = expect_error(scene, "over isize::MAX", Mapping::<B>::anonymous(len), "OutOfRange");
         let Error::OutOfRange { len: asked, limit, .. } = error else { unreachable!() };
         assert_eq!((asked, limit), (len as u64, most as u64));
-        refused(scene, "by options", MmapOptions::new().len(len).map_anonymous(), "OutOfRange");
+        expect_error(scene, "by options", MmapOptions::new().len(len).map_anonymous(), "OutOfRange");
     }
     for flags in [Flags::SHARED, Flags::PRIVATE] {
         let error = no_room(|| MmapOptions::new().len(most).flags(flags).map_anonymous());

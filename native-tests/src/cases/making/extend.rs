@@ -4,7 +4,7 @@ use std::fs;
 
 use portable_mmap::{Access, Flags, MmapOptions, Prot};
 
-use super::{STEP, pattern, refused};
+use super::{STEP, expect_error, pattern};
 use crate::others::resize;
 use crate::{FileBackend, Scene, cases};
 
@@ -99,10 +99,10 @@ fn a_file_that_is_not_open_for_writing_is_an_error<B: FileBackend>(scene: &mut S
 fn a_failed_call_makes_nothing_longer<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"hello");
     let longer = MmapOptions::new().len(10).extend(true).clone();
-    refused(scene, "a misaligned offset", scene.map(longer.clone().offset(1), &file), "Misaligned");
+    expect_error(scene, "a misaligned offset", scene.map(longer.clone().offset(1), &file), "Misaligned");
     let both = Flags::SHARED | Flags::PRIVATE;
     scene.err("flags that conflict", scene.map(longer.clone().flags(both), &file), "Conflict");
-    refused(scene, "huge pages", scene.map(longer.clone().flags(Flags::HUGETLB), &file), "Unsupported");
+    expect_error(scene, "huge pages", scene.map(longer.clone().flags(Flags::HUGETLB), &file), "Unsupported");
     scene.err("all of prot", scene.map(longer.clone().prot(Prot::all()), &file), "Unsupported");
     let result = scene.map(longer.clone().access(Access::Copy).prot(Prot::READ), &file);
     scene.err("access and prot", result, "Conflict");

@@ -2,7 +2,7 @@
 
 use portable_mmap::{Access, Error, Mapping, MmapOptions};
 
-use super::{STEP, pattern, refused, write_through};
+use super::{STEP, expect_error, pattern, write_through};
 use crate::{FileBackend, Scene, cases};
 
 cases!("making":
@@ -118,7 +118,7 @@ fn a_length_past_the_end_is_an_error_with_its_numbers<B: FileBackend>(scene: &mu
 fn a_length_past_the_end_is_reported_before_a_misaligned_offset<B: FileBackend>(scene: &mut Scene<B>) {
     let file = scene.file("f", b"0123456789");
     scene.err("both", scene.map(MmapOptions::new().offset(1).len(10), &file), "LengthPastEnd");
-    refused(scene, "one", scene.map(MmapOptions::new().offset(1).len(9), &file), "Misaligned");
+    expect_error(scene, "one", scene.map(MmapOptions::new().offset(1).len(9), &file), "Misaligned");
     scene.file_is("f", b"0123456789");
 }
 
@@ -130,7 +130,7 @@ fn a_misaligned_offset_is_an_error_with_its_numbers<B: FileBackend>(scene: &mut 
         for offset in [1, granularity / 2, granularity - 1, granularity + 1, STEP + 512] {
             for len in [0, 7] {
                 let result = scene.map(MmapOptions::new().access(access).offset(offset).len(len), &file);
-                let error = refused(scene, "not a multiple", result, "Misaligned");
+                let error = expect_error(scene, "not a multiple", result, "Misaligned");
                 let Error::Misaligned { offset: asked, granularity: unit, .. } = error else { unreachable!() };
                 assert_eq!((asked, unit), (offset, granularity));
             }
@@ -182,13 +182,13 @@ fn lengths_over_isize_max_are_errors<B: FileBackend>(scene: &mut Scene<B>) {
     for len in [most + 1, usize::MAX - 4095, usize::MAX] {
         for extend in [false, true] {
             let result = scene.map(MmapOptions::new().len(len).extend(extend), &file);
-            let error = refused(scene, "too long for a slice", result, "OutOfRange");
+            let error = expect_error(scene, "too long for a slice", result, "OutOfRange");
             let Error::OutOfRange { len: asked, limit, .. } = error else { unreachable!() };
             assert_eq!((asked, limit), (len as u64, most as u64));
         }
     }
     // A slice can have this length, so the error is about the file.
-    let error = refused(scene, "isize::MAX", scene.map(MmapOptions::new().len(most), &file), "LengthPastEnd");
+    let error = expect_error(scene, "isize::MAX", scene.map(MmapOptions::new().len(most), &file), "LengthPastEnd");
     assert!(matches!(error, Error::LengthPastEnd { len, size: 5, .. } if len == most as u64));
     scene.file_is("f", b"hello");
 }

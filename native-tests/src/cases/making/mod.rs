@@ -66,7 +66,7 @@ fn tag_name<B: FileBackend>(scene: &Scene<B>) -> String {
 
 /// Adds only the variant of an error to the transcript, because its numbers differ by target, and returns the error.
 #[track_caller]
-pub(super) fn refused<B: FileBackend, T: Debug>(
+pub(super) fn expect_error<B: FileBackend, T: Debug>(
     scene: &mut Scene<B>,
     label: &str,
     result: Result<T, Error>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use portable_mmap::{Flags, MmapOptions, Prot};
 
 use super::modes::open_directory;
-use super::{STEP, refused};
+use super::{STEP, expect_error};
 use crate::{FileBackend, Scene, cases};
 
 cases!("order":
@@ -90,7 +90,7 @@ fn try_with<B: FileBackend>(scene: &mut Scene<B>, mistakes: &[Mistake]) {
     }
     let file = if name == "d" { Arc::new(open_directory(&scene.path("d"))) } else { scene.open(name, &opened) };
     let result = scene.map(options.flags(flags).offset(offset), &file);
-    let error = refused(scene, &format!("{mistakes:?}"), result, mistakes[0].error());
+    let error = expect_error(scene, &format!("{mistakes:?}"), result, mistakes[0].error());
     if error.name() == "Io" {
         scene.eq("of kind", error.kind() == std::io::ErrorKind::IsADirectory, mistakes[0] == Directory);
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use portable_mmap::{Access, Error, FileKind, MmapOptions, OpenMode, Operation};
 
-use super::{pattern, refused};
+use super::{expect_error, pattern};
 use crate::storages::{Memory, Op, Rig};
 use crate::{FileBackend, Scene, cases};
 
@@ -58,7 +58,7 @@ fn a_storage_has_the_same_errors_as_a_file<B: FileBackend>(scene: &mut Scene<B>)
     scene.err("misaligned", new().offset(1).map_storage(memory.clone()), "Misaligned");
     scene.err("tag", new().tag_name("case").map_storage(memory.clone()), "Unsupported");
     let error = new().len(usize::MAX).map_storage(memory.clone());
-    refused(scene, "huge", error, "OutOfRange");
+    expect_error(scene, "huge", error, "OutOfRange");
     scene.bytes("storage", &*memory.bytes(), b"hello");
 }
 

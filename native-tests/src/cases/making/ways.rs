@@ -7,7 +7,7 @@ use portable_mmap::{
     Access, AnyBackend, AnyMmap, BufferedMmap, DefaultBackend, Error, Flags, Mapping, Mmap, MmapOptions, OsFile, Prot,
 };
 
-use super::{STEP, pattern, refused};
+use super::{STEP, expect_error, pattern};
 use crate::{FileBackend, Scene, cases};
 
 cases!("ways":
@@ -99,7 +99,7 @@ fn every_way_to_map_returns_the_same_errors<B: FileBackend>(scene: &mut Scene<B>
     ];
     for (options, variant) in refusals {
         in_every_way(&options, &file, |way, map| {
-            refused(scene, way, map.map(|_| ()), variant);
+            expect_error(scene, way, map.map(|_| ()), variant);
         });
     }
     scene.file_is("f", content);

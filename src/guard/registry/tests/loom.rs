@@ -174,13 +174,13 @@ fn a_look_while_two_writers_work_finds_only_registered_regions() {
 fn a_thread_that_sees_the_flag_of_an_insert_finds_the_region() {
     use crate::sync::atomic::{AtomicBool, Ordering};
     check(&[10], |registry| {
-        let is_in = Arc::new(AtomicBool::new(false));
-        let signal = Arc::clone(&is_in);
+        let is_registered = Arc::new(AtomicBool::new(false));
+        let signal = Arc::clone(&is_registered);
         let writer = spawn(registry, move |registry| {
             registry.put(20, 20);
             signal.store(true, Ordering::Release);
         });
-        if is_in.load(Ordering::Acquire) {
+        if is_registered.load(Ordering::Acquire) {
             assert_eq!(registry.look(25), Some(20));
         }
         writer.join().unwrap();

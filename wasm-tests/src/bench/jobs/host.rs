@@ -64,7 +64,7 @@ impl<'p> Host<'p> {
     }
 
     /// Runs a job once, or returns the reason why it cannot run.
-    pub(super) fn act(
+    pub(super) fn run_job(
         &self,
         job: &Job,
         way: &Way,

@@ -35,7 +35,7 @@ const SLOW: f64 = 2e9;
 
 /// The result of a way of a job on a column.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Done {
+pub struct WayResult {
     /// The index of the column.
     pub column: usize,
     /// The job.
@@ -59,7 +59,7 @@ pub struct Cost {
     pub bytes: Option<u64>,
 }
 
-impl Done {
+impl WayResult {
     pub(super) fn to_json(&self) -> Value {
         let cost = self.cost.as_ref().ok();
         json!({
@@ -76,7 +76,7 @@ fn is_wanted(plan: &Plan, name: &str) -> bool {
 }
 
 /// Runs all jobs, one after the other, on each column.
-pub(super) fn measure(plan: &Plan, data: &Path, progress: &ProgressBar) -> wasmtime::Result<Vec<Done>> {
+pub(super) fn measure(plan: &Plan, data: &Path, progress: &ProgressBar) -> wasmtime::Result<Vec<WayResult>> {
     let jobs: Vec<&Job> = all().iter().filter(|job| is_wanted(plan, job.name)).collect();
     let mut list = Vec::new();
     if jobs.is_empty() {
@@ -103,7 +103,7 @@ pub(super) fn measure(plan: &Plan, data: &Path, progress: &ProgressBar) -> wasmt
             for round in 0..ROUNDS {
                 for tally in tallies.iter_mut().filter(|tally| tally.continues(round)) {
                     let turn = copy.as_ref().map_or(0, |copy| copy.turn);
-                    match host.act(job, tally.way, scratch.path(), turn, round == 0)? {
+                    match host.run_job(job, tally.way, scratch.path(), turn, round == 0)? {
                         Ok(once) => {
                             answers.push((tally.way.name, COLUMNS[column], once.answer));
                             tally.add(once, round);
@@ -113,7 +113,7 @@ pub(super) fn measure(plan: &Plan, data: &Path, progress: &ProgressBar) -> wasmt
                     }
                 }
             }
-            list.extend(tallies.into_iter().map(|tally| tally.done(column, job.name)));
+            list.extend(tallies.into_iter().map(|tally| tally.result(column, job.name)));
         }
         agree(job.name, &answers)?;
     }
@@ -168,9 +168,9 @@ impl Tally {
         self.note = once.note;
     }
 
-    fn done(self, column: usize, job: &'static str) -> Done {
+    fn result(self, column: usize, job: &'static str) -> WayResult {
         let cost = self.absent.map_or(Ok(self.cost), Err);
-        Done { column, job, way: self.way.name, cost, note: self.note }
+        WayResult { column, job, way: self.way.name, cost, note: self.note }
     }
 }
 
@@ -196,7 +196,7 @@ mod tests {
             assert!(tally.continues(round));
             tally.add(once(time, Some(5).filter(|_| round == 0)), round);
         }
-        let cost = tally.done(0, "job").cost.unwrap();
+        let cost = tally.result(0, "job").cost.unwrap();
         assert_eq!((cost.time, cost.memory), (7.0, Some(5)));
     }
 

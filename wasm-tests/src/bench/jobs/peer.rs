@@ -33,12 +33,12 @@ pub struct Peer(Result<Compared, String>);
 struct Compared {
     /// The version of the compiler.
     compiler: String,
-    c: Acts,
-    ours: Acts,
+    c: Measurements,
+    ours: Measurements,
 }
 
 /// The time in nanoseconds and the result of each operation, or an error.
-type Acts = Vec<(String, Result<(f64, u64), String>)>;
+type Measurements = Vec<(String, Result<(f64, u64), String>)>;
 
 pub(super) fn measure(plan: &Plan, data: &Path) -> wasmtime::Result<Peer> {
     let program = plan.dir.join("mman.wasm");
@@ -50,15 +50,18 @@ pub(super) fn measure(plan: &Plan, data: &Path) -> wasmtime::Result<Peer> {
     let scratch = files::scratch(plan)?;
     let edited = scratch.path().join("edited");
     fs::write(&edited, vec![b'.'; 64 * data::MIB]).with_context(|| format!("cannot write {}", edited.display()))?;
-    let (mut of_c, mut of_ours) = (Acts::new(), Acts::new());
+    let (mut of_c, mut of_ours) = (Measurements::new(), Measurements::new());
     for _ in 0..ROUNDS {
-        for (acts, sandbox, command) in [(&mut of_c, &c, None), (&mut of_ours, &ours, Some("peer"))] {
+        for (measurements, sandbox, command) in [(&mut of_c, &c, None), (&mut of_ours, &ours, Some("peer"))] {
             let args: Vec<&str> = command.into_iter().chain([GUEST.0, GUEST.1]).collect();
             let run = Run::new("bench").args(args.iter().copied()).memory(MEMORY);
             let report = sandbox.run(&run.read_only_dir(data, GUEST.0).dir(scratch.path(), GUEST.1))?;
             let report = program::check(report, SIMD, &args)?;
             let text = String::from_utf8_lossy(&report.stdout);
-            keep_shortest(acts, parse(&text).with_context(|| format!("{NAME}: a program printed this:\n{text}"))?);
+            keep_shortest(
+                measurements,
+                parse(&text).with_context(|| format!("{NAME}: a program printed this:\n{text}"))?,
+            );
         }
     }
     agree(&of_c, &of_ours)?;
@@ -81,8 +84,8 @@ fn compile(compiler: &str, program: &Path) -> Result<String, String> {
 }
 
 /// Parses the output of either program.
-fn parse(text: &str) -> Option<Acts> {
-    let act = |line: &str| {
+fn parse(text: &str) -> Option<Measurements> {
+    let measurement = |line: &str| {
         let mut fields = line.split('\t');
         let (what, first) = (fields.next()?.to_owned(), fields.next()?);
         Some((
@@ -93,23 +96,23 @@ fn parse(text: &str) -> Option<Acts> {
             },
         ))
     };
-    text.lines().map(act).collect()
+    text.lines().map(measurement).collect()
 }
 
-fn keep_shortest(acts: &mut Acts, others: Acts) {
-    if acts.is_empty() {
-        *acts = others;
+fn keep_shortest(measurements: &mut Measurements, others: Measurements) {
+    if measurements.is_empty() {
+        *measurements = others;
         return;
     }
-    for ((_, act), (_, other)) in acts.iter_mut().zip(others) {
-        if let (Ok((time, _)), Ok((other, _))) = (act, other) {
+    for ((_, measurement), (_, other)) in measurements.iter_mut().zip(others) {
+        if let (Ok((time, _)), Ok((other, _))) = (measurement, other) {
             *time = time.min(other);
         }
     }
 }
 
 /// Fails if the two count different lines. The number of edits that are in the file is a result, and may differ.
-fn agree(c: &Acts, ours: &Acts) -> wasmtime::Result<()> {
+fn agree(c: &Measurements, ours: &Measurements) -> wasmtime::Result<()> {
     for ((what, c), (_, ours)) in c.iter().zip(ours).filter(|((what, _), _)| what.starts_with("count")) {
         if let (Ok((_, c)), Ok((_, ours))) = (c, ours)
             && c != ours
@@ -139,22 +142,25 @@ impl Peer {
     }
 
     pub(in crate::bench) fn to_json(&self) -> Value {
-        let acts = |acts: &Acts| {
-            let act = |(what, act): &(String, Result<(f64, u64), String>)| {
-                let (time, result) = act.as_ref().map_or((None, None), |(time, result)| (Some(time), Some(result)));
-                json!({ "act": what, "nanoseconds": time, "result": result, "error": act.as_ref().err() })
+        let measurements = |measurements: &Measurements| {
+            let measurement = |(what, measurement): &(String, Result<(f64, u64), String>)| {
+                let (time, result) =
+                    measurement.as_ref().map_or((None, None), |(time, result)| (Some(time), Some(result)));
+                json!({ "act": what, "nanoseconds": time, "result": result, "error": measurement.as_ref().err() })
             };
-            acts.iter().map(act).collect::<Value>()
+            measurements.iter().map(measurement).collect::<Value>()
         };
         match &self.0 {
-            Ok(Compared { compiler, c, ours }) => json!({ "compiler": compiler, "c": acts(c), "ours": acts(ours) }),
+            Ok(Compared { compiler, c, ours }) => {
+                json!({ "compiler": compiler, "c": measurements(c), "ours": measurements(ours) })
+            }
             Err(why) => json!({ "not_measured": why }),
         }
     }
 }
 
-fn cell(what: &str, act: &Result<(f64, u64), String>) -> String {
-    match act {
+fn cell(what: &str, measurement: &Result<(f64, u64), String>) -> String {
+    match measurement {
         Ok((time, arrived)) if what.starts_with("edit") => {
             format!("{:.2} ms; {arrived} are in the file", time / 1e6)
         }
@@ -165,16 +171,16 @@ fn cell(what: &str, act: &Result<(f64, u64), String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Acts, Compared, Peer, agree, keep_shortest, parse};
+    use super::{Compared, Measurements, Peer, agree, keep_shortest, parse};
 
-    fn acts(text: &str) -> Acts {
+    fn measurements(text: &str) -> Measurements {
         parse(text).unwrap()
     }
 
     #[test]
     fn errors_and_times_stand_beside_each_other() {
-        let c = acts("count 256\tOut of memory\ncount 64\t3000000\t7\nedit 9\t1000000\t0\n");
-        let ours = acts("count 256\t8000000\t9\ncount 64\t2000000\t7\nedit 9\t500000\t9\n");
+        let c = measurements("count 256\tOut of memory\ncount 64\t3000000\t7\nedit 9\t1000000\t0\n");
+        let ours = measurements("count 256\t8000000\t9\ncount 64\t2000000\t7\nedit 9\t500000\t9\n");
         assert!(agree(&c, &ours).is_ok());
         let text = Peer(Ok(Compared { compiler: "clang 14".into(), c, ours })).render();
         for cell in ["Out of memory", "8.0 ms", "1.00 ms; 0 are in the file", "0.50 ms; 9 are in the file", "clang 14."]
@@ -186,16 +192,16 @@ mod tests {
 
     #[test]
     fn lines_that_are_counted_differently_are_an_error() {
-        assert!(agree(&acts("count 64\t1\t7\n"), &acts("count 64\t1\t8\n")).is_err());
-        assert!(agree(&acts("edit 64\t1\t0\n"), &acts("edit 64\t1\t8\n")).is_ok());
+        assert!(agree(&measurements("count 64\t1\t7\n"), &measurements("count 64\t1\t8\n")).is_err());
+        assert!(agree(&measurements("edit 64\t1\t0\n"), &measurements("edit 64\t1\t8\n")).is_ok());
     }
 
     #[test]
     fn the_shortest_time_is_kept() {
-        let mut shortest = acts("count 64\t5\t7\n");
-        keep_shortest(&mut shortest, acts("count 64\t3\t7\n"));
-        keep_shortest(&mut shortest, acts("count 64\t4\t7\n"));
-        assert_eq!(shortest, acts("count 64\t3\t7\n"));
+        let mut shortest = measurements("count 64\t5\t7\n");
+        keep_shortest(&mut shortest, measurements("count 64\t3\t7\n"));
+        keep_shortest(&mut shortest, measurements("count 64\t4\t7\n"));
+        assert_eq!(shortest, measurements("count 64\t3\t7\n"));
         assert_eq!(parse("count 64\tx\t7\n"), None);
     }
 

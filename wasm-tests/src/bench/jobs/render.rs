@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::Cell;
 use native_tests::jobs::{Job, Way, all};
 
-use super::{COLUMNS, Cost, Done, SANDBOX};
+use super::{COLUMNS, Cost, SANDBOX, WayResult};
 use crate::bench::measured::Size;
 use crate::bench::plan::SIMD;
 use crate::terminal::new_table;
@@ -26,16 +26,16 @@ const NOTES: &str = "\
 
 /// Both tables for a terminal, and notes.
 #[must_use]
-pub fn render(done: &[Done], sizes: &[Size]) -> String {
-    if done.is_empty() {
+pub fn render(results: &[WayResult], sizes: &[Size]) -> String {
+    if results.is_empty() {
         return String::new();
     }
     let mut text = String::from("Jobs, each way: time; memory of the program alone; bytes moved by calls:\n");
-    text.push_str(&terminal_table(["Job", "Way"], &details(done)));
+    text.push_str(&terminal_table(["Job", "Way"], &details(results)));
     text.push_str("Jobs with a mapping, against what a program does without one:\n");
-    text.push_str(&terminal_table(["Job", "Against"], &comparisons(done, sizes)));
+    text.push_str(&terminal_table(["Job", "Against"], &comparisons(results, sizes)));
     text.push_str(NOTES);
-    for (way, column, note) in notes(done) {
+    for (way, column, note) in notes(results) {
         _ = writeln!(text, "{way}, {column}: {note}.");
     }
     text
@@ -43,26 +43,26 @@ pub fn render(done: &[Done], sizes: &[Size]) -> String {
 
 /// The table of the page on performance.
 #[must_use]
-pub fn markdown(done: &[Done], sizes: &[Size]) -> String {
-    markdown_table(["job", "against"], &comparisons(done, sizes))
+pub fn markdown(results: &[WayResult], sizes: &[Size]) -> String {
+    markdown_table(["job", "against"], &comparisons(results, sizes))
 }
 
 /// The table of the README: each job against the other way that is fastest natively.
 #[must_use]
-pub fn short_markdown(done: &[Done]) -> String {
-    let time = |job, way| of(done, job, way, 0)?.cost.as_ref().ok().map(|cost| cost.time);
+pub fn short_markdown(results: &[WayResult]) -> String {
+    let time = |job, way| of(results, job, way, 0)?.cost.as_ref().ok().map(|cost| cost.time);
     let fastest = all().iter().filter_map(|job| {
         let ways = job.ways[1..].iter().filter_map(|way| Some((way, time(job, way)?)));
         let (way, _) = ways.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
-        compared(done, job, way)
+        compared(results, job, way)
     });
     markdown_table(SHORT, &fastest.collect::<Vec<_>>())
 }
 
 /// The table with the numbers from which the other table is made.
 #[must_use]
-pub fn details_markdown(done: &[Done]) -> String {
-    markdown_table(["job", "way"], &details(done))
+pub fn details_markdown(results: &[WayResult]) -> String {
+    markdown_table(["job", "way"], &details(results))
 }
 
 /// Two words, and a cell for each column.
@@ -98,15 +98,15 @@ fn markdown_table(first: [&str; 2], rows: &[Row]) -> String {
     text
 }
 
-fn of<'d>(done: &'d [Done], job: &Job, way: &Way, column: usize) -> Option<&'d Done> {
-    done.iter().find(|done| done.column == column && done.job == job.name && done.way == way.name)
+fn of<'d>(results: &'d [WayResult], job: &Job, way: &Way, column: usize) -> Option<&'d WayResult> {
+    results.iter().find(|result| result.column == column && result.job == job.name && result.way == way.name)
 }
 
 /// A row for each way except ours, and one for the size.
-fn comparisons(done: &[Done], sizes: &[Size]) -> Vec<Row> {
+fn comparisons(results: &[WayResult], sizes: &[Size]) -> Vec<Row> {
     let mut rows = Vec::new();
     for job in all() {
-        rows.extend(job.ways[1..].iter().filter_map(|way| compared(done, job, way)));
+        rows.extend(job.ways[1..].iter().filter_map(|way| compared(results, job, way)));
     }
     if let Some(size) = sizes.iter().find(|size| size.column == SIMD) {
         let added = size.maps.saturating_sub(size.reads).div_ceil(1 << 10);
@@ -118,21 +118,22 @@ fn comparisons(done: &[Done], sizes: &[Size]) -> Vec<Row> {
 }
 
 /// The row that compares a job with a mapping and one other way.
-fn compared(done: &[Done], job: &Job, way: &Way) -> Option<Row> {
+fn compared(results: &[WayResult], job: &Job, way: &Way) -> Option<Row> {
     let cell = |column: usize| {
-        let ours = of(done, job, &job.ways[0], column)?;
-        Some(comparison(ours, of(done, job, way, column.min(SANDBOX))?))
+        let ours = of(results, job, &job.ways[0], column)?;
+        Some(comparison(ours, of(results, job, way, column.min(SANDBOX))?))
     };
     row([job.name, way.name], [0, 1, 2].map(cell))
 }
 
 /// A row for each way.
-fn details(done: &[Done]) -> Vec<Row> {
+fn details(results: &[WayResult]) -> Vec<Row> {
     let mut rows = Vec::new();
     for job in all() {
         for way in job.ways {
-            let cell =
-                |column| of(done, job, way, column).map(|done| done.cost.as_ref().map_or_else(Clone::clone, cost));
+            let cell = |column| {
+                of(results, job, way, column).map(|result| result.cost.as_ref().map_or_else(Clone::clone, cost))
+            };
             rows.extend(row([job.name, way.name], [0, 1, 2].map(cell)));
         }
     }
@@ -144,7 +145,7 @@ fn cost(cost: &Cost) -> String {
     format!("{}; {}; {}", time(cost.time), bytes(cost.memory), bytes(cost.bytes))
 }
 
-fn comparison(ours: &Done, theirs: &Done) -> String {
+fn comparison(ours: &WayResult, theirs: &WayResult) -> String {
     let (ours, theirs) = match (&ours.cost, &theirs.cost) {
         (Ok(ours), Ok(theirs)) => (ours, theirs),
         (Err(why), _) => return why.clone(),
@@ -196,9 +197,9 @@ fn grouped(number: u64) -> String {
 }
 
 /// The notes of each way, once for each column.
-fn notes(done: &[Done]) -> Vec<(&str, &str, &str)> {
+fn notes(results: &[WayResult]) -> Vec<(&str, &str, &str)> {
     let mut notes = Vec::new();
-    for Done { way, column, note, .. } in done {
+    for WayResult { way, column, note, .. } in results {
         if let Some(note) = note {
             let note = (*way, COLUMNS[*column], note.as_str());
             if !notes.contains(&note) {
@@ -214,23 +215,23 @@ mod tests {
     use native_tests::jobs::all;
 
     use super::{
-        Cost, Done, SHORT, Size, details_markdown, grouped, header, markdown, mib, render, short_markdown, speed,
+        Cost, SHORT, Size, WayResult, details_markdown, grouped, header, markdown, mib, render, short_markdown, speed,
     };
 
-    fn done(column: usize, way: usize, time: f64, mib: u64) -> Done {
+    fn way_result(column: usize, way: usize, time: f64, mib: u64) -> WayResult {
         let job = &all()[0];
         let cost = Cost { time: time * 1e6, memory: Some(mib << 20), bytes: Some(mib << 20) };
-        Done { column, job: job.name, way: job.ways[way].name, cost: Ok(cost), note: None }
+        WayResult { column, job: job.name, way: job.ways[way].name, cost: Ok(cost), note: None }
     }
 
     /// A mapping on each column, and another way that is not measured with mappings of the host.
-    fn all_columns() -> Vec<Done> {
+    fn all_columns() -> Vec<WayResult> {
         vec![
-            done(0, 0, 10.0, 0),
-            done(0, 1, 31.0, 1024),
-            done(1, 0, 20.0, 1025),
-            done(1, 1, 20.0, 1024),
-            done(2, 0, 40.0, 1),
+            way_result(0, 0, 10.0, 0),
+            way_result(0, 1, 31.0, 1024),
+            way_result(1, 0, 20.0, 1025),
+            way_result(1, 1, 20.0, 1024),
+            way_result(2, 0, 40.0, 1),
         ]
     }
 
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn the_short_table_has_the_fastest_other_way() {
         let mut all_ways = all_columns();
-        all_ways.push(done(0, 2, 15.0, 0));
+        all_ways.push(way_result(0, 2, 15.0, 0));
         let text = short_markdown(&all_ways);
         assert_eq!(text.lines().count(), 3, "{text}");
         let row =
@@ -261,9 +262,9 @@ mod tests {
 
     #[test]
     fn little_memory_is_not_shown_as_a_number() {
-        let text = markdown(&[done(0, 0, 10.0, 0), done(0, 1, 31.0, 0)], &[]);
+        let text = markdown(&[way_result(0, 0, 10.0, 0), way_result(0, 1, 31.0, 0)], &[]);
         assert!(text.contains("| 3.1 times faster, both with under 1 MiB |"), "{text}");
-        let text = markdown(&[done(0, 0, 10.0, 8), done(0, 1, 31.0, 0)], &[]);
+        let text = markdown(&[way_result(0, 0, 10.0, 8), way_result(0, 1, 31.0, 0)], &[]);
         assert!(text.contains("| 3.1 times faster, with 8.0 MiB instead of under 1 |"), "{text}");
     }
 
@@ -276,12 +277,12 @@ mod tests {
 
     #[test]
     fn a_reason_why_a_way_cannot_run_is_in_its_cell() {
-        let mut done = all_columns();
-        done[3].cost = Err("does not fit".into());
-        let text = markdown(&done, &[]);
+        let mut results = all_columns();
+        results[3].cost = Err("does not fit".into());
+        let text = markdown(&results, &[]);
         assert!(text.contains(&format!("| {}: does not fit |", all()[0].ways[1].name)), "{text}");
-        done[2].cost = Err("not here".into());
-        assert!(markdown(&done, &[]).contains("| not here |"));
+        results[2].cost = Err("not here".into());
+        assert!(markdown(&results, &[]).contains("| not here |"));
     }
 
     #[test]
@@ -296,9 +297,9 @@ mod tests {
 
     #[test]
     fn no_line_in_a_terminal_is_wider_than_the_limit() {
-        let mut done = all_columns();
-        done[3].note = Some("in steps".into());
-        let text = render(&done, &[]);
+        let mut results = all_columns();
+        results[3].note = Some("in steps".into());
+        let text = render(&results, &[]);
         assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
         assert!(text.ends_with(&format!("{}, wasip1 simd128, emulated: in steps.\n", all()[0].ways[1].name)), "{text}");
         assert_eq!(render(&[], &[]), "");

@@ -22,7 +22,7 @@ use seccompiler::{
 
 /// A kind of call that is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refused {
+enum RejectedCall {
     /// The type and the length of a file.
     Stat,
     /// The mode of an open file.
@@ -41,9 +41,9 @@ enum Refused {
     Advise,
 }
 
-use Refused::{Advise, Allocate, Map, Mode, Read, Stat, Sync, SyncLater, Truncate, Write};
+use RejectedCall::{Advise, Allocate, Map, Mode, Read, Stat, Sync, SyncLater, Truncate, Write};
 
-const ALL: [Refused; 10] = [Stat, Mode, Read, Write, Truncate, Allocate, Map, Sync, SyncLater, Advise];
+const ALL: [RejectedCall; 10] = [Stat, Mode, Read, Write, Truncate, Allocate, Map, Sync, SyncLater, Advise];
 
 /// The error of a rejected call.
 const CAUSE: i32 = libc::EIO;
@@ -55,7 +55,7 @@ fn argument(index: u8, compared: SeccompCmpOp, value: i32) -> Vec<SeccompRule> {
     vec![SeccompRule::new(vec![condition]).expect("a condition")]
 }
 
-impl Refused {
+impl RejectedCall {
     /// The system calls, with rules for their arguments; without a rule the arguments do not matter.
     fn calls(self) -> Vec<(libc::c_long, Vec<SeccompRule>)> {
         use SeccompCmpOp::{Eq, Ne};
@@ -139,13 +139,13 @@ fn staged() -> Vec<u8> {
 }
 
 /// Checks that the cause is the rejected call.
-fn assert_refused(error: &Error, context: &str) {
+fn assert_rejected(error: &Error, context: &str) {
     let Error::Io { source, .. } = error else { panic!("{context}: {error}") };
     assert_eq!(source.raw_os_error(), Some(CAUSE), "{context}: {error}");
 }
 
 /// Runs an act once for each kind of call, and returns the kinds that it needs.
-fn needed<B>(options: &MmapOptions, name: &str, act: Act<B>) -> Vec<Refused>
+fn needed<B>(options: &MmapOptions, name: &str, act: Act<B>) -> Vec<RejectedCall>
 where
     B: Backend<Source: From<Arc<File>>> + Send,
 {
@@ -157,13 +157,13 @@ where
     drop(quiet);
     let written = fs::read(&path).unwrap();
 
-    let fails = |refused: &Refused| {
-        let context = format!("{name}, rejected call {refused:?}");
+    let fails = |call: &RejectedCall| {
+        let context = format!("{name}, rejected call {call:?}");
         let mut map = stage::<B>(dir.path(), options);
-        let result = refused.during(|| act(&mut map));
+        let result = call.during(|| act(&mut map));
         let has_failed = result.is_err();
         let got = result.or_else(|error| {
-            assert_refused(&error, &context);
+            assert_rejected(&error, &context);
             let file = fs::read(&path).unwrap();
             assert!(is_partly_written(&pattern(LEN), &staged(), &file), "{context}: the file is unchanged");
             assert_eq!(map.tell(), POSITION, "{context}: the position is unchanged");
@@ -192,7 +192,7 @@ macro_rules! acts {
     )*};
 }
 
-const NONE: [Refused; 0] = [];
+const NONE: [RejectedCall; 0] = [];
 
 acts! {
     reading: MmapOptions::new(), |map| map.get_slice(..), NONE, [Read];
@@ -226,8 +226,8 @@ fn a_refresh_that_cannot_map_again_keeps_the_fault() {
     file.set_len(0).unwrap();
     assert_eq!((map[UNIT], map.fault().is_some()), (0, true));
     fs::write(dir.path().join("f"), pattern(LEN)).unwrap();
-    let refused = Map.during(|| map.refresh()).expect_err("a refresh that cannot map fails");
-    assert_refused(&refused, "a refresh");
+    let error = Map.during(|| map.refresh()).expect_err("a refresh that cannot map fails");
+    assert_rejected(&error, "a refresh");
     assert!(map.fault().is_some(), "a fault without a refresh");
     map.refresh().unwrap();
     assert!(map.fault().is_none() && map.get_slice(..).unwrap() == pattern(LEN), "the bytes of the file");
@@ -265,7 +265,7 @@ fn failed(options: &MmapOptions) -> Option<(tempfile::TempDir, Arc<File>, Mappin
         }
     }
     assert_eq!(dirty(&map), 32 * page);
-    assert_refused(&Sync.during(|| map.flush_range(30 * page, 10 * page)).unwrap_err(), "a flush");
+    assert_rejected(&Sync.during(|| map.flush_range(30 * page, 10 * page)).unwrap_err(), "a flush");
     file.sync_all().unwrap();
     if dirty(&map) > 0 {
         eprintln!("NOT RUN: flushes of clean pages: this file system has none");
@@ -279,16 +279,16 @@ fn failed(options: &MmapOptions) -> Option<(tempfile::TempDir, Arc<File>, Mappin
 fn after_a_failed_sync_every_page_that_was_written_is_made_dirty_again() {
     let Some((_dir, file, mut map)) = failed(&MmapOptions::new()) else { return };
     let (before, page) = (map.get_slice(..).unwrap(), Mapping::<Mapped>::page_size());
-    assert_refused(&Sync.during(|| map.flush_async_range(0, 4 * page)).unwrap_err(), "an asynchronous flush");
+    assert_rejected(&Sync.during(|| map.flush_async_range(0, 4 * page)).unwrap_err(), "an asynchronous flush");
     assert_eq!(dirty(&map), 2 * page, "the pages of the range");
     file.sync_all().unwrap();
     for _ in 0..2 {
-        assert_refused(&Sync.during(|| map.close()).unwrap_err(), "a close");
+        assert_rejected(&Sync.during(|| map.close()).unwrap_err(), "a close");
         assert_eq!(dirty(&map), 32 * page, "all written pages and no others");
         file.sync_all().unwrap();
     }
     map.flush_async_range(0, 32 * page).unwrap();
-    assert_refused(&Sync.during(|| map.close()).unwrap_err(), "a close");
+    assert_rejected(&Sync.during(|| map.close()).unwrap_err(), "a close");
     assert_eq!(dirty(&map), 16 * page, "the other half");
     map.flush_async().unwrap();
     assert_eq!(dirty(&map), 0, "all were synced");
@@ -300,7 +300,7 @@ fn after_a_failed_sync_every_page_that_was_written_is_made_dirty_again() {
 fn all_pages_of_an_exported_mapping_are_made_dirty() {
     let Some((_dir, file, mut map)) = failed(&MmapOptions::new()) else { return };
     map.export().unwrap();
-    assert_refused(&Sync.during(|| map.close()).unwrap_err(), "a close");
+    assert_rejected(&Sync.during(|| map.close()).unwrap_err(), "a close");
     assert_eq!(dirty(&map), map.len());
     file.sync_all().unwrap();
     map.close().unwrap();
@@ -341,14 +341,14 @@ fn a_failed_sync_is_known_to_all_mappings_of_the_open_file() {
     let fail = |options: &MmapOptions| {
         let mut map = mapped::<Mapped>(&file, options).unwrap();
         change(&mut map);
-        assert_refused(&Sync.during(|| map.flush()).unwrap_err(), "a flush");
+        assert_rejected(&Sync.during(|| map.flush()).unwrap_err(), "a flush");
     };
     for options in [MmapOptions::new(), untracked.clone()] {
         let mut others = [&file, &duplicate].map(|file| mapped::<Mapped>(file, &MmapOptions::new()).unwrap());
         others.iter_mut().for_each(change);
         fail(&options);
         for mut other in others {
-            assert_refused(&Sync.during(|| other.close()).unwrap_err(), "a close that has to sync");
+            assert_rejected(&Sync.during(|| other.close()).unwrap_err(), "a close that has to sync");
             other.close().unwrap();
         }
         let [mut other, mut unchanged] = [(); 2].map(|()| mapped::<Mapped>(&file, &untracked).unwrap());
@@ -361,18 +361,18 @@ fn a_failed_sync_is_known_to_all_mappings_of_the_open_file() {
 }
 
 /// Returns the calls that mapping needs, and checks that the file is unchanged.
-fn needed_to_map<B>(options: &MmapOptions) -> Vec<Refused>
+fn needed_to_map<B>(options: &MmapOptions) -> Vec<RejectedCall>
 where
     B: Backend<Source: From<Arc<File>>> + Send,
 {
     let dir = tempfile::tempdir().unwrap();
-    let fails = |refused: &Refused| {
+    let fails = |call: &RejectedCall| {
         let file = open(dir.path());
-        let result = refused.during(|| mapped::<B>(&file, options).map(drop));
+        let result = call.during(|| mapped::<B>(&file, options).map(drop));
         let has_failed = result.is_err();
         if let Err(error) = result {
-            assert_refused(&error, &format!("{options:?}, rejected call {refused:?}"));
-            assert!(fs::read(dir.path().join("f")).unwrap() == pattern(LEN), "{refused:?}: the file is unchanged");
+            assert_rejected(&error, &format!("{options:?}, rejected call {call:?}"));
+            assert!(fs::read(dir.path().join("f")).unwrap() == pattern(LEN), "{call:?}: the file is unchanged");
         }
         has_failed
     };
