@@ -10,6 +10,9 @@ use super::{OURS, Place, Ways, python};
 /// The way of the standard library.
 pub(super) const READ_UNTIL: &str = "read_until, BufReader of 1 MiB";
 
+/// The loop of `readline` without this crate: each search starts where the last one has stored the position.
+const STORED_POSITION: &str = "memchr from a stored position, a slice";
+
 /// All lines of the text.
 pub(super) fn readline(place: &Place, ways: &mut Ways) {
     let path = place.text();
@@ -18,6 +21,18 @@ pub(super) fn readline(place: &Place, ways: &mut Ways) {
         move || {
             map.seek(SeekFrom::Start(0)).expect("every mapping has a start");
             while !black_box(map.readline().expect("the text can be read")).is_empty() {}
+        }
+    });
+    ways.add(STORED_POSITION, || {
+        let bytes = place.read(&path);
+        move || {
+            let mut position = 0;
+            while *black_box(&position) < bytes.len() {
+                let rest = &bytes[position..];
+                let line = memchr::memchr(b'\n', rest).map_or(rest, |newline| &rest[..=newline]);
+                position += line.len();
+                black_box(line);
+            }
         }
     });
     read_until(place, ways);
