@@ -6,17 +6,19 @@ use memchr::memmem::{Finder, FinderRev};
 
 use crate::Result;
 
-/// The length of the first piece that is searched, in bytes. Each further piece is twice as long, up to [`MAX_STEP`].
-const FIRST_STEP: usize = 64 << 10;
+/// The length of the first piece to search, in bytes, if the bytes may have to be loaded. Each further piece is twice as
+/// long, up to [`MAX_STEP`].
+pub(crate) const FIRST_STEP: usize = 64 << 10;
 /// The length of the longest piece, in bytes.
 const MAX_STEP: usize = 1 << 20;
 
 /// The index of the first `needle` that lies wholly within `range`. `piece` returns the bytes of a part of the range.
 ///
-/// Takes pieces from the front, and none after the piece with the match.
+/// Takes pieces from the front, and none after the piece with the match. The first piece has `step` bytes.
 pub(crate) fn find<'b>(
     range: Range<usize>,
     needle: &[u8],
+    mut step: usize,
     piece: impl Fn(Range<usize>) -> Result<&'b [u8]>,
 ) -> Result<Option<usize>> {
     let Range { mut start, end } = range;
@@ -25,7 +27,6 @@ pub(crate) fn find<'b>(
         return Ok(None);
     }
     let finder = Finder::new(needle);
-    let mut step = FIRST_STEP;
     loop {
         // One step, or twice the needle's length if that is longer, so that each piece makes progress.
         let piece_end = start.saturating_add(step.max(needle.len().saturating_mul(2))).min(end);
@@ -126,7 +127,7 @@ mod tests {
         let piece = |range: Range<usize>| Ok(&bytes[range]);
         for range in [0..300_000, FIRST_STEP - 2..300_000, 0..299_995, 5..7, 10..10] {
             let within: Vec<_> = needles.into_iter().filter(|&at| range.start <= at && at + 6 <= range.end).collect();
-            assert_eq!(find(range.clone(), b"needle", piece).unwrap(), within.first().copied());
+            assert_eq!(find(range.clone(), b"needle", FIRST_STEP, piece).unwrap(), within.first().copied());
             assert_eq!(rfind(range, b"needle", piece).unwrap(), within.last().copied());
         }
     }
@@ -169,7 +170,19 @@ mod tests {
             seen.set(seen.get().max(range.end));
             Ok(&bytes[range])
         };
-        assert_eq!(find(0..bytes.len(), b"xx", piece).unwrap(), Some(0));
+        assert_eq!(find(0..bytes.len(), b"xx", FIRST_STEP, piece).unwrap(), Some(0));
         assert_eq!(seen.get(), FIRST_STEP);
+    }
+
+    #[test]
+    fn a_step_that_is_longer_than_the_range_is_one_piece() {
+        let bytes = vec![b'x'; 1 << 22];
+        let pieces = std::cell::Cell::new(0);
+        let piece = |range: Range<usize>| {
+            pieces.set(pieces.get() + 1);
+            Ok(&bytes[range])
+        };
+        assert_eq!(find(5..bytes.len(), b"xy", usize::MAX, piece).unwrap(), None);
+        assert_eq!(pieces.get(), 1);
     }
 }

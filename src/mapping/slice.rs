@@ -199,7 +199,11 @@ impl<B: Backend> Mapping<B> {
             match (needle, first) {
                 ([], true) => Ok(Some(start)),
                 ([], false) => Ok(Some(end)),
-                (_, true) => search::find(start..end, needle, |piece| reader.bytes(piece)),
+                (_, true) => {
+                    // Ready bytes need no loading, so they are one piece. In a sandbox this saves up to a tenth of the time.
+                    let step = if self.door.is_ready_up_to(end) { usize::MAX } else { search::FIRST_STEP };
+                    search::find(start..end, needle, step, |piece| reader.bytes(piece))
+                }
                 (_, false) => search::rfind(start..end, needle, |piece| reader.bytes(piece)),
             }
         })
