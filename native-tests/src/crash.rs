@@ -285,9 +285,7 @@ impl Model {
                 continue;
             }
             *(if byte.ever.has(value) { &mut found.lost } else { &mut found.foreign }) += 1;
-            found.first_wrong.get_or_insert_with(|| {
-                format!("byte {index} is {value} instead of the guaranteed {}", byte.guaranteed)
-            });
+            found.first_wrong.get_or_insert_with(|| format!("byte {index} is {value}, not {}", byte.guaranteed));
         }
         let (len, [before, after]) = (file.len(), self.lengths);
         if len != before && len != after {
