@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::columns::Host;
+use super::table::COLUMNS;
+
 /// The text above the table.
 const HEAD: &str = "\
 # Hosts
@@ -20,12 +23,21 @@ guest has grown. This can happen to every guest, and edits that it has not flush
 |---|---|---|---|---|
 ";
 
+/// The keys of the columns that a page has to have: those that run the suite.
+fn all_columns() -> impl Iterator<Item = &'static str> {
+    COLUMNS.iter().filter(|column| !matches!(column.host, Host::Facade { .. })).map(|column| column.key)
+}
+
 /// The page for the report of a comparison.
 ///
 /// # Errors
 ///
-/// Fails if the report has another schema, or only some of the cases.
+/// Fails if the report has another schema, only some of the cases, or only some of the columns.
 pub fn page(report: &Value) -> Result<String, String> {
+    page_of(report, all_columns())
+}
+
+fn page_of(report: &Value, keys: impl IntoIterator<Item = &'static str>) -> Result<String, String> {
     if report["schema"] != "portable-mmap/compare" || report["version"] != super::json::VERSION {
         return Err("this is not a report of this version of `make compare`: run it first".to_owned());
     }
@@ -35,9 +47,12 @@ pub fn page(report: &Value) -> Result<String, String> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let sections = list(&report["sections"]);
     let section = sections.iter().find(|section| section["subject"] == "suite").ok_or("this report has no suite")?;
-    let (ledger, cases) = (list(&section["ledger"]), list(&section["cases"]));
+    let (ledger, cases, columns) = (list(&section["ledger"]), list(&section["cases"]), list(&section["columns"]));
+    if let Some(key) = keys.into_iter().find(|&key| columns.iter().all(|column| column["key"] != key)) {
+        return Err(format!("this report lacks the column `{key}`: run `make compare` without COLUMNS"));
+    }
     let mut page = HEAD.to_owned();
-    for column in list(&section["columns"]) {
+    for column in columns {
         let text = |field: &str| column[field].as_str().unwrap_or_default().to_owned();
         let (name, what) = (text("name"), text("what"));
         if column["state"] == "absent" {
@@ -71,7 +86,7 @@ pub fn page(report: &Value) -> Result<String, String> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::page;
+    use super::{page, page_of};
 
     fn report() -> Value {
         json!({
@@ -94,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_page_lists_what_each_host_does_not_support() {
-        let page = page(&report()).unwrap();
+        let page = page_of(&report(), ["a", "b"]).unwrap();
         let rows: Vec<&str> = page.lines().skip_while(|line| !line.starts_with("| A")).collect();
         assert_eq!(
             rows,
@@ -111,5 +126,11 @@ mod tests {
         some["filter"] = json!("slice");
         assert!(page(&some).unwrap_err().contains("FILTER"));
         assert!(page(&json!({})).is_err());
+    }
+
+    #[test]
+    fn a_report_with_some_of_the_columns_is_an_error() {
+        assert!(page_of(&report(), ["b", "c"]).unwrap_err().contains("`c`"));
+        assert!(page(&report()).unwrap_err().contains("`mapped`"));
     }
 }
