@@ -329,7 +329,8 @@ impl Results {
         text.push_str(
             "Read and written: bytes moved by system calls. A mapping moves its pages without calls.\n\
              The reads of a native program include those of its own start.\n\
-             \"-\" means that the system does not count.\n",
+             \"-\" means that the system does not count.\n\
+             Each program has run once. A host that is built with --release takes less time: see docs/performance.md.\n",
         );
         if !HAS_HOST_MAPPING {
             _ = writeln!(text, "NOT RUN: wasip1 hosted, because {NO_HOST_MAPPING}");
