@@ -176,8 +176,9 @@ impl Plan {
         if !self.has_settable_len() && options.extend {
             return Err(Error::Unsupported { what: "only a regular file can be extended" });
         }
-        if kind == FileKind::Special && options.len > 0 {
-            return Ok(());
+        if kind == FileKind::Special {
+            // It reports a length of 0, but it is not an empty file.
+            return if options.len > 0 { Ok(()) } else { Err(Error::Unsupported { what: NO_LENGTH }) };
         }
         let offset = self.span.offset();
         if options.len > 0 {
@@ -212,6 +213,10 @@ impl Plan {
         Error::io(Operation::Map, self.span.offset(), self.span.len() as u64, reason)
     }
 }
+
+/// The reason why a file that is neither a regular file nor a block device needs a length.
+const NO_LENGTH: &str = "a character device, a pipe or a socket has no length; say with len(n) how much of it to map, or use \
+    map_any, which reads a pipe to its end";
 
 /// The error of a length that must not be 0.
 pub(crate) fn zero_length(what: Asked) -> Error {

@@ -172,6 +172,9 @@ fn opening_advice(f: &mut Formatter<'_>, source: &io::Error) -> fmt::Result {
             ": the host does not allow it; name the directory of the file to the host, usually with --dir, with the \
              right to write if the mapping writes"
         }
+        _ if matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+            ": the system does not allow it; Access::Read and Access::Copy open a file only for reading"
+        }
         (false, _) => "",
     })
 }
@@ -179,6 +182,7 @@ fn opening_advice(f: &mut Formatter<'_>, source: &io::Error) -> fmt::Result {
 fn out_of_range(f: &mut Formatter<'_>, what: Asked, start: i128, len: u64, limit: u64) -> fmt::Result {
     match what {
         Asked::Length => write!(f, "a mapping cannot have {len} bytes: it has at most {limit} on this target"),
+        Asked::End if len == 0 => write!(f, "offset {start} is past the largest offset that a file can have, {limit}"),
         Asked::End => {
             write!(f, "{len} bytes from offset {start} end past the largest offset that a file can have, {limit}")
         }

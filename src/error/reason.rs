@@ -60,7 +60,7 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotOpenForReading => "the file is not open for reading, which every mapping needs",
+            Self::NotOpenForReading => "the file is not open for reading, which every mapping needs; open it with read(true)",
             Self::NotOpenForWriting => {
                 "the file is not open for writing; map it with Access::Read or Access::Copy, or open it for reading and \
                  writing"
@@ -71,9 +71,10 @@ impl fmt::Display for Reason {
             Self::Sealed => "the file is sealed against writing; map it with Access::Read or Access::Copy",
             Self::ReadOnlyDevice => "the device is read-only; map it with Access::Read or Access::Copy",
             Self::NotOpenForExtending => {
-                "the file is not open for writing, which extend(true) needs where the file is too short"
+                "the file is not open for writing, which extend(true) needs where the file is too short; open it for reading \
+                 and writing"
             }
-            Self::Directory => "it is a directory",
+            Self::Directory => "it is a directory; map a file in it",
             Self::Deadlock => "the storage uses the mapping that reads from it, and would wait for itself",
             Self::Touch => "the file could not be read when it was touched, or no disk space was left for a hole in it",
             Self::Lost => "a resize had to unmap the file and could not map it again; the mapping is lost",

@@ -91,7 +91,8 @@ impl MmapOptions {
     ///
     /// [`Error::EmptyFile`], [`Error::OffsetPastEnd`], [`Error::LengthPastEnd`], [`Error::OutOfRange`] (a length over
     /// `isize::MAX`), [`Error::Misaligned`], [`Error::Conflict`] and [`Error::Unsupported`] for options that do not fit
-    /// the file, each other or the backend; [`Error::Io`] of kind `IsADirectory` for a directory, of kind
+    /// the file, each other or the backend, and for a character device, a pipe or a socket without a
+    /// [`len`](Self::len); [`Error::Io`] of kind `IsADirectory` for a directory, of kind
     /// `PermissionDenied` for a write-only file, and if changes would reach a file that is read-only, open for append
     /// or sealed against writing; [`Error::NoMemory`]; [`Error::Io`] with any error of the operating system. The file
     /// is then as before.
