@@ -33,8 +33,9 @@
 //!
 //! Each call documents its errors. [`MmapOptions::map`] states what the caller of an `unsafe` function has to
 //! guarantee. A call that returns an [`Error`] has changed nothing, with two exceptions: a write-back keeps what it has
-//! already written, and on Windows [`resize`](Mapping::resize) can lose the mapping. Using a mapping as a slice (`m[i]`, `m[a..b]`, [`Deref`](std::ops::Deref), iteration) panics if the same
-//! use of a slice panics, and if the bytes of a buffer cannot be loaded.
+//! already written, and on Windows [`resize`](Mapping::resize) can lose the mapping. Using a mapping as a slice
+//! (`m[i]`, `m[a..b]`, [`Deref`](std::ops::Deref), iteration) panics if the same use of a slice panics, and if the
+//! bytes of a buffer cannot be loaded.
 //!
 //! The [`guide`] has a page for each subject, tables for those who come from memmap2 or from Python, and a list of
 //! error messages.
@@ -52,10 +53,11 @@
 //! [`MmapOptions::map_any`], which falls back to a buffer where the operating system cannot map a file.
 //! [`MmapOptions::map_storage`] maps anything that reads and writes at offsets.
 //!
-//! On `wasm32-wasip1` a mapping of 512 KiB or more is a hosted mapping if the host is wasmtime with
-//! `portable-mmap-wasmtime`. What this page states about OS mappings also holds for hosted mappings. A hosted mapping
-//! has pages of 4096 bytes, and it has no [`lock`](Mapping::lock), no executable memory, and no advice that only Linux
-//! has. See [`MmapOptions::host_mapping`].
+//! On `wasm32-wasip1`, and on `wasm32-wasip2` with the feature `host-mapping`, a mapping of 512 KiB or more is a hosted
+//! mapping if the host is wasmtime with `portable-mmap-wasmtime`, and maps this file. What this page states about OS
+//! mappings also holds for hosted mappings. A hosted mapping has pages of 4096 bytes, and it has no
+//! [`lock`](Mapping::lock), no executable memory, and no advice that only Linux has. See
+//! [`MmapOptions::host_mapping`].
 //!
 //! # Where a buffer differs from an OS mapping
 //!
