@@ -1,5 +1,6 @@
-# All commands of this repository: `make help` lists them. They need GNU make 3.81 or newer, on Linux, macOS, or Windows with a
-# POSIX shell. Each target installs what it needs through rustup, and does not call rustup if everything is installed.
+# The commands of this repository: `make help` lists the main ones. They need GNU make 3.81 or newer, on Linux, macOS, or
+# Windows with a POSIX shell. Each target installs the Rust targets and components that it needs through rustup, and does not
+# call rustup if everything is installed.
 
 CARGO ?= cargo
 PYTHON ?= python3
@@ -19,7 +20,7 @@ WITH_HOST := --features host-mapping --target-dir "$(TARGET)/hosted"
 # The version of a release has three numbers. `rust-version` in Cargo.toml has the first two.
 MSRV := $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml).0
 
-# The file for `make demo`. The default is the program of the harness: about 50 MB of machine code and text.
+# The file for `make demo`. The default is the program of the harness: about 80 MB of machine code and text.
 FILE ?= $(HARNESS)
 
 # Only one cargo build runs at a time. Parallel builds would wait for each other's locks, and the build of wasmtime alone keeps
@@ -54,12 +55,12 @@ demo-first: rust
 		$(CARGO) build --release -p portable-mmap --example grep && \
 		"$(TARGET)/release/examples/grep" 'name = "mem' $(FIRST) && \
 		$(MAKE) --no-print-directory demo-node && \
-		echo '== next: wasmtime, for the three sandboxes; it is built once, in 5 to 20 minutes'; }
+		echo '== next: the examples, then wasmtime, which is built once, and then the examples in sandboxes'; }
 
 .PHONY: demo-node
 demo-node: wasi
 	@if command -v node >/dev/null; then \
-		echo '== the same program for wasm32-wasip1, in Node' && \
+		echo '== the same program for wasm32-wasip1, with the emulation, in Node: it prints the same' && \
 		$(with_vectors) --release -p portable-mmap --example grep --target wasm32-wasip1 && \
 		node wasm-tests/hosts/node-wasi.mjs --dir .::/ "$(VECTORS)/wasm32-wasip1/release/examples/grep.wasm" \
 			'name = "mem' /$(FIRST); \
@@ -149,8 +150,9 @@ examples: wasi
 		$(with_vectors) --release -p portable-mmap --examples --target $$target || exit 1; done
 
 .PHONY: harness
-harness: rust
-	@echo '== the harness: the first build, with wasmtime, takes 5 to 20 minutes'
+harness: rust ## builds the test harness
+	@if test -f "$(HARNESS)"; then echo '== the harness'; \
+	else echo '== the harness: the first build, with wasmtime, takes 5 to 20 minutes'; fi
 	@$(CARGO) build -p wasm-tests
 
 # The programs that the harness runs: the suite, and those that its own tests need.

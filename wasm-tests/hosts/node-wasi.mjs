@@ -71,7 +71,14 @@ function compile(file) {
   }
 }
 
+// What a program imports if it is built with the feature host-mapping. Node does not have it.
+const HOST = "portable-mmap:host/";
+
 const module = compile(args[0]);
+if (WebAssembly.Module.imports(module).some((imported) => imported.module.startsWith(HOST))) {
+  fail(`${args[0]} is built with the feature host-mapping, so its host must map files, and Node does not: run it with `
+    + "`wasm-tests run --host-mapping`, or build it without the feature");
+}
 
 // Not imported at the top, because the import prints a warning, and only the second Node has `--no-warnings`.
 const { WASI } = await import("node:wasi");
@@ -88,7 +95,7 @@ try {
   exit(wasi.start(new WebAssembly.Instance(module, wasi.getImportObject())));
 } catch (error) {
   if (!(error instanceof WebAssembly.RuntimeError)) {
-    throw error;
+    fail(`cannot run ${args[0]}: ${error.message}`);
   }
   console.error(`trap: ${error.message}`);
   exit(TRAPPED);

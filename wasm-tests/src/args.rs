@@ -235,7 +235,9 @@ fn package(mut parser: Parser) -> Result<package::Plan, Error> {
         None => package::Source::Local(place),
     };
     let columns = package::columns(&targets, &hosts)?;
-    Ok(package::Plan { source, wasi_dir, target_dir, cargo_args, columns, filter, skip, limits, jobs, out })
+    // After the name of this program, and that of the command.
+    let args = std::env::args_os().skip(2).collect();
+    Ok(package::Plan { source, wasi_dir, target_dir, cargo_args, columns, filter, skip, limits, jobs, out, args })
 }
 
 fn mutants(mut parser: Parser) -> Result<mutants::Plan, Error> {

@@ -33,12 +33,14 @@ pub struct Host {
 enum Program {
     /// On the path, with instructions how to get it.
     OnPath(&'static str, &'static str),
-    /// In the directory of `make compare-tools`.
-    Tool(&'static str),
+    /// In the directory of `make compare-tools`, with the command that installs it there.
+    Tool(&'static str, &'static str),
 }
 
-/// How to get a program that is not on the path.
-const INSTALLED: &str = "`make compare-tools` installs what this host needs";
+/// How to get what a host needs, if the harness chooses the version.
+const OF_PYPI: &str = "`make compare-wasmtimes` installs what this host needs";
+const OF_NPM: &str = "`make compare-hosts` installs what this host needs";
+const OF_ALL: &str = "`make compare-tools` installs what this host needs";
 
 /// The browser, and the environment variable that selects another one.
 const CHROMIUM: (&str, &str) = ("chromium", "CHROMIUM");
@@ -100,7 +102,7 @@ pub const ALL: &[Host] = &[
         key: "deno",
         name: "Deno",
         targets: &[WASIP1],
-        program: Program::Tool("node_modules/.bin/deno"),
+        program: Program::Tool("node_modules/.bin/deno", OF_NPM),
         options: &["run", "--quiet", "--allow-all", "--no-config", "--v8-flags=--expose-gc,--wasm-lazy-compilation"],
         script: Some("preview1.mjs"),
         packages: &[],
@@ -110,7 +112,7 @@ pub const ALL: &[Host] = &[
         key: "bun",
         name: "Bun",
         targets: &[WASIP1],
-        program: Program::Tool("node_modules/.bin/bun"),
+        program: Program::Tool("node_modules/.bin/bun", OF_NPM),
         options: &["run"],
         script: Some("preview1.mjs"),
         packages: &[],
@@ -130,7 +132,7 @@ pub const ALL: &[Host] = &[
         key: "wasmtime-oldest",
         name: "wasmtime-oldest",
         targets: &[WASIP1],
-        program: Program::Tool("wasmtime-oldest/bin/python"),
+        program: Program::Tool("wasmtime-oldest/bin/python", OF_PYPI),
         options: &[],
         script: Some("python_wasmtime.py"),
         packages: &[],
@@ -140,7 +142,7 @@ pub const ALL: &[Host] = &[
         key: "wasmtime-newest",
         name: "wasmtime-newest",
         targets: &[WASIP1, WASIP2],
-        program: Program::Tool("wasmtime-newest/bin/python"),
+        program: Program::Tool("wasmtime-newest/bin/python", OF_PYPI),
         options: &[],
         script: Some("python_wasmtime.py"),
         packages: &[],
@@ -150,7 +152,7 @@ pub const ALL: &[Host] = &[
         key: "wasmi",
         name: "wasmi",
         targets: &[WASIP1],
-        program: Program::Tool("wasmi/release/wasmi-host"),
+        program: Program::Tool("wasmi/release/wasmi-host", OF_ALL),
         options: &[],
         script: None,
         packages: &[],
@@ -173,16 +175,16 @@ impl Host {
     pub fn program(&self, tools: &Path) -> Result<PathBuf, String> {
         let (name, how) = match self.program {
             Program::OnPath(name, how) => (which::which(name).ok().ok_or_else(|| name.to_owned()), how),
-            Program::Tool(name) => {
+            Program::Tool(name, how) => {
                 let path = tools.join(format!("{name}{EXE_SUFFIX}"));
                 let found = if path.is_file() { Ok(path) } else { Err(path.display().to_string()) };
-                (found, INSTALLED)
+                (found, how)
             }
         };
         for package in self.packages {
             let package = tools.join("node_modules").join(package);
             if !package.is_dir() {
-                return Err(format!("there is no {}: {INSTALLED}", package.display()));
+                return Err(format!("there is no {}: {OF_NPM}", package.display()));
             }
         }
         if self.in_browser {
@@ -200,7 +202,7 @@ impl Host {
     /// Whether the harness has chosen its version. A host of another version may fail to start.
     #[must_use]
     pub fn is_pinned(&self) -> bool {
-        matches!(self.program, Program::Tool(_))
+        matches!(self.program, Program::Tool(..))
     }
 
     /// Starts it.
@@ -234,7 +236,7 @@ fn chromium() -> Result<PathBuf, String> {
     let (name, variable) = CHROMIUM;
     let name = std::env::var_os(variable).unwrap_or_else(|| name.into());
     let found = which::which(&name).map_err(|_| name.display().to_string());
-    found.map_err(|name| format!("there is no `{name}`: {INSTALLED}, and {variable} selects another Chromium"))
+    found.map_err(|name| format!("there is no `{name}`: {OF_ALL}, and {variable} selects another Chromium"))
 }
 
 /// The directory of `make compare-tools`, in the target directory in which cargo has built this program.

@@ -50,7 +50,8 @@ wasm-tests crate [--package DIR|MANIFEST | --published NAME[@VERSION]] [--wasi-d
                  [--target-dir DIR] [--out DIR] [-- CARGO-ARGUMENT...]
     Builds the tests of a package with cargo, runs each alone, natively and on WASI, and compares outcomes and output.
     TARGETs are native, wasm32-wasip1 and wasm32-wasip2. The default is all of them. The others are compared with the
-    first. HOSTs are wasmtime, which is the default, node, deno, bun, wasmtime-oldest, wasmtime-newest, wasmi and jco.
+    first. HOSTs are wasmtime, which is the default, node, deno, bun, wasmtime-oldest, wasmtime-newest, wasmi, jco, and
+    hosted, which is wasmtime with mappings of the host.
     The package is that of the current directory or of DIR, or a published one, which is downloaded into the target
     directory. --wasi-dir names the directory in which cargo runs if it builds for WASI, with a configuration of its own
     and links to the package's files. --out writes report.html, report.json and junit.xml.
@@ -209,7 +210,7 @@ fn run_package(plan: &package::Plan) -> wasmtime::Result<ExitCode> {
     let results = package::run(plan).map_err(wasmtime::Error::msg)?;
     print!("{}", package::render(&results));
     if let Some(out) = &plan.out {
-        for path in package::write_reports(&results, started, out)? {
+        for path in package::write_reports(&results, started, &plan.args, out)? {
             println!("{}", path.display());
         }
     }

@@ -63,7 +63,7 @@ pub(crate) fn counts(passed: usize, failed: usize) -> String {
 pub(crate) fn exceptions(ledger: &[Exception]) -> String {
     let mut text = String::new();
     if ledger.is_empty() {
-        text.push_str("The ledger of exceptions is empty.\n");
+        text.push_str("No exception concerns the cases and the columns that ran.\n");
     } else {
         text.push_str("Exceptions, each a property of the platform:\n");
     }

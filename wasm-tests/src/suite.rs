@@ -108,14 +108,19 @@ impl Results {
 }
 
 /// The problem that is reported if nothing is run.
-pub(crate) const NO_CASE: &str = "there is no case to run";
+pub(crate) fn no_case(filter: Option<&str>) -> String {
+    let problem = "there is no case to run".to_owned();
+    let Some(filter) = filter else { return problem };
+    let list = "`cargo test -p native-tests --test native -- --list`";
+    format!("{problem}: no name contains {filter:?}\n    {list} prints the names of the suite")
+}
 
 /// Runs the suite: every case that any column lists, on every column, each in a fresh directory.
 #[must_use]
 pub fn run(columns: &[Column], plan: &Plan, ledger: &[Exception]) -> Results {
     let mut results = run_allowing_no_case(columns, plan, ledger);
     if results.cases.is_empty() {
-        results.problems.push(NO_CASE.to_owned());
+        results.problems.push(no_case(plan.filter.as_deref()));
     }
     results
 }

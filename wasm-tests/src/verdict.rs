@@ -212,7 +212,7 @@ impl fmt::Display for Difference {
 }
 
 /// A line, or the part of it around the character `at` that is shown.
-fn excerpt(line: &str, at: usize) -> String {
+pub(crate) fn excerpt(line: &str, at: usize) -> String {
     let count = line.chars().count();
     if count <= SHOWN {
         return line.to_owned();

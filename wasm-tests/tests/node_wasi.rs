@@ -9,6 +9,13 @@ use std::process::{Command, Output};
 const MODULE: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x05\x03\x01\0\x01\
     \x07\x13\x02\x06_start\0\0\x06memory\x02\0\x0a\x04\x01\x02\0\x0b";
 
+/// A module that imports the function `f` of the host that maps files.
+const HOSTED: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\
+    \x02\x22\x01\x1cportable-mmap:host/map@0.1.0\x01f\0\0";
+
+/// A module that imports the function `f` of a module `x`.
+const LINKED: &[u8] = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x02\x07\x01\x01x\x01f\0\0";
+
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 
 /// Runs the script in a directory. If there is no Node, prints what is not checked.
@@ -40,7 +47,8 @@ fn help_prints_the_usage() {
 #[test]
 fn a_program_that_cannot_run_is_reported_in_one_line() {
     let dir = tempfile::tempdir().unwrap();
-    for (name, bytes) in [("module.wasm", MODULE), ("component.wasm", COMPONENT), ("text", b"(module)")] {
+    let modules = [("module.wasm", MODULE), ("hosted.wasm", HOSTED), ("linked.wasm", LINKED)];
+    for (name, bytes) in modules.into_iter().chain([("component.wasm", COMPONENT), ("text", b"(module)")]) {
         fs::write(dir.path().join(name), bytes).unwrap();
     }
     let Some(output) = node(dir.path(), &["--dir", ".", "module.wasm"]) else { return };
@@ -49,6 +57,8 @@ fn a_program_that_cannot_run_is_reported_in_one_line() {
         (&["no-such.wasm"][..], "cannot read no-such.wasm: ENOENT"),
         (&["component.wasm"], "component.wasm is a component of wasip2, and Node runs wasip1 only\n"),
         (&["text"], "cannot load text: "),
+        (&["hosted.wasm"], "hosted.wasm is built with the feature host-mapping, so its host must map files, "),
+        (&["linked.wasm"], "cannot run linked.wasm: "),
         (&["--dir", "no-such-dir", "module.wasm"], "cannot open no-such-dir: "),
     ] {
         let output = node(dir.path(), args).unwrap();

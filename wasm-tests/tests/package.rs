@@ -84,12 +84,17 @@ fn every_outcome_is_reported() {
         "lib, tests::returns_an_error: FAILED in every column",
         "lib, tests::should_panic_and_does_not: FAILED in every column",
         "13 tests equal in 3 columns, 6 not",
+        "6 of the equal tests fail in every column. They do not count as differences.",
     ] {
         assert!(text.lines().any(|line| line == alike), "{alike:?} is not in:\n{text}");
     }
     let difference = "UNEQUAL lib, tests::prints_the_width_of_a_pointer, wasip1 and wasip2: standard output differs from \
                       that of native (-) at line 2:\n      the same\n    - 64 bits\n    + 32 bits\n";
     assert!(text.contains(difference), "{text}");
+    let failed = "UNEQUAL lib, tests::needs_wide_pointers, wasip1 and wasip2: FAILED here, passed in native\n  \
+                  standard error here:\n    thread of the test panicked at src/lib.rs:70:9:\n    assertion \
+                  `left == right` failed\n      left: 32\n     right: 64\n\n";
+    assert!(text.contains(failed), "{text}");
 }
 
 #[test]
@@ -99,6 +104,9 @@ fn success_requires_tests_that_ran_and_are_equal() {
         let output = harness(&package).args(["--target", "native,wasm32-wasip1"]).args(args).output().unwrap();
         (output.status.code(), stdout(&output))
     };
+    let (_, text) = run(&["--filter", "fails_alike"]);
+    let one = "1 of the equal tests fails in every column. It does not count as a difference.\n";
+    assert!(text.ends_with(one), "{text}");
     // Features are passed to cargo, and add a test.
     let (code, text) = run(&["--filter", "is_there", "--skip", "pointers", "--", "--features", "more"]);
     assert_eq!((code, totals(&text).len()), (Some(0), 2), "{text}");
@@ -136,6 +144,11 @@ fn reports_have_the_result_of_each_test_in_each_column() {
     assert_eq!(cell("is_ignored", "native")["reason"], "ignored");
     let failure = |test: &str| cell(test, "wasip1")["failure"].clone();
     assert_eq!(failure("needs_wide_pointers")["kind"], "FAILED here, passed in native");
+    let again = format!(
+        "wasm-tests crate --package {} --target native,wasm32-wasip1 --filter 'tests::needs_wide_pointers'",
+        package.display()
+    );
+    assert_eq!(failure("needs_wide_pointers")["again"], again);
     assert_eq!(failure("is_there_with_wide_pointers")["kind"], "absent here, passed in native");
     let printed = failure("prints_the_width_of_a_pointer");
     assert_eq!((&printed["kind"], &printed["difference"]["line"]), (&"other output than native".into(), &4.into()));
@@ -195,6 +208,16 @@ fn node_is_a_host_or_is_reported_as_missing() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("--host node: there is no `node`: ") && stderr.contains("https://nodejs.org"), "{stderr}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_host_that_maps_files_is_a_column_beside_wasmtime() {
+    let (_dir, package) = fixture("outcomes");
+    let args = ["--target", "native,wasm32-wasip1", "--host", "wasmtime,hosted", "--filter", "passes"];
+    let output = harness(&package).args(args).output().unwrap();
+    let text = stdout(&output);
+    assert!(output.status.success() && totals(&text)[2].starts_with("wasip1 hosted 1 1 0 0 0 0 0"), "{text}");
 }
 
 #[test]

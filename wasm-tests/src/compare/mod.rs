@@ -26,7 +26,7 @@ use native_tests::ledger::Exception;
 use serde_json::Value;
 
 use crate::report;
-use crate::suite::{self, NO_CASE};
+use crate::suite::{self, no_case};
 use builder::{Builder, Missing};
 use columns::{Definition, Selection, Subject};
 
@@ -78,7 +78,7 @@ pub fn run(plan: &Plan) -> Comparison {
     // Without a column there is no case either, and the reason is known.
     if !explained && sections.iter().all(|section| section.results.cases.is_empty()) {
         // This problem concerns all subjects, and is reported with the first.
-        sections[0].results.problems.push(NO_CASE.to_owned());
+        sections[0].results.problems.push(no_case(plan.suite.filter.as_deref()));
     }
     Comparison { sections, filter: plan.suite.filter.clone(), started, elapsed }
 }

@@ -19,6 +19,14 @@ const WIDE_COLUMNS = 8;
 
 const SIGNS = { passed: "✓", failed: "✗", excepted: "–" };
 
+/** Whether the report is about the tests of a package. Its exceptions are tests that are ignored or fail. */
+const ofPackage = report.title !== undefined;
+const EXCEPTED = ofPackage ? "not counted" : "excepted";
+
+/** The state of a cell in words. */
+const wordOf = ({ state, reason }) => !ofPackage || state !== "excepted" ? state
+  : reason === "ignored" ? reason : "failed everywhere";
+
 /** How many lines, on both sides together, are searched for the next equal line of two transcripts. */
 const LOOK_AHEAD = 40;
 
@@ -49,7 +57,8 @@ function showVerdict() {
   verdict.className = report.passed ? "passed" : "failed";
   verdict.dataset.passed = report.passed;
   const excepted = all("ran").reduce((sum, column) => sum + column.excepted, 0);
-  const exceptions = excepted === 0 ? "" : `; ${counted(excepted, "exception")}`;
+  const exceptions = excepted === 0 ? ""
+    : ofPackage ? `; ${number(excepted)} ${EXCEPTED}` : `; ${counted(excepted, "exception")}`;
   verdict.textContent = report.passed
     ? `Passed: ${counted(all("cases").length, "case")} on ${counted(all("ran").length, "column")}, `
       + `with equal transcripts${exceptions}`
@@ -68,10 +77,13 @@ function showVerdict() {
 
 function showColumns({ columns, element }) {
   const counts = ["cases", "passed", "failed", "excepted"];
-  const calls = [["reads", number], ["bytes_read", bytes], ["writes", number], ["bytes_written", bytes],
-    ["syncs", number], ["stats", number]];
+  // Without a column that counts calls, there are no columns for them.
+  const counting = columns.some((column) => column.state === "ran" && column.calls !== null);
+  const calls = counting ? [["reads", number], ["bytes_read", bytes], ["writes", number], ["bytes_written", bytes],
+    ["syncs", number], ["stats", number]] : [];
   const title = (name) => name[0].toUpperCase() + name.slice(1).replace("_", " ");
-  const heads = ["Column", ...counts.map(title), "Time", ...calls.map(([name]) => title(name))];
+  const ofCounts = counts.map((name) => title(name === "excepted" ? EXCEPTED : name));
+  const heads = ["Column", ...ofCounts, "Time", ...calls.map(([name]) => title(name))];
   const head = make("tr", {}, ...heads.map((text, index) =>
     make("th", { scope: "col", class: index === 0 ? "first" : undefined }, text)));
   const rows = columns.map((column) => {
@@ -87,7 +99,7 @@ function showColumns({ columns, element }) {
       row.append(make("td", { class: colour, "data-column": column.key, "data-count": name }, number(column[name])));
     }
     row.append(make("td", { "data-column": column.key, "data-count": "seconds" }, duration(column.seconds)));
-    if (column.calls === null) {
+    if (column.calls === null && counting) {
       row.append(make("td", { colspan: calls.length, class: "zero" }, "calls not counted"));
     } else {
       for (const [name, show] of calls) {
@@ -114,7 +126,7 @@ function showLedger() {
   }
   const ledger = document.getElementById("ledger");
   // Only the suite of this project has a ledger.
-  ledger.parentElement.hidden = report.title !== undefined;
+  ledger.parentElement.hidden = ofPackage;
   for (const [reason, cases] of reasons) {
     const items = [...cases].map(([name, columns]) =>
       make("li", {}, make("span", { class: "name" }, name), `: ${columns.join(", ")}`));
@@ -163,10 +175,12 @@ function bodyOf(group, ran) {
   });
   const sums = ran.map((column) => {
     const of = (state) => group.cases.filter((item) => item.cells[column.key].state === state).length;
-    const parts = [[of("failed"), "failed"], [of("excepted"), "excepted"], [of("passed"), "passed"]];
+    const parts = [[of("failed"), "failed", "failed"], [of("excepted"), "excepted", EXCEPTED],
+      [of("passed"), "passed", "passed"]];
     const shown = parts.filter(([count]) => count > 0);
     return make("td", { class: of("failed") > 0 ? "failed" : undefined },
-      ...shown.map(([count, word]) => make("span", { class: `part ${word}` }, ...signed(word, ` ${word}`, count))));
+      ...shown.map(([count, state, word]) =>
+        make("span", { class: `part ${state}` }, ...signed(state, ` ${word}`, count))));
   });
   const title = make("th", { scope: "rowgroup", class: "first" }, group.button);
   const head = make("tr", { class: "subject" }, title, ...sums);
@@ -187,7 +201,7 @@ function rowOf(item, ran) {
   const cells = ran.map((column) => {
     const cell = item.cells[column.key];
     entry.states.add(cell.state);
-    const word = cell.state === "failed" ? `failed: ${cell.failure.kind}` : cell.state;
+    const word = cell.state === "failed" ? `failed: ${cell.failure.kind}` : wordOf(cell);
     return make("td", { class: cell.state, "data-state": cell.state, title: `${column.name}: ${word}` },
       ...signed(cell.state, word));
   });
@@ -229,9 +243,11 @@ function outcomeOf(item, column) {
     : Object.entries(cell.calls).map(([name, [count, moved]]) =>
       `${name} ${number(count)}×${moved > 0 ? ` ${bytes(moved)}` : ""}`).join(", ") || "no calls";
   const box = make("div", { class: `outcome is-${cell.state}` },
-    make("strong", {}, column.name), " ", make("span", { class: `tag ${cell.state}` }, cell.state),
+    make("strong", {}, column.name), " ", make("span", { class: `tag ${cell.state}` }, wordOf(cell)),
     make("span", { class: "cost" }, ` ${duration(cell.seconds)}; ${calls}`));
-  if (cell.reason !== undefined) box.append(make("p", {}, `Exception: ${cell.reason}.`));
+  if (cell.reason !== undefined) {
+    box.append(make("p", {}, `${ofPackage ? "Not a difference" : "Exception"}: ${cell.reason}.`));
+  }
   const failure = cell.failure;
   if (failure === undefined) return box;
   if (failure.difference === undefined) box.append(make("pre", {}, failure.text));
@@ -343,6 +359,8 @@ function measure() {
   }
 }
 
+if (ofPackage) document.getElementById("exceptions").textContent = "tests that failed everywhere or are ignored";
+document.getElementById("calls").hidden = !all("ran").some((column) => column.calls !== null);
 showVerdict();
 for (const section of sections) {
   section.element.querySelector("h2").textContent = section.title;

@@ -6,6 +6,7 @@
 //!
 //! Documentation tests and benchmarks are left out: cargo does not build programs for them here.
 
+mod again;
 mod build;
 pub mod cases;
 mod libtest;
@@ -61,6 +62,8 @@ pub struct Plan {
     pub jobs: usize,
     /// The directory of the reports, if they are written.
     pub out: Option<PathBuf>,
+    /// The arguments of `wasm-tests crate`, which the reports repeat in the command for one test.
+    pub args: Vec<OsString>,
 }
 
 /// The location of a package.
@@ -149,6 +152,7 @@ pub fn run(plan: &Plan) -> Result<Results, String> {
             let program = match (target, host, &other) {
                 (Target::Wasi(_), _, Some(served)) => Program::other(binary, served.clone(), plan.limits),
                 (Target::Wasi(_), Host::Wasmtime, None) => Program::wasmtime(binary, plan.limits),
+                (Target::Wasi(_), Host::Hosted, None) => Program::hosted(binary, plan.limits),
                 _ => Ok(Program::native(binary, plan.limits)),
             };
             let listed = program.and_then(|program| program.list().map(|tests| (program, tests)));

@@ -5,6 +5,7 @@
 //! fails in the same way in every column, is an exception, with its reason: it is not a difference, and it has not
 //! passed.
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,9 +13,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 use serde_json::{Map, Value, json};
 
+use super::again;
 use super::libtest::{Outcome, TestRun};
 use super::results::{Results, Row};
-use super::table::lines;
+use super::table::{failure_message, lines};
 use crate::compare::{self, json::seconds};
 use crate::verdict::{self, Difference};
 
@@ -29,24 +31,27 @@ enum State {
 struct Failure {
     /// A description in a few words.
     kind: String,
+    /// The end of the test's standard error, if it failed here or in the first column and not in both.
+    message: Option<String>,
     /// The first difference from the transcript of the first column.
     difference: Option<Difference>,
 }
 
-/// Writes the three reports into a directory, which is created if it does not exist, and returns their paths.
+/// Writes the three reports into a directory, which is created if it does not exist, and returns their paths. `args`
+/// are the arguments of the run.
 ///
 /// # Errors
 ///
 /// Fails if a report cannot be written.
-pub fn write(results: &Results, started: SystemTime, dir: &Path) -> io::Result<Vec<PathBuf>> {
+pub fn write(results: &Results, started: SystemTime, args: &[OsString], dir: &Path) -> io::Result<Vec<PathBuf>> {
     let junit = junit(results).map_err(io::Error::other)?;
-    compare::write_reports(dir, &json(results, started), junit)
+    compare::write_reports(dir, &json(results, started, args), junit)
 }
 
-fn json(results: &Results, started: SystemTime) -> Value {
+fn json(results: &Results, started: SystemTime, args: &[OsString]) -> Value {
     let mut transcripts = Vec::new();
     let mut counts = [0, 0];
-    let cases: Vec<Value> = results.rows.iter().map(|row| case(results, row, &mut transcripts)).collect();
+    let cases: Vec<Value> = results.rows.iter().map(|row| case(results, row, args, &mut transcripts)).collect();
     let columns: Vec<Value> = results
         .columns
         .iter()
@@ -83,7 +88,7 @@ fn json(results: &Results, started: SystemTime) -> Value {
     })
 }
 
-fn case(results: &Results, row: &Row, transcripts: &mut Vec<Vec<String>>) -> Value {
+fn case(results: &Results, row: &Row, args: &[OsString], transcripts: &mut Vec<Vec<String>>) -> Value {
     let cells = row.cells.iter().enumerate().map(|(index, cell)| {
         let lines = transcript(cell);
         let known = transcripts.iter().position(|known| *known == lines).unwrap_or_else(|| {
@@ -101,7 +106,7 @@ fn case(results: &Results, row: &Row, transcripts: &mut Vec<Vec<String>>) -> Val
                 value["state"] = json!("failed");
                 value["failure"] = json!({
                     "kind": failure.kind, "text": failure.text(),
-                    "again": format!("wasm-tests crate --filter '{}'", row.test),
+                    "again": again::command(args, &row.test),
                 });
                 if let Some(difference) = failure.difference {
                     value["failure"]["difference"] = json!({
@@ -169,7 +174,7 @@ fn state(results: &Results, row: &Row, index: usize) -> State {
     let (first, cell) = (&row.cells[0], &row.cells[index]);
     let failed = |kind| {
         let difference = verdict::compare(&results.columns[0], &transcript(first), &transcript(cell));
-        State::Failed(Failure { kind, difference })
+        State::Failed(Failure { kind, message: failure_message(results, row, index), difference })
     };
     let (word, reference) = (cell.outcome.word(), first.outcome.word());
     if !row.is_equal(index) {
@@ -191,9 +196,11 @@ fn state(results: &Results, row: &Row, index: usize) -> State {
 
 impl Failure {
     fn text(&self) -> String {
-        self.difference
-            .as_ref()
-            .map_or_else(|| self.kind.clone(), |difference| format!("{}: the transcript {difference}", self.kind))
+        match (&self.message, &self.difference) {
+            (Some(message), _) => message.clone(),
+            (None, Some(difference)) => format!("{}: the transcript {difference}", self.kind),
+            (None, None) => self.kind.clone(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{Cell, Table};
 
-use super::libtest::Outcome;
+use super::libtest::{Outcome, TestRun};
 use super::results::{Results, Row};
 use crate::terminal::{align_right, new_table};
 use crate::verdict;
@@ -12,6 +12,9 @@ use crate::verdict;
 /// The number of characters of a program's and of a test's name in the table. The middle of a longer name is left out.
 const PROGRAM: usize = 16;
 const TEST: usize = 32;
+
+/// The number of lines of a test's standard error that are shown.
+const STDERR_LINES: usize = 12;
 
 /// The whole text: differences in output first, then the table of tests that differ, and the totals.
 #[must_use]
@@ -33,15 +36,23 @@ pub fn render(results: &Results) -> String {
     }
     let failing =
         |row: &&Row| row.is_equal_everywhere() && !matches!(row.cells[0].outcome, Outcome::Passed | Outcome::Ignored);
-    for row in results.rows.iter().filter(failing) {
+    let failing: Vec<&Row> = results.rows.iter().filter(failing).collect();
+    for row in &failing {
         _ = writeln!(text, "{}, {}: {} in every column", row.program, row.test, row.cells[0].outcome.word());
     }
     let equal = results.rows.len() - differing.len();
     _ = writeln!(text, "{equal} tests equal in {} columns, {} not", results.columns.len(), differing.len());
+    let fails = match failing.len() {
+        0 => return text,
+        1 => "1 of the equal tests fails in every column. It does not".to_owned(),
+        count => format!("{count} of the equal tests fail in every column. They do not"),
+    };
+    _ = writeln!(text, "{fails} count as {}.", if failing.len() == 1 { "a difference" } else { "differences" });
     text
 }
 
-/// The first differences of a test's output from that of the first column, and the reasons why it could not be run.
+/// The differences of a test from the first column: another outcome with the message of the panic, or the first
+/// differences of its output; and the reasons why it could not be run.
 fn outputs(results: &Results, row: &Row) -> String {
     let mut text = String::new();
     let first = &row.cells[0];
@@ -58,6 +69,10 @@ fn outputs(results: &Results, row: &Row) -> String {
         if index == 0 || !first.outcome.is_comparable() || !cell.outcome.is_comparable() {
             continue;
         }
+        if let Some(message) = failure_message(results, row, index) {
+            add(message);
+            continue;
+        }
         for (what, theirs, ours) in [("output", &first.stdout, &cell.stdout), ("error", &first.stderr, &cell.stderr)] {
             if let Some(difference) = verdict::compare(&results.columns[0], &lines(theirs), &lines(ours)) {
                 add(format!("standard {what} differs {difference}"));
@@ -66,6 +81,41 @@ fn outputs(results: &Results, row: &Row) -> String {
     }
     for (what, columns) in messages {
         _ = writeln!(text, "UNEQUAL {}, {}, {}: {what}\n", row.program, row.test, columns.join(" and "));
+    }
+    text
+}
+
+/// The two outcomes of a test that ended otherwise in column `index` than in the first one, and the message of the one
+/// that did not pass. `None` if the outcomes are equal, or one of them says that the test did not run to its end.
+pub(super) fn failure_message(results: &Results, row: &Row, index: usize) -> Option<String> {
+    let (first, cell) = (&row.cells[0], &row.cells[index]);
+    let ran = |cell: &TestRun| cell.outcome.is_comparable() && cell.outcome != Outcome::Ignored;
+    if cell.outcome == first.outcome || !ran(first) || !ran(cell) {
+        return None;
+    }
+    let reference = &results.columns[0];
+    let outcomes = format!("{} here, {} in {reference}", cell.outcome.word(), first.outcome.word());
+    let in_reference = || format!("in {reference}");
+    let passed = cell.outcome == Outcome::Passed;
+    let (failed, place) = if passed { (first, in_reference()) } else { (cell, "here".to_owned()) };
+    let message = message(&failed.stderr);
+    Some(if message.is_empty() { outcomes } else { format!("{outcomes}\n  standard error {place}:{message}") })
+}
+
+/// The first panic in a standard error and the lines after it, or else its last lines.
+fn message(stderr: &str) -> String {
+    let stderr = stderr.trim();
+    let lines: Vec<&str> = stderr.lines().collect();
+    let panic = lines.iter().position(|line| line.starts_with("thread ") && line.contains(" panicked at "));
+    let first = panic.unwrap_or(lines.len().saturating_sub(STDERR_LINES));
+    let shown = &lines[first..lines.len().min(first + STDERR_LINES)];
+    let mut text = String::new();
+    for line in shown {
+        _ = write!(text, "\n    {}", verdict::excerpt(line, 0));
+    }
+    let left_out = lines.len() - shown.len();
+    if left_out > 0 {
+        _ = write!(text, "\n    ({left_out} other lines)");
     }
     text
 }
