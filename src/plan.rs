@@ -215,8 +215,8 @@ impl Plan {
 }
 
 /// The reason why a file that is neither a regular file nor a block device needs a length.
-const NO_LENGTH: &str = "a character device, a pipe or a socket has no length; say with len(n) how much of it to map, or use \
-    map_any, which reads a pipe to its end";
+const NO_LENGTH: &str = "a character device, a pipe or a socket has no length; map_any and open_any read a pipe to its end, \
+    and len(n) bytes of a device";
 
 /// The error of a length that must not be 0.
 pub(crate) fn zero_length(what: Asked) -> Error {

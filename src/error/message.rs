@@ -170,10 +170,11 @@ fn opening_advice(f: &mut Formatter<'_>, source: &io::Error) -> fmt::Result {
         }
         (false, true) if number::is_not_granted(source) => {
             ": the host does not allow it; name the directory of the file to the host, usually with --dir, with the \
-             right to write if the mapping writes"
+             right to write if the mapping writes, or use Access::Read"
         }
         _ if matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
-            ": the system does not allow it; Access::Read and Access::Copy open a file only for reading"
+            ": the system does not allow it; Access::Read and Access::Copy open a file only for reading, the others for \
+             writing too"
         }
         (false, _) => "",
     })

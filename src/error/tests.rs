@@ -442,7 +442,8 @@ fn the_message_for_a_missing_file_comes_before_the_cause() {
 
 #[test]
 fn a_file_that_the_system_does_not_open_has_advice() {
-    let advice = "the system does not allow it; Access::Read and Access::Copy open a file only for reading";
+    let advice = "the system does not allow it; Access::Read and Access::Copy open a file only for reading, the others for \
+        writing too";
     for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
         assert_eq!(opening(kind), format!("cannot open `a/b`: {advice}"));
     }

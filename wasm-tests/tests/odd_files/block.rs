@@ -118,7 +118,8 @@ fn a_read_only_grant_permits_no_writes(_: Target, sandbox: &Sandbox) {
         } else {
             format!(
                 "Io of open, PermissionDenied: cannot open `/{DEVICE}`: the host does not allow it; name the directory of the \
-                 file to the host, usually with --dir, with the right to write if the mapping writes"
+                 file to the host, usually with --dir, with the right to write if the mapping writes, \
+                 or use Access::Read"
             )
         };
         let expected =

@@ -23,8 +23,8 @@ pub(crate) const TESTS: &[Test] = &[
     ),
 ];
 
-const NO_LENGTH: &str = "a character device, a pipe or a socket has no length; say with len(n) how much of it to map, or use \
-    map_any, which reads a pipe to its end";
+const NO_LENGTH: &str = "a character device, a pipe or a socket has no length; map_any and open_any read a pipe to its end, \
+    and len(n) bytes of a device";
 const NO_CHANGES: &str =
     "Unsupported: changes cannot be written to a file that reports a wrong length; Access::Read and Access::Copy work";
 const NOT_OPEN: &str = "Io of map, PermissionDenied: cannot map the file: the file is not open for writing; map it with \
