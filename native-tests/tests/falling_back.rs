@@ -3,17 +3,18 @@
 
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
 
+#[path = "common/seccomp.rs"]
+mod seccomp;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
-use std::thread;
 
 use portable_mmap::{Access, AnyMmap, Error, MmapOptions, Operation};
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-};
+use seccomp::{rejecting, rule};
+use seccompiler::SeccompCmpOp;
 
 const LEN: usize = 10_000;
 
@@ -25,26 +26,11 @@ fn file(dir: &tempfile::TempDir) -> Arc<File> {
 
 /// Runs `act` in a thread that cannot map files, or cannot map with these flags.
 fn without_mappings<T: Send>(number: i32, flags: Option<libc::c_int>, act: impl FnOnce() -> T + Send) -> T {
-    let condition = |index, compared, value: i32| {
-        let value = u64::from(value.cast_unsigned());
-        SeccompCondition::new(index, SeccompCmpArgLen::Dword, compared, value).expect("an argument")
-    };
-    let mut conditions = vec![condition(4, SeccompCmpOp::Ne, -1)];
+    let mut arguments = vec![(4, SeccompCmpOp::Ne, -1)];
     if let Some(flags) = flags {
-        conditions.push(condition(3, SeccompCmpOp::MaskedEq(u64::from(libc::MAP_TYPE.cast_unsigned())), flags));
+        arguments.push((3, SeccompCmpOp::MaskedEq(u64::from(libc::MAP_TYPE.cast_unsigned())), flags));
     }
-    let calls = [(libc::SYS_mmap, vec![SeccompRule::new(conditions).expect("conditions")])].into_iter().collect();
-    let refuse = SeccompAction::Errno(number.cast_unsigned());
-    let machine = std::env::consts::ARCH.try_into().expect("one of the architectures listed above");
-    let filter = SeccompFilter::new(calls, SeccompAction::Allow, refuse, machine).expect("two different actions");
-    let program = BpfProgram::try_from(filter).expect("a small filter");
-    thread::scope(|scope| {
-        let playing = scope.spawn(move || {
-            seccompiler::apply_filter(&program).expect("the kernel has filters");
-            act()
-        });
-        playing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+    rejecting(vec![(libc::SYS_mmap, rule(&arguments))], number, act)
 }
 
 fn any(options: &MmapOptions, file: &Arc<File>) -> Result<AnyMmap, Error> {

@@ -6,19 +6,20 @@
 
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
 
+#[path = "common/seccomp.rs"]
+mod seccomp;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::SeekFrom;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 
 use native_tests::others::{UNIT, pattern};
 use native_tests::sweep::is_partly_written;
 use portable_mmap::{Advice, Backend, Buffered, Error, Mapped, Mapping, MmapOptions};
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-};
+use seccomp::{Call, rejecting, rule};
+use seccompiler::{SeccompCmpOp, SeccompRule};
 
 /// A kind of call that is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,16 +49,14 @@ const ALL: [RejectedCall; 10] = [Stat, Mode, Read, Write, Truncate, Allocate, Ma
 /// The error of a rejected call.
 const CAUSE: i32 = libc::EIO;
 
-/// A condition on an argument of four bytes.
+/// A rule for one argument.
 fn argument(index: u8, compared: SeccompCmpOp, value: i32) -> Vec<SeccompRule> {
-    let value = u64::from(value.cast_unsigned());
-    let condition = SeccompCondition::new(index, SeccompCmpArgLen::Dword, compared, value).expect("an argument");
-    vec![SeccompRule::new(vec![condition]).expect("a condition")]
+    rule(&[(index, compared, value)])
 }
 
 impl RejectedCall {
-    /// The system calls, with rules for their arguments; without a rule the arguments do not matter.
-    fn calls(self) -> Vec<(libc::c_long, Vec<SeccompRule>)> {
+    /// The system calls.
+    fn calls(self) -> Vec<Call> {
         use SeccompCmpOp::{Eq, Ne};
         let any = |calls: &[libc::c_long]| calls.iter().map(|&call| (call, Vec::new())).collect();
         match self {
@@ -80,18 +79,7 @@ impl RejectedCall {
 
     /// Runs `act` in a thread in which the kernel rejects these calls.
     fn during<T: Send>(self, act: impl FnOnce() -> T + Send) -> T {
-        let calls = self.calls().into_iter().collect();
-        let refuse = SeccompAction::Errno(CAUSE.cast_unsigned());
-        let machine = std::env::consts::ARCH.try_into().expect("one of the architectures listed above");
-        let filter = SeccompFilter::new(calls, SeccompAction::Allow, refuse, machine).expect("two different actions");
-        let program = BpfProgram::try_from(filter).expect("a small filter");
-        thread::scope(|scope| {
-            let playing = scope.spawn(move || {
-                seccompiler::apply_filter(&program).expect("the kernel has filters");
-                act()
-            });
-            playing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        rejecting(self.calls(), CAUSE, act)
     }
 }
 

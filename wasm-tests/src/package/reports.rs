@@ -2,8 +2,8 @@
 //! the comparison across targets.
 //!
 //! A cell has passed if its test passed with the same result as in the first column. A test that is ignored, or that
-//! fails in the same way in every column, is an exception, with its reason: it is not a difference, and it has not
-//! passed.
+//! fails in the same way in every column, is an exception with a reason. It does not count as passed, and not as a
+//! difference.
 
 use std::ffi::OsString;
 use std::io;
