@@ -84,7 +84,7 @@ fn every_outcome_is_reported() {
         "lib, tests::returns_an_error: FAILED in every column",
         "lib, tests::should_panic_and_does_not: FAILED in every column",
         "13 tests equal in 3 columns, 6 not",
-        "6 of the equal tests fail in every column. They do not count as differences.",
+        "Equal tests that fail in every column, and do not count as differences: 6",
     ] {
         assert!(text.lines().any(|line| line == alike), "{alike:?} is not in:\n{text}");
     }
@@ -105,7 +105,7 @@ fn success_requires_tests_that_ran_and_are_equal() {
         (output.status.code(), stdout(&output))
     };
     let (_, text) = run(&["--filter", "fails_alike"]);
-    let one = "1 of the equal tests fails in every column. It does not count as a difference.\n";
+    let one = "Equal tests that fail in every column, and do not count as differences: 1\n";
     assert!(text.ends_with(one), "{text}");
     // Features are passed to cargo, and add a test.
     let (code, text) = run(&["--filter", "is_there", "--skip", "pointers", "--", "--features", "more"]);
